@@ -1,0 +1,1 @@
+"""Videos, data sets and episodes, and the generated sample world."""

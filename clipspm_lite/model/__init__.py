@@ -1,0 +1,1 @@
+"""The method, one section of the paper a file: otam, fusion, hsmr, spm, padm, and clipspm that assembles them."""

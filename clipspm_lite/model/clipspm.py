@@ -1,0 +1,352 @@
+"""CLIP-SPM assembled: HSMR, SPM and PADM into one score and one loss (SPEC section 4)."""
+
+from dataclasses import asdict, replace
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from clipspm_lite.model.fusion import SemanticFusion
+from clipspm_lite.model.hsmr import Motion, MotionFeatureExtraction, MotionReduction, hsmr
+from clipspm_lite.model.padm import PADM, PADMOutput
+from clipspm_lite.model.presets import EPISODES_PER_STEP, PRESETS
+from clipspm_lite.model.spm import (
+    PromptCondition,
+    PromptGenerator,
+    SPMOutput,
+    generate_prompt,
+    spm,
+    support_prompt,
+)
+from clipspm_lite.model.transformer import TransformerBlock, masked_mean, squared_distance
+
+
+class CLIPSPMOutput(NamedTuple):
+    """The answer of `CLIPSPM` and what it was made of."""
+
+    logits: Tensor  # −(½ D_SPM + D_PADM + D_anchor)  [..., Q, N]
+    spm: SPMOutput
+    padm: PADMOutput
+
+
+class Losses(NamedTuple):
+    """Loss terms of SPEC section 4, one value an episode (shape: the leading axes), before their weights.
+
+    ``total`` is what is trained, by the preset's formula. Terms that the preset leaves out are zero.
+    """
+
+    total: Tensor
+    cross_entropy: Tensor  # mean over queries, in every preset
+    hsmr: Tensor  # L_HSMR
+    consistency: Tensor  # L_cons
+    text: Tensor  # L_text
+    logits: Tensor  # [..., Q, N]
+
+
+class CLIPSPM(nn.Module):
+    """CLIP-SPM's few-shot head: frame features of an episode in, logits out.
+
+    Args:
+        dim: C, the joint width of the CLIP that encoded frames and class names (512 for ViT-B/16).
+        heads, head_dim: attention heads and their width, in both transformer blocks.
+        mlp_dim: H, hidden width of the blocks' feed-forward parts and of the prompt generator.
+        visual_gate_ratio, prompt_gate_ratio: r_v and r_p, hidden widths of the gates relative to C.
+        gate_slope: LeakyReLU slope inside the gates.
+        prompt_weight: α, how much of the gated prompt is added to every frame.
+        preset: "paper", "released" or "lite": conventions of losses, prompt and scaling (`PRESETS`). It leaves the
+            sizes above alone, which belong to a data set.
+        dropout, feedforward_dropout: after W_o, and after each feed-forward layer.
+        motion, motion_reduction: see `MotionFeatureExtraction`.
+        motion_loss_weight: w_m, the weight of L_HSMR (where it starts, if the preset trains it).
+        feature_consistency_weight, text_consistency_weight: w_c and w_t.
+        inductive: score each query as an episode of its own, instead of letting queries see each other in PADM.
+        consistency, loss_form, regularizer_weight, train_motion_loss_weight, prompt_condition, normalize_features:
+            override the preset's convention of that name.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        heads: int = 8,
+        head_dim: int = 256,
+        mlp_dim: int = 2048,
+        visual_gate_ratio: float = 0.5,
+        prompt_gate_ratio: float = 1.5,
+        gate_slope: float = 0.0025,
+        prompt_weight: float = 0.2,
+        preset: str = "paper",
+        dropout: float = 0.2,
+        feedforward_dropout: float = 0.05,
+        motion: Motion = "symmetric",
+        motion_reduction: MotionReduction = "mean",
+        motion_loss_weight: float = 1.0,
+        feature_consistency_weight: float = 0.54,
+        text_consistency_weight: float = 0.07,
+        inductive: bool = False,
+        consistency: bool | None = None,
+        loss_form: Literal["mean", "summed"] | None = None,
+        regularizer_weight: float | None = None,
+        train_motion_loss_weight: bool | None = None,
+        prompt_condition: PromptCondition | None = None,
+        normalize_features: bool | None = None,
+    ):
+        super().__init__()
+        if preset not in PRESETS:
+            raise ValueError(f"preset: expected one of {', '.join(map(repr, PRESETS))}, found {preset!r}")
+        overrides: dict[str, Any] = dict(
+            consistency=consistency,
+            loss_form=loss_form,
+            regularizer_weight=regularizer_weight,
+            train_motion_loss_weight=train_motion_loss_weight,
+            prompt_condition=prompt_condition,
+            normalize_features=normalize_features,
+        )
+        convention = replace(PRESETS[preset], **{k: v for k, v in overrides.items() if v is not None})
+        block: dict[str, Any] = dict(
+            heads=heads,
+            head_dim=head_dim,
+            mlp_dim=mlp_dim,
+            dropout=dropout,
+            feedforward_dropout=feedforward_dropout,
+        )
+        self.config: dict[str, Any] = dict(
+            dim=dim,
+            **block,
+            visual_gate_ratio=visual_gate_ratio,
+            prompt_gate_ratio=prompt_gate_ratio,
+            gate_slope=gate_slope,
+            prompt_weight=prompt_weight,
+            preset=preset,
+            motion=motion,
+            motion_reduction=motion_reduction,
+            motion_loss_weight=motion_loss_weight,
+            feature_consistency_weight=feature_consistency_weight,
+            text_consistency_weight=text_consistency_weight,
+            inductive=inductive,
+            **asdict(convention),
+        )
+        for name in ("dim", "heads", "head_dim", "mlp_dim"):
+            if self.config[name] < 1:
+                raise ValueError(f"{name}: expected at least 1, found {self.config[name]}")
+        self.dim = dim
+        self.convention = convention
+        self.feature_consistency_weight = feature_consistency_weight
+        self.text_consistency_weight = text_consistency_weight
+        self.inductive = inductive
+
+        self.mfe = MotionFeatureExtraction(dim, motion=motion, reduction=motion_reduction)
+        self.fusion = SemanticFusion(
+            dim,
+            visual_gate_ratio=visual_gate_ratio,
+            prompt_gate_ratio=prompt_gate_ratio,
+            gate_slope=gate_slope,
+            prompt_weight=prompt_weight,
+            transformer=TransformerBlock(dim, **block),
+        )
+        self.prompt_generator = PromptGenerator(
+            dim, mlp_dim, condition=convention.prompt_condition, dropout=feedforward_dropout
+        )
+        self.padm = PADM(TransformerBlock(dim, **block))
+        weight = torch.tensor(float(motion_loss_weight))
+        if convention.train_motion_loss_weight:
+            self.motion_loss_weight = nn.Parameter(weight)
+        else:
+            self.register_buffer("motion_loss_weight", weight)
+
+    def forward(
+        self,
+        support: Tensor,
+        query: Tensor,
+        class_text: Tensor,
+        support_mask: Tensor | None = None,
+        *,
+        inductive: bool | None = None,
+    ) -> CLIPSPMOutput:
+        """Score every query against every class. No label of a query enters.
+
+        Args:
+            support: frame features ``[..., N, K, T, C]``, class-major.
+            query: frame features ``[..., Q, T, C]``.
+            class_text: text features of the class names ``[..., N, C]``.
+            support_mask: bool ``[..., N, K]``, False where a class has fewer than K shots.
+            inductive: overrides the setting of the model for this call.
+
+        Raises:
+            ValueError: shapes that do not fit together, or a class without any shot.
+        """
+        check_episode(support, query, class_text, support_mask, self.dim)
+        support, query, class_text = self._prepare(support, query, class_text, support_mask)
+        inductive = self.inductive if inductive is None else inductive
+        return self._score(support, query, class_text, support_mask, inductive)
+
+    def losses(
+        self,
+        support: Tensor,
+        query: Tensor,
+        class_text: Tensor,
+        query_labels: Tensor,
+        support_mask: Tensor | None = None,
+    ) -> Losses:
+        """Training losses (SPEC section 4); query_labels: int64 ``[..., Q]`` in 0 … N − 1, the rest as in `forward`."""
+        check_episode(support, query, class_text, support_mask, self.dim)
+        check_labels(query_labels, query, class_text)
+        support, query, class_text = self._prepare(support, query, class_text, support_mask)
+        scored = self._score(support, query, class_text, support_mask, self.inductive)
+
+        per_query = F.cross_entropy(scored.logits.flatten(0, -2), query_labels.flatten(), reduction="none")
+        cross_entropy = per_query.view(query_labels.shape)
+        hsmr_loss = self._hsmr_loss(support, query, support_mask)
+        consistency = text = torch.zeros_like(hsmr_loss)
+        if self.convention.consistency:
+            consistency, text = self._consistency_losses(
+                support, query, class_text, query_labels, support_mask, scored.spm
+            )
+
+        regularizer = consistency + text + self.motion_loss_weight * hsmr_loss
+        supervised = (
+            cross_entropy.mean(-1)
+            if self.convention.loss_form == "mean"
+            else cross_entropy.sum(-1) / EPISODES_PER_STEP
+        )
+        total = supervised + self.convention.regularizer_weight * regularizer
+        return Losses(total, cross_entropy.mean(-1), hsmr_loss, consistency, text, scored.logits)
+
+    def _prepare(
+        self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        if support_mask is not None:
+            # What stands in a missing shot's place, NaN included, must reach no sum and no gradient.
+            support = support.masked_fill(~support_mask[..., None, None], 0)
+        if self.convention.normalize_features:
+            length = self.dim**0.5
+            support, query, class_text = (
+                length * F.normalize(features, dim=-1) for features in (support, query, class_text)
+            )
+        return support, query, class_text
+
+    def _score(
+        self,
+        support: Tensor,
+        query: Tensor,
+        class_text: Tensor,
+        support_mask: Tensor | None,
+        inductive: bool,
+    ) -> CLIPSPMOutput:
+        modulated = spm(support, query, class_text, support_mask, self.fusion, self.prompt_generator)
+        if inductive:
+            # Each query becomes an episode of one query; SPM treats videos one by one and needs no such step.
+            queries = query.shape[-3]
+            per_query = modulated.support.unsqueeze(-5).expand(
+                *query.shape[:-3], queries, *support.shape[-4:]
+            )
+            mask = None if support_mask is None else support_mask.unsqueeze(-3).expand(per_query.shape[:-2])
+            refined = self.padm(per_query, modulated.query.unsqueeze(-3), mask)
+            padm_distance = refined.distance.squeeze(-2)
+            anchor_distance = refined.anchor_distance.squeeze(-2)
+        else:
+            refined = self.padm(modulated.support, modulated.query, support_mask)
+            padm_distance, anchor_distance = refined.distance, refined.anchor_distance
+        return CLIPSPMOutput(-(modulated.distance / 2 + padm_distance + anchor_distance), modulated, refined)
+
+    def _hsmr_loss(self, support: Tensor, query: Tensor, support_mask: Tensor | None) -> Tensor:
+        of_support = hsmr(support, self.mfe, self.fusion).disagreement()
+        of_query = hsmr(query, self.mfe, self.fusion).disagreement()
+        return mean_over_supports(of_support, support_mask) + of_query.mean(-1)
+
+    def _consistency_losses(
+        self,
+        support: Tensor,
+        query: Tensor,
+        class_text: Tensor,
+        query_labels: Tensor,
+        support_mask: Tensor | None,
+        named: SPMOutput,
+    ) -> tuple[Tensor, Tensor]:
+        """L_cons and L_text: a generated prompt should do to a video what its true class name does."""
+        support_text = support_prompt(support, class_text)
+        generated = generate_prompt(support, class_text, self.prompt_generator)
+        support_features, support_token = self.fusion(support, generated)
+        index = query_labels[..., None].expand(*query_labels.shape, class_text.shape[-1])
+        query_text = class_text.gather(-2, index).unsqueeze(-2)
+        query_features, query_token = self.fusion(query, query_text)
+
+        prompt_query = squared_distance(query_text, named.query_prompt, 2).mean(-1)
+        token_query = squared_distance(query_token, named.query_token, 2).mean(-1)
+        feature_query = token_query + squared_distance(query_features, named.query, 2).mean(-1)
+        prompt_support = mean_over_supports(squared_distance(support_text, generated, 2), support_mask)
+        token_support = mean_over_supports(
+            squared_distance(named.support_token, support_token, 2), support_mask
+        )
+        feature_support = token_support + mean_over_supports(
+            squared_distance(named.support, support_features, 2), support_mask
+        )
+
+        w_c, w_t = self.feature_consistency_weight, self.text_consistency_weight
+        consistency = w_c * feature_query + (1 - w_c) * feature_support
+        text = w_t * (prompt_query + token_query) + (0.5 - w_t) * (prompt_support + token_support)
+        return consistency, text
+
+
+def mean_over_supports(per_video: Tensor, support_mask: Tensor | None) -> Tensor:
+    """``[..., N, K]`` → ``[...]``, over the shots that are there."""
+    return masked_mean(
+        per_video.flatten(-2), None if support_mask is None else support_mask.flatten(-2), dim=-1
+    )
+
+
+def check_episode(
+    support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None, dim: int | None = None
+) -> None:
+    """Refuse tensors that are no class-major episode, naming the argument, what was found and what was expected."""
+    if support.ndim < 4:
+        raise ValueError(f"support: expected [..., N, K, T, C], found shape {tuple(support.shape)}")
+    *leading, way, shot, frames, width = support.shape
+    expected = {
+        "query": (query, (*leading, "Q", frames, width)),
+        "class_text": (class_text, (*leading, way, width)),
+    }
+    if support_mask is not None:
+        expected["support_mask"] = (support_mask, (*leading, way, shot))
+    for name, (tensor, shape) in expected.items():
+        fits = len(tensor.shape) == len(shape) and all(
+            want == "Q" or have == want for have, want in zip(tensor.shape, shape, strict=True)
+        )
+        if not fits:
+            raise ValueError(
+                f"{name}: expected shape ({', '.join(map(str, shape))}) beside a support of "
+                f"{tuple(support.shape)}, found {tuple(tensor.shape)}"
+            )
+    if dim is not None and width != dim:
+        raise ValueError(
+            f"support: expected frame features of width {dim}, found {width}: "
+            "the backbone that made them is not the one this model was built for"
+        )
+    if 0 in support.shape or 0 in query.shape:
+        raise ValueError(
+            f"an episode needs at least one class, shot, query and frame, found support "
+            f"{tuple(support.shape)} and query {tuple(query.shape)}"
+        )
+    if support_mask is not None:
+        if support_mask.dtype != torch.bool:
+            raise ValueError(f"support_mask: expected booleans, found {support_mask.dtype}")
+        if not support_mask.any(-1).all():
+            raise ValueError("support_mask: a class has no shot at all; every class needs at least one")
+
+
+def check_labels(query_labels: Tensor, query: Tensor, class_text: Tensor) -> None:
+    """Refuse labels that are not one class index of the episode for each query."""
+    way = class_text.shape[-2]
+    if query_labels.shape != query.shape[:-2]:
+        raise ValueError(
+            f"query_labels: expected shape {tuple(query.shape[:-2])}, one for each query, "
+            f"found {tuple(query_labels.shape)}"
+        )
+    if query_labels.dtype != torch.long:
+        raise ValueError(f"query_labels: expected integers of dtype torch.int64, found {query_labels.dtype}")
+    if ((query_labels < 0) | (query_labels >= way)).any():
+        raise ValueError(
+            f"query_labels: expected class indices 0 … {way - 1} of the episode, "
+            f"found {int(query_labels.min())} … {int(query_labels.max())}"
+        )

@@ -1,0 +1,55 @@
+"""Semantic fusion, SF: a prompt token tells a video what to look at (SPEC section 2)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from clipspm_lite.model.transformer import TransformerBlock
+
+
+class Gate(nn.Module):
+    """σ(W2 · LeakyReLU(W1 x)): for each channel a number between 0 and 1, how much of it passes."""
+
+    def __init__(self, dim: int, ratio: float, slope: float):
+        super().__init__()
+        hidden = int(ratio * dim)
+        if hidden < 1:
+            raise ValueError(f"a gate of ratio {ratio} on {dim} channels has no hidden unit: raise the ratio")
+        self.slope = slope
+        self.fc1 = nn.Linear(dim, hidden)
+        self.fc2 = nn.Linear(hidden, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[..., C]`` → ``[..., C]``."""
+        return torch.sigmoid(self.fc2(F.leaky_relu(self.fc1(x), self.slope)))
+
+
+class SemanticFusion(nn.Module):
+    """Fuse a video with a prompt token, which is a class text, a generated prompt or a motion feature.
+
+        f̃ = g_v(f) ⊙ f + α · g_p(p) ⊙ p            [p' ; f'] = TB([p ; f̃])
+
+    One set of weights serves HSMR and SPM. It has no frame positions: permuting frames permutes its output.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        visual_gate_ratio: float,
+        prompt_gate_ratio: float,
+        gate_slope: float,
+        prompt_weight: float,
+        transformer: TransformerBlock,
+    ):
+        super().__init__()
+        self.prompt_weight = prompt_weight
+        self.visual_gate = Gate(dim, visual_gate_ratio, gate_slope)
+        self.prompt_gate = Gate(dim, prompt_gate_ratio, gate_slope)
+        self.transformer = transformer
+
+    def forward(self, video: Tensor, prompt: Tensor) -> tuple[Tensor, Tensor]:
+        """video ``[..., T, C]``, prompt ``[..., 1, C]`` → fused video ``[..., T, C]``, fused prompt ``[..., 1, C]``."""
+        gated = self.visual_gate(video) * video + self.prompt_weight * self.prompt_gate(prompt) * prompt
+        tokens = self.transformer(torch.cat([prompt, gated], dim=-2))
+        return tokens[..., 1:, :], tokens[..., :1, :]

@@ -1,0 +1,78 @@
+"""OTAM: the distance between two videos that respects the order of their frames (SPEC section 2)."""
+
+import torch
+from torch import Tensor
+
+SMOOTHING = 0.5  # lambda of the soft minimum
+NORM_OFFSET = 0.01  # keeps the cosine of an all-zero frame finite
+
+
+def softmin(*terms: Tensor) -> Tensor:
+    """-λ log Σ exp(-term / λ): a minimum over the terms that lets every one of them have a gradient."""
+    return -SMOOTHING * torch.logsumexp(-torch.stack(torch.broadcast_tensors(*terms)) / SMOOTHING, dim=0)
+
+
+def frame_distances(x: Tensor, y: Tensor) -> Tensor:
+    """One minus the cosine of every frame of x with every frame of y.
+
+    Shapes: x ``[..., Tx, C]``, y ``[..., Ty, C]`` with leading axes that broadcast → ``[..., Tx, Ty]``.
+    """
+    norms = (
+        torch.linalg.vector_norm(x, dim=-1)[..., :, None] * torch.linalg.vector_norm(y, dim=-1)[..., None, :]
+    )
+    return 1 - x @ y.transpose(-1, -2) / (norms + NORM_OFFSET)
+
+
+def align_one_way(distances: Tensor) -> Tensor:
+    """The cost of the soft-minimal path that passes through every row, entering and leaving y anywhere.
+
+    ``distances`` ``[..., Tx, Ty]`` are frame distances; the result has shape ``[...]``. SPEC writes a dynamic
+    programme over the rows and over the columns 0 … M of y, padded with a zero column at each end. Three things
+    about it let whole columns be computed at once, so that no Python loop runs over the cells:
+
+    * a middle column looks only at the column to its left;
+    * in column 1 everything to the left is zero, so only the cell above is left to look at;
+    * in the last column d = 0, so its soft minima telescope into a single one over the column before.
+    """
+    first_row = distances[..., 0, :].cumsum(-1)
+
+    cell = first_row[..., 0]
+    zero = torch.zeros_like(cell)
+    column_1 = [cell]
+    for row in range(1, distances.shape[-2]):
+        cell = distances[..., row, 0] + softmin(zero, cell, zero)
+        column_1.append(cell)
+    column = torch.stack(column_1, dim=-1)
+
+    for m in range(1, distances.shape[-1]):
+        below = distances[..., 1:, m] + softmin(column[..., :-1], column[..., 1:])
+        column = torch.cat([first_row[..., m, None], below], dim=-1)
+
+    into_padding = torch.cat([column[..., :1], column[..., :-1], column[..., 1:]], dim=-1)
+    return -SMOOTHING * torch.logsumexp(-into_padding / SMOOTHING, dim=-1)
+
+
+def align(distances: Tensor) -> Tensor:
+    """Both directions added: frame distances ``[..., Tx, Ty]`` → ``[...]``."""
+    return align_one_way(distances) + align_one_way(distances.transpose(-1, -2))
+
+
+def otam(query: Tensor, support: Tensor) -> Tensor:
+    """OTAM distance, both directions added, between every query and every support video.
+
+    Shapes: query ``[..., Q, Tq, C]``, support ``[..., N, Ts, C]`` → ``[..., Q, N]``; the smaller, the more alike.
+
+    Raises:
+        ValueError: an argument has fewer than three axes, no frames, or the two differ in C.
+    """
+    for name, frames in (("query", query), ("support", support)):
+        if frames.ndim < 3 or frames.shape[-2] == 0:
+            raise ValueError(
+                f"{name}: expected [..., videos, frames >= 1, C], found shape {tuple(frames.shape)}"
+            )
+    if query.shape[-1] != support.shape[-1]:
+        raise ValueError(
+            f"query and support must have the same width C, found {query.shape[-1]} and {support.shape[-1]}: "
+            "encode both with the same backbone"
+        )
+    return align(frame_distances(query.unsqueeze(-3), support.unsqueeze(-4)))

@@ -1,0 +1,52 @@
+"""The presets: what differs between the paper, the released code and this project's lite model (SPEC section 4)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from clipspm_lite.model.spm import PromptCondition
+
+EPISODES_PER_STEP = 16  # gradients of this many episodes make one optimizer step
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Conventions that a preset stands for; `CLIPSPM`'s arguments of the same names override them."""
+
+    consistency: bool  # train with L_cons and L_text
+    loss_form: Literal["mean", "summed"]  # cross-entropy: mean over queries, or the released sum / 16
+    regularizer_weight: float  # lambda before all losses that are not cross-entropy
+    train_motion_loss_weight: bool  # w_m: a parameter, or a constant
+    prompt_condition: PromptCondition
+    normalize_features: bool  # scale frame and text features to norm √C
+
+    def __post_init__(self) -> None:
+        if self.loss_form not in ("mean", "summed"):
+            raise ValueError(f'loss_form: expected "mean" or "summed", found {self.loss_form!r}')
+
+
+PRESETS = {
+    "paper": Preset(
+        consistency=True,
+        loss_form="mean",
+        regularizer_weight=8e-4,
+        train_motion_loss_weight=False,
+        prompt_condition="scalar",
+        normalize_features=False,
+    ),
+    "released": Preset(
+        consistency=False,
+        loss_form="summed",
+        regularizer_weight=1e-3,
+        train_motion_loss_weight=True,
+        prompt_condition="scalar",
+        normalize_features=False,
+    ),
+    "lite": Preset(
+        consistency=True,
+        loss_form="mean",
+        regularizer_weight=2e-3,
+        train_motion_loss_weight=False,
+        prompt_condition="pooled",
+        normalize_features=True,
+    ),
+}

@@ -1,0 +1,60 @@
+"""The transformer block that semantic fusion and PADM share (SPEC section 2, "Transformer block")."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class TransformerBlock(nn.Module):
+    """One layer of self-attention over a set of tokens; without positions, so permuting them permutes the output.
+
+        a = W_o · MultiHead(LN(x) W_q, LN(x) W_k, LN(x) W_v) + x        out = FF(a) + a
+
+    Unlike most blocks it has no norm before the feed-forward part.
+    """
+
+    def __init__(
+        self, dim: int, *, heads: int, head_dim: int, mlp_dim: int, dropout: float, feedforward_dropout: float
+    ):
+        super().__init__()
+        self.heads = heads
+        inner = heads * head_dim
+        self.norm = nn.LayerNorm(dim)
+        self.to_q = nn.Linear(dim, inner, bias=False)
+        self.to_k = nn.Linear(dim, inner, bias=False)
+        self.to_v = nn.Linear(dim, inner, bias=False)
+        self.to_out = nn.Linear(inner, dim)
+        self.ff1 = nn.Linear(dim, mlp_dim)
+        self.ff2 = nn.Linear(mlp_dim, dim)
+        self.dropout = nn.Dropout(dropout)
+        self.feedforward_dropout = nn.Dropout(feedforward_dropout)
+
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        """tokens ``[..., M, C]`` → ``[..., M, C]``; ``mask`` ``[..., M]`` is False at tokens nobody may look at."""
+        x = self.norm(tokens)
+        q, k, v = (self._split_heads(project(x)) for project in (self.to_q, self.to_k, self.to_v))
+        allowed = None if mask is None else mask[..., None, None, :]
+        heads = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+        attended = self.dropout(self.to_out(heads.transpose(-2, -3).flatten(-2))) + tokens
+        return self.feed_forward(attended) + attended
+
+    def feed_forward(self, x: Tensor) -> Tensor:
+        hidden = self.feedforward_dropout(F.gelu(self.ff1(x)))
+        return self.feedforward_dropout(self.ff2(hidden))
+
+    def _split_heads(self, x: Tensor) -> Tensor:
+        """``[..., M, heads · d]`` → ``[..., heads, M, d]``."""
+        return x.unflatten(-1, (self.heads, -1)).transpose(-2, -3)
+
+
+def masked_mean(x: Tensor, mask: Tensor | None, dim: int) -> Tensor:
+    """Mean of x over ``dim`` where ``mask`` (broadcastable to x) is True; a plain mean without a mask."""
+    if mask is None:
+        return x.mean(dim)
+    weight = mask.to(x.dtype)
+    return (x * weight).sum(dim) / weight.sum(dim)
+
+
+def squared_distance(x: Tensor, y: Tensor, sample_axes: int) -> Tensor:
+    """‖x − y‖² summed over a sample's entries, the last ``sample_axes`` axes: SPEC's norm of every loss term."""
+    return torch.square(x - y).flatten(-sample_axes).sum(-1)

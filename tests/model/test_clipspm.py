@@ -1,0 +1,191 @@
+"""What a user of `CLIPSPM` relies on: symmetries, batching, masks, no look at labels, clear errors."""
+
+import pytest
+import torch
+
+from clipspm_lite import CLIPSPM
+from clipspm_lite.model.hsmr import MotionFeatureExtraction
+from clipspm_lite.model.presets import PRESETS
+
+DIM, WAY, SHOT, QUERIES, FRAMES = 16, 3, 2, 5, 4
+SIZES = dict(heads=2, head_dim=4, mlp_dim=24)
+
+
+def random_episode(*leading, seed=0, shot=SHOT):
+    generator = torch.Generator().manual_seed(seed)
+    support = torch.randn(*leading, WAY, shot, FRAMES, DIM, generator=generator)
+    query = torch.randn(*leading, QUERIES, FRAMES, DIM, generator=generator)
+    class_text = torch.randn(*leading, WAY, DIM, generator=generator)
+    labels = torch.randint(WAY, (*leading, QUERIES), generator=generator)
+    return support, query, class_text, labels
+
+
+@pytest.fixture(params=PRESETS)
+def model(request):
+    torch.manual_seed(0)
+    return CLIPSPM(DIM, **SIZES, preset=request.param).eval()
+
+
+def close(actual, expected):
+    torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_logits_are_the_same_whatever_the_query_labels_are(model):
+    support, query, class_text, labels = random_episode()
+    first = model.losses(support, query, class_text, labels)
+    other = model.losses(support, query, class_text, (labels + 1) % WAY)
+    assert torch.equal(first.logits, other.logits)
+    assert torch.equal(first.logits, model(support, query, class_text).logits)
+    assert not torch.equal(first.cross_entropy, other.cross_entropy)
+
+
+@pytest.mark.parametrize("inductive", [False, True])
+def test_permuting_shots_classes_or_queries_permutes_the_answer_and_nothing_else(model, inductive):
+    support, query, class_text, _ = random_episode()
+
+    def logits(*episode):
+        return model(*episode, inductive=inductive).logits
+
+    expected = logits(support, query, class_text)
+    classes, queries = torch.tensor([2, 0, 1]), torch.tensor([3, 1, 4, 0, 2])
+    close(logits(support.flip(1), query, class_text), expected)
+    close(logits(support[classes], query, class_text[classes]), expected[:, classes])
+    close(logits(support, query[queries], class_text), expected[queries])
+
+
+@pytest.mark.parametrize("inductive", [False, True])
+def test_a_batch_of_episodes_equals_episodes_one_by_one(model, inductive):
+    support, query, class_text, labels = random_episode(2, 3)
+    mask = torch.ones(2, 3, WAY, SHOT, dtype=torch.bool)
+    mask[0, 1, 2, 1] = False
+    together = model(support, query, class_text, mask, inductive=inductive).logits
+    model.inductive = inductive
+    losses = model.losses(support, query, class_text, labels, mask)
+    assert losses.total.shape == (2, 3)
+    for i in range(2):
+        for j in range(3):
+            alone = model.losses(support[i, j], query[i, j], class_text[i, j], labels[i, j], mask[i, j])
+            close(together[i, j], alone.logits)
+            for term, batched in zip(alone, losses, strict=True):
+                close(batched[i, j], term)
+
+
+def test_inductive_scores_each_query_as_an_episode_of_its_own(model):
+    support, query, class_text, _ = random_episode()
+    together = model(support, query, class_text, inductive=True).logits
+    alone = [model(support, query[q : q + 1], class_text).logits for q in range(QUERIES)]
+    close(together, torch.cat(alone))
+    assert not torch.allclose(together, model(support, query, class_text).logits, atol=1e-4)
+
+
+def test_a_masked_shot_enters_nothing(model):
+    support, query, class_text, labels = random_episode(shot=1)
+    padded = torch.cat([support, torch.full_like(support, float("nan"))], dim=1).requires_grad_()
+    mask = torch.tensor([[True, False]] * WAY)
+    expected = model.losses(support, query, class_text, labels)
+    losses = model.losses(padded, query, class_text, labels, mask)
+    for masked, plain in zip(losses, expected, strict=True):
+        close(masked, plain)
+    losses.total.backward()
+    assert padded.grad.isfinite().all() and (padded.grad[:, 1] == 0).all()
+
+
+def test_uneven_shots_equal_a_mask(model):
+    """Classes with 2, 1, 2 shots: a class whose second shot is masked ignores what stands there."""
+    support, query, class_text, _ = random_episode()
+    mask = torch.tensor([[True, True], [True, False], [True, True]])
+    other = support.clone()
+    other[1, 1] = 99.0
+    assert torch.equal(
+        model(support, query, class_text, mask).logits, model(other, query, class_text, mask).logits
+    )
+    everyone = torch.ones(WAY, SHOT, dtype=torch.bool)
+    close(model(support, query, class_text, everyone).logits, model(support, query, class_text).logits)
+
+
+def test_presets_train_what_spec_says():
+    losses = {}
+    episode = random_episode()
+    for preset in ("paper", "released"):
+        torch.manual_seed(0)
+        model = CLIPSPM(DIM, **SIZES, preset=preset, motion_loss_weight=0.7).eval()
+        losses[preset] = model.losses(*episode)
+        assert ("motion_loss_weight" in dict(model.named_parameters())) == (preset == "released")
+        assert "motion_loss_weight" in model.state_dict()
+    paper, released = losses["paper"], losses["released"]
+    close(paper.total, paper.cross_entropy + 8e-4 * (paper.consistency + paper.text + 0.7 * paper.hsmr))
+    close(released.total, released.cross_entropy * QUERIES / 16 + 1e-3 * 0.7 * released.hsmr)
+    assert released.consistency == 0 and released.text == 0 and paper.consistency > 0 and paper.text > 0
+
+
+def test_evaluation_runs_no_training_only_branch(model):
+    calls = []
+    model.mfe.register_forward_hook(lambda *_: calls.append("mfe"))
+    model.fusion.register_forward_hook(lambda *_: calls.append("fusion"))
+    support, query, class_text, _ = random_episode()
+    model(support, query, class_text)
+    assert calls == ["fusion", "fusion"]
+
+
+def test_lite_scores_do_not_depend_on_the_length_of_features():
+    torch.manual_seed(0)
+    model = CLIPSPM(DIM, **SIZES, preset="lite").eval()
+    support, query, class_text, _ = random_episode()
+    close(model(7 * support, query, 0.1 * class_text).logits, model(support, query, class_text).logits)
+
+
+def test_a_model_is_rebuilt_from_its_config(model):
+    twin = CLIPSPM(**model.config).eval()
+    twin.load_state_dict(model.state_dict())
+    episode = random_episode()
+    assert twin.config == model.config
+    for ours, theirs in zip(model.losses(*episode), twin.losses(*episode), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("motion", ["symmetric", "antisymmetric"])
+def test_motion_of_a_still_and_a_reversed_video(motion):
+    torch.manual_seed(0)
+    mfe = MotionFeatureExtraction(DIM, motion=motion)
+    still = torch.randn(DIM).expand(8, DIM)
+    video = torch.randn(8, DIM)
+    if motion == "antisymmetric":
+        close(mfe(still), torch.zeros(DIM))
+    else:
+        assert mfe(still).norm() > 0.5 * still[0].norm()
+    total = MotionFeatureExtraction(DIM, motion=motion, reduction="sum")
+    total.load_state_dict(mfe.state_dict())
+    close(total(video), 2 * 7 * mfe(video))
+    assert mfe(video.expand(2, 3, 8, DIM)).shape == (2, 3, DIM)
+
+
+def test_errors_name_the_argument():
+    model = CLIPSPM(DIM, **SIZES)
+    support, query, class_text, labels = random_episode()
+    wrong = {
+        "support": (support[0], query, class_text),
+        "query": (support, query[:, :2], class_text),
+        "class_text": (support, query, class_text[:2]),
+        "support_mask": (support, query, class_text, torch.ones(WAY, SHOT + 1, dtype=torch.bool)),
+        "a class has no shot": (support, query, class_text, torch.zeros(WAY, SHOT, dtype=torch.bool)),
+        "expected booleans": (support, query, class_text, torch.ones(WAY, SHOT)),
+        "width 16, found 8": (support[..., :8], query[..., :8], class_text[..., :8]),
+        "at least one": (support, query[:0], class_text),
+    }
+    for message, episode in wrong.items():
+        with pytest.raises(ValueError, match=message):
+            model(*episode)
+    for bad in (labels[:2], labels.float(), labels + WAY, labels - WAY):
+        with pytest.raises(ValueError, match="query_labels"):
+            model.losses(support, query, class_text, bad)
+    for argument in (
+        dict(preset="best"),
+        dict(heads=0),
+        dict(motion="none"),
+        dict(prompt_condition="none"),
+        dict(loss_form="none"),
+        dict(motion_reduction="none"),
+        dict(visual_gate_ratio=0.01),
+    ):
+        with pytest.raises(ValueError):
+            CLIPSPM(DIM, **(SIZES | argument))
