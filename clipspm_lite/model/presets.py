@@ -50,3 +50,6 @@ PRESETS = {
         normalize_features=True,
     ),
 }
+
+# Sizes of the committed lite model, the arguments of `CLIPSPM` beside preset="lite".
+LITE_SIZES = dict(heads=4, head_dim=32, mlp_dim=256, prompt_weight=0.3, motion_loss_weight=0.5)

@@ -1,0 +1,353 @@
+"""The commands: python -m clipspm_lite start | train | evaluate | compare | predict | check."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from clipspm_lite import baselines
+from clipspm_lite.backbones import load_backbone
+from clipspm_lite.checkpoints import LITE_MODEL, load_model
+from clipspm_lite.comparison import compare, table
+from clipspm_lite.data.check import check
+from clipspm_lite.data.datasets import VideoDataset, open_folder, read_split, sample_world
+from clipspm_lite.data.video import VideoError
+from clipspm_lite.data.world import REVERSED_PAIRS
+from clipspm_lite.evaluation import Method, evaluate
+from clipspm_lite.features import FeatureStore
+from clipspm_lite.files import replace_file
+from clipspm_lite.model.clipspm import CLIPSPM
+from clipspm_lite.model.presets import LITE_SIZES, PRESETS
+from clipspm_lite.recogniser import Recogniser
+from clipspm_lite.training import TRAINING_PRESETS, train
+
+TRAINING_FREE: dict[str, Method] = {
+    "zero-shot": baselines.zero_shot,
+    "prototype": baselines.prototype,
+    "otam": baselines.otam,
+}
+METHODS = (*TRAINING_FREE, "clip-spm")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; an error that a user can mend is one message on stderr and exit status 1."""
+    options = build_parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m clipspm_lite", description="Few-shot action recognition with CLIP-SPM."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, help: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name, help=help, description=help, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        )
+        sub.set_defaults(run=run)
+        return sub
+
+    sub = command("start", run_start, "Run notebook 00: the trained model on clips of actions it never saw.")
+    sub.add_argument("--out", default="out", metavar="FOLDER", help="where the notebook goes as a page")
+
+    sub = command(
+        "train", run_train, "Train CLIP-SPM on the base classes, choosing on the validation classes."
+    )
+    sub.add_argument("--out", required=True, metavar="FOLDER", help="gets best.safetensors, last.safetensors")
+    sub.add_argument("--resume", action="store_true", help="continue the run in --out")
+    add_data_options(sub)
+    add_backbone_options(sub)
+    sub.add_argument("--preset", choices=list(PRESETS), default="lite", help="conventions and learning rate")
+    sub.add_argument("--way", type=int, default=5, help="classes an episode")
+    sub.add_argument("--shot", type=int, default=1, help="support videos a class")
+    sub.add_argument("--steps", type=int, help="optimizer steps (default: the preset's)")
+    sub.add_argument("--learning-rate", type=float, help="(default: the preset's)")
+    sub.add_argument("--patience", type=int, help="stop after so many validations without a better one")
+    sub.add_argument("--seed", type=int, default=0, help="of weights, episodes and dropout")
+    sub.add_argument("--precision", default="32-true", help="Fabric's: 32-true, bf16-mixed, …")
+    sub.add_argument("--json", action="store_true", help="end with one JSON object")
+
+    sub = command("evaluate", run_evaluate, "Score a method on listed few-shot episodes.")
+    sub.add_argument("--method", choices=METHODS, default="clip-spm", help="what is scored")
+    add_data_options(sub)
+    sub.add_argument("--part", default="novel", help="which classes of the split: base, validation or novel")
+    add_backbone_options(sub)
+    add_checkpoint_option(sub)
+    sub.add_argument("--way", type=int, default=5, help="classes an episode")
+    sub.add_argument("--shot", type=int, default=1, help="support videos a class")
+    sub.add_argument("--queries", type=int, default=1, help="query videos a class")
+    sub.add_argument("--episodes", type=int, default=2000, help="how many")
+    sub.add_argument("--seed", type=int, default=0, help="of the list of episodes")
+    sub.add_argument("--inductive", action="store_true", help="score each query as an episode of its own")
+    sub.add_argument("--json", action="store_true", help="end with one JSON object")
+
+    sub = command(
+        "compare",
+        run_compare,
+        "Train CLIP-SPM with several seeds; score it and the baselines on the same episodes.",
+    )
+    sub.add_argument("--out", required=True, metavar="FOLDER", help="training runs, kept and continued")
+    sub.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of training")
+    sub.add_argument("--part", default="validation", help="sample classes to score: validation or novel")
+    sub.add_argument("--shot", type=int, default=1, help="support videos a class")
+    sub.add_argument("--episodes", type=int, default=2000, help="how many")
+    sub.add_argument("--seed", type=int, default=0, help="of the list of episodes")
+    sub.add_argument("--results", metavar="FILE", help="write the rows as JSON")
+
+    sub = command("predict", run_predict, "Name the action in videos, from a folder ACTION/clip.mp4.")
+    sub.add_argument("videos", nargs="+", metavar="VIDEO", help="videos to name")
+    sub.add_argument("--support", required=True, metavar="FOLDER", help="a folder with one folder an action")
+    sub.add_argument("--method", choices=METHODS, default="clip-spm", help="what answers")
+    add_backbone_options(sub)
+    add_checkpoint_option(sub)
+    sub.add_argument("--json", action="store_true", help="end with one JSON object")
+
+    sub = command("check", run_check, "Read every video of a data set and list what cannot be used.")
+    sub.add_argument("folder", metavar="FOLDER", help="a folder with one folder a class")
+    sub.add_argument("--minimum", type=int, default=2, help="videos a class needs: shots + queries")
+    return parser
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", metavar="FOLDER", help="a folder of classes (default: the sample clips)")
+    parser.add_argument(
+        "--split", help="JSON file that lists the classes of each part, or a sample split's name"
+    )
+
+
+def add_backbone_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--backbone", default="tiny", help='"tiny", or an open_clip architecture')
+    parser.add_argument("--weights", help="an open_clip tag, a file, or random (not for tiny)")
+    parser.add_argument("--frames", type=int, default=8, help="frames that stand for a video")
+    parser.add_argument(
+        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where it runs"
+    )
+    parser.add_argument("--store", metavar="FOLDER", help="feature store (default: your cache folder)")
+
+
+def add_checkpoint_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--checkpoint", metavar="FILE", default=LITE_MODEL, help="trained by `train`")
+
+
+def open_part(options: argparse.Namespace, part: str) -> VideoDataset:
+    if options.data is None:
+        return sample_world(part, options.split or "default")
+    return open_folder(options.data, read_split(options.split, part) if options.split else None)
+
+
+def open_store(options: argparse.Namespace, own_videos: bool) -> FeatureStore:
+    if own_videos and options.backbone == "tiny":
+        print(
+            "warning: the tiny CLIP has seen only this project's generated figures. On filmed videos expect little "
+            "more than chance; for a real answer give --backbone and --weights of a real CLIP.",
+            file=sys.stderr,
+        )
+    backbone = load_backbone(options.backbone, weights=options.weights, device=options.device)
+    return FeatureStore(backbone, options.store, frames=options.frames)
+
+
+def open_method(options: argparse.Namespace, store: FeatureStore) -> Method:
+    if options.method != "clip-spm":
+        return TRAINING_FREE[options.method]
+    model, description = load_model(options.checkpoint)
+    if description.get("backbone") != store.backbone.fingerprint:
+        raise ValueError(
+            f"the checkpoint was trained on features of another backbone than {options.backbone!r}; "
+            f"give the --backbone and --weights it was trained with: {options.checkpoint}"
+        )
+    return model.to(options.device)
+
+
+def run_train(options: argparse.Namespace) -> int:
+    started = time.perf_counter()
+    if options.data is not None and options.split is None:
+        raise ValueError(
+            "--split: your own --data needs a JSON file with the classes of base, validation and novel"
+        )
+    store = open_store(options, own_videos=options.data is not None)
+    data = [store.encode_dataset(open_part(options, part), progress=True) for part in ("base", "validation")]
+    changes = {
+        name: value
+        for name in ("way", "shot", "steps", "learning_rate", "patience", "seed")
+        if (value := getattr(options, name)) is not None
+    }
+    settings = replace(TRAINING_PRESETS[options.preset], **changes)
+    torch.manual_seed(settings.seed)
+    sizes: dict[str, Any] = LITE_SIZES if options.preset == "lite" else {}
+    model = CLIPSPM(store.backbone.dim, preset=options.preset, **sizes)
+    result = train(
+        model,
+        *data,
+        settings,
+        options.out,
+        resume=options.resume,
+        device=options.device,
+        precision=options.precision,
+        description={"backbone": store.backbone.fingerprint, "backbone_name": options.backbone},
+    )
+    for entry in result.history:
+        print(
+            f"step {entry['step']:5d}   loss {entry['loss']:.3f}   training {entry['accuracy']:5.1f} %   "
+            f"validation {entry['validation_accuracy']:5.1f} ± {entry['validation_interval']:.1f} %"
+        )
+    print(
+        f"best on validation: step {result.best_step}, {result.best_accuracy:.1f} %, kept in {result.best_path}"
+    )
+    if options.json:
+        summary = {"best_step": result.best_step, "validation_accuracy": result.best_accuracy}
+        print_json(summary | {"checkpoint": str(result.best_path), "seconds": time.perf_counter() - started})
+    return 0
+
+
+def run_evaluate(options: argparse.Namespace) -> int:
+    started = time.perf_counter()
+    store = open_store(options, own_videos=options.data is not None)
+    method = open_method(options, store)
+    if options.inductive and isinstance(method, CLIPSPM):
+        method.inductive = True
+    dataset = open_part(options, options.part)
+    data = store.encode_dataset(dataset, progress=True)
+    result = evaluate(
+        method,
+        data,
+        way=options.way,
+        shot=options.shot,
+        queries=options.queries,
+        episodes=options.episodes,
+        seed=options.seed,
+        device=options.device,
+        progress=True,
+    )
+    name = (
+        str(options.data)
+        if options.data
+        else f"sample world, {options.split or 'default'} split, {options.part}"
+    )
+    print(
+        f"{options.method} on {name}: {result.accuracy:.1f} ± {result.interval:.1f} % "
+        f"({options.way}-way {options.shot}-shot, {options.episodes} episodes, seed {options.seed})"
+    )
+    for asked, answered, rate in result.most_confused(5):
+        print(f"  {asked} taken for {answered}: {rate:.0f} %")
+    if options.json:
+        print_json(
+            {
+                "method": options.method,
+                "data": name,
+                "way": options.way,
+                "shot": options.shot,
+                "queries": options.queries,
+                "episodes": options.episodes,
+                "seed": options.seed,
+                "accuracy": result.accuracy,
+                "interval": result.interval,
+                "seconds": time.perf_counter() - started,
+            }
+        )
+    return 0
+
+
+def run_compare(options: argparse.Namespace) -> int:
+    store = FeatureStore(load_backbone("tiny"))
+    base, validation, scored = (
+        store.encode_dataset(sample_world(part), progress=True)
+        for part in ("base", "validation", options.part)
+    )
+    description = {"backbone": store.backbone.fingerprint, "backbone_name": "tiny"}
+    trained: list[Method] = []
+    for seed in options.seeds:
+        settings = replace(TRAINING_PRESETS["lite"], seed=seed, shot=options.shot)
+        torch.manual_seed(seed)
+        model = CLIPSPM(store.backbone.dim, preset="lite", **LITE_SIZES)
+        run = Path(options.out) / f"seed{seed}"
+        best = train(
+            model, base, validation, settings, run, resume=True, device="cpu", description=description
+        )
+        trained.append(load_model(best.best_path)[0])
+    pairs = [(a.replace(" ", "_"), b.replace(" ", "_")) for a, b in REVERSED_PAIRS]
+    methods: dict[str, Sequence[Method]] = {name: [method] for name, method in TRAINING_FREE.items()}
+    rows = compare(
+        methods | {"clip-spm": trained},
+        scored,
+        pairs,
+        reference="otam",
+        shot=options.shot,
+        episodes=options.episodes,
+        seed=options.seed,
+    )
+    print(table(rows, "otam"))
+    if options.results:
+        result = {
+            "format_version": 1,
+            "command": f"python -m clipspm_lite compare --part {options.part} --shot {options.shot}",
+            "part": options.part,
+            "shot": options.shot,
+            "episodes": options.episodes,
+            "seed": options.seed,
+            "training_seeds": options.seeds,
+            "backbone": store.backbone.fingerprint,
+            "features": scored.fingerprint,
+            "rows": rows,
+        }
+        replace_file(options.results, (json.dumps(result, indent=1) + "\n").encode())
+    return 0
+
+
+def run_predict(options: argparse.Namespace) -> int:
+    store = open_store(options, own_videos=not is_sample(options.support))
+    method = open_method(options, store)
+    if isinstance(method, CLIPSPM):
+        method.inductive = True
+    recogniser = Recogniser(method, store, open_folder(options.support))
+    answers, failures = [], 0
+    for video in options.videos:
+        try:
+            prediction = recogniser.predict([video])[0]
+        except (VideoError, OSError) as error:
+            failures += 1
+            answers.append({"video": video, "error": str(error)})
+            print(f"error: {error}", file=sys.stderr)
+            continue
+        (best, score), (second, runner_up) = prediction.ranking[:2]
+        answers.append({"video": video, "action": best, "logits": dict(prediction.ranking)})
+        print(f"{video}: {best} (logit {score:.2f}; next {second}, {runner_up:.2f})")
+    if options.json:
+        print_json({"method": options.method, "support": options.support, "predictions": answers})
+    return 1 if failures else 0
+
+
+def is_sample(folder: str) -> bool:
+    samples = Path(__file__).parents[1] / "data_samples"
+    return samples in Path(folder).resolve().parents
+
+
+def run_check(options: argparse.Namespace) -> int:
+    report = check(options.folder, minimum=options.minimum)
+    print(report)
+    return 0 if report.ok else 1
+
+
+def run_start(options: argparse.Namespace) -> int:
+    from clipspm_lite.notebooks import show_start  # needs the notebooks extra, the other commands do not
+
+    show_start(Path(options.out))
+    return 0
+
+
+def print_json(values: dict[str, Any]) -> None:
+    print(json.dumps(values), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""Training-free baselines behind the model's own call: features of an episode in, logits out.
+
+Shapes are the model's: support ``[..., N, K, T, C]``, query ``[..., Q, T, C]``, class_text ``[..., N, C]``,
+support_mask ``[..., N, K]`` → logits ``[..., Q, N]``.
+"""
+
+from typing import NamedTuple
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from clipspm_lite.model.clipspm import check_episode
+from clipspm_lite.model.otam import otam as otam_distance
+from clipspm_lite.model.transformer import masked_mean
+
+
+class Scores(NamedTuple):
+    """A baseline's answer."""
+
+    logits: Tensor  # [..., Q, N]
+
+
+def zero_shot(
+    support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None = None
+) -> Scores:
+    """cos(mean over frames of q_t / ‖q_t‖, class text): CLIP alone, which looks at no support video."""
+    check_episode(support, query, class_text, support_mask)
+    video = F.normalize(F.normalize(query, dim=-1).mean(-2), dim=-1)
+    return Scores(video @ F.normalize(class_text, dim=-1).transpose(-1, -2))
+
+
+def prototype(
+    support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None = None
+) -> Scores:
+    """cos(mean frame of the query, mean frame of the class): blind to the order of frames."""
+    check_episode(support, query, class_text, support_mask)
+    mean_support = _prototypes(support, support_mask).mean(-2)
+    return Scores(F.normalize(query.mean(-2), dim=-1) @ F.normalize(mean_support, dim=-1).transpose(-1, -2))
+
+
+def otam(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None = None) -> Scores:
+    """−OTAM(query, mean over shots of the class): alignment in time of the frames as CLIP gave them."""
+    check_episode(support, query, class_text, support_mask)
+    return Scores(-otam_distance(query, _prototypes(support, support_mask)))
+
+
+def _prototypes(support: Tensor, support_mask: Tensor | None) -> Tensor:
+    """Mean over the shots that are there, frame by frame: ``[..., N, T, C]``."""
+    if support_mask is None:
+        return support.mean(-3)
+    present = support_mask[..., None, None]
+    return masked_mean(support.masked_fill(~present, 0), present, dim=-3)

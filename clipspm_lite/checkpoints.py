@@ -1,0 +1,81 @@
+"""Checkpoints: one safetensors file that holds the weights and, as JSON in its header, the configuration."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from clipspm_lite.files import replacing
+from clipspm_lite.model.clipspm import CLIPSPM
+
+FORMAT_VERSION = 1
+LITE_MODEL = Path(__file__).parent / "weights" / "lite.safetensors"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used; the last line of the message names the file."""
+
+
+def write_tensors(
+    path: str | os.PathLike, tensors: Mapping[str, Tensor], description: dict[str, Any]
+) -> None:
+    """Write tensors and a JSON-able description to ``path``, whole or not at all."""
+    header = {"clipspm_lite": json.dumps({"format_version": FORMAT_VERSION, **description})}
+    with replacing(path) as name:
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, name, header)
+
+
+def read_tensors(path: str | os.PathLike, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `write_tensors` wrote with ``description["kind"] == kind``.
+
+    Raises:
+        CheckpointError: a missing or foreign file, another kind, or a format newer than this version knows.
+    """
+    if not os.path.isfile(path):
+        raise CheckpointError(f"no such file, expected a {kind} written by clipspm_lite: {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = (file.metadata() or {}).get("clipspm_lite")
+            if header is None:
+                raise CheckpointError(
+                    f"a safetensors file without clipspm_lite's description, expected a {kind}: {path}"
+                )
+            description = json.loads(header)
+            version = description["format_version"]
+            if version > FORMAT_VERSION:
+                raise CheckpointError(
+                    f"format {version} is newer than this version of clipspm_lite reads ({FORMAT_VERSION}): "
+                    f"update clipspm_lite to open {path}"
+                )
+            if description["kind"] != kind:
+                raise CheckpointError(f"expected a {kind}, found a {description['kind']}: {path}")
+            return {name: file.get_tensor(name) for name in file.keys()}, description  # noqa: SIM118
+    except (SafetensorError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise CheckpointError(f"not a {kind} of clipspm_lite, or damaged ({error}): {path}") from error
+
+
+def save_model(path: str | os.PathLike, model: CLIPSPM, **description: Any) -> None:
+    """Write a model's weights and configuration; ``description`` is kept with them (seed, backbone, accuracy…)."""
+    write_tensors(path, model.state_dict(), {"kind": "model", "config": model.config, **description})
+
+
+def load_model(path: str | os.PathLike) -> tuple[CLIPSPM, dict[str, Any]]:
+    """The model of a file that `save_model` wrote, in evaluation mode, and its description.
+
+    Raises:
+        CheckpointError: the file is not such a checkpoint, or its weights do not fit its configuration.
+    """
+    tensors, description = read_tensors(path, "model")
+    try:
+        with torch.random.fork_rng(devices=[]):  # building draws random weights; loading must not
+            model = CLIPSPM(**description["config"])
+        model.load_state_dict(tensors)
+    except (RuntimeError, TypeError, ValueError, KeyError) as error:
+        raise CheckpointError(f"weights and configuration do not fit together ({error}): {path}") from error
+    return model.eval(), description

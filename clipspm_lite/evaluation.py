@@ -1,0 +1,165 @@
+"""Evaluation: accuracy with its interval over listed episodes, paired differences, who is taken for whom."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from clipspm_lite.data.episodes import EpisodeSampler, gather
+from clipspm_lite.features import EncodedDataset
+
+Method = Callable[..., Any]  # (support, query, class_text) → a result with .logits [..., Q, N]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Answers of one method on listed episodes.
+
+    Attributes:
+        per_episode: share of queries answered rightly in each episode, ``[E]`` in 0 … 1.
+        confusion: ``[classes, classes]``, how often a query of the row's class was answered as the column's.
+        opportunities: ``[classes, classes]``, how often a query of the row's class could have been so answered.
+    """
+
+    classes: tuple[str, ...]
+    per_episode: np.ndarray
+    confusion: np.ndarray
+    opportunities: np.ndarray
+
+    @property
+    def accuracy(self) -> float:
+        """Mean accuracy over episodes, in per cent."""
+        return 100 * float(self.per_episode.mean())
+
+    @property
+    def interval(self) -> float:
+        """Half-width of the 95 % interval over episodes, in points."""
+        return half_width(self.per_episode)
+
+    def class_accuracy(self) -> dict[str, float]:
+        """Accuracy of each class's queries, in per cent (nan for a class that was never asked)."""
+        asked = np.diag(self.opportunities).astype(float)
+        shares = np.divide(
+            100 * np.diag(self.confusion), asked, out=np.full(len(asked), np.nan), where=asked > 0
+        )
+        return dict(zip(self.classes, shares.tolist(), strict=True))
+
+    def most_confused(self, pairs: int = 10) -> list[tuple[str, str, float]]:
+        """(asked, answered, per cent of the queries of ``asked`` in episodes that held both), worst first."""
+        rates = np.divide(
+            100 * self.confusion,
+            self.opportunities,
+            out=np.zeros(self.confusion.shape),
+            where=self.opportunities > 0,
+        )
+        np.fill_diagonal(rates, 0)
+        worst = np.argsort(-rates, axis=None, kind="stable")[:pairs]
+        rows, columns = np.unravel_index(worst, rates.shape)
+        return [
+            (self.classes[r], self.classes[c], float(rates[r, c]))
+            for r, c in zip(rows, columns, strict=True)
+            if rates[r, c] > 0
+        ]
+
+
+def half_width(per_episode: np.ndarray) -> float:
+    """Half-width in points of the 95 % interval of a mean over episodes (values in 0 … 1)."""
+    if len(per_episode) < 2:
+        return float("nan")
+    return 100 * 1.96 * float(per_episode.std(ddof=1)) / len(per_episode) ** 0.5
+
+
+def paired_difference(ours: Evaluation, other: Evaluation) -> tuple[float, float]:
+    """Mean of (ours − other) episode by episode and its 95 % half-width, in points.
+
+    Both must have been scored on the same listed episodes.
+    """
+    if ours.classes != other.classes or len(ours.per_episode) != len(other.per_episode):
+        raise ValueError("paired_difference: the two were not scored on the same episodes")
+    difference = ours.per_episode - other.per_episode
+    return 100 * float(difference.mean()), half_width(difference)
+
+
+@torch.inference_mode()
+def evaluate(
+    method: Method,
+    data: EncodedDataset,
+    *,
+    way: int = 5,
+    shot: int = 1,
+    queries: int = 1,
+    episodes: int = 2000,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+    batch_size: int = 100,
+    progress: bool = False,
+) -> Evaluation:
+    """Score a method on episodes 0 … ``episodes`` − 1 of ``seed``: the same list for every method.
+
+    The paper's protocol is 10,000 episodes with one query a class. ``batch_size`` episodes are scored at a time.
+
+    Raises:
+        ValueError: the data set has too few classes, or a class too few videos, for such episodes.
+    """
+    if episodes < 1:
+        raise ValueError(f"episodes: expected at least 1, found {episodes}")
+    sampler = EpisodeSampler(data.videos_per_class, way, shot, queries, seed, class_names=data.classes)
+    features, class_text = data.features.to(device), data.class_text.to(device)
+    if isinstance(method, torch.nn.Module):
+        method = method.to(device).eval()
+    per_episode, asked, answered, present = [], [], [], []
+    for start in tqdm(range(0, episodes, batch_size), disable=not progress, desc="episodes"):
+        listed = [sampler[index] for index in range(start, min(start + batch_size, episodes))]
+        batch = gather(features, class_text, listed)
+        answers = method(batch.support, batch.query, batch.class_text).logits.argmax(-1)
+        per_episode.append((answers == batch.query_labels).double().mean(-1).cpu())
+        classes = torch.as_tensor(np.array([episode.classes for episode in listed]))
+        asked.append(classes.gather(1, batch.query_labels.cpu()))
+        answered.append(classes.gather(1, answers.cpu()))
+        present.append(classes[:, None, :].expand(-1, answers.shape[1], -1))
+    count = len(data.classes)
+    asked_class = torch.cat(asked)
+    return Evaluation(
+        classes=data.classes,
+        per_episode=torch.cat(per_episode).numpy(),
+        confusion=_count_pairs(asked_class, torch.cat(answered), count),
+        opportunities=_count_pairs(asked_class[..., None].expand(-1, -1, way), torch.cat(present), count),
+    )
+
+
+def _count_pairs(rows: Tensor, columns: Tensor, count: int) -> np.ndarray:
+    flat = (rows * count + columns).flatten()
+    return torch.bincount(flat, minlength=count * count).reshape(count, count).numpy()
+
+
+def evaluate_pairs(
+    method: Method,
+    data: EncodedDataset,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    episodes: int = 200,
+    **settings: Any,
+) -> dict[tuple[str, str], Evaluation]:
+    """2-way episodes of each pair whose classes are both in the data set (order-reversed pairs, say).
+
+    Chance is 50 %. ``episodes`` are scored a pair; ``settings`` are `evaluate`'s.
+
+    Raises:
+        ValueError: no pair has both its classes in the data set.
+    """
+    within = [pair for pair in pairs if set(pair) <= set(data.classes)]
+    if not within:
+        raise ValueError("pairs: none of them has both its classes in this data set")
+    return {
+        pair: evaluate(method, data.subset(pair), way=2, episodes=episodes, **settings) for pair in within
+    }
+
+
+def pooled(evaluations: Iterable[Evaluation]) -> tuple[float, float]:
+    """Accuracy in per cent over the episodes of several evaluations, and its 95 % half-width in points."""
+    per_episode = np.concatenate([evaluation.per_episode for evaluation in evaluations])
+    return 100 * float(per_episode.mean()), half_width(per_episode)

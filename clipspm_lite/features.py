@@ -1,0 +1,158 @@
+"""The feature store: every video of a data set encoded once, kept in a safetensors file, never stale.
+
+A stored row is found by what determines it: the bytes of the video file (their SHA-256), how frames are sampled, and
+the backbone with its weights. The last two name the file, the first names the row, so a changed video, another
+number of frames or other weights never meet an old feature.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import platformdirs
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from clipspm_lite.backbones import Backbone
+from clipspm_lite.checkpoints import CheckpointError, read_tensors, write_tensors
+from clipspm_lite.data.datasets import VideoDataset
+from clipspm_lite.data.video import load_video
+from clipspm_lite.files import file_sha256
+
+VIDEOS_PER_SAVE = 500  # a kill loses at most the encoding of so many videos
+VIDEOS_PER_BATCH = 16
+
+
+@dataclass(frozen=True)
+class EncodedDataset:
+    """A data set as features, class after class.
+
+    Attributes:
+        classes: names, in the order of ``class_text``.
+        videos_per_class: how many rows of ``features`` each class has, in the same order.
+        features: frame features ``[V, T, C]``.
+        class_text: text features of the class names ``[classes, C]``.
+    """
+
+    classes: tuple[str, ...]
+    videos_per_class: tuple[int, ...]
+    features: Tensor
+    class_text: Tensor
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over everything in it."""
+        digest = hashlib.sha256(json.dumps([self.classes, self.videos_per_class]).encode())
+        for tensor in (self.features, self.class_text):
+            digest.update(tensor.contiguous().view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+    def subset(self, classes: Sequence[str]) -> "EncodedDataset":
+        """Only these classes, in this order."""
+        positions = [self.classes.index(name) for name in classes]
+        starts = torch.tensor((0, *self.videos_per_class)).cumsum(0).tolist()
+        rows = torch.cat([torch.arange(starts[p], starts[p + 1]) for p in positions])
+        return replace(
+            self,
+            classes=tuple(classes),
+            videos_per_class=tuple(self.videos_per_class[p] for p in positions),
+            features=self.features[rows],
+            class_text=self.class_text[positions],
+        )
+
+
+class FeatureStore:
+    """Frame features of videos, encoded on first use and kept in ``folder``.
+
+    Args:
+        backbone: frozen while the store is used; its fingerprint is taken here.
+        folder: default: this user's cache folder.
+        frames: T, frames a video, one from the centre of each segment.
+        resize: length of the shorter side before the centre crop; default: the backbone's image size.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        folder: str | Path | None = None,
+        *,
+        frames: int = 8,
+        resize: int | None = None,
+    ):
+        self.backbone = backbone
+        self.frames = frames
+        self.resize = backbone.image_size if resize is None else resize
+        key = json.dumps([backbone.fingerprint, frames, self.resize, backbone.image_size])
+        folder = Path(folder) if folder is not None else platformdirs.user_cache_path("clipspm_lite")
+        self.path = folder / f"features-{hashlib.sha256(key.encode()).hexdigest()[:20]}.safetensors"
+
+    def encode(self, paths: Sequence[str | Path], *, progress: bool = False) -> Tensor:
+        """Features ``[V, T, C]`` of video files, on the CPU; only what the store lacks is decoded and encoded.
+
+        Raises:
+            VideoError: a video cannot be read. What was encoded before it is kept.
+        """
+        contents = [file_sha256(path) for path in paths]
+        stored = self._read()
+        missing = {
+            content: path for content, path in zip(contents, paths, strict=True) if content not in stored
+        }
+        todo = list(missing.items())
+        unsaved = 0
+        try:
+            with tqdm(total=len(todo), disable=not progress or not todo, desc="encoding videos") as bar:
+                for start in range(0, len(todo), VIDEOS_PER_BATCH):
+                    batch = todo[start : start + VIDEOS_PER_BATCH]
+                    for (content, _), features in zip(
+                        batch, self._encode_batch([p for _, p in batch]), strict=True
+                    ):
+                        stored[content] = features
+                    unsaved += len(batch)
+                    bar.update(len(batch))
+                    if unsaved >= VIDEOS_PER_SAVE:
+                        self._write(stored)
+                        unsaved = 0
+        finally:
+            if unsaved:
+                self._write(stored)
+        return torch.stack([stored[content] for content in contents])
+
+    def encode_dataset(self, dataset: VideoDataset, *, progress: bool = False) -> EncodedDataset:
+        """All videos and class names of a data set."""
+        paths = dataset.paths
+        return EncodedDataset(
+            classes=dataset.classes,
+            videos_per_class=dataset.videos_per_class,
+            features=self.encode(paths, progress=progress),
+            class_text=self.backbone.encode_class_names(dataset.classes).cpu(),
+        )
+
+    @torch.inference_mode()
+    def _encode_batch(self, paths: Sequence[str | Path]) -> Tensor:
+        size = self.backbone.image_size
+        videos = [load_video(path, self.frames, size, resize=self.resize) for path in paths]
+        device = next(self.backbone.parameters()).device
+        return self.backbone.encode_frames(torch.stack(videos).to(device)).float().cpu()
+
+    def _read(self) -> dict[str, Tensor]:
+        if not self.path.exists():
+            return {}
+        try:
+            tensors, description = read_tensors(self.path, "feature store")
+            rows = tensors["features"]
+            return dict(zip(description["contents"], rows, strict=True))
+        except (CheckpointError, KeyError, ValueError) as error:
+            raise CheckpointError(
+                f"a damaged or foreign feature store ({error}); delete it, it is made again: {self.path}"
+            ) from error
+
+    def _write(self, stored: dict[str, Tensor]) -> None:
+        write_tensors(
+            self.path,
+            {"features": torch.stack(list(stored.values()))},
+            {"kind": "feature store", "contents": list(stored)},
+        )

@@ -1,0 +1,81 @@
+"""Execute the notebooks and store their outputs: `python -m clipspm_lite.notebooks [NAME …]`, all without names.
+
+What must not be stored is stripped: widget state, timings, and the version of the Python that ran them.
+"""
+
+import argparse
+import re
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+
+from clipspm_lite.files import replace_file
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+MEASURED = re.compile(r"(Measured: )\d+( s on \d+ CPU cores)")
+
+
+def execute(path: Path) -> tuple[NotebookNode, float]:
+    """Run a notebook top to bottom in a fresh kernel: the executed notebook, and the seconds that took."""
+    notebook = nbformat.read(path, as_version=4)
+    started = time.perf_counter()
+    NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        record_timing=False,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(path.parent)}},
+    ).execute()
+    return notebook, time.perf_counter() - started
+
+
+def clean(notebook: NotebookNode, seconds: float) -> NotebookNode:
+    """Strip what must not be stored, and write the measured seconds into the first cell."""
+    notebook.metadata = NotebookNode(
+        kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
+        language_info={"name": "python"},
+    )
+    first = notebook.cells[0]
+    first.source = MEASURED.sub(rf"\g<1>{round(seconds)}\g<2>", first.source)
+    return notebook
+
+
+def show_start(out: Path) -> None:
+    """Run notebook 00, print the cells tagged "table", write it as a page, and say how to open it in JupyterLab."""
+    path = FOLDER / "00_start_here.ipynb"
+    if not path.is_file():
+        raise FileNotFoundError(f"the notebooks belong to a clone of the repository; not found: {path}")
+    print("running notebooks/00_start_here.ipynb …", flush=True)
+    notebook, seconds = execute(path)
+    for cell in notebook.cells:
+        if "table" in cell.metadata.get("tags", []):
+            print("".join(output.get("text", "") for output in cell.outputs))
+    page, _ = HTMLExporter().from_notebook_node(notebook)
+    out.mkdir(parents=True, exist_ok=True)
+    replace_file(out / "00_start_here.html", page.encode())
+    print(f"The page with its pictures ({seconds:.0f} s): {out / '00_start_here.html'}")
+    print("To work through it: python -m jupyterlab notebooks/00_start_here.ipynb")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m clipspm_lite.notebooks", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("names", nargs="*", help="notebooks, for example 00_start_here (default: all)")
+    names = parser.parse_args().names or sorted(path.stem for path in FOLDER.glob("*.ipynb"))
+    for name in names:
+        path = FOLDER / f"{name}.ipynb"
+        notebook, seconds = execute(path)
+        replace_file(path, nbformat.writes(clean(notebook, seconds)).encode() + b"\n")
+        print(f"{path.name}: {seconds:.0f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

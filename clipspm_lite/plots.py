@@ -1,0 +1,91 @@
+"""The pictures of the course: pure functions, data in, figure out; and `show`, which puts one into a notebook."""
+
+import io
+from collections.abc import Mapping, Sequence
+
+import seaborn as sns
+from IPython.display import Image, Markdown, display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+COLORS = sns.color_palette("colorblind")
+RIGHT, WRONG = COLORS[0], COLORS[3]  # blue and vermilion, always with a tick or a cross beside them
+
+
+def show(figure: Figure, caption: str, alt: str) -> None:
+    """Put a figure into the notebook as a PNG with alternative text, and its caption below."""
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=110, bbox_inches="tight", facecolor="white")
+    display(Image(png.getvalue(), alt=alt), Markdown(f"*{caption}*"))
+
+
+def film_strip(ax: Axes, frames: Tensor) -> None:
+    """Draw frames ``[T, 3, H, W]`` in [0, 1] side by side, first frame at the left."""
+    strip = frames.permute(2, 0, 3, 1).flatten(1, 2)
+    ax.imshow(strip.clamp(0, 1).numpy(), interpolation="nearest")
+    for border in range(1, len(frames)):
+        ax.axvline(border * frames.shape[-1] - 0.5, color="white", linewidth=1)
+    ax.set_axis_off()
+
+
+def episode(
+    support: Sequence[Tensor],
+    query: Sequence[Tensor],
+    names: Sequence[str],
+    labels: Sequence[int],
+    answers: Sequence[int],
+) -> Figure:
+    """Support clips of an episode, one row a class, and beside them its queries with the answer they got.
+
+    Args:
+        support: one clip a class, frames ``[T, 3, H, W]``.
+        query: clips of the queries; as many rows as needed.
+        names: class names, in the order of ``support``.
+        labels, answers: true and answered class of each query.
+    """
+    rows = max(len(support), len(query))
+    figure = Figure(figsize=(14, 1.25 * rows + 0.4), layout="constrained")
+    axes = figure.subplots(rows, 2, squeeze=False)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, clip, name in zip(axes[:, 0], support, names, strict=False):
+        film_strip(ax, clip)
+        ax.set_title(f"support: {name}", fontsize=10, loc="left")
+    for ax, clip, label, answer in zip(axes[:, 1], query, labels, answers, strict=False):
+        film_strip(ax, clip)
+        right = label == answer
+        verdict = f"✓ {names[answer]}" if right else f"✗ answered {names[answer]}, is {names[label]}"
+        ax.set_title(f"query: {verdict}", fontsize=10, loc="left", color=RIGHT if right else WRONG)
+    return figure
+
+
+def accuracy_bars(accuracies: Mapping[str, tuple[float, float]], chance: float, title: str) -> Figure:
+    """Accuracy of methods in per cent as bars, with their 95 % intervals (half-widths in points) and chance."""
+    figure = Figure(figsize=(7, 0.55 * len(accuracies) + 1.3), layout="constrained")
+    ax = figure.subplots()
+    names = list(accuracies)
+    values = [accuracies[name][0] for name in names]
+    ax.barh(
+        names, values, xerr=[accuracies[name][1] for name in names], color=COLORS[0], height=0.6, capsize=3
+    )
+    for row, name in enumerate(names):
+        value, interval = accuracies[name]
+        ax.text(value + interval + 1, row, f"{value:.1f} ± {interval:.1f}", va="center")
+    ax.axvline(chance, color="black", linestyle=":", linewidth=1.2)
+    ax.text(chance + 0.5, -0.75, f"chance, {chance:.0f} %", fontsize=9, va="bottom")
+    ax.set(xlim=(0, 100), ylim=(len(names) - 0.4, -0.8), xlabel="accuracy, %", title=title)
+    sns.despine(ax=ax)
+    return figure
+
+
+def confusions(most_confused: Sequence[tuple[str, str, float]]) -> Figure:
+    """Bars of (asked class, answered class, per cent), as `Evaluation.most_confused` lists them."""
+    figure = Figure(figsize=(8, 0.4 * len(most_confused) + 1), layout="constrained")
+    ax = figure.subplots()
+    labels = [f"{asked} → {answered}".replace("_", " ") for asked, answered, _ in most_confused]
+    ax.barh(labels, [rate for *_, rate in most_confused], color=WRONG, height=0.6)
+    ax.invert_yaxis()
+    ax.set(xlim=(0, 100), xlabel="asked → answered, % of the queries in episodes that held both")
+    sns.despine(ax=ax)
+    return figure

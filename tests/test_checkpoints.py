@@ -1,0 +1,71 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from clipspm_lite import CLIPSPM
+from clipspm_lite.checkpoints import CheckpointError, load_model, read_tensors, save_model, write_tensors
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return CLIPSPM(
+        16, heads=2, head_dim=4, mlp_dim=8, preset="released", gate_slope=0.054, motion="antisymmetric"
+    )
+
+
+def test_a_loaded_model_is_the_saved_one_with_its_configuration(model, tmp_path):
+    save_model(tmp_path / "m.safetensors", model, seed=3)
+    state = torch.random.get_rng_state()
+    twin, description = load_model(tmp_path / "m.safetensors")
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert twin.config == model.config and description["seed"] == 3 and not twin.training
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, twin.state_dict()[name])
+    assert twin.fusion.visual_gate.slope == 0.054 and twin.mfe.motion == "antisymmetric"
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(model, tmp_path, monkeypatch):
+    path = tmp_path / "m.safetensors"
+    save_model(path, model)
+    before = path.read_bytes()
+
+    def fail(_tensors, name, _header):
+        with open(name, "wb") as file:
+            file.write(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr("clipspm_lite.checkpoints.save_file", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save_model(path, model)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_files_that_are_no_checkpoint_are_refused_by_name(model, tmp_path):
+    path = tmp_path / "wrong.safetensors"
+    with pytest.raises(CheckpointError, match="no such file.*wrong.safetensors"):
+        load_model(path)
+    path.write_bytes(b"not safetensors at all")
+    with pytest.raises(CheckpointError, match="wrong.safetensors"):
+        load_model(path)
+    save_file({"x": torch.zeros(1)}, path)
+    with pytest.raises(CheckpointError, match="without clipspm_lite's description.*wrong.safetensors"):
+        load_model(path)
+    write_tensors(path, {"x": torch.zeros(1)}, {"kind": "feature store"})
+    with pytest.raises(CheckpointError, match="expected a model, found a feature store"):
+        load_model(path)
+    save_file(
+        {"x": torch.zeros(1)}, path, {"clipspm_lite": json.dumps({"format_version": 99, "kind": "model"})}
+    )
+    with pytest.raises(CheckpointError, match="newer than this version.*wrong.safetensors"):
+        read_tensors(path, "model")
+    write_tensors(path, model.state_dict(), {"kind": "model", "config": model.config | {"mlp_dim": 9}})
+    with pytest.raises(CheckpointError, match="do not fit together"):
+        load_model(path)
+    save_model(path, model)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="wrong.safetensors"):
+        load_model(path)

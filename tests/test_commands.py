@@ -1,0 +1,123 @@
+"""The commands as a user runs them, on the sample clips and the committed weights."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from clipspm_lite.__main__ import METHODS, main
+from clipspm_lite.data.datasets import sample_world
+
+CLIPS = Path(__file__).parents[1] / "data_samples" / "clips"
+
+
+def last_json(capsys):
+    return json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_evaluate_ends_with_one_json_object(method, capsys):
+    assert main(["evaluate", "--method", method, "--episodes", "50", "--json"]) == 0
+    result = last_json(capsys)
+    assert {"method", "data", "way", "shot", "episodes", "seed", "accuracy", "interval", "seconds"} <= set(
+        result
+    )
+    assert (result["method"], result["way"], result["shot"], result["episodes"]) == (method, 5, 1, 50)
+    assert 20 < result["accuracy"] <= 100 and 0 < result["interval"] < 20
+
+
+def test_evaluate_lists_the_same_episodes_again(capsys):
+    accuracies = []
+    for _ in range(2):
+        main(["evaluate", "--method", "otam", "--episodes", "40", "--shot", "3", "--seed", "5", "--json"])
+        accuracies.append(last_json(capsys)["accuracy"])
+    assert accuracies[0] == accuracies[1]
+
+
+@pytest.fixture
+def support(tmp_path):
+    """Three novel classes with 1, 2 and 3 clips."""
+    names = sample_world("novel").classes[:3]
+    for shots, name in enumerate(names, start=1):
+        (tmp_path / "actions" / name).mkdir(parents=True)
+        for index in range(shots):
+            clip = sorted((CLIPS / name).glob("*.mp4"))[index]
+            shutil.copy(clip, tmp_path / "actions" / name)
+    return tmp_path / "actions"
+
+
+def test_predict_names_each_video_whatever_else_is_asked(support, capsys):
+    videos = [str(sorted((CLIPS / folder.name).glob("*.mp4"))[10]) for folder in sorted(support.iterdir())]
+    assert main(["predict", "--support", str(support), *videos, "--json"]) == 0
+    together = last_json(capsys)["predictions"]
+    assert [answer["video"] for answer in together] == videos
+    assert set(together[0]["logits"]) == {folder.name for folder in support.iterdir()}
+    main(["predict", "--support", str(support), videos[1], "--json"])
+    assert last_json(capsys)["predictions"] == [together[1]]
+
+
+def test_predict_goes_on_past_a_broken_video_and_says_which(support, tmp_path, capsys):
+    broken = tmp_path / "broken.mp4"
+    broken.write_text("no video")
+    good = str(sorted((CLIPS / next(support.iterdir()).name).glob("*.mp4"))[12])
+    assert main(["predict", "--support", str(support), str(broken), good]) == 1
+    captured = capsys.readouterr()
+    assert good in captured.out and "broken.mp4" in captured.err.splitlines()[-1]
+
+
+def test_the_tiny_clip_warns_on_videos_that_are_not_the_sample_world(support, capsys):
+    video = str(sorted((CLIPS / next(support.iterdir()).name).glob("*.mp4"))[12])
+    main(["predict", "--support", str(support), video])
+    assert "warning: the tiny CLIP" in capsys.readouterr().err
+
+
+def test_check_passes_a_good_folder_and_fails_a_bad_one(support, capsys):
+    assert main(["check", str(support), "--minimum", "1"]) == 0
+    first = next(iter(sorted(support.iterdir())))
+    (first / "broken.mp4").write_text("no video")
+    assert main(["check", str(support), "--minimum", "1"]) == 1
+    assert "broken.mp4" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["evaluate", "--part", "test"], "base, novel, validation|base, validation, novel"),
+        (["evaluate", "--way", "99"], "way"),
+        (["evaluate", "--backbone", "ViT-B-61"], "ViT-B"),
+        (["evaluate", "--checkpoint", "nowhere.safetensors"], "nowhere.safetensors"),
+        (["evaluate", "--data", "nowhere"], "nowhere"),
+        (["predict", "--support", "nowhere", "x.mp4"], "nowhere"),
+        (["check", "nowhere"], "nowhere"),
+        (["train", "--out", "x", "--data", "nowhere"], "--split"),
+    ],
+)
+def test_a_mistake_is_one_message_and_exit_status_1(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ") and re.search(message, error)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_checkpoint_of_another_backbone_is_refused(tmp_path, capsys):
+    import torch
+
+    from clipspm_lite import CLIPSPM
+    from clipspm_lite.checkpoints import save_model
+
+    torch.manual_seed(0)
+    path = tmp_path / "other.safetensors"
+    save_model(path, CLIPSPM(128, heads=1, head_dim=4, mlp_dim=4), backbone="another")
+    assert main(["evaluate", "--checkpoint", str(path)]) == 1
+    assert "other.safetensors" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_help_names_every_option_of_every_command(capsys):
+    for command in ("start", "train", "evaluate", "compare", "predict", "check"):
+        with pytest.raises(SystemExit) as stop:
+            main([command, "--help"])
+        assert stop.value.code == 0
+        assert f"usage: python -m clipspm_lite {command}" in capsys.readouterr().out

@@ -1,0 +1,83 @@
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+
+from clipspm_lite.baselines import prototype, zero_shot
+from clipspm_lite.evaluation import evaluate, evaluate_pairs, half_width, paired_difference, pooled
+
+
+class Scores(NamedTuple):
+    logits: torch.Tensor
+
+
+def first_class(support, query, class_text):
+    """Answers every query with the episode's first class."""
+    logits = torch.zeros(*query.shape[:-2], class_text.shape[-2])
+    logits[..., 0] = 1
+    return Scores(logits)
+
+
+def test_a_method_that_always_answers_the_first_class_is_at_chance_exactly(encoded):
+    result = evaluate(first_class, encoded(), way=4, shot=2, queries=3, episodes=50)
+    assert result.accuracy == 25
+    assert result.interval == 0
+    assert len(result.per_episode) == 50
+
+
+def test_the_same_seed_gives_the_same_episodes_whatever_the_batch_size(encoded):
+    data = encoded()
+    one = evaluate(prototype, data, episodes=37, seed=3, batch_size=5)
+    other = evaluate(prototype, data, episodes=37, seed=3, batch_size=100)
+    assert np.array_equal(one.per_episode, other.per_episode)
+    assert not np.array_equal(one.per_episode, evaluate(prototype, data, episodes=37, seed=4).per_episode)
+
+
+def test_interval_is_196_standard_errors_in_points():
+    values = np.array([0.2, 0.4, 0.6, 1.0])
+    assert half_width(values) == pytest.approx(100 * 1.96 * values.std(ddof=1) / 2)
+
+
+def test_confusion_counts_every_query_once_and_only_where_it_could_happen(encoded):
+    result = evaluate(zero_shot, encoded(), way=3, queries=2, episodes=200)
+    assert result.confusion.sum() == 200 * 3 * 2
+    assert (result.confusion <= result.opportunities).all()
+    assert np.diag(result.opportunities).sum() == 200 * 3 * 2
+    assert np.diag(result.confusion).sum() == pytest.approx(result.per_episode.sum() * 3 * 2)
+    overall = np.array(list(result.class_accuracy().values())) @ np.diag(result.opportunities) / (200 * 3 * 2)
+    assert overall == pytest.approx(result.accuracy)
+    worst = result.most_confused(3)
+    assert all(asked != answered and 0 < rate <= 100 for asked, answered, rate in worst)
+    assert [rate for *_, rate in worst] == sorted((rate for *_, rate in worst), reverse=True)
+
+
+def test_paired_difference_needs_the_same_episodes(encoded):
+    data = encoded()
+    ours, other = (evaluate(m, data, episodes=60) for m in (prototype, first_class))
+    difference, interval = paired_difference(ours, other)
+    assert difference == pytest.approx(ours.accuracy - other.accuracy)
+    assert interval > 0
+    with pytest.raises(ValueError, match="same episodes"):
+        paired_difference(ours, evaluate(prototype, data, episodes=61))
+
+
+def test_pairs_are_scored_two_way_and_pairs_outside_the_data_are_left_out(encoded):
+    data = encoded()
+    pairs = [("action 0", "action 1"), ("action 4", "action 2"), ("action 1", "elsewhere")]
+    results = evaluate_pairs(prototype, data, pairs, episodes=20)
+    assert list(results) == pairs[:2]
+    assert results[pairs[1]].classes == ("action 4", "action 2")
+    accuracy, _ = pooled(results.values())
+    assert accuracy == pytest.approx(np.mean([result.accuracy for result in results.values()]))
+    with pytest.raises(ValueError, match="none of them"):
+        evaluate_pairs(prototype, data, pairs[2:])
+
+
+def test_too_small_a_data_set_is_refused(encoded):
+    with pytest.raises(ValueError, match="way"):
+        evaluate(prototype, encoded(classes=3), way=5)
+    with pytest.raises(ValueError):
+        evaluate(prototype, encoded(videos=2), shot=2, queries=1)
+    with pytest.raises(ValueError, match="episodes"):
+        evaluate(prototype, encoded(), episodes=0)
