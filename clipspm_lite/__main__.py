@@ -176,7 +176,9 @@ def run_train(options: argparse.Namespace) -> int:
             "--split: your own --data needs a JSON file with the classes of base, validation and novel"
         )
     store = open_store(options, own_videos=options.data is not None)
-    data = [store.encode_dataset(open_part(options, part), progress=True) for part in ("base", "validation")]
+    base, validation = (
+        store.encode_dataset(open_part(options, part), progress=True) for part in ("base", "validation")
+    )
     changes = {
         name: value
         for name in ("way", "shot", "steps", "learning_rate", "patience", "seed")
@@ -188,7 +190,8 @@ def run_train(options: argparse.Namespace) -> int:
     model = CLIPSPM(store.backbone.dim, preset=options.preset, **sizes)
     result = train(
         model,
-        *data,
+        base,
+        validation,
         settings,
         options.out,
         resume=options.resume,

@@ -1,7 +1,7 @@
 """The presets: what differs between the paper, the released code and this project's lite model (SPEC section 4)."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from clipspm_lite.model.spm import PromptCondition
 
@@ -52,4 +52,4 @@ PRESETS = {
 }
 
 # Sizes of the committed lite model, the arguments of `CLIPSPM` beside preset="lite".
-LITE_SIZES = dict(heads=4, head_dim=32, mlp_dim=256, prompt_weight=0.3, motion_loss_weight=0.5)
+LITE_SIZES: dict[str, Any] = dict(heads=4, head_dim=32, mlp_dim=256, prompt_weight=0.3, motion_loss_weight=0.5)

@@ -1,0 +1,146 @@
+"""Data sets: a folder of classes is a data set, and a split is a list of class names."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+VIDEO_SUFFIXES = (".mp4", ".avi", ".webm", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
+SPLIT_FORMAT = 1
+SAMPLES = Path(__file__).parents[2] / "data_samples"
+
+
+class DatasetError(ValueError):
+    """A data folder or split file is not what it should be: what was found, what to do, and its name, in one line."""
+
+
+@dataclass(frozen=True)
+class VideoDataset:
+    """Videos by class.
+
+    Attributes:
+        root: the folder that holds one folder a class.
+        classes: names of the class folders.
+        videos: for each class, in the same order, the files' names in its folder.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    videos: tuple[tuple[str, ...], ...]
+
+    @cached_property
+    def videos_per_class(self) -> tuple[int, ...]:
+        """How many videos each class has."""
+        return tuple(len(names) for names in self.videos)
+
+    @cached_property
+    def paths(self) -> tuple[Path, ...]:
+        """All videos, class after class: an episode's video number is a place in this list."""
+        return tuple(
+            self.root / folder / name
+            for folder, names in zip(self.classes, self.videos, strict=True)
+            for name in names
+        )
+
+
+def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> VideoDataset:
+    """The data set in `root/<class>/<video>`; hidden files and files that are no videos are passed over.
+
+    Args:
+        root: links in it are followed.
+        classes: the class folders to take, in this order; all of them, sorted, where it is None.
+
+    Raises:
+        DatasetError: `root` or a class folder is missing, a class has no video, or is named twice.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise DatasetError(f"no such folder; expected one with a folder for each class: {root}")
+    if classes is None:
+        classes = class_folders(root)
+    else:
+        _check_class_names(classes, root)
+    if not classes:
+        raise DatasetError(f"no class folders; expected one for each class, with its videos in it: {root}")
+    videos = []
+    for name in classes:
+        if not (root / name).is_dir():
+            raise DatasetError(f"the class {name!r} has no folder here: {root}")
+        names = video_names(root / name)
+        if not names:
+            raise DatasetError(
+                f"the class {name!r} has no videos ({' '.join(VIDEO_SUFFIXES)}); add some, or remove it: {root / name}"
+            )
+        videos.append(names)
+    return VideoDataset(root, tuple(classes), tuple(videos))
+
+
+def class_folders(root: Path) -> tuple[str, ...]:
+    """Names of the folders in `root`, sorted, hidden ones left out."""
+    names = (item.name for item in root.iterdir() if item.is_dir())
+    return tuple(sorted(name for name in names if not name.startswith(".")))
+
+
+def video_names(folder: Path) -> tuple[str, ...]:
+    """Names of the videos in a class folder, sorted, hidden ones left out."""
+    names = (item.name for item in folder.iterdir() if not item.is_dir())
+    return tuple(sorted(n for n in names if n.lower().endswith(VIDEO_SUFFIXES) and not n.startswith(".")))
+
+
+def read_split(path: str | Path, part: str) -> tuple[str, ...]:
+    """The class names of one part of a split file: `{"format_version": 1, "base": […], "novel": […], …}`.
+
+    Raises:
+        DatasetError: the file is missing or is no such file, has no such part, or names a class twice.
+    """
+    path = Path(path)
+    try:
+        split = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DatasetError(f"the split file cannot be read ({error.strerror}): {path}") from None
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(f"the split file is not JSON ({error}): {path}") from None
+    if not isinstance(split, dict) or not isinstance(split.get("format_version"), int):
+        raise DatasetError(
+            f'expected {{"format_version": {SPLIT_FORMAT}, "base": ["a class", …], …}}: {path}'
+        )
+    if split["format_version"] > SPLIT_FORMAT:
+        raise DatasetError(
+            f"format_version {split['format_version']} is newer than this clipspm_lite reads ({SPLIT_FORMAT}); "
+            f"update clipspm_lite: {path}"
+        )
+    parts = {name: classes for name, classes in split.items() if isinstance(classes, list)}
+    if part not in parts:
+        raise DatasetError(f"no part {part!r}; the parts are {', '.join(parts) or 'none'}: {path}")
+    _check_class_names(parts[part], path)
+    return tuple(parts[part])
+
+
+def sample_world(part: str = "novel", split: str = "default") -> VideoDataset:
+    """A part (base, validation or novel) of the sample clips that come with a clone of the repository.
+
+    Raises:
+        DatasetError: the package is not used from a clone, or there is no such split or part.
+    """
+    if not (SAMPLES / "clips").is_dir():
+        raise DatasetError(
+            "the sample clips are missing: clipspm_lite is used from a clone of its repository, which holds them in "
+            f"data_samples/ (git clone it, then pip install -e . in it); looked for: {SAMPLES}"
+        )
+    splits = {file.stem: file for file in sorted((SAMPLES / "splits").glob("*.json"))}
+    if split not in splits:
+        raise DatasetError(
+            f"no split {split!r} of the sample clips; there are {', '.join(splits)}: {SAMPLES}"
+        )
+    return open_folder(SAMPLES / "clips", read_split(splits[split], part))
+
+
+def _check_class_names(classes: Sequence[str], source: Path) -> None:
+    """A class is one folder inside the data set: a list from a stranger must not lead out of it."""
+    for name in classes:
+        if not isinstance(name, str) or name in ("", ".", "..") or any(c in name for c in "/\\\0"):
+            raise DatasetError(f"{name!r} is not a class name; expected the name of a folder: {source}")
+    twice = sorted({name for name in classes if classes.count(name) > 1})
+    if twice:
+        raise DatasetError(f"classes named twice: {', '.join(twice)}: {source}")

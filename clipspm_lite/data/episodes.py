@@ -1,0 +1,134 @@
+"""Episodes: N classes, K labelled support videos each, and queries to be assigned to them (SPEC section 1).
+
+An episode is a function of (seed, index) and of nothing else, so every method can be scored on the same listed
+episodes, and a training run that was killed goes on with the episode at which it stopped. The random numbers come from
+Python's Mersenne Twister, whose `random()` the language keeps unchanged, seeded by SHA-256 of seed and index.
+"""
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import torch
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One task. A video's number is its place among all videos of the data set, class after class.
+
+    Attributes:
+        classes: N class numbers.
+        support: K video numbers for each of them.
+        query: Q = N · queries video numbers, the queries of the first class first.
+        query_labels: for each query which of the N classes is right, 0 … N − 1.
+    """
+
+    classes: tuple[int, ...]
+    support: tuple[tuple[int, ...], ...]
+    query: tuple[int, ...]
+    query_labels: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class EpisodeBatch:
+    """B episodes as tensors, as `CLIPSPM.forward` and the baselines take them.
+
+    Attributes:
+        support: frame features `[B, N, K, T, C]`.
+        query: frame features `[B, Q, T, C]`.
+        class_text: text features `[B, N, C]`.
+        query_labels: `[B, Q]`, 0 … N − 1.
+    """
+
+    support: torch.Tensor
+    query: torch.Tensor
+    class_text: torch.Tensor
+    query_labels: torch.Tensor
+
+
+class EpisodeSampler:
+    """An endless list of N-way K-shot episodes: `sampler[index]` for any index from 0 on.
+
+    Args:
+        videos_per_class: how many videos each class has.
+        way: N, classes in an episode.
+        shot: K, support videos a class.
+        queries: query videos a class; no video is both support and query in an episode.
+        seed: another seed is another list.
+        class_names: for messages; without them a class is called by its number.
+
+    Raises:
+        ValueError: there are too few classes, or a class has fewer than shot + queries videos.
+    """
+
+    def __init__(
+        self,
+        videos_per_class: Sequence[int],
+        way: int = 5,
+        shot: int = 1,
+        queries: int = 1,
+        seed: int = 0,
+        class_names: Sequence[str] | None = None,
+    ):
+        for name, value in (("way", way), ("shot", shot), ("queries", queries)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, found {value}")
+        if way > len(videos_per_class):
+            raise ValueError(f"way={way} needs as many classes, the data set has {len(videos_per_class)}")
+        for number, videos in enumerate(videos_per_class):
+            if videos < shot + queries:
+                name = f"number {number}" if class_names is None else repr(class_names[number])
+                raise ValueError(
+                    f"class {name} has {videos} videos, an episode needs {shot + queries} "
+                    f"(shot={shot} + queries={queries}); add videos to it, or leave it out"
+                )
+        self.videos_per_class = tuple(videos_per_class)
+        self.way, self.shot, self.queries, self.seed = way, shot, queries, seed
+        self._first_video = (0, *accumulate(self.videos_per_class))
+
+    def __getitem__(self, index: int) -> Episode:
+        if index < 0:
+            raise IndexError(f"episodes are numbered from 0, found {index}")
+        digest = hashlib.sha256(f"{self.seed},{index}".encode()).digest()
+        stream = random.Random(int.from_bytes(digest, "big"))
+        classes = _draw(stream, len(self.videos_per_class), self.way)
+        support: list[tuple[int, ...]] = []
+        query: list[int] = []
+        for number in classes:
+            drawn = _draw(stream, self.videos_per_class[number], self.shot + self.queries)
+            videos = tuple(self._first_video[number] + place for place in drawn)
+            support.append(videos[: self.shot])
+            query.extend(videos[self.shot :])
+        labels = tuple(label for label in range(self.way) for _ in range(self.queries))
+        return Episode(tuple(classes), tuple(support), tuple(query), labels)
+
+
+def _draw(stream: random.Random, population: int, count: int) -> list[int]:
+    """`count` different numbers below `population`, in random order (`Random.sample` may change between Pythons)."""
+    numbers = list(range(population))
+    for place in range(count):
+        other = place + int(stream.random() * (population - place))
+        numbers[place], numbers[other] = numbers[other], numbers[place]
+    return numbers[:count]
+
+
+def gather(features: torch.Tensor, class_text: torch.Tensor, episodes: Sequence[Episode]) -> EpisodeBatch:
+    """The features of B episodes of equal way, shot and queries, class-major.
+
+    Args:
+        features: `[V, T, C]`, all videos of the data set, class after class.
+        class_text: `[classes, C]`.
+        episodes: B of them.
+    """
+
+    def numbers(name: str) -> torch.Tensor:
+        return torch.tensor([getattr(episode, name) for episode in episodes], device=features.device)
+
+    return EpisodeBatch(
+        support=features[numbers("support")],
+        query=features[numbers("query")],
+        class_text=class_text[numbers("classes")],
+        query_labels=numbers("query_labels"),
+    )

@@ -1,0 +1,84 @@
+"""`check` goes through a whole folder, past its bad files, and says what is wrong with which."""
+
+import pytest
+from marked_video import write_marked_video
+
+from clipspm_lite.data.check import check
+from clipspm_lite.data.datasets import DatasetError
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Two classes with two good videos each."""
+    for name in ("left/a.mp4", "left/b.mp4", "right/a.mp4", "right/b.mp4"):
+        path = tmp_path / "gestures" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_marked_video(path, 10 + len(list(tmp_path.rglob("*.mp4"))))
+    return tmp_path / "gestures"
+
+
+def test_a_good_folder_is_usable(root):
+    report = check(str(root))
+    assert report.ok and not report.problems and not report.remarks
+    assert report.readable == {"left": 2, "right": 2}
+    assert str(report).splitlines()[0].endswith("2 classes, 4 videos that can be read (2 to 2 a class)")
+    assert str(report).splitlines()[-1] == "usable"
+
+
+def test_bad_videos_are_listed_with_the_reason_and_the_rest_is_read(root):
+    (root / "left" / "a.mp4").write_text("no video")
+    (root / "left" / "c.mp4").write_bytes(b"")
+    write_marked_video(root / "left" / "d.avi", 12, codec="mpeg4")
+    report = check(root)
+    assert not report.ok
+    assert report.readable == {"left": 2, "right": 2}
+    assert [line.rsplit("/")[-1] for line in report.problems] == ["a.mp4", "c.mp4"]
+    assert "empty" in report.problems[1]
+    assert str(report).splitlines()[-1] == "not usable as it is: 2 problems"
+
+
+def test_a_class_with_too_few_readable_videos_is_a_problem(root):
+    (root / "left" / "a.mp4").write_bytes(b"")
+    (root / "still").mkdir()
+    report = check(root)
+    assert any(
+        "1 readable videos, a class needs 2" in line and line.endswith("left") for line in report.problems
+    )
+    assert any("0 readable videos" in line and line.endswith("still") for line in report.problems)
+    assert check(root, minimum=0).problems == report.problems[:1]
+    assert len(check(root, minimum=3).problems) == 4
+
+
+def test_equal_short_and_stray_files_are_remarks(root):
+    (root / "right" / "copy.mp4").write_bytes((root / "left" / "a.mp4").read_bytes())
+    write_marked_video(root / "right" / "short.mp4", 3)
+    (root / "right" / "notes.txt").write_text("about")
+    (root / "right" / "nested").mkdir()
+    (root / "loose.mp4").write_bytes(b"")
+    (root / ".hidden").write_text("")
+    report = check(root)
+    assert report.ok
+    for number, (start, end) in enumerate(
+        [
+            ("not in a class folder", "loose.mp4"),
+            ("no video by its name", "nested"),
+            ("no video by its name", "notes.txt"),
+            ("the same content as", "copy.mp4"),
+            ("3 frames, fewer than 8", "short.mp4"),
+        ]
+    ):
+        assert report.remarks[number].startswith(start) and report.remarks[number].endswith(end)
+    assert not check(root, frames=3).remarks[-1].startswith("3 frames")
+
+
+def test_progress_names_each_video_before_it_is_read(root):
+    seen = []
+    check(root, progress=seen.append)
+    assert [path.name for path in seen] == ["a.mp4", "b.mp4", "a.mp4", "b.mp4"]
+
+
+def test_a_folder_without_classes_is_refused(root, tmp_path):
+    with pytest.raises(DatasetError, match="no class folders.*left$"):
+        check(root / "left")
+    with pytest.raises(DatasetError, match="no such folder.*nowhere$"):
+        check(tmp_path / "nowhere")

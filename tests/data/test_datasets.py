@@ -1,0 +1,132 @@
+"""A folder of classes is a data set; a split is a list of class names; names do not lead out of the folder."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from clipspm_lite.data import datasets
+from clipspm_lite.data.datasets import DatasetError, open_folder, read_split, sample_world
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Two classes with two videos each, and things that are no part of the data set."""
+    for name in (
+        "running/b.mp4",
+        "running/a.AVI",
+        "running/notes.txt",
+        "running/.hidden.mp4",
+        "jumping/c.webm",
+    ):
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    (tmp_path / "data" / "jumping" / "d.mov").write_bytes(b"")
+    (tmp_path / "data" / ".cache").mkdir()
+    (tmp_path / "data" / "README").write_text("about")
+    return tmp_path / "data"
+
+
+def split_file(path, **parts):
+    path.write_text(json.dumps({"format_version": 1} | parts), encoding="utf-8")
+    return path
+
+
+def test_class_folders_and_their_videos_are_sorted_and_the_rest_is_passed_over(root):
+    data = open_folder(str(root))
+    assert data.classes == ("jumping", "running")
+    assert data.videos == (("c.webm", "d.mov"), ("a.AVI", "b.mp4"))
+    assert data.videos_per_class == (2, 2)
+    assert data.paths == tuple(
+        root / name for name in ("jumping/c.webm", "jumping/d.mov", "running/a.AVI", "running/b.mp4")
+    )
+
+
+def test_named_classes_come_in_the_order_of_the_list(root):
+    assert open_folder(root, ["running", "jumping"]).classes == ("running", "jumping")
+    assert open_folder(root, ["running"]).paths == (root / "running/a.AVI", root / "running/b.mp4")
+
+
+def test_links_in_the_users_folder_are_followed(root, tmp_path):
+    try:
+        (root / "walking").symlink_to(root / "running", target_is_directory=True)
+    except OSError:
+        pytest.skip("this system does not let us make links")
+    assert open_folder(root).classes == ("jumping", "running", "walking")
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "../data/running", "/etc", "a\\b", "running/", 3, None])
+def test_a_class_name_cannot_leave_the_folder(root, tmp_path, name):
+    with pytest.raises(DatasetError, match="not a class name"):
+        open_folder(root, [name])
+    with pytest.raises(DatasetError, match="not a class name.*split.json"):
+        read_split(split_file(tmp_path / "split.json", novel=[name]), "novel")
+
+
+def test_missing_and_empty_folders_are_named(root, tmp_path):
+    with pytest.raises(DatasetError, match="no such folder.*nowhere"):
+        open_folder(tmp_path / "nowhere")
+    with pytest.raises(DatasetError, match="'flying' has no folder.*data"):
+        open_folder(root, ["running", "flying"])
+    (root / "empty").mkdir()
+    with pytest.raises(DatasetError, match="'empty' has no videos"):
+        open_folder(root)
+    with pytest.raises(DatasetError, match="no class folders.*empty"):
+        open_folder(root / "empty")
+
+
+def test_a_class_named_twice_is_refused(root, tmp_path):
+    with pytest.raises(DatasetError, match="twice: running"):
+        open_folder(root, ["running", "jumping", "running"])
+    with pytest.raises(DatasetError, match="twice: running"):
+        read_split(split_file(tmp_path / "split.json", base=["running", "running"]), "base")
+
+
+def test_a_split_gives_the_classes_of_a_part(tmp_path):
+    path = split_file(tmp_path / "split.json", base=["b", "a"], validation=[], novel=["é"])
+    assert read_split(str(path), "base") == ("b", "a")
+    assert read_split(path, "novel") == ("é",)
+    with pytest.raises(
+        DatasetError, match="no part 'test'; the parts are base, validation, novel: .*split.json"
+    ):
+        read_split(path, "test")
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ("", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "expected"),
+        ('{"novel": ["a"]}', "expected"),
+        ('{"format_version": 2, "novel": ["a"]}', "newer"),
+        ('{"format_version": 1, "novel": "a"}', "no part"),
+    ],
+)
+def test_a_damaged_foreign_or_newer_split_is_refused(tmp_path, content, found):
+    path = tmp_path / "split.json"
+    path.write_text(content)
+    with pytest.raises(DatasetError, match=f"{found}(.|\n)*split.json$"):
+        read_split(path, "novel")
+    with pytest.raises(DatasetError, match="cannot be read.*other.json$"):
+        read_split(tmp_path / "other.json", "novel")
+
+
+def test_the_sample_world_is_found_in_a_clone_and_asked_for_plainly_without(root, tmp_path, monkeypatch):
+    samples = tmp_path / "data_samples"
+    monkeypatch.setattr(datasets, "SAMPLES", samples)
+    with pytest.raises(DatasetError, match="used from a clone.*data_samples$"):
+        sample_world()
+    samples.mkdir()
+    root.rename(samples / "clips")
+    (samples / "splits").mkdir()
+    split_file(samples / "splits" / "default.json", base=["running"], novel=["jumping"])
+    assert sample_world().classes == ("jumping",)
+    assert sample_world("base").paths[0] == samples / "clips" / "running" / "a.AVI"
+    with pytest.raises(DatasetError, match="no split '../x'.*there are default"):
+        sample_world(split="../x")
+
+
+def test_the_samples_lie_beside_the_package():
+    assert Path(datasets.__file__).parents[2] == datasets.SAMPLES.parent

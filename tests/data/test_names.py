@@ -1,0 +1,47 @@
+"""Class names read as words."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clipspm_lite.data.names import printable, readable
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("ApplyEyeMakeup", "apply eye makeup"),
+        ("raising_both_arms", "raising both arms"),
+        ("TaiChi", "tai chi"),
+        ("YoYo", "yo yo"),
+        ("flic_flac", "flic flac"),
+        ("Pushing [something] off of [something]", "pushing something off of something"),
+        ("Twisting (wringing) something wet", "twisting wringing something wet"),
+        (
+            "Lifting [something] up completely, then dropping it",
+            "lifting something up completely, then dropping it",
+        ),
+        ("TVShow", "tv show"),
+        ("jump2", "jump 2"),
+        ("3DPrinting", "3d printing"),
+        ("100mRun", "100m run"),
+        ("playing-guitar", "playing-guitar"),
+        ("__a__b ", "a b"),
+    ],
+)
+def test_folder_names_become_words(name, words):
+    assert readable(name) == words
+
+
+@given(st.text())
+def test_a_readable_name_stays_as_it_is(name):
+    words = readable(name)
+    assert readable(words) == words or not name.isascii()
+    assert not set("[](){}_\n") & set(words)
+
+
+def test_a_file_name_is_quoted_only_where_it_must_be():
+    assert printable(Path("été.mp4")) == "été.mp4"
+    assert printable("two\nlines.mp4") == r"'two\nlines.mp4'"
