@@ -17,6 +17,7 @@ from clipspm_lite.checkpoints import LITE_MODEL, load_model
 from clipspm_lite.comparison import compare, table
 from clipspm_lite.data.check import check
 from clipspm_lite.data.datasets import VideoDataset, open_folder, read_split, sample_world
+from clipspm_lite.data.names import readable
 from clipspm_lite.data.video import VideoError
 from clipspm_lite.data.world import REVERSED_PAIRS
 from clipspm_lite.evaluation import Method, evaluate
@@ -122,7 +123,9 @@ def build_parser() -> argparse.ArgumentParser:
 def add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="FOLDER", help="a folder of classes (default: the sample clips)")
     parser.add_argument(
-        "--split", help="JSON file that lists the classes of each part, or a sample split's name"
+        "--split",
+        help="which classes: with --data a JSON file that lists the class names of each part, "
+        "without it default, study_a or study_b",
     )
 
 
@@ -242,7 +245,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
         f"({options.way}-way {options.shot}-shot, {options.episodes} episodes, seed {options.seed})"
     )
     for asked, answered, rate in result.most_confused(5):
-        print(f"  {asked} taken for {answered}: {rate:.0f} %")
+        print(f"  {readable(asked)} taken for {readable(answered)}: {rate:.0f} %")
     if options.json:
         print_json(
             {

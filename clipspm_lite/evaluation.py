@@ -112,7 +112,7 @@ def evaluate(
     if isinstance(method, torch.nn.Module):
         method = method.to(device).eval()
     per_episode, asked, answered, present = [], [], [], []
-    for start in tqdm(range(0, episodes, batch_size), disable=not progress, desc="episodes"):
+    for start in tqdm(range(0, episodes, batch_size), disable=None if progress else True, desc="episodes"):
         listed = [sampler[index] for index in range(start, min(start + batch_size, episodes))]
         batch = gather(features, class_text, listed)
         answers = method(batch.support, batch.query, batch.class_text).logits.argmax(-1)

@@ -104,7 +104,9 @@ class FeatureStore:
         todo = list(missing.items())
         unsaved = 0
         try:
-            with tqdm(total=len(todo), disable=not progress or not todo, desc="encoding videos") as bar:
+            with tqdm(
+                total=len(todo), disable=None if progress and todo else True, desc="encoding videos"
+            ) as bar:
                 for start in range(0, len(todo), VIDEOS_PER_BATCH):
                     batch = todo[start : start + VIDEOS_PER_BATCH]
                     for (content, _), features in zip(

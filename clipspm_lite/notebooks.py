@@ -4,6 +4,7 @@ What must not be stored is stripped: widget state, timings, and the version of t
 """
 
 import argparse
+import base64
 import re
 import sys
 import time
@@ -17,6 +18,7 @@ from nbformat import NotebookNode
 from clipspm_lite.files import replace_file
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
+PICTURES = FOLDER / "results"
 MEASURED = re.compile(r"(Measured: )\d+( s on \d+ CPU cores)")
 
 
@@ -30,6 +32,7 @@ def execute(path: Path) -> tuple[NotebookNode, float]:
         kernel_name="python3",
         record_timing=False,
         store_widget_state=False,
+        coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
     ).execute()
     return notebook, time.perf_counter() - started
@@ -46,6 +49,15 @@ def clean(notebook: NotebookNode, seconds: float) -> NotebookNode:
     return notebook
 
 
+def save_pictures(notebook: NotebookNode) -> None:
+    """Keep the pictures of cells tagged ``picture:NAME`` as files, for the README."""
+    for cell in notebook.cells:
+        for tag in cell.metadata.get("tags", []):
+            if tag.startswith("picture:"):
+                png = next(o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {}))
+                replace_file(PICTURES / f"{tag.removeprefix('picture:')}.png", base64.b64decode(png))
+
+
 def show_start(out: Path) -> None:
     """Run notebook 00, print the cells tagged "table", write it as a page, and say how to open it in JupyterLab."""
     path = FOLDER / "00_start_here.ipynb"
@@ -56,7 +68,9 @@ def show_start(out: Path) -> None:
     for cell in notebook.cells:
         if "table" in cell.metadata.get("tags", []):
             print("".join(output.get("text", "") for output in cell.outputs))
-    page, _ = HTMLExporter().from_notebook_node(notebook)
+    page, _ = HTMLExporter(template_name="classic").from_notebook_node(
+        notebook
+    )  # it keeps alt texts, "lab" does not
     out.mkdir(parents=True, exist_ok=True)
     replace_file(out / "00_start_here.html", page.encode())
     print(f"The page with its pictures ({seconds:.0f} s): {out / '00_start_here.html'}")
@@ -72,6 +86,7 @@ def main() -> int:
     for name in names:
         path = FOLDER / f"{name}.ipynb"
         notebook, seconds = execute(path)
+        save_pictures(notebook)
         replace_file(path, nbformat.writes(clean(notebook, seconds)).encode() + b"\n")
         print(f"{path.name}: {seconds:.0f} s", flush=True)
     return 0

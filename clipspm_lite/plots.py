@@ -73,19 +73,37 @@ def accuracy_bars(accuracies: Mapping[str, tuple[float, float]], chance: float, 
         value, interval = accuracies[name]
         ax.text(value + interval + 1, row, f"{value:.1f} ± {interval:.1f}", va="center")
     ax.axvline(chance, color="black", linestyle=":", linewidth=1.2)
-    ax.text(chance + 0.5, -0.75, f"chance, {chance:.0f} %", fontsize=9, va="bottom")
-    ax.set(xlim=(0, 100), ylim=(len(names) - 0.4, -0.8), xlabel="accuracy, %", title=title)
+    ax.set(xlim=(0, 100), xlabel=f"accuracy, % (dotted: chance, {chance:.0f} %)", title=title)
+    ax.invert_yaxis()
     sns.despine(ax=ax)
     return figure
 
 
-def confusions(most_confused: Sequence[tuple[str, str, float]]) -> Figure:
-    """Bars of (asked class, answered class, per cent), as `Evaluation.most_confused` lists them."""
-    figure = Figure(figsize=(8, 0.4 * len(most_confused) + 1), layout="constrained")
+def confusions(
+    most_confused: Sequence[tuple[str, str, float]], reversed_pairs: Sequence[tuple[str, str]]
+) -> Figure:
+    """Bars of (asked class, answered class, per cent), as `Evaluation.most_confused` lists them.
+
+    Order-reversed pairs have a colour and a hatch of their own.
+    """
+    figure = Figure(figsize=(9, 0.4 * len(most_confused) + 1), layout="constrained")
     ax = figure.subplots()
+    known = {frozenset(pair) for pair in reversed_pairs}
+    for is_reversed, color, hatch, label in (
+        (True, COLORS[1], "//", "order-reversed pair"),
+        (False, COLORS[7], "", "other pair"),
+    ):
+        rows = [
+            row
+            for row, (asked, answered, _) in enumerate(most_confused)
+            if (frozenset((asked, answered)) in known) == is_reversed
+        ]
+        rates = [most_confused[row][2] for row in rows]
+        ax.barh(rows, rates, color=color, hatch=hatch, edgecolor="white", height=0.7, label=label)
     labels = [f"{asked} → {answered}".replace("_", " ") for asked, answered, _ in most_confused]
-    ax.barh(labels, [rate for *_, rate in most_confused], color=WRONG, height=0.6)
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set(xlim=(0, 100), xlabel="% of the queries that could be so confused")
     ax.invert_yaxis()
-    ax.set(xlim=(0, 100), xlabel="asked → answered, % of the queries in episodes that held both")
+    ax.legend(title="asked → answered", loc="lower right", frameon=False)
     sns.despine(ax=ax)
     return figure

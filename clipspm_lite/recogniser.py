@@ -57,9 +57,9 @@ class Recogniser:
         Raises:
             VideoError: a video cannot be read.
         """
-        query = self.store.encode(videos)
-        if not len(query):
+        if not videos:
             return []
+        query = self.store.encode(videos)
         logits = self.method(self.support, query, self.class_text, self.support_mask).logits
         return [
             Prediction(

@@ -71,14 +71,14 @@ TRAINING_PRESETS = {
     "released": TrainingSettings(weight_decay=5e-5),
     "lite": TrainingSettings(
         queries=2,
-        steps=150,
+        steps=400,
         episodes_per_step=8,
         optimizer="adamw",
-        learning_rate=5e-4,
+        learning_rate=1e-3,
         betas=(0.9, 0.999),
         weight_decay=1e-2,
         schedule="cosine",
-        validate_every=50,
+        validate_every=100,
         seed=0,
     ),
 }
@@ -168,7 +168,9 @@ def train(
     steps = range(start, settings.steps)
     if history and _out_of_patience(history, settings.patience):
         steps = range(0)
-    for step in tqdm(steps, initial=start, total=settings.steps, disable=not progress, desc="steps"):
+    for step in tqdm(
+        steps, initial=start, total=settings.steps, disable=None if progress else True, desc="steps"
+    ):
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * _schedule(step, settings)
         torch.manual_seed(_step_seed(settings.seed, step))

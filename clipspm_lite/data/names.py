@@ -6,7 +6,7 @@ from pathlib import Path
 _WORD_BOUNDARY = re.compile(
     r"(?<=[a-z])(?=[A-Z])"  # taiChi → tai Chi
     r"|(?<=[A-Z])(?=[A-Z][a-z])"  # TVShow → TV Show
-    r"|(?<=[a-z])(?=\d)"  # jump2 → jump 2
+    r"|(?<=[a-zA-Z])(?=\d)"  # jump2 → jump 2
     r"|(?<=\d)(?=[A-Z][a-z])"  # 2Steps → 2 Steps, but 3D stays 3D
 )
 _NOT_A_WORD = re.compile(r"[\[\](){}_\s]+")

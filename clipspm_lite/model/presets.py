@@ -52,4 +52,6 @@ PRESETS = {
 }
 
 # Sizes of the committed lite model, the arguments of `CLIPSPM` beside preset="lite".
-LITE_SIZES: dict[str, Any] = dict(heads=4, head_dim=32, mlp_dim=256, prompt_weight=0.3, motion_loss_weight=0.5)
+LITE_SIZES: dict[str, Any] = dict(
+    heads=4, head_dim=32, mlp_dim=256, prompt_weight=0.3, motion_loss_weight=0.5
+)

@@ -1,0 +1,55 @@
+"""What `python -m clipspm_lite.notebooks` and `start` do with an executed notebook."""
+
+import nbformat
+import pytest
+
+from clipspm_lite import notebooks
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+@pytest.fixture
+def notebook():
+    cells = [
+        nbformat.v4.new_markdown_cell("*Measured: 999 s on 2 CPU cores*"),
+        nbformat.v4.new_code_cell("print('a row')", metadata={"tags": ["table"]}),
+        nbformat.v4.new_code_cell(
+            f"from IPython.display import Image, display\nimport base64\n"
+            f"display(Image(base64.b64decode('{PIXEL}'), alt='a dot'))",
+            metadata={"tags": ["picture:dot"]},
+        ),
+    ]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def test_start_prints_the_table_and_writes_the_page(notebook, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(notebooks, "FOLDER", tmp_path)
+    nbformat.write(notebook, tmp_path / "00_start_here.ipynb")
+    notebooks.show_start(tmp_path / "out")
+    printed = capsys.readouterr().out
+    assert "a row" in printed and "python -m jupyterlab notebooks/00_start_here.ipynb" in printed
+    page = (tmp_path / "out" / "00_start_here.html").read_text(encoding="utf-8")
+    assert PIXEL[:40] in page and 'alt="a dot"' in page
+
+
+def test_notebooks_are_executed_and_stored_clean_with_their_time_and_pictures(
+    notebook, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(notebooks, "FOLDER", tmp_path)
+    monkeypatch.setattr(notebooks, "PICTURES", tmp_path / "results")
+    monkeypatch.setattr("sys.argv", ["notebooks"])
+    path = tmp_path / "00_start_here.ipynb"
+    nbformat.write(notebook, path)
+    assert notebooks.main() == 0
+    stored = nbformat.read(path, as_version=4)
+    assert [cell.execution_count for cell in stored.cells[1:]] == [1, 2]
+    assert set(stored.metadata) == {"kernelspec", "language_info"}
+    assert "execution" not in stored.cells[1].metadata
+    assert "Measured: 999 s" not in stored.cells[0].source
+    assert (tmp_path / "results" / "dot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_a_clone_start_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "FOLDER", tmp_path)
+    with pytest.raises(FileNotFoundError, match="belong to a clone"):
+        notebooks.show_start(tmp_path)

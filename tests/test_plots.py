@@ -1,0 +1,50 @@
+"""The pictures show the data they are given."""
+
+import pytest
+import torch
+
+from clipspm_lite import plots
+
+
+def test_an_episode_has_a_row_a_class_and_says_right_and_wrong():
+    clip = torch.rand(4, 3, 8, 8)
+    figure = plots.episode([clip] * 3, [clip] * 2, ["sit", "stand", "wave"], [0, 1], [0, 2])
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert len(figure.axes) == 6
+    assert titles[0] == "support: sit" and titles[1] == "query: ✓ sit"
+    assert titles[3] == "query: ✗ answered wave, is stand"
+
+
+def test_a_film_strip_keeps_the_order_of_frames():
+    frames = torch.stack([torch.full((3, 4, 4), value) for value in (0.0, 0.5, 1.0)])
+    ax = plots.Figure().subplots()
+    plots.film_strip(ax, frames)
+    image = ax.images[0].get_array()
+    assert image.shape == (4, 12, 3)
+    assert image[0, ::4, 0].tolist() == [0, 0.5, 1]
+
+
+def test_accuracy_bars_show_values_and_intervals():
+    figure = plots.accuracy_bars({"one": (40.0, 2.0), "two": (60.0, 1.0)}, chance=20, title="t")
+    ax = figure.axes[0]
+    assert [bar.get_width() for bar in ax.patches] == [40, 60]
+    assert [text.get_text() for text in ax.texts] == ["40.0 ± 2.0", "60.0 ± 1.0"]
+
+
+def test_confusions_tell_reversed_pairs_by_colour_and_hatch():
+    rows = [("a_b", "c", 50.0), ("d", "e", 30.0), ("c", "a_b", 20.0)]
+    ax = plots.confusions(rows, [("c", "a_b")]).axes[0]
+    hatched = [bar.get_width() for bar in ax.patches if bar.get_hatch()]
+    assert hatched == [50, 20]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a b → c", "d → e", "c → a b"]
+
+
+def test_show_gives_a_png_with_alt_text_and_the_caption(monkeypatch):
+    shown = []
+    monkeypatch.setattr(plots, "display", lambda *things: shown.extend(things))
+    plots.show(plots.accuracy_bars({"one": (40.0, 2.0)}, 20, "t"), "A caption.", "A bar.")
+    image, caption = shown
+    assert image.data.startswith(b"\x89PNG") and image.alt == "A bar."
+    assert caption.data == "*A caption.*"
+    with pytest.raises(TypeError):
+        plots.show(plots.Figure(), "no alt text")

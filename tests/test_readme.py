@@ -1,0 +1,33 @@
+"""What README promises: its commands, its numbers, its files."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from clipspm_lite.comparison import table
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_first_two_code_blocks_set_up_and_run_the_demo_and_the_tests():
+    blocks = re.findall(r"^```\w*\n(.*?)^```", README, re.M | re.S)
+    for block, ending in zip(blocks, ("python -m clipspm_lite start\n", "python -m pytest\n"), strict=False):
+        assert block.startswith("python3 -m venv") and "pip install -e" in block and block.endswith(ending)
+
+
+@pytest.mark.parametrize("part", ["validation", "novel"])
+def test_the_tables_are_those_of_the_result_files(part):
+    results = json.loads((ROOT / "notebooks" / "results" / f"lite_{part}.json").read_text())
+    assert table(results["rows"], "otam") in README
+
+
+def test_the_files_it_names_are_there():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_binder_installs_what_pip_installs():
+    assert "-e .[notebooks]" in (ROOT / "environment.yml").read_text()
