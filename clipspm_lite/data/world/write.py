@@ -49,7 +49,7 @@ def write_mp4(path: Path, pictures: np.ndarray) -> None:
         stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND)
         stream.height, stream.width = pictures.shape[1:3]
         stream.pix_fmt = "yuv420p"
-        stream.options = X264
+        stream.options = dict(X264)
         for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
