@@ -17,6 +17,7 @@ from clipspm_lite.checkpoints import LITE_MODEL, load_model
 from clipspm_lite.comparison import compare, table
 from clipspm_lite.data.check import check
 from clipspm_lite.data.datasets import VideoDataset, open_folder, read_split, sample_world
+from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.data.names import readable
 from clipspm_lite.data.video import VideoError
 from clipspm_lite.data.world import REVERSED_PAIRS
@@ -46,6 +47,15 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
+class HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Says an option's default, where it is more than "nothing" or a path inside the package."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False or action.default == LITE_MODEL:
+            return action.help
+        return super()._get_help_string(action)
+
+
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m clipspm_lite", description="Few-shot action recognition with CLIP-SPM."
@@ -53,9 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Any, help: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(
-            name, help=help, description=help, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-        )
+        sub = commands.add_parser(name, help=help, description=help, formatter_class=HelpWithDefaults)
         sub.set_defaults(run=run)
         return sub
 
@@ -73,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--way", type=int, default=5, help="classes an episode")
     sub.add_argument("--shot", type=int, default=1, help="support videos a class")
     sub.add_argument("--steps", type=int, help="optimizer steps (default: the preset's)")
-    sub.add_argument("--learning-rate", type=float, help="(default: the preset's)")
+    sub.add_argument("--learning-rate", type=float, help="of the optimizer (default: the preset's)")
     sub.add_argument("--patience", type=int, help="stop after so many validations without a better one")
     sub.add_argument("--seed", type=int, default=0, help="of weights, episodes and dropout")
     sub.add_argument("--precision", default="32-true", help="Fabric's: 32-true, bf16-mixed, …")
@@ -140,7 +148,12 @@ def add_backbone_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_checkpoint_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--checkpoint", metavar="FILE", default=LITE_MODEL, help="trained by `train`")
+    parser.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        default=LITE_MODEL,
+        help="trained by `train` (default: the committed lite model)",
+    )
 
 
 def open_part(options: argparse.Namespace, part: str) -> VideoDataset:
@@ -218,11 +231,15 @@ def run_train(options: argparse.Namespace) -> int:
 
 def run_evaluate(options: argparse.Namespace) -> int:
     started = time.perf_counter()
+    dataset = open_part(options, options.part)
+    # Impossible episodes are refused here, before any video is decoded.
+    EpisodeSampler(
+        dataset.videos_per_class, options.way, options.shot, options.queries, options.seed, dataset.classes
+    )
     store = open_store(options, own_videos=options.data is not None)
     method = open_method(options, store)
     if options.inductive and isinstance(method, CLIPSPM):
         method.inductive = True
-    dataset = open_part(options, options.part)
     data = store.encode_dataset(dataset, progress=True)
     result = evaluate(
         method,

@@ -16,7 +16,7 @@ RIGHT, WRONG = COLORS[0], COLORS[3]  # blue and vermilion, always with a tick or
 def show(figure: Figure, caption: str, alt: str) -> None:
     """Put a figure into the notebook as a PNG with alternative text, and its caption below."""
     png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=110, bbox_inches="tight", facecolor="white")
+    figure.savefig(png, format="png", dpi=90, bbox_inches="tight", facecolor="white")
     display(Image(png.getvalue(), alt=alt), Markdown(f"*{caption}*"))
 
 
@@ -45,7 +45,7 @@ def episode(
         labels, answers: true and answered class of each query.
     """
     rows = max(len(support), len(query))
-    figure = Figure(figsize=(14, 1.25 * rows + 0.4), layout="constrained")
+    figure = Figure(figsize=(13, 1.15 * rows + 0.4), layout="constrained")
     axes = figure.subplots(rows, 2, squeeze=False)
     for ax in axes.flat:
         ax.set_axis_off()
