@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tqdm.auto import tqdm
 
 from clipspm_lite import baselines
 from clipspm_lite.backbones import load_backbone
@@ -356,7 +357,8 @@ def is_sample(folder: str) -> bool:
 
 
 def run_check(options: argparse.Namespace) -> int:
-    report = check(options.folder, minimum=options.minimum)
+    with tqdm(desc="reading", unit=" videos", disable=None) as bar:
+        report = check(options.folder, minimum=options.minimum, progress=lambda _: bar.update())
     print(report)
     return 0 if report.ok else 1
 

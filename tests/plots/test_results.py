@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from clipspm_lite import plots
 
@@ -17,7 +18,7 @@ def test_an_episode_has_a_row_a_class_and_says_right_and_wrong():
 
 def test_a_film_strip_keeps_the_order_of_frames():
     frames = torch.stack([torch.full((3, 4, 4), value) for value in (0.0, 0.5, 1.0)])
-    ax = plots.Figure().subplots()
+    ax = Figure().subplots()
     plots.film_strip(ax, frames)
     image = ax.images[0].get_array()
     assert image.shape == (4, 12, 3)
@@ -41,10 +42,10 @@ def test_confusions_tell_reversed_pairs_by_colour_and_hatch():
 
 def test_show_gives_a_png_with_alt_text_and_the_caption(monkeypatch):
     shown = []
-    monkeypatch.setattr(plots, "display", lambda *things: shown.extend(things))
+    monkeypatch.setattr("clipspm_lite.plots.base.display", lambda *things: shown.extend(things))
     plots.show(plots.accuracy_bars({"one": (40.0, 2.0)}, 20, "t"), "A caption.", "A bar.")
     image, caption = shown
     assert image.data.startswith(b"\x89PNG") and image.alt == "A bar."
     assert caption.data == "*A caption.*"
     with pytest.raises(TypeError):
-        plots.show(plots.Figure(), "no alt text")
+        plots.show(Figure(), "no alt text")

@@ -1,32 +1,12 @@
-"""The pictures of the course: pure functions, data in, figure out; and `show`, which puts one into a notebook."""
+"""Pictures of what methods answered: an episode with its answers, accuracies, confusions."""
 
-import io
 from collections.abc import Mapping, Sequence
 
 import seaborn as sns
-from IPython.display import Image, Markdown, display
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-COLORS = sns.color_palette("colorblind")
-RIGHT, WRONG = COLORS[0], COLORS[3]  # blue and vermilion, always with a tick or a cross beside them
-
-
-def show(figure: Figure, caption: str, alt: str) -> None:
-    """Put a figure into the notebook as a PNG with alternative text, and its caption below."""
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=90, bbox_inches="tight", facecolor="white")
-    display(Image(png.getvalue(), alt=alt), Markdown(f"*{caption}*"))
-
-
-def film_strip(ax: Axes, frames: Tensor) -> None:
-    """Draw frames ``[T, 3, H, W]`` in [0, 1] side by side, first frame at the left."""
-    strip = frames.permute(2, 0, 3, 1).flatten(1, 2)
-    ax.imshow(strip.clamp(0, 1).numpy(), interpolation="nearest")
-    for border in range(1, len(frames)):
-        ax.axvline(border * frames.shape[-1] - 0.5, color="white", linewidth=1)
-    ax.set_axis_off()
+from clipspm_lite.plots.base import COLORS, RIGHT, WRONG, film_strip
 
 
 def episode(

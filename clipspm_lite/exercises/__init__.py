@@ -1,0 +1,32 @@
+"""The exercises of the notebooks and their checkers: `check("01.1", answer)` prints a verdict and never raises.
+
+A notebook's exercises stand in one module, ``nb01_….py`` for notebook 01, as ``EXERCISES``. Its stub, its solution
+and plausible wrong answers are source text there and nowhere else: the notebook shows the stub and folds the
+solution, and the tests prove that the solution passes, the stub fails, and each wrong answer gets its own hint.
+"""
+
+import importlib
+import pkgutil
+
+from clipspm_lite.exercises.exercise import Exercise
+
+__all__ = ["Exercise", "check", "exercises"]
+
+
+def exercises() -> dict[str, Exercise]:
+    """All exercises by number: "01.1" is the first of notebook 01."""
+    found: dict[str, Exercise] = {}
+    for module in sorted(pkgutil.iter_modules(__path__), key=lambda info: info.name):
+        if module.name.startswith("nb"):
+            found |= importlib.import_module(f"{__name__}.{module.name}").EXERCISES
+    return found
+
+
+def check(number: str, answer: object) -> None:
+    """Say whether an answer to an exercise is right and, if it is not, what to look at."""
+    known = exercises()
+    if number not in known:
+        print(f"There is no exercise {number}; there are {', '.join(known)}.")
+        return
+    hint = known[number].hint(answer)
+    print(f"Exercise {number}: right." if hint is None else f"Exercise {number}: not yet. {hint}")
