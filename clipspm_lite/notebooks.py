@@ -33,7 +33,8 @@ def execute(path: Path) -> tuple[NotebookNode, float]:
         record_timing=False,
         store_widget_state=False,
         coalesce_streams=True,
-        extra_arguments=["--log-level=40"],  # errors only: its notes on transport would stand beside the results
+        # Errors only: the kernel's notes on its transport would stand beside the results.
+        extra_arguments=["--log-level=40"],
         resources={"metadata": {"path": str(path.parent)}},
     ).execute()
     return notebook, time.perf_counter() - started
