@@ -1,0 +1,203 @@
+"""Exercises of notebook 07: the score, the loss, the choice of a checkpoint."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from clipspm_lite.exercises.exercise import Exercise, tensor_hint
+from clipspm_lite.model.clipspm import CLIPSPM
+
+
+def _find_score(answer: Callable[..., Any]) -> str | None:
+    spm, padm = torch.tensor([[2.0, 4.0], [6.0, 1.0]]), torch.tensor([[1.0, 3.0], [5.0, 0.5]])
+    anchor = torch.tensor([[0.5, 0.25]])
+    expected = -(spm / 2 + padm + anchor)
+    found = answer(spm, padm, anchor)
+    hint = tensor_hint(found, expected)
+    if hint is None or not isinstance(found, torch.Tensor) or found.shape != expected.shape:
+        return hint
+    if tensor_hint(found, -expected) is None:
+        return "The sign: a distance is small for a good match, a logit is large for one."
+    if tensor_hint(found, -(spm + padm + anchor)) is None:
+        return "D_SPM enters with a factor."
+    if tensor_hint(found, -(spm / 2 + padm)) is None:
+        return "The anchor's row is missing; it is added to every query."
+    return hint
+
+
+def _find_loss(answer: Callable[..., Any]) -> str | None:
+    generator = torch.Generator().manual_seed(0)
+    logits, labels = torch.randn(10, 5, generator=generator), torch.arange(10) % 5
+    consistency, text, hsmr = torch.tensor(30.0), torch.tensor(20.0), torch.tensor(50.0)
+    mean = F.cross_entropy(logits, labels)
+    regularizer = consistency + text + 0.5 * hsmr
+    expected = mean + 2e-3 * regularizer
+    found = answer(logits, labels, consistency, text, hsmr)
+    hint = tensor_hint(found, expected)
+    if hint is None or not isinstance(found, torch.Tensor) or found.shape != expected.shape:
+        return hint
+    if tensor_hint(found, 10 * mean + 2e-3 * regularizer) is None:
+        return "That is the sum of the cross-entropies over queries; this preset takes their mean."
+    if tensor_hint(found, mean + 2e-3 * (consistency + text + hsmr)) is None:
+        return "L_HSMR has a weight of its own, w_m, inside the bracket."
+    if tensor_hint(found, mean + regularizer) is None:
+        return "The bracket as a whole is weighted by λ."
+    return hint
+
+
+def _find_choice(answer: Callable[..., Any]) -> str | None:
+    history = [
+        {"step": 10, "validation_accuracy": 60.0, "novel_accuracy": 70.0},
+        {"step": 20, "validation_accuracy": 66.0, "novel_accuracy": 64.0},
+        {"step": 30, "validation_accuracy": 66.0, "novel_accuracy": 72.0},
+        {"step": 40, "validation_accuracy": 64.0, "novel_accuracy": 65.0},
+    ]
+    found = answer(history)
+    if found is None or found is ...:
+        return "It returns nothing yet: replace the … and return a step."
+    if found == 20:
+        return None
+    if found == 40:
+        return "That is the last step; its validation accuracy is not the highest."
+    if found == 30:
+        return (
+            "Two steps are equally good on validation: take the first. Or did you look at the novel classes?"
+        )
+    return f"Expected the step whose validation accuracy is highest, 20; found {found!r}."
+
+
+def _find_frozen(answer: Callable[..., Any]) -> str | None:
+    model = CLIPSPM(8, heads=1, head_dim=4, mlp_dim=4, preset="released")
+    answer(model)
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    if not trained:
+        return "Now nothing is trained at all: PADM's parameters must stay trainable."
+    outside = sorted(name for name in trained if not name.startswith("padm."))
+    if outside and len(trained) == len(dict(model.named_parameters())):
+        return "Everything is still trained: set requires_grad on the parameters."
+    if outside:
+        return f"Still trained, and not PADM's: {', '.join(outside[:3])}."
+    if len(trained) < len(dict(model.padm.named_parameters())):
+        return "Only some of PADM's parameters are trained."
+    return None
+
+
+EXERCISES = {
+    "07.1": Exercise(
+        title="the score",
+        difficulty=1,
+        minutes=3,
+        stub='''def score(spm_distance, padm_distance, anchor_distance):
+    """D_SPM [Q, N], D_PADM [Q, N], D_anchor [1, N] → logits [Q, N]."""
+    return ...
+''',
+        solution='''def score(spm_distance, padm_distance, anchor_distance):
+    """D_SPM [Q, N], D_PADM [Q, N], D_anchor [1, N] → logits [Q, N]."""
+    return -(spm_distance / 2 + padm_distance + anchor_distance)
+''',
+        wrong=(
+            (
+                "def score(spm_distance, padm_distance, anchor_distance):\n"
+                "    return spm_distance / 2 + padm_distance + anchor_distance\n",
+                "The sign",
+            ),
+            (
+                "def score(spm_distance, padm_distance, anchor_distance):\n"
+                "    return -(spm_distance + padm_distance + anchor_distance)\n",
+                "factor",
+            ),
+            (
+                "def score(spm_distance, padm_distance, anchor_distance):\n"
+                "    return -(spm_distance / 2 + padm_distance)\n",
+                "anchor's row is missing",
+            ),
+        ),
+        find=_find_score,
+    ),
+    "07.2": Exercise(
+        title="the loss of the lite preset",
+        difficulty=2,
+        minutes=8,
+        stub='''def episode_loss(logits, labels, consistency, text, hsmr, lam=2e-3, w_m=0.5):
+    """logits [Q, N], labels [Q], three numbers → the loss of one episode."""
+    cross_entropy = ...
+    return ...
+''',
+        solution='''def episode_loss(logits, labels, consistency, text, hsmr, lam=2e-3, w_m=0.5):
+    """logits [Q, N], labels [Q], three numbers → the loss of one episode."""
+    cross_entropy = torch.nn.functional.cross_entropy(logits, labels)
+    return cross_entropy + lam * (consistency + text + w_m * hsmr)
+''',
+        wrong=(
+            (
+                "def episode_loss(logits, labels, consistency, text, hsmr, lam=2e-3, w_m=0.5):\n"
+                "    total = torch.nn.functional.cross_entropy(logits, labels, reduction='sum')\n"
+                "    return total + lam * (consistency + text + w_m * hsmr)\n",
+                "sum of the cross-entropies",
+            ),
+            (
+                "def episode_loss(logits, labels, consistency, text, hsmr, lam=2e-3, w_m=0.5):\n"
+                "    mean = torch.nn.functional.cross_entropy(logits, labels)\n"
+                "    return mean + lam * (consistency + text + hsmr)\n",
+                "weight of its own",
+            ),
+            (
+                "def episode_loss(logits, labels, consistency, text, hsmr, lam=2e-3, w_m=0.5):\n"
+                "    mean = torch.nn.functional.cross_entropy(logits, labels)\n"
+                "    return mean + consistency + text + w_m * hsmr\n",
+                "weighted by λ",
+            ),
+        ),
+        find=_find_loss,
+    ),
+    "07.3": Exercise(
+        title="which checkpoint?",
+        difficulty=2,
+        minutes=5,
+        stub='''def chosen_step(history):
+    """history: a list of dicts with step, validation_accuracy, novel_accuracy → the step to keep."""
+    return ...
+''',
+        solution='''def chosen_step(history):
+    """history: a list of dicts with step, validation_accuracy, novel_accuracy → the step to keep."""
+    best = max(history, key=lambda entry: entry["validation_accuracy"])
+    return best["step"]
+''',
+        wrong=(
+            ("def chosen_step(history):\n    return history[-1]['step']\n", "the last step"),
+            (
+                "def chosen_step(history):\n"
+                "    return max(history, key=lambda entry: entry['novel_accuracy'])['step']\n",
+                "look at the novel classes",
+            ),
+        ),
+        find=_find_choice,
+    ),
+    "07.4": Exercise(
+        title="train one part only",
+        difficulty=3,
+        minutes=15,
+        stub='''def train_padm_only(model):
+    """Freeze every parameter of a CLIPSPM but PADM's, in place."""
+    ...
+''',
+        solution='''def train_padm_only(model):
+    """Freeze every parameter of a CLIPSPM but PADM's, in place."""
+    model.requires_grad_(False)
+    model.padm.requires_grad_(True)
+''',
+        wrong=(
+            ("def train_padm_only(model):\n    model.requires_grad_(False)\n", "nothing is trained"),
+            ("def train_padm_only(model):\n    model.padm.requires_grad_(False)\n", "not PADM's"),
+            (
+                "def train_padm_only(model):\n"
+                "    model.requires_grad_(False)\n"
+                "    model.padm.transformer.to_q.requires_grad_(True)\n",
+                "Only some of PADM's",
+            ),
+        ),
+        find=_find_frozen,
+    ),
+}
