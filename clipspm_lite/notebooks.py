@@ -79,14 +79,30 @@ def show_start(out: Path) -> None:
     print("To work through it: python -m jupyterlab notebooks/00_start_here.ipynb")
 
 
+def without_solutions(notebook: NotebookNode) -> NotebookNode:
+    """Drop the folded solutions, for a class: the exercises and their checkers stay."""
+    notebook.cells = [cell for cell in notebook.cells if not cell.source.startswith("<details>")]
+    return notebook
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m clipspm_lite.notebooks", description=__doc__.splitlines()[0]
     )
     parser.add_argument("names", nargs="*", help="notebooks, for example 00_start_here (default: all)")
-    names = parser.parse_args().names or sorted(path.stem for path in FOLDER.glob("*.ipynb"))
-    for name in names:
+    parser.add_argument(
+        "--without-solutions",
+        metavar="FOLDER",
+        type=Path,
+        help="run nothing, write copies without solutions there",
+    )
+    options = parser.parse_args()
+    for name in options.names or sorted(path.stem for path in FOLDER.glob("*.ipynb")):
         path = FOLDER / f"{name}.ipynb"
+        if options.without_solutions:
+            handout = without_solutions(nbformat.read(path, as_version=4))
+            replace_file(options.without_solutions / path.name, nbformat.writes(handout).encode() + b"\n")
+            continue
         notebook, seconds = execute(path)
         save_pictures(notebook)
         replace_file(path, nbformat.writes(clean(notebook, seconds)).encode() + b"\n")

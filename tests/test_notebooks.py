@@ -53,3 +53,15 @@ def test_without_a_clone_start_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "FOLDER", tmp_path)
     with pytest.raises(FileNotFoundError, match="belong to a clone"):
         notebooks.show_start(tmp_path)
+
+
+def test_handouts_lack_the_solutions_and_nothing_else(notebook, tmp_path, monkeypatch):
+    notebook.cells.append(
+        nbformat.v4.new_markdown_cell("<details><summary>Solution</summary>\n\n42\n\n</details>")
+    )
+    monkeypatch.setattr(notebooks, "FOLDER", tmp_path)
+    monkeypatch.setattr("sys.argv", ["notebooks", "--without-solutions", str(tmp_path / "handout")])
+    nbformat.write(notebook, tmp_path / "00_start_here.ipynb")
+    assert notebooks.main() == 0
+    handout = nbformat.read(tmp_path / "handout" / "00_start_here.ipynb", as_version=4)
+    assert [cell.source for cell in handout.cells] == [cell.source for cell in notebook.cells[:-1]]

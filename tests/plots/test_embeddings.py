@@ -1,0 +1,76 @@
+"""The pictures of notebook 02 show the data they are given."""
+
+import numpy as np
+import pytest
+import torch
+
+from clipspm_lite.plots.embeddings import (
+    accuracy_by_shot,
+    clips_and_names,
+    cosine_histograms,
+    frame_scores,
+    maps,
+    template_accuracies,
+)
+
+
+def test_clips_and_names_marks_the_largest_cosine_of_each_clip_right_or_wrong():
+    clips = [torch.rand(3, 3, 8, 8)] * 2
+    figure = clips_and_names(clips, torch.tensor([[0.9, 0.1], [0.7, -0.2]]), ["sit", "stand"], [0, 1])
+    strips, table = figure.axes[:2], figure.axes[2]
+    assert [ax.images[0].get_array().shape for ax in strips] == [(8, 24, 3)] * 2
+    assert [text.get_text() for text in table.texts] == ["0.90 ✓", "0.10", "0.70 ✗", "-0.20"]
+    assert [label.get_text() for label in table.get_xticklabels()] == ["sit", "stand"]
+
+
+def test_templates_stand_best_first_beside_all_together():
+    figure = template_accuracies({"{}": (40.0, 1.0), "a {}": (60.0, 2.0)}, (55.0, 1.0), chance=20)
+    ax = figure.axes[0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a {}", "{}"]
+    points = next(line for line in ax.lines if line.get_marker() == "o")
+    assert list(points.get_xdata()) == [60, 40]
+    assert any(list(line.get_xdata()) == [55, 55] for line in ax.lines)
+    assert "20 %" in ax.get_xlabel()
+
+
+def test_cosine_histograms_name_each_group_with_its_mean():
+    figure = cosine_histograms({"one": torch.full((2, 3), 0.5), "two": torch.tensor([-0.5, 0.0])})
+    ax = figure.axes[0]
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["one (mean 0.50)", "two (mean -0.25)"]
+    assert len({patch.get_linestyle() for patch in ax.patches}) == 2
+    marked = [line.get_xdata()[0] for line in ax.lines]
+    assert marked == pytest.approx([0.5, -0.25])
+
+
+def test_maps_place_videos_and_sentences_and_the_chosen_class():
+    video, text = np.arange(8.0).reshape(4, 2), -np.arange(6.0).reshape(3, 2)
+    chosen = np.array([True, False, False, False]), np.array([False, False, True])
+    figure = maps({"here": (video, text), "there": (2 * video, text)}, chosen, "sit")
+    assert [ax.get_title() for ax in figure.axes] == ["here", "there"]
+    places = [points.get_offsets() for points in figure.axes[1].collections]
+    for found, expected in zip(places, (2 * video, text, 2 * video[:1], text[2:]), strict=True):
+        assert np.array_equal(found, expected)
+    assert [text.get_text() for text in figure.legends[0].get_texts()][2:] == ["video: sit", "sentence: sit"]
+    assert len(maps({"here": (video, text)}).axes[0].collections) == 2
+
+
+def test_frame_scores_draw_one_curve_a_name_below_each_clip():
+    cosines = {"up": torch.rand(4, 2), "down": torch.rand(4, 2)}
+    figure = frame_scores({title: torch.rand(4, 3, 8, 8) for title in cosines}, cosines, ["rise", "fall"])
+    strips, curves = figure.axes[:2], figure.axes[2:]
+    assert [ax.get_title() for ax in strips] == ["up", "down"]
+    for ax, values in zip(curves, cosines.values(), strict=True):
+        drawn = np.stack([line.get_ydata() for line in ax.lines], axis=-1)
+        assert np.allclose(drawn, values.numpy())
+    assert len({line.get_linestyle() for line in curves[0].lines}) == 2
+
+
+def test_accuracy_by_shot_draws_values_and_intervals():
+    figure = accuracy_by_shot([1, 5], {"names": [(50, 2), (51, 1)], "examples": [(40, 3), (70, 2)]}, 20)
+    ax = figure.axes[0]
+    names, examples = ax.containers
+    assert list(names.lines[0].get_ydata()) == [50, 51] and list(examples.lines[0].get_ydata()) == [40, 70]
+    spans = [segment[:, 1].tolist() for segment in examples.lines[2][0].get_segments()]
+    assert spans == [[37, 43], [68, 72]]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["names", "examples"]
