@@ -24,7 +24,7 @@ def frame_distances(x: Tensor, y: Tensor) -> Tensor:
 
 
 def align_one_way(distances: Tensor) -> Tensor:
-    """The cost of the soft-minimal path that passes through every row, entering and leaving y anywhere.
+    """The cost of the soft-minimal path that meets every frame of y, entering and leaving x anywhere.
 
     ``distances`` ``[..., Tx, Ty]`` are frame distances; the result has shape ``[...]``. SPEC writes a dynamic
     programme over the rows and over the columns 0 … M of y, padded with a zero column at each end. Three things

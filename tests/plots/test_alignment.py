@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from clipspm_lite.plots.alignment import accuracy_curve, accuracy_dots, clips, predecessors, soft_paths
+from clipspm_lite.plots.alignment import accuracy_dots, clips, predecessors, soft_paths
 
 
 def test_clips_have_a_row_and_a_title_each():
@@ -44,10 +44,3 @@ def test_accuracy_dots_put_every_method_on_every_row():
     assert len({dot.get_marker() for dot in dots}) == 2
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one", "two"]
-
-
-def test_accuracy_curve_has_a_point_for_each_number():
-    ax = accuracy_curve({"one": {0.1: (40.0, 2.0), 1.0: (60.0, 1.0)}}, "smoothing", 50, "t").axes[0]
-    (line,) = (container.lines[0] for container in ax.containers)
-    assert line.get_xdata().tolist() == [0.1, 1.0] and line.get_ydata().tolist() == [40, 60]
-    assert ax.get_xscale() == "log" and ax.get_xlabel() == "smoothing"

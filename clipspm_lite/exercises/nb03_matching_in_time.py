@@ -1,0 +1,285 @@
+"""Exercises of notebook 03: the pieces of OTAM, and a matching rule of one's own."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from clipspm_lite.exercises.exercise import Exercise, tensor_hint
+from clipspm_lite.model.otam import align_one_way
+
+COSTS = torch.tensor([[1.0, 1.2, 3.0], [0.5, 0.5, 0.4]])
+DISTANCES = torch.tensor([[0.1, 0.7, 0.4, 0.2], [0.3, 0.0, 0.6, 0.5], [0.9, 0.8, 0.2, 0.1]])
+
+
+def same(found: object, expected: Tensor) -> bool:
+    """Whether an answer is this tensor, whatever else may be wrong about it."""
+    return tensor_hint(found, expected) is None
+
+
+def find_soft_minimum(answer: Callable[[Tensor, float], Tensor]) -> str | None:
+    found, smoothing = answer(COSTS, 0.5), 0.5
+    logsum = torch.logsumexp(-COSTS / smoothing, -1)
+    if same(found, -logsum):
+        return "The outer λ is missing: without it the result is not in the unit of the costs."
+    if same(found, smoothing * torch.logsumexp(COSTS / smoothing, -1)):
+        return "This is a soft maximum: both minus signs are missing."
+    if same(found, smoothing * logsum):
+        return "The outer minus sign is missing: a larger cost must not give a smaller result."
+    if same(found, -torch.logsumexp(-COSTS * smoothing, -1) / smoothing):
+        return "λ divides the costs inside and multiplies outside; here it is the other way round."
+    if same(found, COSTS.amin(-1)):
+        return "This is the hard minimum: it does not depend on λ."
+    if isinstance(found, Tensor) and found.ndim == 1 and len(found) == COSTS.shape[1]:
+        return "The minimum is over the wrong axis: take it over the last one."
+    hint = tensor_hint(found, -smoothing * logsum)
+    if hint is None and not torch.isfinite(answer(COSTS, 0.001)).all():
+        return "With λ = 0.001 the exponentials underflow to zero: use torch.logsumexp."
+    return hint
+
+
+def find_first_row(answer: Callable[[Tensor], Tensor]) -> str | None:
+    found = answer(DISTANCES)
+    zero, sums = torch.zeros(1), DISTANCES[0].cumsum(0)
+    if same(found, torch.cat([zero, DISTANCES[:, 0].cumsum(0), DISTANCES[:, 0].sum().reshape(1)])):
+        return "This runs down the first column, the axes are exchanged: the row is distances[0]."
+    if same(found, sums):
+        return "The two padding columns are missing: M + 1 = Ty + 2 entries are expected."
+    if same(found, torch.cat([zero, sums])):
+        return "The last padding column is missing. Its d is 0: what is added to the running sum there?"
+    if same(found, torch.cat([zero, DISTANCES[0], zero])):
+        return "These are the padded distances themselves; D[0, m] adds D[0, m−1] to each."
+    if same(found, torch.cat([zero, sums, zero])):
+        return "In the last column d is 0, D is not: D[0, M] = 0 + D[0, M−1]."
+    return tensor_hint(found, torch.cat([zero, sums, sums[-1:]]))
+
+
+def find_middle_cells(answer: Callable[[int, int], int]) -> str | None:
+    found = answer(8, 8), answer(4, 7), answer(1, 1)
+    if not all(isinstance(count, int) for count in found):
+        return "Expected whole numbers."
+    if found == (64, 28, 1):
+        return "These are all real cells. The first row and column 1 have rules of their own."
+    if found == (56, 21, 0):
+        return "The first row is left out, but column 1 is still in: it looks at three cells, not at two."
+    if found == (56, 24, 0):
+        return "Column 1 is left out, but the first row is still in: it is a running sum."
+    if found == (63, 24, 0):
+        return "One column too many: columns 1 and M = Ty + 1 have their own rule; count m = 2 … M − 1."
+    return None if found == (49, 18, 0) else f"For 8 × 8, 4 × 7 and 1 × 1 frames it returns {found}."
+
+
+def find_both_ways(answer: Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]) -> str | None:
+    distances = torch.rand(3, 4, 6, generator=torch.Generator().manual_seed(0))
+    there, back = align_one_way(distances), align_one_way(distances.transpose(-1, -2))
+    found = answer(distances, align_one_way)
+    if same(found, 2 * there) or same(found, 2 * back):
+        return "The same direction is counted twice: the second cost matrix must be transposed."
+    if same(found, there) or same(found, back):
+        return "Only one direction: add the other, with the cost matrix transposed."
+    if same(found, (there + back) / 2):
+        return "This is the mean of both directions; SPEC adds them."
+    if same(found, there + align_one_way(distances.flip(-1))):
+        return "The second term plays y backwards; transposing exchanges the roles of x and y."
+    if isinstance(found, Tensor) and found.shape != there.shape:
+        return (
+            f"For distances [3, 4, 6] expected the shape [3], found {list(found.shape)}: "
+            "exchange the last two axes only."
+        )
+    return tensor_hint(found, there + back)
+
+
+def find_matching_rule(answer: Callable[[Tensor], Tensor]) -> str | None:
+    """Properties of a distance that uses both clips whole and in order, and that allows for speed."""
+    frames = torch.eye(5)
+    clip = torch.tensor([0, 1, 2, 3])
+    slow, longer = torch.tensor([0, 0, 1, 2, 2, 2, 3]), torch.tensor([0, 1, 2, 3, 4, 4])
+
+    def cost(x: Tensor, y: Tensor) -> float:
+        return float(answer(1 - frames[x] @ frames[y].T))
+
+    if abs(cost(clip, clip)) > 1e-4:
+        return f"A clip against itself must cost 0, yours costs {cost(clip, clip):.3f}."
+    if cost(clip, clip.flip(0)) < 0.5:
+        return "A clip against itself played backwards costs (almost) nothing: the rule is blind to order."
+    for x, y in ((clip, slow), (slow, clip)):
+        if abs(cost(x, y)) > 1e-4:
+            return (
+                f"A clip against a slower copy of itself must cost 0, yours costs {cost(x, y):.3f}: "
+                "allow steps that stay in a frame."
+            )
+    for x, y in ((clip, longer), (longer, clip)):
+        if cost(x, y) < 0.5:
+            return (
+                "Frames at the end that the other clip does not have cost nothing: go from corner to corner."
+            )
+    return None
+
+
+EXERCISES = {
+    "03.1": Exercise(
+        title="the soft minimum",
+        difficulty=1,
+        minutes=5,
+        stub='''
+def soft_minimum(costs, smoothing):
+    """costs [..., n] → [...], over the last axis; smoothing is λ."""
+    return ...
+''',
+        solution='''
+def soft_minimum(costs, smoothing):
+    """costs [..., n] → [...], over the last axis; smoothing is λ."""
+    return -smoothing * torch.logsumexp(-costs / smoothing, dim=-1)
+''',
+        wrong=(
+            (
+                "def soft_minimum(costs, smoothing):\n    return -torch.logsumexp(-costs / smoothing, dim=-1)",
+                "outer λ is missing",
+            ),
+            (
+                "def soft_minimum(costs, smoothing):\n"
+                "    return smoothing * torch.logsumexp(costs / smoothing, dim=-1)",
+                "soft maximum",
+            ),
+            (
+                "def soft_minimum(costs, smoothing):\n"
+                "    return -smoothing * torch.logsumexp(-costs / smoothing, dim=0)",
+                "wrong axis",
+            ),
+            (
+                "def soft_minimum(costs, smoothing):\n    return -smoothing * (-costs / smoothing).exp().sum(-1).log()",
+                "underflow",
+            ),
+        ),
+        find=find_soft_minimum,
+    ),
+    "03.2": Exercise(
+        title="the first row, padding included",
+        difficulty=1,
+        minutes=5,
+        stub='''
+def first_row(distances):
+    """Frame distances [Tx, Ty] → D[0, 0 … M], shape [Ty + 2]."""
+    return ...
+''',
+        solution='''
+def first_row(distances):
+    """Frame distances [Tx, Ty] → D[0, 0 … M], shape [Ty + 2]."""
+    padded = torch.nn.functional.pad(distances[0], (1, 1))
+    return padded.cumsum(0)
+''',
+        wrong=(
+            ("def first_row(distances):\n    return distances[0].cumsum(0)", "padding columns are missing"),
+            (
+                "def first_row(distances):\n    return torch.nn.functional.pad(distances[:, 0], (1, 1)).cumsum(0)",
+                "axes are exchanged",
+            ),
+            (
+                "def first_row(distances):\n    return torch.nn.functional.pad(distances[0].cumsum(0), (1, 1))",
+                "D is not",
+            ),
+        ),
+        find=find_first_row,
+    ),
+    "03.3": Exercise(
+        title="how many cells the middle rule visits",
+        difficulty=2,
+        minutes=5,
+        stub='''
+def middle_cells(query_frames, support_frames):
+    """How many cells of D are computed by the rule with two predecessors, for Tx and Ty frames."""
+    return ...
+''',
+        solution='''
+def middle_cells(query_frames, support_frames):
+    """How many cells of D are computed by the rule with two predecessors, for Tx and Ty frames."""
+    return (query_frames - 1) * (support_frames - 1)
+''',
+        wrong=(
+            (
+                "def middle_cells(query_frames, support_frames):\n    return query_frames * support_frames",
+                "all real cells",
+            ),
+            (
+                "def middle_cells(query_frames, support_frames):\n    return (query_frames - 1) * support_frames",
+                "column 1 is still in",
+            ),
+            (
+                "def middle_cells(query_frames, support_frames):\n    return query_frames * (support_frames - 1)",
+                "first row is still in",
+            ),
+        ),
+        find=find_middle_cells,
+    ),
+    "03.4": Exercise(
+        title="both directions",
+        difficulty=2,
+        minutes=5,
+        stub='''
+def both_ways(distances, one_way):
+    """Frame distances [..., Tx, Ty] → OTAM(x, y) [...]; one_way(distances) is one direction."""
+    return ...
+''',
+        solution='''
+def both_ways(distances, one_way):
+    """Frame distances [..., Tx, Ty] → OTAM(x, y) [...]; one_way(distances) is one direction."""
+    return one_way(distances) + one_way(distances.transpose(-1, -2))
+''',
+        wrong=(
+            ("def both_ways(distances, one_way):\n    return 2 * one_way(distances)", "counted twice"),
+            (
+                "def both_ways(distances, one_way):\n"
+                "    return (one_way(distances) + one_way(distances.transpose(-1, -2))) / 2",
+                "mean of both",
+            ),
+            (
+                "def both_ways(distances, one_way):\n    return one_way(distances) + one_way(distances.flip(-1))",
+                "backwards",
+            ),
+            (
+                "def both_ways(distances, one_way):\n"
+                "    back = one_way(distances.permute(2, 1, 0))\n    return torch.cat([one_way(distances), back])",
+                "last two axes only",
+            ),
+        ),
+        find=find_both_ways,
+    ),
+    "03.5": Exercise(
+        title="a matching rule of your own",
+        difficulty=3,
+        minutes=30,
+        stub='''
+def my_rule(distances):
+    """Frame distances [..., Tx, Ty] → cost [...] of your alignment of both whole clips."""
+    return distances.diagonal(dim1=-2, dim2=-1).sum(-1)
+''',
+        solution='''
+def my_rule(distances):
+    """Frame distances [..., Tx, Ty] → cost [...] of your alignment of both whole clips."""
+    rows, columns = distances.shape[-2:]
+    D = {}
+    for i in range(rows):
+        for j in range(columns):
+            before = [D[c] for c in ((i - 1, j - 1), (i - 1, j), (i, j - 1)) if c in D]
+            best = torch.stack(before).amin(0) if before else 0
+            D[i, j] = distances[..., i, j] + best
+    return D[rows - 1, columns - 1]
+''',
+        wrong=(
+            (
+                "def my_rule(distances):\n"
+                "    return distances.amin(-1).mean(-1) + distances.amin(-2).mean(-1)",
+                "blind to order",
+            ),
+            (
+                "def my_rule(distances):\n    return distances.diagonal(dim1=-2, dim2=-1).sum(-1)",
+                "slower copy",
+            ),
+            (
+                "from clipspm_lite.model import otam\ndef my_rule(distances):\n    return otam.align(distances)",
+                "against itself must cost 0",
+            ),
+        ),
+        find=find_matching_rule,
+    ),
+}
