@@ -41,4 +41,4 @@ def test_motion_of_heads_has_a_panel_a_quantity_and_a_bar_a_head():
     figure = motion.motion_of_heads(heads, "a title")
     assert [ax.get_title() for ax in figure.axes] == ["length", "loss"]
     assert [[bar.get_height() for bar in ax.patches] for ax in figure.axes] == [[2, 1], [86.4, 3]]
-    assert [text.get_text() for text in figure.axes[1].texts] == ["86", "3"]
+    assert [text.get_text() for text in figure.axes[1].texts] == ["86", "3.00"]
