@@ -17,10 +17,13 @@ from clipspm_lite.plots.embeddings import (
 def test_clips_and_names_marks_the_largest_cosine_of_each_clip_right_or_wrong():
     clips = [torch.rand(3, 3, 8, 8)] * 2
     figure = clips_and_names(clips, torch.tensor([[0.9, 0.1], [0.7, -0.2]]), ["sit", "stand"], [0, 1])
-    strips, table = figure.axes[:2], figure.axes[2]
+    strips, tables = figure.axes[::2], figure.axes[1::2]
     assert [ax.images[0].get_array().shape for ax in strips] == [(8, 24, 3)] * 2
-    assert [text.get_text() for text in table.texts] == ["0.90 ✓", "0.10", "0.70 ✗", "-0.20"]
-    assert [label.get_text() for label in table.get_xticklabels()] == ["sit", "stand"]
+    titles = [ax.get_title(loc="left") for ax in strips]
+    assert titles == ["clip 1, name 1: sit", "clip 2, name 2: stand"]
+    written = [[text.get_text() for text in ax.texts] for ax in tables]
+    assert written == [["0.90 ✓", "0.10"], ["0.70 ✗", "-0.20"]]
+    assert [label.get_text() for label in tables[0].get_xticklabels()] == ["name 1", "name 2"]
 
 
 def test_templates_stand_best_first_beside_all_together():
@@ -34,7 +37,9 @@ def test_templates_stand_best_first_beside_all_together():
 
 
 def test_cosine_histograms_name_each_group_with_its_mean():
-    figure = cosine_histograms({"one": torch.full((2, 3), 0.5), "two": torch.tensor([-0.5, 0.0])})
+    groups = {"one": torch.full((2, 3), 0.5), "two": torch.tensor([-0.5, 0.0])}
+    figure = cosine_histograms({"same": groups, "other": {"three": torch.zeros(4)}})
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["same", "other"]
     ax = figure.axes[0]
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels == ["one (mean 0.50)", "two (mean -0.25)"]

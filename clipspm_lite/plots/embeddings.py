@@ -1,0 +1,175 @@
+"""Pictures of frames and words in one space: cosines, templates, the modality gap and its maps."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import seaborn as sns
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from clipspm_lite.plots.base import COLORS, film_strip
+
+VIDEO, TEXT, BETWEEN = COLORS[0], COLORS[1], COLORS[2]
+STYLES = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
+
+
+def clips_and_names(
+    clips: Sequence[Tensor], cosines: Tensor, names: Sequence[str], labels: Sequence[int]
+) -> Figure:
+    """Clips as film strips, and beside each its cosine with every name; the largest is bold, ✓ if it is right.
+
+    Args:
+        clips: frames ``[T, 3, H, W]`` of each clip.
+        cosines: ``[clips, names]``.
+        names: in the order of the columns.
+        labels: for each clip which name is its own.
+    """
+    figure = Figure(figsize=(10, 0.95 * len(clips) + 0.4), layout="constrained")
+    axes = figure.subplots(len(clips), 2, squeeze=False, width_ratios=(1.3, 1))
+    for row, (clip, label) in enumerate(zip(clips, labels, strict=True)):
+        film_strip(axes[row, 0], clip)
+        axes[row, 0].set_title(f"clip {row + 1}, name {label + 1}: {names[label]}", fontsize=9, loc="left")
+        ax = axes[row, 1]
+        ax.imshow(cosines[row : row + 1].numpy(), cmap="cividis", aspect="auto", vmin=-1, vmax=1)
+        best = int(cosines[row].argmax())
+        for column in range(len(names)):
+            value = float(cosines[row, column])
+            mark = "" if column != best else " ✓" if best == label else " ✗"
+            color = "black" if value > 0 else "white"
+            weight = "bold" if column == best else "normal"
+            ax.text(column, 0, f"{value:.2f}{mark}", ha="center", va="center", color=color, fontweight=weight)
+        ax.set_yticks([0], [f"clip {row + 1}"], fontsize=9)
+        ax.set_xticks([])
+    axes[0, 1].set_xticks(
+        range(len(names)), [f"name {column + 1}" for column in range(len(names))], fontsize=9
+    )
+    axes[0, 1].xaxis.tick_top()
+    axes[0, 1].set_title("cosine of the clip with each name", fontsize=10)
+    return figure
+
+
+def template_accuracies(
+    single: Mapping[str, tuple[float, float]], together: tuple[float, float], chance: float
+) -> Figure:
+    """Accuracy in per cent and 95 % half-width of each template alone, best first, against all of them together."""
+    figure = Figure(figsize=(8.5, 0.28 * len(single) + 1.2), layout="constrained")
+    ax = figure.subplots()
+    ordered = sorted(single, key=lambda template: -single[template][0])
+    ax.errorbar(
+        [single[template][0] for template in ordered],
+        range(len(ordered)),
+        xerr=[single[template][1] for template in ordered],
+        fmt="o",
+        color=COLORS[0],
+        capsize=3,
+        label="one template alone",
+    )
+    ax.axvline(together[0], color=COLORS[1], linestyle="--", label=f"mean of all {len(single)}")
+    ax.axvspan(together[0] - together[1], together[0] + together[1], color=COLORS[1], alpha=0.2, linewidth=0)
+    ax.set_yticks(range(len(ordered)), ordered)
+    ax.invert_yaxis()
+    ax.set(xlabel=f"zero-shot accuracy, % (chance: {chance:.0f} %)")
+    ax.legend(loc="upper left", frameon=False)
+    sns.despine(ax=ax)
+    return figure
+
+
+def cosine_histograms(panels: Mapping[str, Mapping[str, Tensor]]) -> Figure:
+    """Densities of cosines, panels one above the other: title → name of a group → its cosines.
+
+    Groups are told apart by colour and line style; a triangle below the axis marks each mean.
+    """
+    figure = Figure(figsize=(8.5, 2.3 * len(panels) + 0.3), layout="constrained")
+    axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
+    bins = np.linspace(-1, 1, 61).tolist()
+    for ax, (title, groups) in zip(axes, panels.items(), strict=True):
+        for (name, cosines), color, (line, _) in zip(groups.items(), COLORS, STYLES, strict=False):
+            values = cosines.flatten().numpy()
+            label = f"{name} (mean {values.mean():.2f})"
+            ax.hist(
+                values,
+                bins=bins,
+                density=True,
+                histtype="step",
+                color=color,
+                ls=line,
+                linewidth=2,
+                label=label,
+            )
+            ax.plot([values.mean()], [0], marker="^", markersize=8, color=color, clip_on=False, zorder=5)
+        ax.set_title(title, fontsize=10, loc="left")
+        ax.set(xlim=(-1, 1), ylabel="density")
+        ax.legend(frameon=False, loc="upper left", fontsize=9)
+        sns.despine(ax=ax)
+    axes[-1].set_xlabel("cosine")
+    return figure
+
+
+def maps(
+    panels: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    highlight: tuple[np.ndarray, np.ndarray] | None = None,
+    name: str = "",
+) -> Figure:
+    """Two-dimensional maps side by side: videos as blue dots, sentences as orange crosses.
+
+    Args:
+        panels: title → places of the videos ``[V, 2]`` and of the sentences ``[M, 2]``.
+        highlight: masks ``[V]`` and ``[M]`` of the points of one class, drawn black and larger.
+        name: that class, for the legend.
+    """
+    figure = Figure(figsize=(3.3 * len(panels), 3.7), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for ax, (title, (video, text)) in zip(axes, panels.items(), strict=True):
+        ax.scatter(*video.T, s=9, marker="o", color=VIDEO, linewidths=0, alpha=0.7, label="video")
+        ax.scatter(*text.T, s=14, marker="x", color=TEXT, linewidths=0.9, alpha=0.8, label="sentence")
+        if highlight is not None:
+            ax.scatter(*video[highlight[0]].T, s=26, marker="o", color="black", label=f"video: {name}")
+            ax.scatter(*text[highlight[1]].T, s=32, marker="x", color="black", label=f"sentence: {name}")
+        ax.set_title(title, fontsize=10)
+        ax.set(xticks=[], yticks=[], xlabel="first axis of the map", ylabel="second axis")
+        ax.set_aspect("equal", adjustable="datalim")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def frame_scores(clips: Mapping[str, Tensor], cosines: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
+    """Each clip as a film strip, and below it the cosine of every frame with every name.
+
+    Args:
+        clips: title → frames ``[T, 3, H, W]``.
+        cosines: the same titles → ``[T, names]``.
+        names: in the order of the columns of ``cosines``.
+    """
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    axes = figure.subplots(2, len(clips), squeeze=False, sharey="row", height_ratios=(1, 3))
+    for column, (title, clip) in enumerate(clips.items()):
+        film_strip(axes[0, column], clip)
+        axes[0, column].set_title(title, fontsize=10)
+        ax = axes[1, column]
+        for place, (name, color, (line, marker)) in enumerate(zip(names, COLORS, STYLES, strict=False)):
+            ax.plot(
+                range(1, len(clip) + 1), cosines[title][:, place].numpy(), color=color, linestyle=line,
+                marker=marker, label=name,
+            )  # fmt: skip
+        ax.set(xlabel="frame", xticks=range(1, len(clip) + 1), xlim=(0.5, len(clip) + 0.5))
+        sns.despine(ax=ax)
+    axes[1, 0].set_ylabel("cosine with the name")
+    axes[1, 0].legend(frameon=False, title="name")
+    return figure
+
+
+def accuracy_by_shot(
+    shots: Sequence[int], results: Mapping[str, Sequence[tuple[float, float]]], chance: float
+) -> Figure:
+    """Accuracy in per cent with 95 % half-widths over the number of examples, one line a method."""
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    ax = figure.subplots()
+    for (name, values), color, (line, marker) in zip(results.items(), COLORS, STYLES, strict=False):
+        ax.errorbar(
+            shots, [value for value, _ in values], yerr=[interval for _, interval in values], color=color,
+            linestyle=line, marker=marker, capsize=3, label=name,
+        )  # fmt: skip
+    ax.set(xticks=list(shots), xlabel="K, examples a class", ylabel=f"accuracy, % (chance: {chance:.0f} %)")
+    ax.legend(frameon=False)
+    sns.despine(ax=ax)
+    return figure
