@@ -1,0 +1,187 @@
+"""Pictures of notebook 01: frames on a time axis, episodes as draws, intervals, class draws, picked checkpoints."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import seaborn as sns
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from clipspm_lite.data.episodes import Episode
+from clipspm_lite.plots.base import COLORS, RIGHT, WRONG
+
+MARKERS = "os^DvP"
+
+
+def frame_timeline(clip: Tensor, centres: Sequence[int], drawn: Sequence[Sequence[int]] = ()) -> Figure:
+    """Which frames stand for a clip: all of them as pictures, under them the segments and the chosen indices.
+
+    Args:
+        clip: all n frames ``[n, 3, H, W]`` in [0, 1].
+        centres: T frame indices, one a segment.
+        drawn: more choices of T indices, one row each (random places inside the segments).
+    """
+    count, frames = len(clip), len(centres)
+    figure = Figure(figsize=(10, 2.6 + 0.3 * len(drawn)), layout="constrained")
+    pictures, ax = figure.subplots(2, 1, sharex=True, height_ratios=[1, 1.5 + 0.4 * len(drawn)])
+    height, width = clip.shape[-2:]
+    for index, frame in enumerate(clip):
+        extent = (index - 0.5, index + 0.5, 0.0, height / width)
+        pictures.imshow(frame.permute(1, 2, 0).clamp(0, 1).numpy(), extent=extent, aspect="auto")
+    pictures.set(xlim=(-0.5, count - 0.5), ylim=(0, height / width))
+    pictures.set_axis_off()
+    for segment in range(frames):
+        left, right = segment * count / frames - 0.5, (segment + 1) * count / frames - 0.5
+        ax.axvspan(left, right, color="0.9" if segment % 2 else "0.97", zorder=0)
+    ax.plot(centres, [0] * frames, linestyle="", marker="o", markersize=8, color=COLORS[0])
+    for row, indices in enumerate(drawn, start=1):
+        ax.plot(indices, [row] * frames, linestyle="", marker=MARKERS[row % 6], color=COLORS[1])
+    labels = ["segment centres", *(f"random draw {row}" for row in range(1, len(drawn) + 1))]
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set_ylim(len(drawn) + 0.6, -0.6)
+    ax.set_xticks(range(count))
+    ax.set_xlabel(f"frame index (shaded: the {frames} segments)")
+    sns.despine(ax=ax, left=True)
+    return figure
+
+
+def episode_draws(
+    episodes: Sequence[Episode], videos_per_class: Sequence[int], names: Sequence[str]
+) -> Figure:
+    """Which videos some episodes draw: one panel an episode, one row a class, one column a video of that class.
+
+    Support videos are filled squares, queries open circles.
+    """
+    first = np.concatenate([[0], np.cumsum(videos_per_class)])
+    figure = Figure(figsize=(10, 0.19 * len(names) + 1.2), layout="constrained")
+    axes = figure.subplots(1, len(episodes), sharey=True, squeeze=False)[0]
+    for number, (ax, episode) in enumerate(zip(axes, episodes, strict=True)):
+        for row in range(len(names)):
+            ax.axhline(row, color="0.9", linewidth=0.8, zorder=0)
+        rows = np.repeat(episode.classes, [len(videos) for videos in episode.support])
+        support = np.concatenate([np.asarray(videos) for videos in episode.support])
+        asked = np.asarray(episode.classes)[list(episode.query_labels)]
+        columns = support - first[rows]
+        ax.plot(columns, rows, linestyle="", marker="s", markersize=5, color=COLORS[0], label="support")
+        columns = np.asarray(episode.query) - first[asked]
+        ax.plot(
+            columns,
+            asked,
+            linestyle="",
+            marker="o",
+            color=COLORS[3],
+            markerfacecolor="none",
+            markersize=5,
+            markeredgewidth=1.4,
+            label="query",
+        )
+        ax.set(xlim=(-1, max(videos_per_class)), xlabel="video of the class", title=f"episode {number}")
+        sns.despine(ax=ax, left=True)
+    axes[0].set_yticks(range(len(names)), names, fontsize=8)
+    axes[0].invert_yaxis()
+    axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    return figure
+
+
+def interval_pieces(
+    pieces: Mapping[str, tuple[Sequence[float], Sequence[float]]], reference: float
+) -> Figure:
+    """Intervals of equal pieces of one long run, sorted by their means; a cross marks those that miss the reference.
+
+    Args:
+        pieces: title of a panel → (means in per cent, half-widths in points), one each a piece.
+        reference: mean of the whole run in per cent.
+    """
+    figure = Figure(figsize=(10, 3.8), layout="constrained")
+    axes = figure.subplots(1, len(pieces), sharey=True, squeeze=False)[0]
+    for ax, (title, (means, widths)) in zip(axes, pieces.items(), strict=True):
+        order = np.argsort(means, kind="stable")
+        mean, width = np.asarray(means)[order], np.asarray(widths)[order]
+        held = np.abs(mean - reference) <= width
+        for mask, color, marker, label in (
+            (held, RIGHT, "o", "holds the mean of all"),
+            (~held, WRONG, "x", "misses it"),
+        ):
+            places = np.flatnonzero(mask)
+            ax.errorbar(
+                places, mean[mask], width[mask], linestyle="", marker=marker, markersize=4, color=color,
+                elinewidth=1, label=f"{label}: {len(places)}",
+            )  # fmt: skip
+        ax.axhline(reference, color="black", linestyle=":", linewidth=1.2)
+        ax.set(title=title, xlabel="piece, sorted by its mean", xlim=(-1, len(mean)))
+        ax.legend(loc="lower right", frameon=False, fontsize=9)
+        sns.despine(ax=ax)
+    axes[0].set_ylabel("accuracy, %")
+    return figure
+
+
+def class_spread(same_classes: Sequence[float], other_classes: Sequence[float], interval: float) -> Figure:
+    """Accuracies of runs on the same classes above accuracies of runs on drawn sets of classes, in per cent.
+
+    The band is the 95 % interval over episodes (a half-width in points) round the mean of the first kind.
+    """
+    figure = Figure(figsize=(9, 2.9), layout="constrained")
+    ax = figure.subplots()
+    centre = float(np.mean(same_classes))
+    ax.axvspan(centre - interval, centre + interval, color="0.88", zorder=0, label="95 % interval of one run")
+    rng = np.random.default_rng(0)
+    for row, (values, marker) in enumerate(((same_classes, "o"), (other_classes, "D"))):
+        height = row + rng.uniform(-0.25, 0.25, len(values))
+        ax.plot(values, height, linestyle="", marker=marker, color=COLORS[row], alpha=0.8)
+    labels = ("other episodes,\nsame classes", "other classes")
+    ax.set_yticks([0, 1], labels)
+    ax.set(ylim=(1.5, -0.6), xlabel="accuracy of one run, %")
+    ax.legend(loc="upper left", frameon=False)
+    sns.despine(ax=ax)
+    return figure
+
+
+def picked_checkpoints(
+    counts: Sequence[int], curves: Mapping[str, Sequence[float]], title: str = ""
+) -> Figure:
+    """Reported minus true accuracy, in points, against how many checkpoints one picked from; one line a way to pick."""
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    ax = figure.subplots()
+    ax.axhline(0, color="black", linestyle=":", linewidth=1.2)
+    for number, (label, values) in enumerate(curves.items()):
+        ax.plot(
+            counts,
+            values,
+            color=COLORS[(3, 0, 1, 2)[number % 4]],
+            marker=MARKERS[number],
+            linestyle=("-", "--", "-.", ":")[number % 4],
+            label=label,
+        )
+    ax.set_xscale("log")
+    ax.set_xticks(counts, [str(count) for count in counts])
+    ax.minorticks_off()
+    ax.set(xlabel="checkpoints one could pick from", ylabel="reported − true, points", title=title)
+    ax.legend(loc="upper left", frameon=False)
+    sns.despine(ax=ax)
+    return figure
+
+
+def mean_texts(texts: Tensor, means: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
+    """Class texts of two numbers each as points of a plane, and the mean texts of several episodes between them.
+
+    Args:
+        texts: ``[N, 2]``.
+        means: label → ``[2]``.
+        names: N class names.
+    """
+    figure = Figure(figsize=(6, 3.8), layout="constrained")
+    ax = figure.subplots()
+    x, y = texts.T.numpy()
+    ax.plot(x, y, color="0.8", linewidth=1, zorder=0)
+    ax.plot(x, y, linestyle="", marker="s", markersize=9, color="black", label="class texts")
+    for name, point in zip(names, texts.tolist(), strict=True):
+        ax.annotate(name, point, xytext=(8, 6), textcoords="offset points")
+    for number, (label, mean) in enumerate(means.items()):
+        ax.plot(
+            *mean.tolist(), linestyle="", markersize=9, marker=MARKERS[number], color=COLORS[number],
+            label=label,
+        )  # fmt: skip
+    ax.set(xlabel="first number", ylabel="second number", xlim=(-0.1, 1.35), ylim=(-0.1, 1.15))
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, title="mean text t̄")
+    sns.despine(ax=ax)
+    return figure
