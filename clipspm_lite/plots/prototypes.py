@@ -1,0 +1,213 @@
+"""Pictures of PADM: who looks at whom, prototypes before and after, what a score is made of, what one query moves."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import seaborn as sns
+import torch
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from torch import Tensor
+
+from clipspm_lite.plots.base import COLORS, RIGHT, WRONG
+
+MARKERS = "osD^vP*Xph"
+
+
+def who_sees_whom(way: int, shot: int, queries: int) -> Figure:
+    """Which input of PADM reaches which output, read along a row: by attention (●), or only through a mean (○).
+
+    Args:
+        way, shot, queries: N, K and Q (in all) of the episode that is drawn.
+    """
+    supports = [f"support {n + 1}.{k + 1}" for n in range(way) for k in range(shot)]
+    inputs = supports + [f"query {q + 1}" for q in range(queries)]
+    outputs = [f"û{n + 1}" for n in range(way)] + [f"{s}′" for s in supports]
+    outputs += ["anchor â", *(f"query {q + 1}′" for q in range(queries))]
+    split, seen = len(supports), np.ones((len(outputs), len(inputs)), int)  # a mean reaches everything
+    seen[: way + split, :split] = 2
+    seen[way + split + 1 :, split:] = 2
+    seen[way + split, split:] = 2
+
+    figure = Figure(figsize=(0.62 * len(inputs) + 2.6, 0.36 * len(outputs) + 1.6), layout="constrained")
+    ax = figure.subplots()
+    pale = [tuple(1 - (1 - c) * strength for c in COLORS[0]) for strength in (0.12, 0.75)]
+    ax.imshow(seen, cmap=ListedColormap(pale), vmin=1, vmax=2, aspect="auto")
+    for row, column in np.ndindex(seen.shape):
+        ax.text(column, row, "●" if seen[row, column] == 2 else "○", ha="center", va="center")
+    ax.axhline(way + split - 0.5, color="black", linewidth=1.5)
+    ax.set_xticks(range(len(inputs)), inputs, rotation=35, ha="right", rotation_mode="anchor")
+    ax.set_yticks(range(len(outputs)), outputs)
+    ax.set(xlabel="what goes in", ylabel="what comes out")
+    ax.legend(
+        handles=[Patch(color=pale[1], label="● by attention"), Patch(color=pale[0], label="○ through a mean")],
+        loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False,
+    )  # fmt: skip
+    return figure
+
+
+def distance_matrices(before: Tensor, after: Tensor, names: Sequence[str]) -> Figure:
+    """Distances between class prototypes ``[N, N]`` before and after PADM, on one colour scale, with their values."""
+    figure = Figure(figsize=(10, 4.6), layout="constrained")
+    axes = figure.subplots(1, 2)
+    low, high = (float(f(torch.stack([before, after]))) for f in (torch.min, torch.max))
+    for ax, matrix, title in zip(axes, (before, after), ("before PADM", "after PADM"), strict=True):
+        sns.heatmap(
+            matrix.numpy(), ax=ax, vmin=low, vmax=high, cmap="cividis", annot=True, fmt=".1f", square=True,
+            xticklabels=False, yticklabels=list(names) if ax is axes[0] else False, cbar=ax is axes[1],
+            cbar_kws={"label": "OTAM distance"},
+        )  # fmt: skip
+        ax.set(title=title, xlabel="prototypes, in the same order")
+        ax.tick_params(left=False)
+    axes[0].tick_params(axis="y", rotation=0)
+    axes[0].set_ylabel("prototype of")
+    return figure
+
+
+def prototype_maps(
+    prototypes: Sequence[Tensor], queries: Sequence[Tensor], labels: Sequence[int], names: Sequence[str]
+) -> Figure:
+    """Prototypes and queries before and after, each pair on the two directions in which its points differ most.
+
+    Args:
+        prototypes: before and after, ``[N, T, C]`` each; frames are averaged, so order in time is lost here.
+        queries: before and after, ``[Q, T, C]`` each.
+        labels: true class of each query.
+        names: class names.
+    """
+    figure = Figure(figsize=(10, 4.4), layout="constrained")
+    axes = figure.subplots(1, 2)
+    for ax, centres, videos, title in zip(
+        axes, prototypes, queries, ("before PADM", "after PADM"), strict=True
+    ):
+        points = torch.cat([centres, videos]).mean(-2)
+        points = points - points.mean(0)
+        _, spread, directions = torch.linalg.svd(points, full_matrices=False)
+        flat = (points @ directions[:2].T).numpy()
+        share = 100 * float((spread[:2] ** 2).sum() / (spread**2).sum())
+        for n, name in enumerate(names):
+            style = dict(color=COLORS[n % len(COLORS)], marker=MARKERS[n % len(MARKERS)])
+            ax.scatter(*flat[n], s=170, edgecolor="black", label=name, zorder=3, **style)
+            for q in (q for q, label in enumerate(labels) if label == n):
+                x, y = zip(flat[n], flat[len(names) + q], strict=True)
+                ax.plot(x, y, color=style["color"], linewidth=1)
+                ax.scatter(x[1:], y[1:], s=45, **style)
+        ax.set(title=f"{title} ({share:.0f} % of the spread)", xlabel="direction 1", ylabel="direction 2")
+        ax.margins(0.12)
+        sns.despine(ax=ax)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def stacked_distances(parts: Mapping[str, Tensor], names: Sequence[str], label: int) -> Figure:
+    """What the score of one query is made of: stacked bars, one a class; the shortest bar is the answer.
+
+    Args:
+        parts: name → its weighted distances ``[N]``. Each is drawn as its excess over the nearest class, which
+            changes neither answer nor softmax.
+        names: class names.
+        label: the true class.
+    """
+    figure = Figure(figsize=(10, 0.5 * len(names) + 1.7), layout="constrained")
+    ax = figure.subplots()
+    left = torch.zeros(len(names))
+    for number, (part, distances) in enumerate(parts.items()):
+        excess = distances - distances.min()
+        ax.barh(
+            range(len(names)), excess.tolist(), left=left.tolist(), label=part, height=0.65,
+            color=COLORS[(0, 1, 2)[number % 3]], hatch=("", "//", "..")[number % 3], edgecolor="white",
+        )  # fmt: skip
+        left = left + excess
+    answer = int(sum(parts.values(), torch.zeros(len(names))).argmin())
+    for n, total in enumerate(left.tolist()):
+        notes = [word for word, holds in (("true class", n == label), ("answer", n == answer)) if holds]
+        color = "black" if n not in (label, answer) else RIGHT if label == answer else WRONG
+        ax.text(
+            total, n, f" {total:.1f}" + (f"  ({', '.join(notes)})" if notes else ""), va="center", color=color
+        )
+    ax.set_yticks(range(len(names)), names)
+    ax.set(xlim=(0, 1.25 * float(left.max())), xlabel="distance in excess of the nearest class, part by part")
+    ax.invert_yaxis()
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(parts), frameon=False)
+    sns.despine(ax=ax)
+    return figure
+
+
+def logit_changes(changes: Tensor, exchanged: int, names: Sequence[str]) -> Figure:
+    """How far logits ``[Q, N]`` moved when one query, whose row is hatched out, was exchanged."""
+    figure = Figure(figsize=(9, 0.5 * len(changes) + 2.6), layout="constrained")
+    ax = figure.subplots()
+    rows = [f"query {q + 1}" + (" (exchanged)" if q == exchanged else "") for q in range(len(changes))]
+    hidden = torch.zeros_like(changes, dtype=torch.bool)
+    hidden[exchanged] = True
+    limit = float(changes[~hidden].abs().max()) or 1.0
+    sns.heatmap(
+        (changes.mul(10).round() / 10 + 0.0).numpy(), mask=hidden.numpy(), ax=ax, cmap="vlag",  # no "-0.0"
+        vmin=-limit, vmax=limit, annot=True, fmt="+.1f", cbar_kws={"label": "change of the logit"},
+        xticklabels=[textwrap.fill(name, 13) for name in names], yticklabels=rows,
+    )  # fmt: skip
+    ax.axhspan(exchanged, exchanged + 1, facecolor="white", edgecolor="grey", hatch="///", linewidth=0)
+    ax.tick_params(left=False, bottom=False, rotation=0)
+    ax.set(xlabel="logit of class")
+    return figure
+
+
+def class_bias(biases: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
+    """What is added to each class's logit, whatever the query: bars around zero, one group a class.
+
+    Args:
+        biases: what the queries were → −D_anchor ``[N]``. Each is drawn around its own mean over classes.
+        names: class names.
+    """
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    ax = figure.subplots()
+    width = 0.8 / len(biases)
+    for number, (queries, bias) in enumerate(biases.items()):
+        places = [n - 0.4 + width * (number + 0.5) for n in range(len(names))]
+        ax.bar(
+            places, (bias - bias.mean()).tolist(), width, label=queries, edgecolor="white",
+            color=COLORS[(0, 1, 2, 4)[number % 4]], hatch=("", "//", "..", "xx")[number % 4],
+        )  # fmt: skip
+    ax.axhline(0, color="black", linewidth=1)
+    ax.set_xticks(range(len(names)), [textwrap.fill(name, 13) for name in names])
+    ax.set(ylabel="added to the logit\n(mean over classes taken off)")
+    ax.legend(
+        title="queries of the episode",
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1),
+        ncols=len(biases),
+        frameon=False,
+    )
+    sns.despine(ax=ax, bottom=True)
+    return figure
+
+
+def accuracy_by_company(accuracies: Mapping[str, Mapping[str, tuple[float, float]]], chance: float) -> Figure:
+    """Accuracy in per cent of the same queries in different company, one bar a score, with 95 % half-widths.
+
+    Args:
+        accuracies: company → score → (accuracy, half-width).
+        chance: accuracy of guessing, in per cent.
+    """
+    figure = Figure(figsize=(9, 0.95 * len(accuracies) + 1.4), layout="constrained")
+    ax = figure.subplots()
+    scores = list(next(iter(accuracies.values())))
+    height = 0.8 / len(scores)
+    for number, score in enumerate(scores):
+        places = [row - 0.4 + height * (number + 0.5) for row in range(len(accuracies))]
+        values, intervals = zip(*(by_score[score] for by_score in accuracies.values()), strict=True)
+        ax.barh(
+            places, values, height, xerr=intervals, capsize=2, label=score, edgecolor="white",
+            color=COLORS[(0, 1, 2, 4)[number % 4]], hatch=("", "//", "..", "xx")[number % 4],
+        )  # fmt: skip
+        for place, value, interval in zip(places, values, intervals, strict=True):
+            ax.text(value + interval + 1, place, f"{value:.1f}", va="center", fontsize=9)
+    ax.axvline(chance, color="black", linestyle=":", linewidth=1.2)
+    ax.set_yticks(range(len(accuracies)), list(accuracies))
+    ax.set(xlim=(0, 105), xlabel=f"accuracy, % (dotted: chance, {chance:.0f} %)")
+    ax.invert_yaxis()
+    ax.legend(title="score", loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(scores), frameon=False)
+    sns.despine(ax=ax)
+    return figure
