@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 
 from clipspm_lite import baselines
 from clipspm_lite.backbones import load_backbone
-from clipspm_lite.checkpoints import LITE_MODEL, load_model
+from clipspm_lite.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model
 from clipspm_lite.comparison import compare, table
 from clipspm_lite.data.check import check
 from clipspm_lite.data.datasets import VideoDataset, open_folder, read_split, sample_world
@@ -52,7 +52,7 @@ class HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
     """Says an option's default, where it is more than "nothing" or a path inside the package."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default is None or action.default is False or action.default == LITE_MODEL:
+        if action.default is None or action.default is False or isinstance(action.default, Path):
             return action.help
         return super()._get_help_string(action)
 
@@ -81,6 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--preset", choices=list(PRESETS), default="lite", help="conventions and learning rate")
     sub.add_argument("--way", type=int, default=5, help="classes an episode")
     sub.add_argument("--shot", type=int, default=1, help="support videos a class")
+    sub.add_argument("--inductive", action="store_true", help="train on each query as an episode of its own")
     sub.add_argument("--steps", type=int, help="optimizer steps (default: the preset's)")
     sub.add_argument("--learning-rate", type=float, help="of the optimizer (default: the preset's)")
     sub.add_argument("--patience", type=int, help="stop after so many validations without a better one")
@@ -93,7 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_data_options(sub)
     sub.add_argument("--part", default="novel", help="which classes of the split: base, validation or novel")
     add_backbone_options(sub)
-    add_checkpoint_option(sub)
+    add_checkpoint_option(sub, LITE_MODEL)
     sub.add_argument("--way", type=int, default=5, help="classes an episode")
     sub.add_argument("--shot", type=int, default=1, help="support videos a class")
     sub.add_argument("--queries", type=int, default=1, help="query videos a class")
@@ -120,7 +121,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--support", required=True, metavar="FOLDER", help="a folder with one folder an action")
     sub.add_argument("--method", choices=METHODS, default="clip-spm", help="what answers")
     add_backbone_options(sub)
-    add_checkpoint_option(sub)
+    add_checkpoint_option(sub, LITE_INDUCTIVE_MODEL)
     sub.add_argument("--json", action="store_true", help="end with one JSON object")
 
     sub = command("check", run_check, "Read every video of a data set and list what cannot be used.")
@@ -148,12 +149,9 @@ def add_backbone_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", metavar="FOLDER", help="feature store (default: your cache folder)")
 
 
-def add_checkpoint_option(parser: argparse.ArgumentParser) -> None:
+def add_checkpoint_option(parser: argparse.ArgumentParser, default: Path) -> None:
     parser.add_argument(
-        "--checkpoint",
-        metavar="FILE",
-        default=LITE_MODEL,
-        help="trained by `train` (default: the committed lite model)",
+        "--checkpoint", metavar="FILE", default=default, help=f"trained by `train` (default: {default.name})"
     )
 
 
@@ -204,7 +202,7 @@ def run_train(options: argparse.Namespace) -> int:
     settings = replace(TRAINING_PRESETS[options.preset], **changes)
     torch.manual_seed(settings.seed)
     sizes: dict[str, Any] = LITE_SIZES if options.preset == "lite" else {}
-    model = CLIPSPM(store.backbone.dim, preset=options.preset, **sizes)
+    model = CLIPSPM(store.backbone.dim, preset=options.preset, inductive=options.inductive, **sizes)
     result = train(
         model,
         base,

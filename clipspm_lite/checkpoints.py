@@ -16,6 +16,7 @@ from clipspm_lite.model.clipspm import CLIPSPM
 
 FORMAT_VERSION = 1
 LITE_MODEL = Path(__file__).parent / "weights" / "lite.safetensors"
+LITE_INDUCTIVE_MODEL = Path(__file__).parent / "weights" / "lite-inductive.safetensors"
 
 
 class CheckpointError(ValueError):

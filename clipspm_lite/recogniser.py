@@ -27,8 +27,8 @@ class Recogniser:
     """Support clips, a method, and what it answers to new clips, each by itself.
 
     Args:
-        method: the model or a baseline (for `CLIPSPM`, set ``inductive``, so that clips asked together do not
-            change each other's answers).
+        method: the model or a baseline. A `CLIPSPM` must be ``inductive``, so that clips asked together do not change
+            each other's answers, and should have been trained so: `LITE_INDUCTIVE_MODEL`.
         store: encodes videos and class names with a backbone.
         support: a data set with at least one clip in each of two or more classes; counts may differ.
     """
