@@ -176,7 +176,7 @@ def open_method(options: argparse.Namespace, store: FeatureStore) -> Method:
     if options.method != "clip-spm":
         return TRAINING_FREE[options.method]
     model, description = load_model(options.checkpoint)
-    if description.get("backbone") != store.backbone.fingerprint:
+    if description.get("backbone") != store.backbone_fingerprint:
         raise ValueError(
             f"the checkpoint was trained on features of another backbone than {options.backbone!r}; "
             f"give the --backbone and --weights it was trained with: {options.checkpoint}"
@@ -212,7 +212,7 @@ def run_train(options: argparse.Namespace) -> int:
         resume=options.resume,
         device=options.device,
         precision=options.precision,
-        description={"backbone": store.backbone.fingerprint, "backbone_name": options.backbone},
+        description={"backbone": store.backbone_fingerprint, "backbone_name": options.backbone},
     )
     for entry in result.history:
         print(
@@ -286,7 +286,7 @@ def run_compare(options: argparse.Namespace) -> int:
         store.encode_dataset(sample_world(part), progress=True)
         for part in ("base", "validation", options.part)
     )
-    description = {"backbone": store.backbone.fingerprint, "backbone_name": "tiny"}
+    description = {"backbone": store.backbone_fingerprint, "backbone_name": "tiny"}
     trained: list[Method] = []
     for seed in options.seeds:
         settings = replace(TRAINING_PRESETS["lite"], seed=seed, shot=options.shot)
@@ -318,7 +318,7 @@ def run_compare(options: argparse.Namespace) -> int:
             "episodes": options.episodes,
             "seed": options.seed,
             "training_seeds": options.seeds,
-            "backbone": store.backbone.fingerprint,
+            "backbone": store.backbone_fingerprint,
             "features": scored.fingerprint,
             "rows": rows,
         }

@@ -86,7 +86,8 @@ class FeatureStore:
         self.backbone = backbone
         self.frames = frames
         self.resize = backbone.image_size if resize is None else resize
-        key = json.dumps([backbone.fingerprint, frames, self.resize, backbone.image_size])
+        self.backbone_fingerprint = backbone.fingerprint  # hashes all weights, so once
+        key = json.dumps([self.backbone_fingerprint, frames, self.resize, backbone.image_size])
         folder = Path(folder) if folder is not None else platformdirs.user_cache_path("clipspm_lite")
         self.path = folder / f"features-{hashlib.sha256(key.encode()).hexdigest()[:20]}.safetensors"
 

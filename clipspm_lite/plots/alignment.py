@@ -1,4 +1,4 @@
-"""Pictures of matching in time: clips, which cells a cell of the table looks at, soft paths, accuracies as dots."""
+"""Pictures of matching in time: which cells a cell of the table looks at, soft paths, accuracies as dots."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -7,21 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, film_strip
+from clipspm_lite.plots.base import COLORS
 
 MARKERS = "osD^vP"
 
 Accuracies = Mapping[str, tuple[float, float]]  # row → (accuracy, half-width of its 95 % interval), per cent
-
-
-def clips(strips: Mapping[str, Tensor]) -> Figure:
-    """Named clips one below the other: title → frames ``[T, 3, H, W]`` in [0, 1]."""
-    figure = Figure(figsize=(9, 1.4 * len(strips)), layout="constrained")
-    axes = figure.subplots(len(strips), 1, squeeze=False)[:, 0]
-    for ax, (title, frames) in zip(axes, strips.items(), strict=True):
-        film_strip(ax, frames)
-        ax.set_title(title, fontsize=10, loc="left")
-    return figure
 
 
 def predecessors(rows: int, columns: int, before: Callable[[int, int], Sequence[tuple[int, int]]]) -> Figure:

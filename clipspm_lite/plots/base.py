@@ -1,6 +1,7 @@
 """What all pictures of the course share: colours, film strips, and `show`, which puts one into a notebook."""
 
 import io
+from collections.abc import Mapping
 
 import seaborn as sns
 from IPython.display import Image, Markdown, display
@@ -26,3 +27,13 @@ def film_strip(ax: Axes, frames: Tensor) -> None:
     for border in range(1, len(frames)):
         ax.axvline(border * frames.shape[-1] - 0.5, color="white", linewidth=1)
     ax.set_axis_off()
+
+
+def film_strips(clips: Mapping[str, Tensor]) -> Figure:
+    """Clips ``[T, 3, H, W]`` by name, one below the other."""
+    figure = Figure(figsize=(9, 1.4 * len(clips)), layout="constrained")
+    axes = figure.subplots(len(clips), 1, squeeze=False)
+    for ax, (name, clip) in zip(axes[:, 0], clips.items(), strict=True):
+        film_strip(ax, clip)
+        ax.set_title(name, fontsize=10, loc="left")
+    return figure

@@ -7,19 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, film_strip
+from clipspm_lite.plots.base import COLORS
 
 HATCHES = ("", "//", "..", "xx")
-
-
-def film_strips(clips: Mapping[str, Tensor]) -> Figure:
-    """Clips ``[T, 3, H, W]`` by name, one below the other."""
-    figure = Figure(figsize=(9, 1.4 * len(clips)), layout="constrained")
-    axes = figure.subplots(len(clips), 1, squeeze=False)
-    for ax, (name, clip) in zip(axes[:, 0], clips.items(), strict=True):
-        film_strip(ax, clip)
-        ax.set_title(name, fontsize=10, loc="left")
-    return figure
 
 
 def frame_shares(shares: Mapping[str, Tensor]) -> Figure:

@@ -5,12 +5,6 @@ import torch
 from clipspm_lite.plots import motion
 
 
-def test_film_strips_show_every_clip_with_its_name():
-    figure = motion.film_strips({"up": torch.zeros(3, 3, 4, 4), "down": torch.ones(3, 3, 4, 4)})
-    assert [ax.get_title(loc="left") for ax in figure.axes] == ["up", "down"]
-    assert [float(ax.images[0].get_array().mean()) for ax in figure.axes] == [0, 1]
-
-
 def test_frame_shares_have_a_bar_a_frame():
     figure = motion.frame_shares({"a": torch.tensor([0.25, 0.5, 0.25]), "b": torch.tensor([-1.0, 0, 1])})
     assert [[bar.get_height() for bar in ax.patches] for ax in figure.axes] == [[0.25, 0.5, 0.25], [-1, 0, 1]]

@@ -25,6 +25,12 @@ def test_a_film_strip_keeps_the_order_of_frames():
     assert image[0, ::4, 0].tolist() == [0, 0.5, 1]
 
 
+def test_film_strips_show_every_clip_with_its_name():
+    figure = plots.film_strips({"up": torch.zeros(3, 3, 4, 4), "down": torch.ones(3, 3, 4, 4)})
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["up", "down"]
+    assert [float(ax.images[0].get_array().mean()) for ax in figure.axes] == [0, 1]
+
+
 def test_accuracy_bars_show_values_and_intervals():
     figure = plots.accuracy_bars({"one": (40.0, 2.0), "two": (60.0, 1.0)}, chance=20, title="t")
     ax = figure.axes[0]
