@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -15,16 +16,15 @@ from tqdm.auto import tqdm
 from clipspm_lite import baselines
 from clipspm_lite.backbones import load_backbone
 from clipspm_lite.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model
-from clipspm_lite.comparison import compare, table
+from clipspm_lite.comparison import ABLATIONS, FULL, INDUCTIVE, compare, table
 from clipspm_lite.data.check import check
-from clipspm_lite.data.datasets import VideoDataset, open_folder, read_split, sample_world
+from clipspm_lite.data.datasets import SAMPLES, VideoDataset, open_folder, read_split, sample_world
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.data.names import readable
 from clipspm_lite.data.video import VideoError
-from clipspm_lite.data.world import REVERSED_PAIRS
 from clipspm_lite.evaluation import Method, evaluate
 from clipspm_lite.features import FeatureStore
-from clipspm_lite.files import replace_file
+from clipspm_lite.files import file_sha256, replace_file
 from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.model.presets import LITE_SIZES, PRESETS
 from clipspm_lite.recogniser import Recogniser
@@ -34,6 +34,7 @@ TRAINING_FREE: dict[str, Method] = {
     "zero-shot": baselines.zero_shot,
     "prototype": baselines.prototype,
     "otam": baselines.otam,
+    "otam centred": baselines.otam_centred,
 }
 METHODS = (*TRAINING_FREE, "clip-spm")
 
@@ -114,7 +115,8 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--shot", type=int, default=1, help="support videos a class")
     sub.add_argument("--episodes", type=int, default=2000, help="how many")
     sub.add_argument("--seed", type=int, default=0, help="of the list of episodes")
-    sub.add_argument("--results", metavar="FILE", help="write the rows as JSON")
+    sub.add_argument("--ablations", action="store_true", help="also train the head without each of its parts")
+    sub.add_argument("--results", metavar="FILE", help="write the counts behind the table as JSON")
 
     sub = command("predict", run_predict, "Name the action in videos, from a folder ACTION/clip.mp4.")
     sub.add_argument("videos", nargs="+", metavar="VIDEO", help="videos to name")
@@ -287,43 +289,61 @@ def run_compare(options: argparse.Namespace) -> int:
         for part in ("base", "validation", options.part)
     )
     description = {"backbone": store.backbone_fingerprint, "backbone_name": "tiny"}
-    trained: list[Method] = []
-    for seed in options.seeds:
-        settings = replace(TRAINING_PRESETS["lite"], seed=seed, shot=options.shot)
-        torch.manual_seed(seed)
-        model = CLIPSPM(store.backbone.dim, preset="lite", **LITE_SIZES)
-        run = Path(options.out) / f"seed{seed}"
-        best = train(
-            model, base, validation, settings, run, resume=True, device="cpu", description=description
-        )
-        trained.append(load_model(best.best_path)[0])
-    pairs = [(a.replace(" ", "_"), b.replace(" ", "_")) for a, b in REVERSED_PAIRS]
     methods: dict[str, Sequence[Method]] = {name: [method] for name, method in TRAINING_FREE.items()}
-    rows = compare(
-        methods | {"clip-spm": trained},
+    weights: dict[str, list[str]] = {}
+    variants = {FULL: {}} | INDUCTIVE | (ABLATIONS if options.ablations else {})
+    for name, changes in variants.items():
+        checkpoints = []
+        for seed in options.seeds:
+            settings = replace(TRAINING_PRESETS["lite"], seed=seed, shot=options.shot)
+            torch.manual_seed(seed)
+            model = CLIPSPM(store.backbone.dim, preset="lite", **{**LITE_SIZES, **changes})
+            run = Path(options.out) / name.replace(" ", "-") / f"seed{seed}"
+            best = train(
+                model, base, validation, settings, run, resume=True, device="cpu", description=description
+            )
+            checkpoints.append(best.best_path)
+        methods[name] = [load_model(path)[0] for path in checkpoints]
+        weights[name] = [file_sha256(path) for path in checkpoints]
+    results = compare(
+        methods,
         scored,
-        pairs,
-        reference="otam",
+        references=("otam", FULL),
         shot=options.shot,
         episodes=options.episodes,
         seed=options.seed,
     )
-    print(table(rows, "otam"))
+    print(table(results, "otam"))
     if options.results:
-        result = {
+        ablations = " --ablations" if options.ablations else ""
+        seeds = " ".join(map(str, options.seeds))
+        provenance = {
             "format_version": 1,
-            "command": f"python -m clipspm_lite compare --part {options.part} --shot {options.shot}",
+            "command": f"python -m clipspm_lite compare --part {options.part} --shot {options.shot}{ablations} "
+            f"--seeds {seeds} --episodes {options.episodes} --seed {options.seed}",
+            "commit": commit(),
             "part": options.part,
             "shot": options.shot,
             "episodes": options.episodes,
             "seed": options.seed,
             "training_seeds": options.seeds,
-            "backbone": store.backbone_fingerprint,
-            "features": scored.fingerprint,
-            "rows": rows,
+            "sha256": {
+                "backbone": store.backbone_fingerprint,
+                "clips": file_sha256(SAMPLES / "manifest.json"),
+                "heads": weights,
+            },
         }
-        replace_file(options.results, (json.dumps(result, indent=1) + "\n").encode())
+        replace_file(options.results, (json.dumps(provenance | results) + "\n").encode())
     return 0
+
+
+def commit() -> str:
+    """The commit of the clone that this runs in, with a + where files were changed since; "unknown" outside of one."""
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--dirty=+"]
+    try:
+        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def run_predict(options: argparse.Namespace) -> int:
@@ -350,8 +370,7 @@ def run_predict(options: argparse.Namespace) -> int:
 
 
 def is_sample(folder: str) -> bool:
-    samples = Path(__file__).parents[1] / "data_samples"
-    return samples in Path(folder).resolve().parents
+    return SAMPLES in Path(folder).resolve().parents
 
 
 def run_check(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from clipspm_lite.model.clipspm import check_episode
 from clipspm_lite.model.otam import otam as otam_distance
-from clipspm_lite.model.transformer import masked_mean
+from clipspm_lite.model.transformer import shot_mean
 
 
 class Scores(NamedTuple):
@@ -44,9 +44,16 @@ def otam(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tenso
     return Scores(-otam_distance(query, _prototypes(support, support_mask)))
 
 
+def otam_centred(
+    support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None = None
+) -> Scores:
+    """OTAM after each clip's own mean frame is taken away, which leaves what changes in it (our addition)."""
+    support, query = (video - video.mean(-2, keepdim=True) for video in (support, query))
+    return otam(support, query, class_text, support_mask)
+
+
 def _prototypes(support: Tensor, support_mask: Tensor | None) -> Tensor:
     """Mean over the shots that are there, frame by frame: ``[..., N, T, C]``."""
-    if support_mask is None:
-        return support.mean(-3)
-    present = support_mask[..., None, None]
-    return masked_mean(support.masked_fill(~present, 0), present, dim=-3)
+    if support_mask is not None:
+        support = support.masked_fill(~support_mask[..., None, None], 0)
+    return shot_mean(support, support_mask)

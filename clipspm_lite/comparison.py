@@ -1,74 +1,179 @@
-"""All methods on the same listed episodes; the trained one with several training seeds (`compare`)."""
+"""All methods on the same listed episodes, trained ones with several seeds; what such a result allows to be said."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from clipspm_lite.evaluation import Method, evaluate, evaluate_pairs, half_width
+from clipspm_lite.data.datasets import sample_pairs
+from clipspm_lite.evaluation import Evaluation, Method, evaluate, evaluate_pairs, half_width
 from clipspm_lite.features import EncodedDataset
+from clipspm_lite.model.clipspm import CLIPSPM
+
+# Arguments of `CLIPSPM` in which a variant differs from the full model.
+FULL = "clip-spm"
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "without HSMR": dict(motion_loss_weight=0.0),
+    "without SPM": dict(with_spm=False),
+    "without PADM": dict(with_padm=False),
+    "without anchor": dict(with_anchor=False),
+    "without consistency": dict(consistency=False),
+    "without support names": dict(support_text="generated"),
+}
+INDUCTIVE = {"clip-spm inductive": dict(inductive=True)}
+
+FIVE_WAY, ONE_BY_ONE = "5-way", "5-way, one query at a time"
+PAIR_KINDS = ("reversed", "similar", "other")
+MEASURES = (FIVE_WAY, ONE_BY_ONE, *PAIR_KINDS)
+
+Results = dict[str, Any]
+
+
+def pairs_by_kind(classes: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """Every pair of these sample classes, by kind: order-reversed, similar (one word differs), other."""
+    known = {kind: sample_pairs(kind, classes) for kind in ("reversed", "similar")}
+    taken = {frozenset(pair) for pairs in known.values() for pair in pairs}
+    return known | {"other": [pair for pair in combinations(classes, 2) if frozenset(pair) not in taken]}
 
 
 def compare(
     methods: Mapping[str, Sequence[Method]],
     data: EncodedDataset,
-    pairs: Sequence[tuple[str, str]] = (),
     *,
-    reference: str,
-    way: int = 5,
+    references: Sequence[str] = (),
+    shot: int = 1,
     episodes: int = 2000,
-    pair_episodes: int = 200,
-    **settings: Any,
-) -> dict[str, dict[str, Any]]:
-    """One row a method: accuracy, its difference to ``reference``, accuracy on ``pairs``, with 95 % half-widths.
+    seed: int = 0,
+) -> Results:
+    """Score every method on the same episodes, 5-way and on pairs of classes.
 
     Args:
-        methods: for each name its trained versions, one a training seed (a training-free method has one). A row is
-            the mean over them, taken episode by episode, so its interval is the paper's, over episodes; how much
-            the training seeds differ is in ``per_seed``.
-        pairs: of class names, scored two-way with ``pair_episodes`` each; pairs outside the data are left out.
-        settings: of `evaluate`, the same for every method.
+        methods: for each name its trained versions, one a training seed (a training-free method has one).
+        data: classes of the sample world.
+        references: names of methods to whose rows the others' differences are taken, episode by episode.
+        episodes: of each measure; on a kind of pair they are shared evenly among its pairs (two-way).
+        seed: of every list of episodes.
+
+    Returns:
+        What JSON can hold. ``asked[measure]`` counts the queries of each class, and ``rows[name]["right"][measure]``
+        those answered rightly, a list over classes for each training seed. ``interval`` and ``difference[reference]``
+        are over 5-way episodes, as the paper's: half-widths in points, each episode the mean over training seeds.
     """
-    per_episode, per_seed, on_pairs = {}, {}, {}
+    settings: dict[str, Any] = dict(shot=shot, seed=seed)
+    pairs = pairs_by_kind(data.classes)
+    asked: dict[str, list[int]] = {}
+    rows: dict[str, Any] = {}
+    per_episode: dict[str, np.ndarray] = {}
     for name, versions in methods.items():
-        scores = [evaluate(m, data, way=way, episodes=episodes, **settings).per_episode for m in versions]
-        per_episode[name] = np.mean(scores, axis=0)
-        per_seed[name] = [100 * float(score.mean()) for score in scores]
-        if pairs:
-            results = [evaluate_pairs(m, data, pairs, episodes=pair_episodes, **settings) for m in versions]
-            on_pairs[name] = np.mean(
-                [[pair.per_episode for pair in r.values()] for r in results], axis=0
-            ).ravel()
-    rows = {}
-    for name in methods:
-        difference = per_episode[name] - per_episode[reference]
-        rows[name] = {
-            "accuracy": 100 * float(per_episode[name].mean()),
-            "interval": half_width(per_episode[name]),
-            "per_seed": per_seed[name],
-            "difference": 100 * float(difference.mean()),
-            "difference_interval": half_width(difference),
+        five_way = [evaluate(method, data, episodes=episodes, **settings) for method in versions]
+        scored = {FIVE_WAY: five_way}
+        # Only PADM lets queries see each other; every other method treats them one by one anyway.
+        scored[ONE_BY_ONE] = [
+            evaluate(partial(m, inductive=True), data, episodes=episodes, **settings)
+            if isinstance(m, CLIPSPM) and m.with_padm and not m.inductive
+            else result
+            for m, result in zip(versions, five_way, strict=True)
+        ]
+        counts = {
+            measure: [_count(data.classes, [result]) for result in results]
+            for measure, results in scored.items()
         }
-        if pairs:
-            rows[name] |= {
-                "pairs_accuracy": 100 * float(on_pairs[name].mean()),
-                "pairs_interval": half_width(on_pairs[name]),
-            }
-    return rows
-
-
-def table(rows: Mapping[str, Mapping[str, Any]], reference: str) -> str:
-    """The rows of `compare` as a Markdown table."""
-    lines = [
-        f"| method | 5-way accuracy, % | minus {reference}, points | order-reversed pairs, 2-way, % |",
-        "|---|---|---|---|",
-    ]
+        for kind, of_kind in pairs.items():
+            if of_kind:
+                each = max(1, episodes // len(of_kind))
+                two_way = [evaluate_pairs(m, data, of_kind, episodes=each, **settings) for m in versions]
+                counts[kind] = [_count(data.classes, results.values()) for results in two_way]
+        asked = {measure: versions_counts[0][1] for measure, versions_counts in counts.items()}
+        per_episode[name] = np.mean([result.per_episode for result in five_way], axis=0)
+        rows[name] = {
+            "right": {measure: [right for right, _ in of_measure] for measure, of_measure in counts.items()},
+            "interval": half_width(per_episode[name]),
+        }
     for name, row in rows.items():
-        pairs = (
-            f"{row['pairs_accuracy']:.1f} ± {row['pairs_interval']:.1f}" if "pairs_accuracy" in row else ""
+        row["difference"] = {
+            reference: {
+                "points": 100 * float((per_episode[name] - per_episode[reference]).mean()),
+                "interval": half_width(per_episode[name] - per_episode[reference]),
+            }
+            for reference in references
+        }
+    return {"classes": list(data.classes), "asked": asked, "rows": rows}
+
+
+def _count(classes: Sequence[str], evaluations: Any) -> tuple[list[int], list[int]]:
+    """Rightly answered and asked queries of each class, over several evaluations of some of the classes."""
+    right, asked = np.zeros(len(classes), dtype=int), np.zeros(len(classes), dtype=int)
+    position = {name: place for place, name in enumerate(classes)}
+    evaluation: Evaluation
+    for evaluation in evaluations:
+        places = [position[name] for name in evaluation.classes]
+        right[places] += np.diag(evaluation.confusion)
+        asked[places] += np.diag(evaluation.opportunities)
+    return right.tolist(), asked.tolist()
+
+
+def per_seed(results: Results, name: str, measure: str = FIVE_WAY) -> list[float]:
+    """Accuracy of each training seed's version in per cent."""
+    total = sum(results["asked"][measure])
+    return [100 * sum(right) / total for right in results["rows"][name]["right"][measure]]
+
+
+def accuracy(results: Results, name: str, measure: str = FIVE_WAY) -> float:
+    """Accuracy in per cent, the mean over training seeds."""
+    return float(np.mean(per_seed(results, name, measure)))
+
+
+def bootstrap(
+    results: Results,
+    name: str,
+    measure: str = FIVE_WAY,
+    *,
+    minus: str | None = None,
+    draws: int = 5000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """95 % interval of an accuracy, or of its difference to the row ``minus``, over training seeds and classes.
+
+    Each draw takes as many training seeds and as many classes as there are, with replacement, and averages over
+    them; a difference is taken within a draw, so that both methods have the same seeds and classes. It answers
+    "what if we had trained again and had met other classes of this kind?", which the interval over episodes does not.
+    A class stands for its own queries; that it also is the wrong answer to others' is not drawn anew.
+
+    Returns:
+        The 2.5 % and 97.5 % points over all draws, in per cent or points.
+    """
+    generator = np.random.default_rng(seed)
+    asked = np.array(results["asked"][measure], dtype=float)
+    names = [name] if minus is None else [name, minus]
+    rights = [np.array(results["rows"][row]["right"][measure], dtype=float) for row in names]
+    seeds = max(len(right) for right in rights)
+    drawn_seeds = generator.integers(seeds, size=(draws, seeds))
+    weights = generator.multinomial(len(asked), np.full(len(asked), 1 / len(asked)), size=draws)
+    shares = []
+    for right in rights:
+        # A training-free method has one version, the same in every draw.
+        averaged = right[drawn_seeds if len(right) == seeds else np.zeros_like(drawn_seeds)].mean(1)
+        shares.append(100 * (weights * averaged).sum(1) / (weights * asked).sum(1))
+    values = shares[0] if minus is None else shares[0] - shares[1]
+    low, high = np.quantile(values, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def table(results: Results, reference: str, names: Sequence[str] | None = None) -> str:
+    """Rows as a Markdown table, with the paper's kind of interval, over episodes."""
+    lines = [
+        f"| method | 5-way accuracy, % | minus {reference}, points | one query at a time, % | "
+        "order-reversed pairs, 2-way, % |",
+        "|---|---|---|---|---|",
+    ]
+    for name in names or results["rows"]:
+        row = results["rows"][name]
+        difference = row["difference"][reference]
+        minus = "" if name == reference else f"{difference['points']:+.1f} ± {difference['interval']:.1f}"
+        measured = " | ".join(f"{accuracy(results, name, m):.1f}" for m in (ONE_BY_ONE, "reversed"))
+        lines.append(
+            f"| {name} | {accuracy(results, name):.1f} ± {row['interval']:.1f} | {minus} | {measured} |"
         )
-        difference = (
-            "" if name == reference else f"{row['difference']:+.1f} ± {row['difference_interval']:.1f}"
-        )
-        lines.append(f"| {name} | {row['accuracy']:.1f} ± {row['interval']:.1f} | {difference} | {pairs} |")
     return "\n".join(lines)

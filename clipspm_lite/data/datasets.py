@@ -136,6 +136,12 @@ def sample_world(part: str = "novel", split: str = "default") -> VideoDataset:
     return open_folder(SAMPLES / "clips", read_split(splits[split], part))
 
 
+def sample_pairs(kind: str, classes: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of sample classes that are "reversed" (the same frames backwards) or "similar", both among ``classes``."""
+    pairs = json.loads((SAMPLES / "pairs.json").read_text(encoding="utf-8"))[kind]
+    return [(one, other) for one, other in pairs if one in classes and other in classes]
+
+
 def _check_class_names(classes: Sequence[str], source: Path) -> None:
     """A class is one folder inside the data set: a list from a stranger must not lead out of it."""
     for name in classes:

@@ -9,25 +9,27 @@ from torch.nn import functional as F
 
 from clipspm_lite.model.fusion import SemanticFusion
 from clipspm_lite.model.hsmr import Motion, MotionFeatureExtraction, MotionReduction, hsmr
+from clipspm_lite.model.otam import otam
 from clipspm_lite.model.padm import PADM, PADMOutput
 from clipspm_lite.model.presets import EPISODES_PER_STEP, PRESETS
 from clipspm_lite.model.spm import (
     PromptCondition,
     PromptGenerator,
     SPMOutput,
+    SupportText,
     generate_prompt,
     spm,
     support_prompt,
 )
-from clipspm_lite.model.transformer import TransformerBlock, masked_mean, squared_distance
+from clipspm_lite.model.transformer import TransformerBlock, masked_mean, shot_mean, squared_distance
 
 
 class CLIPSPMOutput(NamedTuple):
     """The answer of `CLIPSPM` and what it was made of."""
 
     logits: Tensor  # −(½ D_SPM + D_PADM + D_anchor)  [..., Q, N]
-    spm: SPMOutput
-    padm: PADMOutput
+    spm: SPMOutput | None  # None without SPM
+    padm: PADMOutput | None  # None without PADM
 
 
 class Losses(NamedTuple):
@@ -61,6 +63,10 @@ class CLIPSPM(nn.Module):
         motion_loss_weight: w_m, the weight of L_HSMR (where it starts, if the preset trains it).
         feature_consistency_weight, text_consistency_weight: w_c and w_t.
         inductive: score each query as an episode of its own, instead of letting queries see each other in PADM.
+        with_spm, with_padm, with_anchor: False removes the part, for ablations. Without SPM the frames go on as they
+            came and D_SPM is their plain OTAM distance; without PADM there is no anchor either. A model without SPM and
+            PADM answers as OTAM does.
+        support_text: "class", or "generated" to give supports a generated prompt as queries have (an ablation).
         consistency, loss_form, regularizer_weight, train_motion_loss_weight, prompt_condition, normalize_features:
             override the preset's convention of that name.
     """
@@ -85,6 +91,10 @@ class CLIPSPM(nn.Module):
         feature_consistency_weight: float = 0.54,
         text_consistency_weight: float = 0.07,
         inductive: bool = False,
+        with_spm: bool = True,
+        with_padm: bool = True,
+        with_anchor: bool = True,
+        support_text: SupportText = "class",
         consistency: bool | None = None,
         loss_form: Literal["mean", "summed"] | None = None,
         regularizer_weight: float | None = None,
@@ -125,6 +135,10 @@ class CLIPSPM(nn.Module):
             feature_consistency_weight=feature_consistency_weight,
             text_consistency_weight=text_consistency_weight,
             inductive=inductive,
+            with_spm=with_spm,
+            with_padm=with_padm,
+            with_anchor=with_anchor,
+            support_text=support_text,
             **asdict(convention),
         )
         for name in ("dim", "heads", "head_dim", "mlp_dim"):
@@ -135,6 +149,10 @@ class CLIPSPM(nn.Module):
         self.feature_consistency_weight = feature_consistency_weight
         self.text_consistency_weight = text_consistency_weight
         self.inductive = inductive
+        self.with_spm, self.with_padm, self.with_anchor = with_spm, with_padm, with_anchor
+        if support_text not in ("class", "generated"):
+            raise ValueError(f'support_text: expected "class" or "generated", found {support_text!r}')
+        self.support_text: SupportText = support_text
 
         self.mfe = MotionFeatureExtraction(dim, motion=motion, reduction=motion_reduction)
         self.fusion = SemanticFusion(
@@ -199,7 +217,7 @@ class CLIPSPM(nn.Module):
         cross_entropy = per_query.view(query_labels.shape)
         hsmr_loss = self._hsmr_loss(support, query, support_mask)
         consistency = text = torch.zeros_like(hsmr_loss)
-        if self.convention.consistency:
+        if self.convention.consistency and scored.spm is not None:
             consistency, text = self._consistency_losses(
                 support, query, class_text, query_labels, support_mask, scored.spm
             )
@@ -234,21 +252,37 @@ class CLIPSPM(nn.Module):
         support_mask: Tensor | None,
         inductive: bool,
     ) -> CLIPSPMOutput:
-        modulated = spm(support, query, class_text, support_mask, self.fusion, self.prompt_generator)
+        modulated = None
+        if self.with_spm:
+            modulated = spm(
+                support,
+                query,
+                class_text,
+                support_mask,
+                self.fusion,
+                self.prompt_generator,
+                support_text=self.support_text,
+            )
+            support, query = modulated.support, modulated.query
+            spm_distance = modulated.distance
+        else:
+            spm_distance = otam(query, shot_mean(support, support_mask))
+        if not self.with_padm:
+            return CLIPSPMOutput(-spm_distance / 2, modulated, None)
         if inductive:
             # Each query becomes an episode of one query; SPM treats videos one by one and needs no such step.
-            queries = query.shape[-3]
-            per_query = modulated.support.unsqueeze(-5).expand(
-                *query.shape[:-3], queries, *support.shape[-4:]
-            )
+            per_query = support.unsqueeze(-5).expand(*query.shape[:-2], *support.shape[-4:])
             mask = None if support_mask is None else support_mask.unsqueeze(-3).expand(per_query.shape[:-2])
-            refined = self.padm(per_query, modulated.query.unsqueeze(-3), mask)
+            refined = self.padm(per_query, query.unsqueeze(-3), mask)
             padm_distance = refined.distance.squeeze(-2)
             anchor_distance = refined.anchor_distance.squeeze(-2)
         else:
-            refined = self.padm(modulated.support, modulated.query, support_mask)
+            refined = self.padm(support, query, support_mask)
             padm_distance, anchor_distance = refined.distance, refined.anchor_distance
-        return CLIPSPMOutput(-(modulated.distance / 2 + padm_distance + anchor_distance), modulated, refined)
+        distance = spm_distance / 2 + padm_distance
+        if self.with_anchor:
+            distance = distance + anchor_distance
+        return CLIPSPMOutput(-distance, modulated, refined)
 
     def _hsmr_loss(self, support: Tensor, query: Tensor, support_mask: Tensor | None) -> Tensor:
         of_support = hsmr(support, self.mfe, self.fusion).disagreement()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from clipspm_lite.model.otam import otam
-from clipspm_lite.model.transformer import TransformerBlock, masked_mean
+from clipspm_lite.model.transformer import TransformerBlock, shot_mean
 
 
 class PADMOutput(NamedTuple):
@@ -53,8 +53,7 @@ class PADM(nn.Module):
         refined_support = refined_support.unflatten(-3, (way, shot))
         anchor, refined_query = self._attend(anchor, query, None)
 
-        mask = None if support_mask is None else support_mask[..., None, None]
-        prototypes = masked_mean(refined_support, mask, dim=-3)
+        prototypes = shot_mean(refined_support, support_mask)
         return PADMOutput(
             class_tokens,
             anchor,

@@ -7,9 +7,10 @@ from torch.nn import functional as F
 
 from clipspm_lite.model.fusion import SemanticFusion
 from clipspm_lite.model.otam import otam
-from clipspm_lite.model.transformer import masked_mean
+from clipspm_lite.model.transformer import shot_mean
 
 PromptCondition = Literal["scalar", "pooled"]
+SupportText = Literal["class", "generated"]
 
 
 class PromptGenerator(nn.Module):
@@ -62,17 +63,22 @@ def spm(
     support_mask: Tensor | None,
     fusion: SemanticFusion,
     generator: PromptGenerator,
+    *,
+    support_text: SupportText = "class",
 ) -> SPMOutput:
     """Modulate supports by their class text and queries by a generated prompt, then match them in time.
 
     Shapes: support ``[..., N, K, T, C]``, query ``[..., Q, T, C]``, class_text ``[..., N, C]``,
-    support_mask ``[..., N, K]``.
+    support_mask ``[..., N, K]``. support_text "generated" gives supports a generated prompt too (an ablation).
     """
-    fused_support, support_token = fusion(support, support_prompt(support, class_text))
+    if support_text == "class":
+        prompt = support_prompt(support, class_text)
+    else:
+        prompt = generate_prompt(support, class_text, generator)
+    fused_support, support_token = fusion(support, prompt)
     query_prompt = generate_prompt(query, class_text, generator)
     fused_query, query_token = fusion(query, query_prompt)
-    mask = None if support_mask is None else support_mask[..., None, None]
-    prototypes = masked_mean(fused_support, mask, dim=-3)
+    prototypes = shot_mean(fused_support, support_mask)
     distance = otam(fused_query, prototypes)
     return SPMOutput(
         fused_support, support_token, fused_query, query_token, query_prompt, prototypes, distance

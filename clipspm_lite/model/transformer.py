@@ -55,6 +55,11 @@ def masked_mean(x: Tensor, mask: Tensor | None, dim: int) -> Tensor:
     return (x * weight).sum(dim) / weight.sum(dim)
 
 
+def shot_mean(support: Tensor, support_mask: Tensor | None) -> Tensor:
+    """Prototypes ``[..., N, T, C]``: the mean of ``[..., N, K, T, C]`` over the shots that are there, frame by frame."""
+    return masked_mean(support, None if support_mask is None else support_mask[..., None, None], dim=-3)
+
+
 def squared_distance(x: Tensor, y: Tensor, sample_axes: int) -> Tensor:
     """‖x − y‖² summed over a sample's entries, the last ``sample_axes`` axes: SPEC's norm of every loss term."""
     return torch.square(x - y).flatten(-sample_axes).sum(-1)
