@@ -283,6 +283,9 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
 
 def run_compare(options: argparse.Namespace) -> int:
+    torch.set_num_threads(
+        1
+    )  # the same numbers whatever the machine's cores; so small a head gains nothing by more
     store = FeatureStore(load_backbone("tiny"))
     base, validation, scored = (
         store.encode_dataset(sample_world(part), progress=True)

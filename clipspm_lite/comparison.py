@@ -6,8 +6,10 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+import torch
+from torch.nn import functional as F
 
-from clipspm_lite.data.datasets import sample_pairs
+from clipspm_lite.data.datasets import reversed_pairs
 from clipspm_lite.evaluation import Evaluation, Method, evaluate, evaluate_pairs, half_width
 from clipspm_lite.features import EncodedDataset
 from clipspm_lite.model.clipspm import CLIPSPM
@@ -31,11 +33,23 @@ MEASURES = (FIVE_WAY, ONE_BY_ONE, *PAIR_KINDS)
 Results = dict[str, Any]
 
 
-def pairs_by_kind(classes: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
-    """Every pair of these sample classes, by kind: order-reversed, similar (one word differs), other."""
-    known = {kind: sample_pairs(kind, classes) for kind in ("reversed", "similar")}
-    taken = {frozenset(pair) for pairs in known.values() for pair in pairs}
-    return known | {"other": [pair for pair in combinations(classes, 2) if frozenset(pair) not in taken]}
+def pairs_by_kind(data: EncodedDataset) -> dict[str, list[tuple[str, str]]]:
+    """Every pair of these sample classes, by kind.
+
+    "reversed": the same frames in opposite order. "similar": of the rest, the tenth whose mean frames point the most
+    nearly in one direction (cosine, after the mean of all clips is taken away): pairs that look alike to this backbone.
+    "other": what is left.
+    """
+    reverse = reversed_pairs(data.classes)
+    known = {frozenset(pair) for pair in reverse}
+    rest = [pair for pair in combinations(data.classes, 2) if frozenset(pair) not in known]
+    by_class = data.features.mean(1).split(list(data.videos_per_class))
+    means = torch.stack([videos.mean(0) for videos in by_class])
+    looks = F.normalize(means - means.mean(0), dim=-1)
+    place = {name: row for row, name in enumerate(data.classes)}
+    rest.sort(key=lambda pair: -float(looks[place[pair[0]]] @ looks[place[pair[1]]]))
+    tenth = len(rest) // 10
+    return {"reversed": reverse, "similar": rest[:tenth], "other": rest[tenth:]}
 
 
 def compare(
@@ -57,12 +71,13 @@ def compare(
         seed: of every list of episodes.
 
     Returns:
-        What JSON can hold. ``asked[measure]`` counts the queries of each class, and ``rows[name]["right"][measure]``
-        those answered rightly, a list over classes for each training seed. ``interval`` and ``difference[reference]``
-        are over 5-way episodes, as the paper's: half-widths in points, each episode the mean over training seeds.
+        What JSON can hold. ``pairs`` lists the pairs of each kind. ``asked[measure]`` counts the queries of each class,
+        and ``rows[name]["right"][measure]`` those answered rightly, a list over classes for each training seed.
+        ``interval`` and ``difference[reference]`` are over 5-way episodes, as the paper's: half-widths in points, each
+        episode the mean over training seeds.
     """
     settings: dict[str, Any] = dict(shot=shot, seed=seed)
-    pairs = pairs_by_kind(data.classes)
+    pairs = pairs_by_kind(data)
     asked: dict[str, list[int]] = {}
     rows: dict[str, Any] = {}
     per_episode: dict[str, np.ndarray] = {}
@@ -99,7 +114,7 @@ def compare(
             }
             for reference in references
         }
-    return {"classes": list(data.classes), "asked": asked, "rows": rows}
+    return {"classes": list(data.classes), "pairs": pairs, "asked": asked, "rows": rows}
 
 
 def _count(classes: Sequence[str], evaluations: Any) -> tuple[list[int], list[int]]:

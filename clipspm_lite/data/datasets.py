@@ -136,9 +136,9 @@ def sample_world(part: str = "novel", split: str = "default") -> VideoDataset:
     return open_folder(SAMPLES / "clips", read_split(splits[split], part))
 
 
-def sample_pairs(kind: str, classes: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of sample classes that are "reversed" (the same frames backwards) or "similar", both among ``classes``."""
-    pairs = json.loads((SAMPLES / "pairs.json").read_text(encoding="utf-8"))[kind]
+def reversed_pairs(classes: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of sample classes that are the same frames in opposite order, where both are among ``classes``."""
+    pairs = json.loads((SAMPLES / "pairs.json").read_text(encoding="utf-8"))["reversed"]
     return [(one, other) for one, other in pairs if one in classes and other in classes]
 
 

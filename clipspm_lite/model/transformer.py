@@ -56,7 +56,7 @@ def masked_mean(x: Tensor, mask: Tensor | None, dim: int) -> Tensor:
 
 
 def shot_mean(support: Tensor, support_mask: Tensor | None) -> Tensor:
-    """Prototypes ``[..., N, T, C]``: the mean of ``[..., N, K, T, C]`` over the shots that are there, frame by frame."""
+    """``[..., N, K, T, C]`` → prototypes ``[..., N, T, C]``: the mean over the shots that are there, frame by frame."""
     return masked_mean(support, None if support_mask is None else support_mask[..., None, None], dim=-3)
 
 

@@ -5,6 +5,7 @@ import torch
 
 from clipspm_lite import CLIPSPM
 from clipspm_lite.model.hsmr import MotionFeatureExtraction
+from clipspm_lite.model.otam import otam
 from clipspm_lite.model.presets import PRESETS
 
 DIM, WAY, SHOT, QUERIES, FRAMES = 16, 3, 2, 5, 4
@@ -189,3 +190,41 @@ def test_errors_name_the_argument():
     ):
         with pytest.raises(ValueError):
             CLIPSPM(DIM, **(SIZES | argument))
+
+
+def test_a_part_left_out_leaves_the_rest_as_it_was():
+    torch.manual_seed(0)
+    model = CLIPSPM(16, heads=2, head_dim=4, mlp_dim=8).eval()
+    support, query, text = torch.randn(3, 2, 4, 16), torch.randn(5, 4, 16), torch.randn(3, 16)
+    full = model(support, query, text)
+
+    def without(**parts):
+        other = CLIPSPM(16, heads=2, head_dim=4, mlp_dim=8, **parts).eval()
+        other.load_state_dict(model.state_dict())
+        return other(support, query, text)
+
+    close = torch.testing.assert_close
+    close(without(with_anchor=False).logits, -(full.spm.distance / 2 + full.padm.distance))
+    close(without(with_padm=False).logits, -full.spm.distance / 2)
+    assert without(with_padm=False).padm is None and without(with_spm=False).spm is None
+    close(without(with_spm=False).padm.distance, model.padm(support, query).distance)
+    close(without(with_spm=False, with_padm=False).logits, -otam(query, support.mean(1)) / 2)
+    generated = without(support_text="generated")
+    alone = model.fusion(support, model.prompt_generator(support, text.mean(0)))[0]
+    close(generated.spm.support, alone)
+    with pytest.raises(ValueError, match="support_text"):
+        CLIPSPM(16, support_text="none")
+
+
+def test_parts_left_out_train_one_query_at_a_time_and_with_missing_shots_too():
+    torch.manual_seed(0)
+    support, query, text = torch.randn(3, 2, 4, 16), torch.randn(5, 4, 16), torch.randn(3, 16)
+    mask, labels = torch.tensor([[True, True], [True, False], [True, True]]), torch.tensor([0, 1, 2, 2, 1])
+    support[1, 1] = torch.nan
+    for parts in (dict(with_spm=False), dict(with_padm=False), dict(support_text="generated")):
+        model = CLIPSPM(16, heads=2, head_dim=4, mlp_dim=8, inductive=True, **parts).eval()
+        losses = model.losses(support, query, text, labels, mask)
+        losses.total.backward()
+        assert torch.isfinite(losses.logits).all()
+        single = torch.cat([model(support, q[None], text, mask).logits for q in query])
+        torch.testing.assert_close(losses.logits, single)
