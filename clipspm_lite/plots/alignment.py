@@ -7,13 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS
-
-MARKERS = "osD^vP"
+from clipspm_lite.plots.base import COLORS, MARKERS, look
 
 Accuracies = Mapping[str, tuple[float, float]]  # row → (accuracy, half-width of its 95 % interval), per cent
 
 
+@look
 def predecessors(rows: int, columns: int, before: Callable[[int, int], Sequence[tuple[int, int]]]) -> Figure:
     """The table D, ``rows`` × ``columns``, with an arrow into every cell from each cell it looks at.
 
@@ -56,6 +55,7 @@ def predecessors(rows: int, columns: int, before: Callable[[int, int], Sequence[
     return figure
 
 
+@look
 def soft_paths(
     costs: Sequence[Tensor],
     paths: Sequence[Tensor],
@@ -92,7 +92,7 @@ def soft_paths(
         ax.set(xlim=(-1.15, columns), ylim=(rows, -1.15), xlabel="support frame", ylabel="query frame")
         ax.set_xticks([i + 0.5 for i in range(columns)], map(str, range(1, columns + 1)))
         ax.set_yticks([i + 0.5 for i in range(rows)], map(str, range(1, rows + 1)))
-        ax.set_title(title, fontsize=10)
+        ax.set_title(title)
         ax.set_aspect("equal")
         sns.despine(ax=ax, left=True, bottom=True)
     figure.colorbar(axes[0].images[0], ax=list(axes), shrink=0.7, label="frame distance d")
@@ -110,6 +110,7 @@ def _thumbnail(ax: Axes, frame: Tensor, extent: tuple[float, float, float, float
     ax.imshow(frame.permute(1, 2, 0).clamp(0, 1).numpy(), extent=extent)
 
 
+@look
 def accuracy_dots(results: Mapping[str, Accuracies], chance: float, title: str) -> Figure:
     """Accuracies as dots with their 95 % intervals: one line a row (a pair, say), one colour and marker a method.
 
@@ -136,6 +137,6 @@ def accuracy_dots(results: Mapping[str, Accuracies], chance: float, title: str) 
     ax.axvline(chance, color="black", linestyle=":", linewidth=1.2)
     ax.set_yticks(range(len(rows)), rows)
     ax.set(xlabel=f"accuracy, % (dotted: chance, {chance:.0f} %)", title=title, ylim=(len(rows) - 0.5, -0.5))
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     sns.despine(ax=ax)
     return figure

@@ -7,12 +7,12 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, film_strip
+from clipspm_lite.plots.base import COLORS, LINES, MARKERS, film_strip, look
 
 VIDEO, TEXT, BETWEEN = COLORS[0], COLORS[1], COLORS[2]
-STYLES = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
 
 
+@look
 def clips_and_names(
     clips: Sequence[Tensor], cosines: Tensor, names: Sequence[str], labels: Sequence[int]
 ) -> Figure:
@@ -28,7 +28,7 @@ def clips_and_names(
     axes = figure.subplots(len(clips), 2, squeeze=False, width_ratios=(1.3, 1))
     for row, (clip, label) in enumerate(zip(clips, labels, strict=True)):
         film_strip(axes[row, 0], clip)
-        axes[row, 0].set_title(f"clip {row + 1}, name {label + 1}: {names[label]}", fontsize=9, loc="left")
+        axes[row, 0].set_title(f"clip {row + 1}, name {label + 1}: {names[label]}", loc="left")
         ax = axes[row, 1]
         ax.imshow(cosines[row : row + 1].numpy(), cmap="cividis", aspect="auto", vmin=-1, vmax=1)
         best = int(cosines[row].argmax())
@@ -38,16 +38,16 @@ def clips_and_names(
             color = "black" if value > 0 else "white"
             weight = "bold" if column == best else "normal"
             ax.text(column, 0, f"{value:.2f}{mark}", ha="center", va="center", color=color, fontweight=weight)
-        ax.set_yticks([0], [f"clip {row + 1}"], fontsize=9)
-        ax.set_xticks([])
-    axes[0, 1].set_xticks(
-        range(len(names)), [f"name {column + 1}" for column in range(len(names))], fontsize=9
-    )
-    axes[0, 1].xaxis.tick_top()
-    axes[0, 1].set_title("cosine of the clip with each name", fontsize=10)
+        ax.set_yticks([0], [f"clip {row + 1}"])
+        ax.sharex(axes[0, 1])
+        ax.tick_params(bottom=False, labelbottom=False)
+    axes[0, 1].set_xticks(range(len(names)), [f"name {column + 1}" for column in range(len(names))])
+    axes[0, 1].tick_params(top=True, labeltop=True)
+    axes[0, 1].set_title("cosine of the clip with each name")
     return figure
 
 
+@look
 def template_accuracies(
     single: Mapping[str, tuple[float, float]], together: tuple[float, float], chance: float
 ) -> Figure:
@@ -69,42 +69,43 @@ def template_accuracies(
     ax.set_yticks(range(len(ordered)), ordered)
     ax.invert_yaxis()
     ax.set(xlabel=f"zero-shot accuracy, % (chance: {chance:.0f} %)")
-    ax.legend(loc="upper left", frameon=False)
+    ax.legend(loc="upper left")
     sns.despine(ax=ax)
     return figure
 
 
+@look
 def cosine_histograms(panels: Mapping[str, Mapping[str, Tensor]]) -> Figure:
-    """Densities of cosines, panels one above the other: title → name of a group → its cosines.
+    """How often which cosine occurs, in per cent of a group's pairs; one panel a title: title → group → cosines.
 
-    Groups are told apart by colour and line style; a triangle below the axis marks each mean.
+    Groups, tensors of any shape, are told apart by colour and line style; a triangle on the axis marks each mean.
     """
     figure = Figure(figsize=(8.5, 2.3 * len(panels) + 0.3), layout="constrained")
     axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
-    bins = np.linspace(-1, 1, 61).tolist()
     for ax, (title, groups) in zip(axes, panels.items(), strict=True):
-        for (name, cosines), color, (line, _) in zip(groups.items(), COLORS, STYLES, strict=False):
-            values = cosines.flatten().numpy()
-            label = f"{name} (mean {values.mean():.2f})"
+        for (name, cosines), color, line in zip(groups.items(), COLORS, LINES, strict=False):
+            values = cosines.detach().flatten().numpy()
             ax.hist(
                 values,
-                bins=bins,
-                density=True,
+                bins=60,
+                range=(-1, 1),
+                weights=np.full(len(values), 100 / len(values)),
                 histtype="step",
                 color=color,
-                ls=line,
+                linestyle=line,
                 linewidth=2,
-                label=label,
+                label=f"{name} (mean {values.mean():.2f})",
             )
             ax.plot([values.mean()], [0], marker="^", markersize=8, color=color, clip_on=False, zorder=5)
-        ax.set_title(title, fontsize=10, loc="left")
-        ax.set(xlim=(-1, 1), ylabel="density")
-        ax.legend(frameon=False, loc="upper left", fontsize=9)
+        ax.set_title(title, loc="left")
+        ax.set(xlim=(-1, 1), ylabel="% of the pairs")
+        ax.legend(loc="upper left")
         sns.despine(ax=ax)
     axes[-1].set_xlabel("cosine")
     return figure
 
 
+@look
 def maps(
     panels: Mapping[str, tuple[np.ndarray, np.ndarray]],
     highlight: tuple[np.ndarray, np.ndarray] | None = None,
@@ -125,13 +126,14 @@ def maps(
         if highlight is not None:
             ax.scatter(*video[highlight[0]].T, s=26, marker="o", color="black", label=f"video: {name}")
             ax.scatter(*text[highlight[1]].T, s=32, marker="x", color="black", label=f"sentence: {name}")
-        ax.set_title(title, fontsize=10)
+        ax.set_title(title)
         ax.set(xticks=[], yticks=[], xlabel="first axis of the map", ylabel="second axis")
         ax.set_aspect("equal", adjustable="datalim")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
+@look
 def frame_scores(clips: Mapping[str, Tensor], cosines: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
     """Each clip as a film strip, and below it the cosine of every frame with every name.
 
@@ -144,9 +146,9 @@ def frame_scores(clips: Mapping[str, Tensor], cosines: Mapping[str, Tensor], nam
     axes = figure.subplots(2, len(clips), squeeze=False, sharey="row", height_ratios=(1, 3))
     for column, (title, clip) in enumerate(clips.items()):
         film_strip(axes[0, column], clip)
-        axes[0, column].set_title(title, fontsize=10)
+        axes[0, column].set_title(title)
         ax = axes[1, column]
-        for place, (name, color, (line, marker)) in enumerate(zip(names, COLORS, STYLES, strict=False)):
+        for place, (name, color, line, marker) in enumerate(zip(names, COLORS, LINES, MARKERS, strict=False)):
             ax.plot(
                 range(1, len(clip) + 1), cosines[title][:, place].numpy(), color=color, linestyle=line,
                 marker=marker, label=name,
@@ -154,22 +156,23 @@ def frame_scores(clips: Mapping[str, Tensor], cosines: Mapping[str, Tensor], nam
         ax.set(xlabel="frame", xticks=range(1, len(clip) + 1), xlim=(0.5, len(clip) + 0.5))
         sns.despine(ax=ax)
     axes[1, 0].set_ylabel("cosine with the name")
-    axes[1, 0].legend(frameon=False, title="name")
+    axes[1, 0].legend(title="name")
     return figure
 
 
+@look
 def accuracy_by_shot(
     shots: Sequence[int], results: Mapping[str, Sequence[tuple[float, float]]], chance: float
 ) -> Figure:
     """Accuracy in per cent with 95 % half-widths over the number of examples, one line a method."""
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     ax = figure.subplots()
-    for (name, values), color, (line, marker) in zip(results.items(), COLORS, STYLES, strict=False):
+    for (name, values), color, line, marker in zip(results.items(), COLORS, LINES, MARKERS, strict=False):
         ax.errorbar(
             shots, [value for value, _ in values], yerr=[interval for _, interval in values], color=color,
             linestyle=line, marker=marker, capsize=3, label=name,
         )  # fmt: skip
     ax.set(xticks=list(shots), xlabel="K, examples a class", ylabel=f"accuracy, % (chance: {chance:.0f} %)")
-    ax.legend(frameon=False)
+    ax.legend()
     sns.despine(ax=ax)
     return figure

@@ -8,11 +8,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from clipspm_lite.data.episodes import Episode
-from clipspm_lite.plots.base import COLORS, RIGHT, WRONG
-
-MARKERS = "os^DvP"
+from clipspm_lite.plots.base import COLORS, LINES, MARKERS, RIGHT, WRONG, look
 
 
+@look
 def frame_timeline(clip: Tensor, centres: Sequence[int], drawn: Sequence[Sequence[int]] = ()) -> Figure:
     """Which frames stand for a clip: all of them as pictures, under them the segments and the chosen indices.
 
@@ -35,7 +34,7 @@ def frame_timeline(clip: Tensor, centres: Sequence[int], drawn: Sequence[Sequenc
         ax.axvspan(left, right, color="0.9" if segment % 2 else "0.97", zorder=0)
     ax.plot(centres, [0] * frames, linestyle="", marker="o", markersize=8, color=COLORS[0])
     for row, indices in enumerate(drawn, start=1):
-        ax.plot(indices, [row] * frames, linestyle="", marker=MARKERS[row % 6], color=COLORS[1])
+        ax.plot(indices, [row] * frames, linestyle="", marker=MARKERS[row % len(MARKERS)], color=COLORS[1])
     labels = ["segment centres", *(f"random draw {row}" for row in range(1, len(drawn) + 1))]
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(len(drawn) + 0.6, -0.6)
@@ -45,6 +44,7 @@ def frame_timeline(clip: Tensor, centres: Sequence[int], drawn: Sequence[Sequenc
     return figure
 
 
+@look
 def episode_draws(
     episodes: Sequence[Episode], videos_per_class: Sequence[int], names: Sequence[str]
 ) -> Figure:
@@ -79,10 +79,11 @@ def episode_draws(
         sns.despine(ax=ax, left=True)
     axes[0].set_yticks(range(len(names)), names, fontsize=8)
     axes[0].invert_yaxis()
-    axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 
+@look
 def interval_pieces(
     pieces: Mapping[str, tuple[Sequence[float], Sequence[float]]], reference: float
 ) -> Figure:
@@ -109,12 +110,13 @@ def interval_pieces(
             )  # fmt: skip
         ax.axhline(reference, color="black", linestyle=":", linewidth=1.2)
         ax.set(title=title, xlabel="piece, sorted by its mean", xlim=(-1, len(mean)))
-        ax.legend(loc="lower right", frameon=False, fontsize=9)
+        ax.legend(loc="lower right")
         sns.despine(ax=ax)
     axes[0].set_ylabel("accuracy, %")
     return figure
 
 
+@look
 def class_spread(same_classes: Sequence[float], other_classes: Sequence[float], interval: float) -> Figure:
     """Accuracies of runs on the same classes above accuracies of runs on drawn sets of classes, in per cent.
 
@@ -131,11 +133,12 @@ def class_spread(same_classes: Sequence[float], other_classes: Sequence[float], 
     labels = ("other episodes,\nsame classes", "other classes")
     ax.set_yticks([0, 1], labels)
     ax.set(ylim=(1.5, -0.6), xlabel="accuracy of one run, %")
-    ax.legend(loc="upper left", frameon=False)
+    ax.legend(loc="upper left")
     sns.despine(ax=ax)
     return figure
 
 
+@look
 def picked_checkpoints(
     counts: Sequence[int], curves: Mapping[str, Sequence[float]], title: str = ""
 ) -> Figure:
@@ -149,18 +152,19 @@ def picked_checkpoints(
             values,
             color=COLORS[(3, 0, 1, 2)[number % 4]],
             marker=MARKERS[number],
-            linestyle=("-", "--", "-.", ":")[number % 4],
+            linestyle=LINES[number % 4],
             label=label,
         )
     ax.set_xscale("log")
     ax.set_xticks(counts, [str(count) for count in counts])
     ax.minorticks_off()
     ax.set(xlabel="checkpoints one could pick from", ylabel="reported − true, points", title=title)
-    ax.legend(loc="upper left", frameon=False)
+    ax.legend(loc="upper left")
     sns.despine(ax=ax)
     return figure
 
 
+@look
 def mean_texts(texts: Tensor, means: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
     """Class texts of two numbers each as points of a plane, and the mean texts of several episodes between them.
 
@@ -182,6 +186,6 @@ def mean_texts(texts: Tensor, means: Mapping[str, Tensor], names: Sequence[str])
             label=label,
         )  # fmt: skip
     ax.set(xlabel="first number", ylabel="second number", xlim=(-0.1, 1.35), ylim=(-0.1, 1.15))
-    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, title="mean text t̄")
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), title="mean text t̄")
     sns.despine(ax=ax)
     return figure

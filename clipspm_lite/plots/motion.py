@@ -7,11 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS
-
-HATCHES = ("", "//", "..", "xx")
+from clipspm_lite.plots.base import COLORS, bar_style, look
 
 
+@look
 def frame_shares(shares: Mapping[str, Tensor]) -> Figure:
     """How much each frame of a clip counts, ``[T]`` numbers for each named case, one panel a case."""
     figure = Figure(figsize=(4.5 * len(shares), 2.6), layout="constrained")
@@ -20,12 +19,12 @@ def frame_shares(shares: Mapping[str, Tensor]) -> Figure:
         places = range(1, len(values) + 1)
         ax.bar(places, values.tolist(), color=color, width=0.7)
         ax.axhline(0, color="black", linewidth=0.8)
-        ax.set(xlabel="frame", xticks=list(places), title=name)
+        ax.set(xlabel="frame", ylabel="weight", xticks=list(places), title=name)
         sns.despine(ax=ax)
-    axes[0, 0].set_ylabel("weight")
     return figure
 
 
+@look
 def answers_to_changes(
     cosines: Mapping[str, Mapping[str, Tensor]], lengths: Mapping[str, Mapping[str, Tensor]]
 ) -> Figure:
@@ -49,7 +48,6 @@ def answers_to_changes(
         for ax in (upper, lower):
             ax.tick_params(left=False)
             ax.xaxis.label.set_size(8)
-        upper.title.set_size(10)
     for ax in axes[:, 0]:
         ax.invert_yaxis()
     return figure
@@ -70,6 +68,7 @@ def _dots(ax: Axes, rows: Mapping[str, Tensor], order: Sequence[str]) -> None:
     sns.despine(ax=ax, left=True)
 
 
+@look
 def lengths_by_class(lengths: Mapping[str, Tensor], marked: Sequence[str], mark: str, rest: str) -> Figure:
     """Mean length of the motion feature of each class's clips, shortest first; ``marked`` classes are hatched.
 
@@ -95,13 +94,14 @@ def lengths_by_class(lengths: Mapping[str, Tensor], marked: Sequence[str], mark:
     ax.set_yticks(range(len(means)), [name.replace("_", " ") for _, name in means], fontsize=8)
     ax.set_xlabel("mean length of the motion feature ÷ a frame's length")
     ax.set_ylim(len(means) - 0.4, -0.6)
-    ax.legend(frameon=False, loc="upper right")
+    ax.legend(loc="upper right")
     sns.despine(ax=ax)
     return figure
 
 
+@look
 def motion_of_heads(heads: Mapping[str, Mapping[str, float]], title: str) -> Figure:
-    """Bars of measured quantities, one panel a quantity, one bar a head.
+    """Bars of means over clips, one panel a quantity, one bar a head.
 
     Args:
         heads: head → quantity → value; all heads have the same quantities.
@@ -112,19 +112,11 @@ def motion_of_heads(heads: Mapping[str, Mapping[str, float]], title: str) -> Fig
     for ax, quantity in zip(axes[0], quantities, strict=True):
         for place, (name, values) in enumerate(heads.items()):
             value = values[quantity]
-            ax.bar(
-                [name.replace(" ", "\n")],
-                [value],
-                color=COLORS[place],
-                hatch=HATCHES[place % len(HATCHES)],
-                edgecolor="white",
-                width=0.7,
-            )
+            ax.bar([name.replace(" ", "\n")], [value], width=0.7, **bar_style(place))
             ax.text(place, value, f"{value:.2f}" if value < 10 else f"{value:.0f}", ha="center", va="bottom")
-        ax.set_title(quantity, fontsize=10)
+        ax.set_ylabel(quantity)
         ax.tick_params(axis="x", labelsize=7)
         ax.margins(y=0.12)
         sns.despine(ax=ax)
-    axes[0, 0].set_ylabel("mean over clips")
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(title)
     return figure

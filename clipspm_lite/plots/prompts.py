@@ -1,4 +1,4 @@
-"""Pictures of notebook 05: who has a name, what gates let through, how alike prompts are, the gap, the losses."""
+"""Pictures of notebook 05: who has a name, what gates let through, how alike prompts are, the losses."""
 
 from collections.abc import Mapping
 
@@ -7,12 +7,10 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, film_strip
-
-HATCHES = ("", "//", "..", "xx")  # beside the colours, so that no series is told by colour alone
-LINES = ("-", "--", "-.", ":")
+from clipspm_lite.plots.base import COLORS, bar_style, film_strip, look
 
 
+@look
 def two_prompts(support: Tensor, query: Tensor, name: str) -> Figure:
     """A support clip beside its class name, and a query clip beside the question mark in the name's place.
 
@@ -28,7 +26,7 @@ def two_prompts(support: Tensor, query: Tensor, name: str) -> Figure:
     )
     for (strip, box), (title, clip, words, color, line) in zip(axes, rows, strict=True):
         film_strip(strip, clip)
-        strip.set_title(title, fontsize=10, loc="left")
+        strip.set_title(title, loc="left")
         box.set_axis_off()
         frame = dict(
             boxstyle="round,pad=0.6", facecolor="white", edgecolor=color, linewidth=2, linestyle=line
@@ -37,6 +35,7 @@ def two_prompts(support: Tensor, query: Tensor, name: str) -> Figure:
     return figure
 
 
+@look
 def gate_values(gates: Mapping[str, Tensor]) -> Figure:
     """Histograms of gate values, tensors of any shape with entries in 0 … 1, one panel a gate, mean dashed."""
     figure = Figure(figsize=(4 * len(gates), 2.6), layout="constrained")
@@ -49,12 +48,13 @@ def gate_values(gates: Mapping[str, Tensor]) -> Figure:
         mean = float(numbers.mean())
         ax.axvline(mean, color="black", linestyle="--", linewidth=1.2, label=f"mean {mean:.2f}")
         ax.set(xlim=(0, 1), xlabel="gate value (0 shut, 1 open)", title=name)
-        ax.legend(frameon=False)
+        ax.legend()
         sns.despine(ax=ax)
     axes[0].set_ylabel("% of the values")
     return figure
 
 
+@look
 def cosine_matrices(matrices: Mapping[str, Tensor]) -> Figure:
     """Matrices of cosines ``[V, V]`` side by side on one scale, −1 … 1, mean off the diagonal in each title."""
     figure = Figure(figsize=(2.45 * len(matrices) + 0.6, 2.9), layout="constrained")
@@ -63,40 +63,14 @@ def cosine_matrices(matrices: Mapping[str, Tensor]) -> Figure:
         values = matrix.detach().numpy()
         others = values[~np.eye(len(values), dtype=bool)]
         image = ax.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
-        ax.set_title(f"{name}\nmean {others.mean():.2f}", fontsize=10)
+        ax.set_title(f"{name}\nmean {others.mean():.2f}")
         ax.set_xlabel("video")
     axes[0].set_ylabel("video")
     figure.colorbar(image, ax=list(axes), label="cosine", shrink=0.8)
     return figure
 
 
-def cosine_histograms(panels: Mapping[str, Mapping[str, Tensor]]) -> Figure:
-    """Distributions of cosines: one panel above another, in each a line a series; lines differ in dash and colour."""
-    figure = Figure(figsize=(8, 2.1 * len(panels) + 0.6), layout="constrained")
-    axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
-    for ax, (title, series) in zip(axes, panels.items(), strict=True):
-        for (name, values), color, line in zip(series.items(), COLORS, LINES, strict=False):
-            numbers = values.detach().flatten().numpy()
-            share = np.full(len(numbers), 100 / len(numbers))
-            label = f"{name} (mean {numbers.mean():.2f})"
-            ax.hist(
-                numbers,
-                bins=50,
-                range=(-1, 1),
-                weights=share,
-                histtype="step",
-                linewidth=2,
-                color=color,
-                linestyle=line,
-                label=label,
-            )
-        ax.set(ylabel="% of the pairs", title=title)
-        ax.legend(frameon=False, loc="upper left", fontsize=9)
-        sns.despine(ax=ax)
-    axes[-1].set_xlabel("cosine")
-    return figure
-
-
+@look
 def loss_bars(losses: Mapping[str, Mapping[str, float]]) -> Figure:
     """Loss values, ``{model: {term: value}}``, as bars from zero, a group a term and a hatch a model."""
     terms = list(next(iter(losses.values())))
@@ -104,15 +78,15 @@ def loss_bars(losses: Mapping[str, Mapping[str, float]]) -> Figure:
     ax = figure.subplots()
     height = 0.8 / len(losses)
     largest = max(max(values.values()) for values in losses.values())
-    for row, ((model, values), color, hatch) in enumerate(zip(losses.items(), COLORS, HATCHES, strict=False)):
+    for row, (model, values) in enumerate(losses.items()):
         places = [place - 0.4 + (row + 0.5) * height for place in range(len(terms))]
         widths = [values[term] for term in terms]
-        ax.barh(places, widths, height * 0.9, color=color, hatch=hatch, edgecolor="white", label=model)
+        ax.barh(places, widths, height * 0.9, label=model, **bar_style(row))
         for place, width in zip(places, widths, strict=True):
             ax.text(width + 0.01 * largest, place, f"{width:.3g}", va="center", fontsize=9)
     ax.set_yticks(range(len(terms)), terms)
     ax.set(xlim=(0, 1.1 * largest), xlabel="loss (smaller is more consistent)")
     ax.invert_yaxis()
-    figure.legend(frameon=False, loc="outside upper center", ncols=len(losses))
+    figure.legend(loc="outside upper center", ncols=len(losses))
     sns.despine(ax=ax)
     return figure

@@ -11,11 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, RIGHT, WRONG
-
-MARKERS = "osD^vP*Xph"
+from clipspm_lite.plots.base import COLORS, MARKERS, RIGHT, WRONG, bar_style, look
 
 
+@look
 def who_sees_whom(way: int, shot: int, queries: int) -> Figure:
     """Which input of PADM reaches which output, read along a row: by attention (●), or only through a mean (○).
 
@@ -43,11 +42,12 @@ def who_sees_whom(way: int, shot: int, queries: int) -> Figure:
     ax.set(xlabel="what goes in", ylabel="what comes out")
     ax.legend(
         handles=[Patch(color=pale[1], label="● by attention"), Patch(color=pale[0], label="○ through a mean")],
-        loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False,
+        loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2,
     )  # fmt: skip
     return figure
 
 
+@look
 def distance_matrices(before: Tensor, after: Tensor, names: Sequence[str]) -> Figure:
     """Distances between class prototypes ``[N, N]`` before and after PADM, on one colour scale, with their values."""
     figure = Figure(figsize=(10, 4.6), layout="constrained")
@@ -63,9 +63,11 @@ def distance_matrices(before: Tensor, after: Tensor, names: Sequence[str]) -> Fi
         ax.tick_params(left=False)
     axes[0].tick_params(axis="y", rotation=0)
     axes[0].set_ylabel("prototype of")
+    axes[1].set_ylabel("prototypes, in the same order")
     return figure
 
 
+@look
 def prototype_maps(
     prototypes: Sequence[Tensor], queries: Sequence[Tensor], labels: Sequence[int], names: Sequence[str]
 ) -> Figure:
@@ -97,10 +99,11 @@ def prototype_maps(
         ax.set(title=f"{title} ({share:.0f} % of the spread)", xlabel="direction 1", ylabel="direction 2")
         ax.margins(0.12)
         sns.despine(ax=ax)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
+@look
 def stacked_distances(parts: Mapping[str, Tensor], names: Sequence[str], label: int) -> Figure:
     """What the score of one query is made of: stacked bars, one a class; the shortest bar is the answer.
 
@@ -116,9 +119,13 @@ def stacked_distances(parts: Mapping[str, Tensor], names: Sequence[str], label: 
     for number, (part, distances) in enumerate(parts.items()):
         excess = distances - distances.min()
         ax.barh(
-            range(len(names)), excess.tolist(), left=left.tolist(), label=part, height=0.65,
-            color=COLORS[(0, 1, 2)[number % 3]], hatch=("", "//", "..")[number % 3], edgecolor="white",
-        )  # fmt: skip
+            range(len(names)),
+            excess.tolist(),
+            left=left.tolist(),
+            label=part,
+            height=0.65,
+            **bar_style(number),
+        )
         left = left + excess
     answer = int(sum(parts.values(), torch.zeros(len(names))).argmin())
     for n, total in enumerate(left.tolist()):
@@ -130,11 +137,12 @@ def stacked_distances(parts: Mapping[str, Tensor], names: Sequence[str], label: 
     ax.set_yticks(range(len(names)), names)
     ax.set(xlim=(0, 1.25 * float(left.max())), xlabel="distance in excess of the nearest class, part by part")
     ax.invert_yaxis()
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(parts), frameon=False)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(parts))
     sns.despine(ax=ax)
     return figure
 
 
+@look
 def logit_changes(changes: Tensor, exchanged: int, names: Sequence[str]) -> Figure:
     """How far logits ``[Q, N]`` moved when one query, whose row is hatched out, was exchanged."""
     figure = Figure(figsize=(9, 0.5 * len(changes) + 2.6), layout="constrained")
@@ -154,6 +162,7 @@ def logit_changes(changes: Tensor, exchanged: int, names: Sequence[str]) -> Figu
     return figure
 
 
+@look
 def class_bias(biases: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
     """What is added to each class's logit, whatever the query: bars around zero, one group a class.
 
@@ -166,10 +175,7 @@ def class_bias(biases: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
     width = 0.8 / len(biases)
     for number, (queries, bias) in enumerate(biases.items()):
         places = [n - 0.4 + width * (number + 0.5) for n in range(len(names))]
-        ax.bar(
-            places, (bias - bias.mean()).tolist(), width, label=queries, edgecolor="white",
-            color=COLORS[(0, 1, 2, 4)[number % 4]], hatch=("", "//", "..", "xx")[number % 4],
-        )  # fmt: skip
+        ax.bar(places, (bias - bias.mean()).tolist(), width, label=queries, **bar_style(number))
     ax.axhline(0, color="black", linewidth=1)
     ax.set_xticks(range(len(names)), [textwrap.fill(name, 13) for name in names])
     ax.set(ylabel="added to the logit\n(mean over classes taken off)")
@@ -178,12 +184,12 @@ def class_bias(biases: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
         loc="lower center",
         bbox_to_anchor=(0.5, 1),
         ncols=len(biases),
-        frameon=False,
     )
     sns.despine(ax=ax, bottom=True)
     return figure
 
 
+@look
 def accuracy_by_company(accuracies: Mapping[str, Mapping[str, tuple[float, float]]], chance: float) -> Figure:
     """Accuracy in per cent of the same queries in different company, one bar a score, with 95 % half-widths.
 
@@ -198,16 +204,13 @@ def accuracy_by_company(accuracies: Mapping[str, Mapping[str, tuple[float, float
     for number, score in enumerate(scores):
         places = [row - 0.4 + height * (number + 0.5) for row in range(len(accuracies))]
         values, intervals = zip(*(by_score[score] for by_score in accuracies.values()), strict=True)
-        ax.barh(
-            places, values, height, xerr=intervals, capsize=2, label=score, edgecolor="white",
-            color=COLORS[(0, 1, 2, 4)[number % 4]], hatch=("", "//", "..", "xx")[number % 4],
-        )  # fmt: skip
+        ax.barh(places, values, height, xerr=intervals, capsize=2, label=score, **bar_style(number))
         for place, value, interval in zip(places, values, intervals, strict=True):
             ax.text(value + interval + 1, place, f"{value:.1f}", va="center", fontsize=9)
     ax.axvline(chance, color="black", linestyle=":", linewidth=1.2)
     ax.set_yticks(range(len(accuracies)), list(accuracies))
     ax.set(xlim=(0, 105), xlabel=f"accuracy, % (dotted: chance, {chance:.0f} %)")
     ax.invert_yaxis()
-    ax.legend(title="score", loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(scores), frameon=False)
+    ax.legend(title="score", loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(scores))
     sns.despine(ax=ax)
     return figure

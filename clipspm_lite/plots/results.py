@@ -6,9 +6,10 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, RIGHT, WRONG, film_strip
+from clipspm_lite.plots.base import COLORS, RIGHT, WRONG, film_strip, look
 
 
+@look
 def episode(
     support: Sequence[Tensor],
     query: Sequence[Tensor],
@@ -31,15 +32,16 @@ def episode(
         ax.set_axis_off()
     for ax, clip, name in zip(axes[:, 0], support, names, strict=False):
         film_strip(ax, clip)
-        ax.set_title(f"support: {name}", fontsize=10, loc="left")
+        ax.set_title(f"support: {name}", loc="left")
     for ax, clip, label, answer in zip(axes[:, 1], query, labels, answers, strict=False):
         film_strip(ax, clip)
         right = label == answer
         verdict = f"✓ {names[answer]}" if right else f"✗ answered {names[answer]}, is {names[label]}"
-        ax.set_title(f"query: {verdict}", fontsize=10, loc="left", color=RIGHT if right else WRONG)
+        ax.set_title(f"query: {verdict}", loc="left", color=RIGHT if right else WRONG)
     return figure
 
 
+@look
 def accuracy_bars(accuracies: Mapping[str, tuple[float, float]], chance: float, title: str) -> Figure:
     """Accuracy of methods in per cent as bars, with their 95 % intervals (half-widths in points) and chance."""
     figure = Figure(figsize=(7, 0.55 * len(accuracies) + 1.3), layout="constrained")
@@ -59,6 +61,7 @@ def accuracy_bars(accuracies: Mapping[str, tuple[float, float]], chance: float, 
     return figure
 
 
+@look
 def confusions(
     most_confused: Sequence[tuple[str, str, float]], reversed_pairs: Sequence[tuple[str, str]]
 ) -> Figure:
@@ -84,6 +87,6 @@ def confusions(
     ax.set_yticks(range(len(labels)), labels)
     ax.set(xlim=(0, 100), xlabel="% of the queries that could be so confused")
     ax.invert_yaxis()
-    ax.legend(title="asked → answered", loc="lower right", frameon=False)
+    ax.legend(title="asked → answered", loc="lower right")
     sns.despine(ax=ax)
     return figure

@@ -7,11 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from clipspm_lite.plots.base import COLORS
-
-MARKERS = "os^Dv"
+from clipspm_lite.plots.base import COLORS, MARKERS, look
 
 
+@look
 def learning_curves(histories: Mapping[str, Sequence[Mapping[str, float]]], chance: float) -> Figure:
     """Loss, and accuracy on training and validation episodes with 95 % intervals, over steps.
 
@@ -44,12 +43,13 @@ def learning_curves(histories: Mapping[str, Sequence[Mapping[str, float]]], chan
     right.axhline(chance, color="black", linestyle=":", linewidth=1.2)
     left.set(xlabel="step", ylabel="loss on training episodes", ylim=(0, None))
     right.set(xlabel="step", ylabel="accuracy, %", ylim=(0, 100))
-    right.set_title("solid: validation classes, dashed: base classes, dotted: chance", fontsize=9)
-    left.legend(frameon=False)
+    right.set_title("solid: validation classes, dashed: base classes, dotted: chance")
+    left.legend()
     sns.despine(figure)
     return figure
 
 
+@look
 def architecture() -> Figure:
     """CLIP-SPM in one drawing: what goes in, what each part makes of it, what is used in training only."""
     figure = Figure(figsize=(10, 5.4), layout="constrained")

@@ -1,8 +1,12 @@
-"""notebooks/README.md: every notebook, equation, library name and test that it lists is there."""
+"""notebooks/README.md: every notebook, equation, symbol, library name and test that it lists is there."""
 
 import importlib
+import inspect
+import pkgutil
 import re
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 MAP = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
@@ -31,6 +35,63 @@ def test_every_equation_points_to_a_notebook_a_name_and_a_test_that_exist():
         for part in parts[split:]:
             found = getattr(found, part)
         assert callable(found), equation
+
+
+def stands_in_the_library(name):
+    """A thing of a module, or an attribute, argument or variable of it: `Class.attribute`, `function.variable`."""
+    owner, _, last = f"clipspm_lite.{name}".rpartition(".")
+    try:
+        thing = pkgutil.resolve_name(owner)
+    except (ImportError, AttributeError):
+        return False
+    if hasattr(thing, last):
+        return True
+    if inspect.isclass(thing) and re.search(rf"\bself\.{last} = ", inspect.getsource(thing)):
+        return True
+    function = inspect.unwrap(thing.__init__ if inspect.isclass(thing) else thing)
+    return inspect.isfunction(function) and last in function.__code__.co_varnames
+
+
+def test_every_symbol_has_a_name_that_exists_and_a_notebook():
+    table = rows("Every symbol and our name for it")
+    symbols = [symbol for row in table for symbol in row[0].split(", ")]
+    assert len(table) > 40
+    for symbol, _, names, _, notebook in table:
+        assert (ROOT / "notebooks" / f"{notebook}.ipynb").exists(), symbol
+        found = re.findall(r"`([\w.]+)`", names)
+        assert found, symbol
+        for name in found:
+            assert stands_in_the_library(name), f"{symbol}: there is no clipspm_lite.{name}"
+    for symbol in (
+        "m̂",
+        "f̂",
+        "Φ",
+        "g_v",
+        "g_p",
+        "α",
+        "t̄",
+        "s(f)",
+        "p̂",
+        "û",
+        "â",
+        "D_SPM",
+        "D_PADM",
+        "D_anchor",
+    ):
+        assert symbols.count(symbol) == 1, symbol
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.nothing.otam",
+        "model.otam.otam.nothing",
+        "model.spm.SPMOutput.nothing",
+        "model.clipspm.CLIPSPM.dims",
+    ],
+)
+def test_a_name_that_is_not_in_the_library_is_noticed(name):
+    assert not stands_in_the_library(name)
 
 
 def test_links_between_notebooks_lead_somewhere():

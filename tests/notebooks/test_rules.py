@@ -1,5 +1,8 @@
 """The rules every notebook keeps, as far as a program can see them."""
 
+import ast
+import importlib
+import inspect
 import json
 import re
 from pathlib import Path
@@ -7,8 +10,10 @@ from statistics import median
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "notebooks"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+PLOT_TESTS = [path for path in (ROOT / "tests" / "plots").glob("test_*.py") if path.name != "test_look.py"]
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -72,3 +77,117 @@ def test_every_picture_has_alt_text_and_a_caption(notebook):
             if "image/png" in output.get("data", {}):
                 assert output["metadata"]["image/png"]["alt"], source(cell)
                 assert "text/markdown" in following.get("data", {}), source(cell)
+
+
+def library_functions_in(code):
+    """The functions of ``clipspm_lite.plots`` that some code imports, or reaches through a module it imports."""
+    modules, found = {}, set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("clipspm_lite"):
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                if whole.startswith("clipspm_lite.plots"):
+                    thing = getattr(importlib.import_module(node.module), alias.name, None)
+                    thing = thing or importlib.import_module(whole)
+                    modules[alias.asname or alias.name] = thing
+                    found.add(thing)
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            found.add(getattr(modules[node.value.id], node.attr))
+    return {thing for thing in found if inspect.isfunction(thing)}
+
+
+def test_every_figure_is_drawn_by_a_tested_function_of_the_library(notebook):
+    code = "\n".join(source(cell) for cell in code_cells(notebook))
+    assert not re.search(r"\b(matplotlib|pyplot|plt|seaborn|sns|plotly|altair|PIL)\b|\bFigure\(", code)
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in PLOT_TESTS)
+    for function in library_functions_in(code):
+        assert re.search(rf"\b{function.__name__}\(", tests), (
+            f"no test in tests/plots calls {function.__name__}"
+        )
+    for cell in code_cells(notebook):
+        if any("image/png" in output.get("data", {}) for output in cell["outputs"]):
+            assert re.search(r"\bshow\(", source(cell)), source(cell)
+
+
+# An accuracy is stated as "92.8 %" or "69 ± 1". What it is about must be read where it stands, without the code.
+STATED = re.compile(r"±\s*\d|\b\d\d\.\d\s*%")
+ABOUT = {"episodes": r"episodes", "the seed": r"\bseeds?\b", "the interval": r"±|95 %"}
+INVENTED = re.compile(r"made-up|simulat", re.IGNORECASE)  # numbers of a hand-sized example or of a simulation
+PUBLISHED = set(
+    re.findall(
+        r"\b\d\d\.\d\b",
+        (ROOT / "clipspm_lite" / "model" / "SPEC.md").read_text(encoding="utf-8").split("## 7.")[1],
+    )
+)
+
+
+def missing(text):
+    return [word for word, pattern in ABOUT.items() if not re.search(pattern, text)]
+
+
+def written(cell):
+    """What a code cell shows in words: its text outputs and captions."""
+    outputs = cell.get("outputs", [])
+    texts = [
+        output["text"] if "text" in output else output["data"].get("text/markdown", "") for output in outputs
+    ]
+    return "\n".join("".join(text) for text in texts)
+
+
+def with_the_words_around(notebook):
+    """Each code cell with what a reader of the page sees of it and directly around it."""
+    cells = notebook["cells"]
+    for place, cell in enumerate(cells):
+        if cell["cell_type"] == "code":
+            around = [source(c) for c in cells[place - 1 : place + 2 : 2] if c["cell_type"] == "markdown"]
+            yield cell, "\n".join([written(cell), *around])
+
+
+def test_every_printed_accuracy_says_episodes_interval_and_seed(notebook):
+    unsaid = [
+        (missing(words), written(cell))
+        for cell, words in with_the_words_around(notebook)
+        if STATED.search(written(cell)) and not INVENTED.search(words) and missing(words)
+    ]
+    assert not unsaid
+
+
+def calls_in(cell):
+    calls = [node.func for node in ast.walk(ast.parse(source(cell))) if isinstance(node, ast.Call)]
+    return {getattr(function, "attr", getattr(function, "id", None)) for function in calls}
+
+
+def test_every_figure_of_accuracies_says_episodes_interval_and_seed(notebook):
+    """In its caption, its title (which the code hands over), or the words around it."""
+    code = "\n".join(source(cell) for cell in code_cells(notebook))
+    drawing = {f.__name__ for f in library_functions_in(code) if "accurac" in (f.__doc__ or "").lower()}
+    unsaid = []
+    for cell, words in with_the_words_around(notebook):
+        if calls_in(cell) & drawing and not INVENTED.search(words):
+            handed = [
+                node.value for node in ast.walk(ast.parse(source(cell))) if isinstance(node, ast.Constant)
+            ]
+            if lack := missing("\n".join([words, *map(str, handed)])):
+                unsaid.append((lack, source(cell)))
+    assert not unsaid
+
+
+def test_every_accuracy_in_the_text_says_where_it_is_from(notebook):
+    """A paragraph that states one says episodes, interval and seed, or that it is a paper's, and which paper's."""
+    unsaid = []
+    for cell in notebook["cells"]:
+        for paragraph in source(cell).split("\n\n") if cell["cell_type"] == "markdown" else []:
+            published = PUBLISHED & set(re.findall(r"(?<![\d.])\d\d\.\d(?![\d.])", paragraph))
+            if (published or STATED.search(paragraph)) and not INVENTED.search(paragraph):
+                method = re.search(r"CLIP-SPM|TS-FSAR|LGA|CLIP-MEI", paragraph)
+                if missing(paragraph) and not (method and re.search(r"paper|report", paragraph)):
+                    unsaid.append(paragraph)
+    assert not unsaid
+
+
+def test_an_ignored_output_is_followed_by_a_cell_that_asserts(notebook):
+    cells = code_cells(notebook)
+    for cell, following in zip(cells, [*cells[1:], {"source": ""}], strict=True):
+        if "NBVAL_IGNORE_OUTPUT" in source(cell):
+            assert re.search(r"^\s*assert ", source(following), re.MULTILINE), source(cell)

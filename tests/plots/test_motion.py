@@ -33,6 +33,6 @@ def test_lengths_by_class_are_sorted_and_marked_classes_hatched():
 def test_motion_of_heads_has_a_panel_a_quantity_and_a_bar_a_head():
     heads = {"start": {"length": 2.0, "loss": 86.4}, "trained": {"length": 1.0, "loss": 3.0}}
     figure = motion.motion_of_heads(heads, "a title")
-    assert [ax.get_title() for ax in figure.axes] == ["length", "loss"]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["length", "loss"]
     assert [[bar.get_height() for bar in ax.patches] for ax in figure.axes] == [[2, 1], [86.4, 3]]
     assert [text.get_text() for text in figure.axes[1].texts] == ["86", "3.00"]

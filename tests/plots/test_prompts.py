@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from clipspm_lite.plots.prompts import (
-    cosine_histograms,
     cosine_matrices,
     gate_values,
     loss_bars,
@@ -39,16 +38,6 @@ def test_cosine_matrices_share_a_scale_and_leave_the_diagonal_out_of_the_mean():
     for ax, shown in zip(panels, (matrix, -matrix), strict=True):
         assert torch.equal(torch.as_tensor(ax.images[0].get_array().data), shown)
         assert ax.images[0].get_clim() == (-1, 1)
-
-
-def test_cosine_histograms_have_a_panel_a_title_and_tell_series_by_dash():
-    series = {"own name": torch.tensor([0.5, 0.7]), "other name": torch.tensor([-0.5])}
-    figure = cosine_histograms({"before": series, "after": {"own name": torch.tensor([0.1])}})
-    before, after = figure.axes
-    labels = {text.get_text() for text in before.get_legend().get_texts()}
-    assert labels == {"own name (mean 0.60)", "other name (mean -0.50)"}
-    assert (before.get_title(), after.get_title()) == ("before", "after")
-    assert len({patch.get_linestyle() for patch in before.patches}) == 2
 
 
 def test_loss_bars_have_a_group_a_term_and_a_hatch_a_model():

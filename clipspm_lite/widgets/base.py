@@ -1,0 +1,113 @@
+"""What all explorers share: controls over pictures, each redrawn when one of its own controls moves.
+
+Stock ipywidgets only, version 7.7 or 8, so that JupyterLab and Colab show the same.
+"""
+
+import base64
+import html
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ipywidgets as widgets
+from matplotlib.figure import Figure
+
+from clipspm_lite.plots.base import png, show
+
+LABELLED = {"description_width": "9em"}  # style of every control, so that no label is cut
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with its caption (plain text) and its alternative text: what an explorer draws, and a page shows."""
+
+    figure: Figure
+    caption: str
+    alt: str
+
+    def show(self) -> None:
+        """Put it into the notebook as a static picture."""
+        show(self.figure, self.caption, self.alt)
+
+
+class Explorer(widgets.VBox):
+    """Controls above pictures.
+
+    Args:
+        title: what it is, in a few words; it stands where no widget can be shown.
+        controls: widgets with a ``value``, by name. Every one needs a label (``description``).
+        draw: by name, functions of control values, whose parameter names are the names of the controls they depend
+            on; only those pictures are redrawn whose controls changed.
+        extra: widgets to show among the controls which draw nothing by themselves (a `play` button, say).
+        slow: names of controls whose change takes long enough to say so.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        controls: Mapping[str, Any],
+        draw: Mapping[str, Callable[..., Picture]],
+        *,
+        extra: Collection[Any] = (),
+        slow: Collection[str] = (),
+    ):
+        unlabelled = [name for name, control in controls.items() if not control.description]
+        if unlabelled:
+            raise ValueError(f"controls without a description: {', '.join(unlabelled)}")
+        self.title = title
+        self.controls = dict(controls)
+        self.pictures = {name: widgets.HTML() for name in draw}
+        self.status = widgets.HTML()
+        self._draw = dict(draw)
+        self._needs = {name: set(inspect.signature(function).parameters) for name, function in draw.items()}
+        self._slow = set(slow)
+        row = widgets.Layout(display="flex", flex_flow="row wrap")
+        head = widgets.Box([*self.controls.values(), *extra], layout=row)
+        super().__init__([head, self.status, *self.pictures.values()])
+        for name, control in self.controls.items():
+            control.observe(lambda change, name=name: self.redraw({name}), names="value")
+        self.redraw(set(self.controls))
+
+    def redraw(self, changed: Collection[str]) -> None:
+        """Draw every picture that depends on one of these controls; an error is shown where the reader looks."""
+        if self._slow & set(changed):
+            self.status.value = "<em>computing …</em>"
+        values = {name: control.value for name, control in self.controls.items()}
+        message = ""
+        for name, needs in self._needs.items():
+            if needs & set(changed):
+                try:
+                    picture = self._draw[name](**{need: values[need] for need in needs})
+                    self.pictures[name].value = as_html(picture)
+                except Exception as error:  # a callback's traceback would be lost
+                    text = " ".join(str(error).split())
+                    message = f"<strong>{html.escape(f'{type(error).__name__}: {text}')}</strong>"
+        self.status.value = message
+
+    def static(self, name: str) -> None:
+        """Put one of the pictures, as it is now, into the notebook, where it is seen without a kernel too."""
+        values = {need: self.controls[need].value for need in self._needs[name]}
+        self._draw[name](**values).show()
+
+    def __repr__(self) -> str:
+        return f"{self.title} (to be moved where a kernel runs; the picture below shows the same)"
+
+
+def as_html(picture: Picture) -> str:
+    """The picture as an ``img`` with its alternative text, and its caption; names in them cannot break out of it."""
+    data = base64.b64encode(png(picture.figure)).decode()
+    alt, caption = html.escape(picture.alt), html.escape(picture.caption)
+    return (
+        f'<img alt="{alt}" style="max-width: 100%" src="data:image/png;base64,{data}">'
+        f"<div><em>{caption}</em></div>"
+    )
+
+
+def play(slider: Any, label: str, interval: int = 400) -> Any:
+    """A Play control that moves ``slider`` through its range; it does not start by itself."""
+    button = widgets.Play(
+        min=slider.min, max=slider.max, value=slider.value, interval=interval, description=label
+    )
+    widgets.link((button, "value"), (slider, "value"))
+    return button

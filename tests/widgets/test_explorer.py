@@ -1,0 +1,95 @@
+"""What every explorer does: redraw what depends on a control and nothing else, say errors, escape names."""
+
+import ipywidgets as widgets
+import pytest
+from matplotlib.figure import Figure
+
+from clipspm_lite.widgets.base import Explorer, Picture, as_html, play
+
+
+def line(values, caption="a caption", alt="a line"):
+    figure = Figure(figsize=(2, 1))
+    figure.subplots().plot(values)
+    return Picture(figure, caption, alt)
+
+
+def make(**changes):
+    drawn = []
+
+    def one(height):
+        drawn.append("one")
+        return line([0, height])
+
+    def both(height, name):
+        drawn.append("both")
+        if name == "broken":
+            raise RuntimeError("no <clip>\nof that name")
+        return line([height, 1], caption=name)
+
+    controls = {
+        "height": widgets.IntSlider(description="height", max=5),
+        "name": widgets.Dropdown(description="name", options=["a", "b", "broken"]),
+        "unused": widgets.Checkbox(description="unused"),
+    }
+    return Explorer("lines", controls, {"one": one, "both": both}, **changes), drawn
+
+
+def test_everything_is_drawn_at_the_start_and_only_what_depends_on_a_control_afterwards():
+    explorer, drawn = make()
+    assert drawn == ["one", "both"]
+    before = {name: picture.value for name, picture in explorer.pictures.items()}
+    explorer.controls["name"].value = "b"
+    assert drawn[2:] == ["both"]
+    assert explorer.pictures["one"].value == before["one"]
+    assert explorer.pictures["both"].value != before["both"]
+    explorer.controls["unused"].value = True
+    assert len(drawn) == 3
+
+
+def test_an_error_is_shown_escaped_and_goes_away():
+    explorer, _ = make()
+    explorer.controls["name"].value = "broken"
+    assert explorer.status.value == "<strong>RuntimeError: no &lt;clip&gt; of that name</strong>"
+    explorer.controls["name"].value = "a"
+    assert explorer.status.value == ""
+
+
+def test_a_slow_control_says_so_before_it_draws():
+    explorer, _ = make(slow=["name"])
+    said = []
+    explorer.status.observe(lambda change: said.append(change["new"]), names="value")
+    explorer.controls["height"].value = 2
+    assert said == []
+    explorer.controls["name"].value = "b"
+    assert said == ["<em>computing …</em>", ""]
+
+
+def test_a_control_without_a_label_is_refused():
+    with pytest.raises(ValueError, match="nameless"):
+        Explorer("lines", {"nameless": widgets.IntSlider()}, {})
+
+
+def test_names_cannot_break_out_of_the_html():
+    shown = as_html(line([0, 1], caption="<script>x</script>", alt='"><script>'))
+    assert "<script>" not in shown and 'alt="&quot;&gt;&lt;script&gt;"' in shown
+
+
+def test_play_moves_its_slider_and_waits_to_be_started():
+    slider = widgets.IntSlider(description="frame", min=1, max=8)
+    button = play(slider, "play the frames")
+    button.value = 5
+    assert slider.value == 5 and (button.min, button.max) == (1, 8)
+    assert not getattr(button, "playing", False)
+
+
+def test_its_text_is_the_same_in_every_run():
+    assert repr(make()[0]) == repr(make()[0])
+
+
+def test_static_shows_the_picture_of_the_present_controls(monkeypatch):
+    shown = []
+    monkeypatch.setattr("clipspm_lite.widgets.base.show", lambda *things: shown.append(things))
+    explorer, _ = make()
+    explorer.controls["name"].value = "b"
+    explorer.static("both")
+    assert shown[0][1:] == ("b", "a line")
