@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 
 from clipspm_lite.files import replace_file
 
-FOLDER = Path(__file__).parents[1] / "notebooks"
+FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 PICTURES = FOLDER / "results"
 MEASURED = re.compile(r"(Measured: )\d+( s on \d+ CPU cores)")
 

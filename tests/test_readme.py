@@ -2,9 +2,12 @@
 
 import json
 import re
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
+from packaging.specifiers import SpecifierSet
 
 from clipspm_lite.comparison import table
 
@@ -29,5 +32,16 @@ def test_the_files_it_names_are_there():
         assert (ROOT / target).exists(), target
 
 
-def test_binder_installs_what_pip_installs():
-    assert "-e .[notebooks]" in (ROOT / "environment.yml").read_text()
+def test_conda_and_binder_install_what_pip_installs():
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    assert "no conda solver has run this file yet" in text
+    environment = yaml.safe_load(text)
+    python, pip, from_pip = environment["dependencies"]
+    # Python and pip from conda; every package from pyproject.toml, so that the two cannot disagree.
+    assert pip == "pip" and from_pip == {"pip": ["-e .[notebooks]"]}
+    project = metadata.metadata("clipspm_lite")
+    assert environment["name"] == project["Name"].replace("-", "_")
+    assert "notebooks" in project.get_all("Provides-Extra")
+    name, version = python.split("=")
+    assert name == "python" and SpecifierSet(project["Requires-Python"]).contains(version)
+    assert f'requires-python = "{project["Requires-Python"]}"' in (ROOT / "pyproject.toml").read_text()

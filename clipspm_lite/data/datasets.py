@@ -8,7 +8,7 @@ from pathlib import Path
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".webm", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
 SPLIT_FORMAT = 1
-SAMPLES = Path(__file__).parents[2] / "data_samples"
+SAMPLES = Path(__file__).resolve().parents[2] / "data_samples"
 
 
 class DatasetError(ValueError):

@@ -65,6 +65,7 @@ class Explorer(widgets.VBox):
         row = widgets.Layout(display="flex", flex_flow="row wrap")
         head = widgets.Box([*self.controls.values(), *extra], layout=row)
         super().__init__([head, self.status, *self.pictures.values()])
+        self.add_class("clipspm-explorer")
         for name, control in self.controls.items():
             control.observe(lambda change, name=name: self.redraw({name}), names="value")
         self.redraw(set(self.controls))

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
@@ -23,6 +24,10 @@ def notebook(request):
 
 def source(cell):
     return "".join(cell["source"])
+
+
+def syntax_tree(code):
+    return ast.parse(TransformerManager().transform_cell(code))  # lines such as "!git …" too
 
 
 def code_cells(notebook):
@@ -82,7 +87,7 @@ def test_every_picture_has_alt_text_and_a_caption(notebook):
 def library_functions_in(code):
     """The functions of ``clipspm_lite.plots`` that some code imports, or reaches through a module it imports."""
     modules, found = {}, set()
-    for node in ast.walk(ast.parse(code)):
+    for node in ast.walk(syntax_tree(code)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("clipspm_lite"):
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
@@ -91,7 +96,7 @@ def library_functions_in(code):
                     thing = thing or importlib.import_module(whole)
                     modules[alias.asname or alias.name] = thing
                     found.add(thing)
-    for node in ast.walk(ast.parse(code)):
+    for node in ast.walk(syntax_tree(code)):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
             found.add(getattr(modules[node.value.id], node.attr))
     return {thing for thing in found if inspect.isfunction(thing)}
@@ -154,7 +159,7 @@ def test_every_printed_accuracy_says_episodes_interval_and_seed(notebook):
 
 
 def calls_in(cell):
-    calls = [node.func for node in ast.walk(ast.parse(source(cell))) if isinstance(node, ast.Call)]
+    calls = [node.func for node in ast.walk(syntax_tree(source(cell))) if isinstance(node, ast.Call)]
     return {getattr(function, "attr", getattr(function, "id", None)) for function in calls}
 
 
@@ -166,7 +171,7 @@ def test_every_figure_of_accuracies_says_episodes_interval_and_seed(notebook):
     for cell, words in with_the_words_around(notebook):
         if calls_in(cell) & drawing and not INVENTED.search(words):
             handed = [
-                node.value for node in ast.walk(ast.parse(source(cell))) if isinstance(node, ast.Constant)
+                node.value for node in ast.walk(syntax_tree(source(cell))) if isinstance(node, ast.Constant)
             ]
             if lack := missing("\n".join([words, *map(str, handed)])):
                 unsaid.append((lack, source(cell)))
