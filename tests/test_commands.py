@@ -3,12 +3,17 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from clipspm_lite.__main__ import METHODS, main
+from clipspm_lite.__main__ import METHODS, TRAINING_FREE, main
+from clipspm_lite.checkpoints import load_model
+from clipspm_lite.comparison import ABLATIONS, FULL, INDUCTIVE
 from clipspm_lite.data.datasets import sample_world
+from clipspm_lite.files import file_sha256
+from clipspm_lite.training import TRAINING_PRESETS
 
 CLIPS = Path(__file__).parents[1] / "data_samples" / "clips"
 
@@ -121,3 +126,23 @@ def test_help_names_every_option_of_every_command(capsys):
             main([command, "--help"])
         assert stop.value.code == 0
         assert f"usage: python -m clipspm_lite {command}" in capsys.readouterr().out
+
+
+def test_compare_trains_scores_and_says_where_its_numbers_come_from(tmp_path, monkeypatch, capsys):
+    brief = replace(TRAINING_PRESETS["lite"], steps=1, episodes_per_step=1, validation_episodes=2)
+    monkeypatch.setitem(TRAINING_PRESETS, "lite", brief)
+    monkeypatch.setattr(
+        "clipspm_lite.comparison.pairs_by_kind", lambda data: {"reversed": [data.classes[:2]]}
+    )
+    file = tmp_path / "results.json"
+    arguments = ["compare", "--ablations", "--out", str(tmp_path / "runs"), "--seeds", "3", "--episodes", "4"]
+    assert main([*arguments, "--results", str(file)]) == 0
+    results = json.loads(file.read_text())
+    assert set(results["rows"]) == {*TRAINING_FREE, FULL, *INDUCTIVE, *ABLATIONS}
+    assert len(capsys.readouterr().out.splitlines()) == 2 + len(results["rows"])
+    head = tmp_path / "runs" / "clip-spm" / "seed3" / "best.safetensors"
+    assert results["sha256"]["heads"][FULL] == [file_sha256(head)]
+    assert results["training_seeds"] == [3] and "--ablations" in results["command"]
+    assert load_model(head)[0].config | ABLATIONS["without PADM"] == (
+        load_model(tmp_path / "runs" / "without-PADM" / "seed3" / "best.safetensors")[0].config
+    )
