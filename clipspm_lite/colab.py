@@ -12,9 +12,10 @@ import tempfile
 from importlib import metadata
 from pathlib import Path
 
-# A placeholder until the project has a public home, with a name that nobody can register. When it has one: write the address here, in CITATION.cff, and in the
-# notebooks and README (search and replace the old one; tests/notebooks/test_colab.py names what was forgotten).
-REPOSITORY = "https://github.com/to--be--announced/clipspm_lite"
+# A placeholder until the project has a public home, with a name that nobody can register. When it has one: write the
+# address here, in CITATION.cff, and in the notebooks and README (search and replace the old one;
+# tests/notebooks/test_colab.py names what was forgotten).
+REPOSITORY = "https://github.com/to--be--set/clipspm_lite"
 
 SETUP_CELL = f"""\
 if "google.colab" in str(get_ipython()):

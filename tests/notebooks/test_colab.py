@@ -177,7 +177,7 @@ def test_the_running_kernel_then_finds_the_library_the_clips_and_the_results(run
         "from clipspm_lite import otam\n"
         "print('from', clipspm_lite.__file__)\n"
         "print(len(sample_world('novel').classes), (SAMPLES.parent / 'tests').is_dir())\n"
-        "print(pathlib.Path('results/lite_novel.json').is_file())\n"
+        "print(pathlib.Path('results/comparison_novel.json').is_file())\n"
     )
     printed, _ = run_setup_cell(then=then)
     assert f"from {run_setup_cell.folder / 'clipspm_lite' / '__init__.py'}" in printed

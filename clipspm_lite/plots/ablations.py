@@ -1,0 +1,103 @@
+"""Pictures of a comparison: estimates with two kinds of interval and a dot a training seed, and draws behind them."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from clipspm_lite.plots.base import COLORS, HATCHES, LINES, MARKERS, look
+
+
+class Estimate(NamedTuple):
+    """An accuracy or a difference of two, in per cent or points."""
+
+    value: float
+    half_width: float | None  # 95 % interval over episodes; None where there is none
+    low: float  # 95 % interval over training seeds and classes
+    high: float
+    per_seed: Sequence[float]
+
+
+@look
+def estimates(panels: Mapping[str, Mapping[str, Estimate]], line: float | None, xlabel: str) -> Figure:
+    """Accuracies or differences, one row each: value, interval over episodes (bar) and over seeds and classes (line).
+
+    Args:
+        panels: title → row → estimate; every panel has the same rows. A training seed is a dot below its row's line.
+        line: where a dotted line stands: chance, or no difference; None for none.
+        xlabel: says what is shown and what the dotted line is.
+    """
+    rows = list(next(iter(panels.values())))
+    figure = Figure(figsize=(10, 0.42 * len(rows) + 1.6), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
+    for ax, (title, panel) in zip(axes, panels.items(), strict=True):
+        for place, row in enumerate(rows):
+            found = panel[row]
+            ax.plot([found.low, found.high], [place] * 2, color="black", linewidth=1.2, marker="|", zorder=2)
+            if found.half_width is not None:
+                ends = [found.value - found.half_width, found.value + found.half_width]
+                ax.plot(ends, [place] * 2, color=COLORS[0], linewidth=9, solid_capstyle="butt", zorder=3)
+            ax.plot(found.value, place, "D", color="white", markeredgecolor="black", markersize=4, zorder=4)
+            dots = ax.plot(found.per_seed, [place + 0.28] * len(found.per_seed), "o", color=COLORS[1])[0]
+            dots.set(markersize=3.5, zorder=3, label="seeds")
+        if line is not None:
+            ax.axvline(line, color="black", linestyle=":", linewidth=1.2, zorder=1)
+        ax.set(title=title, ylim=(len(rows) - 0.4, -0.6))
+        ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+        ax.grid(axis="x", color="0.9", linewidth=0.8)
+        ax.set_axisbelow(True)
+        sns.despine(ax=ax)
+    axes[0].set_yticks(range(len(rows)), rows)
+    for ax in axes if len(axes) < 3 else axes[len(axes) // 2 :][:1]:
+        ax.set_xlabel(xlabel)
+    some_bar = any(found.half_width is not None for panel in panels.values() for found in panel.values())
+    keys = [
+        Line2D([], [], marker="D", color="white", markeredgecolor="black", label="mean over training seeds"),
+        Line2D([], [], color=COLORS[0], linewidth=9, label="95 % over episodes"),
+        Line2D([], [], color="black", marker="|", linewidth=1.2, label="95 % over seeds and classes"),
+        Line2D([], [], color=COLORS[1], marker="o", linestyle="", markersize=3.5, label="one training seed"),
+    ]
+    figure.legend(handles=keys if some_bar else [keys[0], *keys[2:]], loc="outside upper center", ncols=4)
+    return figure
+
+
+@look
+def draws(values: Sequence[float], intervals: Mapping[str, tuple[float, float]], xlabel: str) -> Figure:
+    """How often each value came out of a bootstrap's draws, and 95 % intervals of several kinds below it."""
+    figure = Figure(figsize=(8, 2.6 + 0.3 * len(intervals)), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 0.55 * len(intervals)])
+    above.hist(values, bins=24, color=COLORS[0], hatch=HATCHES[0], edgecolor="white")
+    above.set_ylabel("draws")
+    for place, (name, (low, high)) in enumerate(intervals.items()):
+        below.plot([low, high], [place] * 2, LINES[place], color=COLORS[3 * place % 5], linewidth=3)
+        below.text(high, place, f"  {name}", va="center", fontsize=9)
+    for ax in (above, below):
+        ax.axvline(0, color="black", linestyle=":", linewidth=1.2)
+        sns.despine(ax=ax)
+    below.set(yticks=[], ylim=(len(intervals) - 0.4, -0.6), xlabel=xlabel)
+    below.set_ylabel("95 %", rotation=0, ha="right", va="center")
+    return figure
+
+
+@look
+def by_class(differences: np.ndarray, classes: Sequence[str], xlabel: str) -> Figure:
+    """Differences ``[seeds, classes]`` in points, a row a class, sorted by their mean, a marker a training seed."""
+    order = np.argsort(differences.mean(0), kind="stable")
+    figure = Figure(figsize=(9, 0.24 * len(classes) + 1.3), layout="constrained")
+    ax = figure.subplots()
+    ax.barh(range(len(classes)), differences.mean(0)[order], color="0.85", height=0.75, label="mean")
+    for seed, row in enumerate(differences):
+        marker, color = MARKERS[seed % len(MARKERS)], COLORS[seed % len(COLORS)]
+        ax.plot(
+            row[order], range(len(classes)), marker, color=color, markersize=4.5, label=f"training {seed}"
+        )
+    ax.axvline(0, color="black", linestyle=":", linewidth=1.2)
+    ax.set_yticks(range(len(classes)), [classes[place].replace("_", " ") for place in order], fontsize=8)
+    ax.set(xlabel=xlabel, ylim=(-0.7, len(classes) - 0.3))
+    ax.legend(loc="best")
+    sns.despine(ax=ax)
+    return figure

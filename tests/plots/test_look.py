@@ -1,0 +1,178 @@
+"""Every drawing function of the course: labelled axes, one size of type, a white card on any theme."""
+
+import importlib
+import inspect
+import io
+import pkgutil
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+from clipspm_lite import plots
+from clipspm_lite.data.episodes import EpisodeSampler
+from clipspm_lite.plots import (
+    ablations,
+    alignment,
+    embeddings,
+    episodes,
+    motion,
+    prompts,
+    prototypes,
+    results,
+    training,
+)
+from clipspm_lite.plots.base import film_strips
+
+NAMES = ["sit", "stand", "wave"]
+CLIP = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+NUMBERS = torch.linspace(-0.9, 0.9, 12).reshape(3, 4)
+SCORES = {"sit": (40.0, 2.0), "stand": (60.0, 1.0)}
+HISTORY = [
+    dict(step=step, loss=1 / step, accuracy=60.0, validation_accuracy=50.0, validation_interval=2.0)
+    for step in (10, 20)
+]
+SAMPLER = EpisodeSampler([4, 5, 6], way=2, shot=2, queries=1, seed=0)
+
+ESTIMATES = {
+    "without this": ablations.Estimate(-2.0, 0.5, -4.0, 1.0, [-3.0, -1.0]),
+    "without that": ablations.Estimate(0.0, None, -1.0, 2.0, [0.0]),
+}
+
+# A new drawing function without a call here fails `test_every_drawing_function_is_called_here`.
+CALLS = {
+    ablations.by_class: (NUMBERS[:, :3].numpy(), NAMES, "points"),
+    ablations.draws: ([-1.0, 0.0, 1.0], {"over episodes": (-1.0, 1.0), "over seeds": (-2.0, 2.0)}, "points"),
+    ablations.estimates: ({title: ESTIMATES for title in NAMES}, 0, "points"),
+    alignment.accuracy_dots: ({"one": SCORES, "two": SCORES}, 50, "a title"),
+    alignment.predecessors: (2, 3, lambda row, column: [(row, column - 1)] if column else []),
+    alignment.soft_paths: ([NUMBERS.abs()], [NUMBERS.abs()], CLIP[:3], [CLIP], ["a title"]),
+    embeddings.accuracy_by_shot: ([1, 5], {"one": [(50, 2), (51, 1)]}, 20),
+    embeddings.clips_and_names: ([CLIP] * 2, NUMBERS[:2, :3], NAMES, [0, 1]),
+    embeddings.cosine_histograms: (
+        {"above": {"one": NUMBERS, "two": NUMBERS / 2}, "below": {"one": NUMBERS}},
+    ),
+    embeddings.frame_scores: ({"up": CLIP, "down": CLIP}, {"up": NUMBERS.T, "down": NUMBERS.T}, NAMES),
+    embeddings.maps: ({"here": (np.eye(2), -np.eye(2)), "there": (np.eye(2), -np.eye(2))},),
+    embeddings.template_accuracies: (SCORES, (55.0, 1.0), 20),
+    episodes.class_spread: ([60.0, 62.0], [50.0, 55.0, 70.0], 2.0),
+    episodes.episode_draws: ([SAMPLER[0], SAMPLER[1]], [4, 5, 6], NAMES),
+    episodes.frame_timeline: (CLIP, [0, 2], [[1, 3]]),
+    episodes.interval_pieces: ({"one": ([50.0, 60.0], [3.0, 3.0]), "two": ([55.0], [1.0])}, 59.0),
+    episodes.mean_texts: (torch.eye(2), {"balanced": torch.tensor([0.5, 0.5])}, NAMES[:2]),
+    episodes.picked_checkpoints: ([1, 10], {"on test": [0, 2], "on validation": [0, 0]}, "a title"),
+    film_strips: ({"up": CLIP, "down": CLIP},),
+    motion.answers_to_changes: (
+        {"one": {"reversed": NUMBERS[0]}, "two": {"reversed": NUMBERS[1]}},
+        {"one": {"reversed": NUMBERS[0].abs()}, "two": {"reversed": NUMBERS[1].abs()}},
+    ),
+    motion.frame_shares: ({"one": NUMBERS[0], "two": NUMBERS[1]},),
+    motion.lengths_by_class: (
+        {name: NUMBERS[0].abs() for name in NAMES},
+        ["wave"],
+        "there and back",
+        "one way",
+    ),
+    motion.motion_of_heads: (
+        {"start": {"length": 2.0, "loss": 86.4}, "end": {"length": 1.0, "loss": 3.0}},
+        "t",
+    ),
+    prompts.cosine_matrices: ({"one": NUMBERS[:, :3], "two": NUMBERS[:, 1:]},),
+    prompts.gate_values: ({"video": NUMBERS.abs(), "prompt": NUMBERS.abs()},),
+    prompts.loss_bars: ({"on": {"L_cons": 2.0, "L_text": 4.0}, "off": {"L_cons": 20.0, "L_text": 40.0}},),
+    prompts.two_prompts: (CLIP, CLIP, "raising a box"),
+    prototypes.accuracy_by_company: ({"alone": {"full": (60.0, 1.5), "part": (70.0, 1.0)}}, 20),
+    prototypes.class_bias: ({"all": torch.tensor([1.0, 2.0, 3.0])}, NAMES),
+    prototypes.distance_matrices: (torch.eye(3), 10 * torch.eye(3), NAMES),
+    prototypes.logit_changes: (NUMBERS[:, :3], 1, NAMES),
+    prototypes.prototype_maps: ([NUMBERS[:, None]] * 2, [NUMBERS[:2, None]] * 2, [0, 1], NAMES),
+    prototypes.stacked_distances: ({"one": NUMBERS[0, :3], "two": NUMBERS[1, :3]}, NAMES, 0),
+    prototypes.who_sees_whom: (2, 1, 3),
+    results.accuracy_bars: (SCORES, 20, "a title"),
+    results.confusions: ([("sit", "wave", 50.0), ("wave", "stand", 30.0)], [("sit", "wave")]),
+    results.episode: ([CLIP] * 3, [CLIP] * 2, NAMES, [0, 1], [0, 2]),
+    training.architecture: (),
+    training.learning_curves: ({"one": HISTORY, "other": HISTORY}, 20),
+}
+every_drawing = pytest.mark.parametrize("draw", CALLS, ids=lambda draw: draw.__name__)
+
+
+def drawing_functions():
+    modules = [
+        importlib.import_module(found.name)
+        for found in pkgutil.iter_modules(plots.__path__, "clipspm_lite.plots.")
+    ]
+    for module in modules:
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            returned = inspect.signature(function).return_annotation
+            if function.__module__ == module.__name__ and not name.startswith("_") and returned is Figure:
+                yield function
+
+
+def test_every_drawing_function_is_called_here():
+    assert set(drawing_functions()) == set(CALLS)
+
+
+def test_no_two_drawing_functions_share_a_name():
+    names = [function.__name__ for function in CALLS]
+    assert len(set(names)) == len(names)
+
+
+def says_what_it_shows(ax, which):
+    """A label of its own, of an axis that shares its ticks, or of the figure; or ticks that are words (class names)."""
+    if getattr(ax.figure, f"get_sup{which}label")():
+        return True
+    shared = ax.get_shared_x_axes() if which == "x" else ax.get_shared_y_axes()
+    for sibling in shared.get_siblings(ax):
+        axis = getattr(sibling, f"{which}axis")
+        words = [tick.get_text() for tick in axis.get_ticklabels()]
+        if axis.get_label_text().strip() or any(word[:1].isalpha() or word[:1] == "û" for word in words):
+            return True
+    return False
+
+
+@every_drawing
+def test_axes_are_labelled(draw):
+    """Every visible axis of every panel, and a colour bar's long one; film strips and drawings have no axes."""
+    figure = draw(*CALLS[draw])
+    figure.draw_without_rendering()
+    for place, ax in enumerate(figure.axes):
+        if not ax.axison:
+            continue
+        if ax.get_label() == "<colorbar>":
+            assert ax.get_ylabel() or ax.get_xlabel(), f"the colour bar of {draw.__name__} has no label"
+            continue
+        for which in "xy":
+            assert says_what_it_shows(ax, which), f"{draw.__name__}: panel {place} has no {which} label"
+
+
+@every_drawing
+def test_type_has_few_sizes_and_none_is_too_small_to_read(draw):
+    figure = draw(*CALLS[draw])
+    figure.draw_without_rendering()
+    for text in figure.findobj(lambda artist: hasattr(artist, "get_fontsize") and artist.get_text().strip()):
+        assert 7 <= text.get_fontsize() <= 10, (
+            f"{draw.__name__}: {text.get_text()!r} has {text.get_fontsize()} pt"
+        )
+
+
+def shown_png(draw, monkeypatch):
+    shown = []
+    monkeypatch.setattr("clipspm_lite.plots.base.display", lambda *things: shown.extend(things))
+    plots.show(draw(*CALLS[draw]), "A caption.", "An alternative text.")
+    return shown[0].data
+
+
+@every_drawing
+def test_a_shown_figure_is_an_opaque_white_card_whatever_the_reader_has_set(draw, monkeypatch):
+    """On JupyterLab's dark theme black type on nothing could not be read, nor could a dark style's white on white."""
+    png = shown_png(draw, monkeypatch)
+    card = Image.open(io.BytesIO(png)).convert("RGBA")
+    corners = [card.getpixel((x, y)) for x in (0, card.width - 1) for y in (0, card.height - 1)]
+    assert corners == [(255, 255, 255, 255)] * 4
+    assert card.getextrema()[3] == (255, 255)
+    with plt.style.context(["dark_background", {"font.size": 20, "axes.spines.left": False}]):
+        assert shown_png(draw, monkeypatch) == png
