@@ -104,7 +104,7 @@ class Shell(InteractiveShell):
 if {in_colab}:
     sys.modules["google.colab"] = types.ModuleType("google.colab")
     Shell.__module__ = "google.colab._shell"
-    sys.path = [""] + [entry for entry in sys.path if {root!r} not in entry]
+    sys.path = [""] + [entry for entry in sys.path if entry != {root!r}]
 shell = Shell.instance()
 shell.run_cell("pass")
 
