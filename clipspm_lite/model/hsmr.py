@@ -36,14 +36,18 @@ class MotionFeatureExtraction(nn.Module):
 
     def forward(self, video: Tensor) -> Tensor:
         """video ``[..., T, C]`` with T ≥ 2 → motion ``[..., C]``."""
+        steps = self.steps(video)
+        return steps.mean(-2) if self.reduction == "mean" else 2 * steps.sum(-2)
+
+    def steps(self, video: Tensor) -> Tensor:
+        """½(forward_t ± backward_t) of each step, video ``[..., T, C]`` → ``[..., T − 1, C]``; motion is their mean."""
         if video.shape[-2] < 2:
             raise ValueError(f"motion needs at least 2 frames, found a video of shape {tuple(video.shape)}")
         channels_first = video.flatten(0, -3).transpose(-1, -2) if video.ndim > 2 else video.T[None]
         filtered = self.conv2(self.conv1(channels_first)).transpose(-1, -2).reshape(video.shape)
         forward = filtered[..., 1:, :] - video[..., :-1, :]
         backward = filtered[..., :-1, :] - video[..., 1:, :]
-        both = forward + backward if self.motion == "symmetric" else forward - backward
-        return both.mean(-2) / 2 if self.reduction == "mean" else both.sum(-2)
+        return (forward + backward if self.motion == "symmetric" else forward - backward) / 2
 
 
 class HSMROutput(NamedTuple):

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import seaborn as sns
-from matplotlib.axes import Axes
+import torch
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from torch import Tensor
+from torch.nn import functional as F
 
-from clipspm_lite.plots.base import COLORS, MARKERS, look
+from clipspm_lite.plots.base import COLORS, LINES, MARKERS, look
 
+Path = Sequence[tuple[int, int]]  # cells of a cost matrix: (frame of x, frame of y)
+WALKS = (COLORS[4], COLORS[2])  # purple and green, with solid and dashed lines beside them
 Accuracies = Mapping[str, tuple[float, float]]  # row → (accuracy, half-width of its 95 % interval), per cent
 
 
@@ -62,6 +67,7 @@ def soft_paths(
     x_frames: Tensor,
     y_frames: Sequence[Tensor],
     titles: Sequence[str],
+    lines: Sequence[Mapping[str, Path]] = (),
 ) -> Figure:
     """Cost matrices of one clip x with several clips y, and over each the share of the path that a cell carries.
 
@@ -71,12 +77,18 @@ def soft_paths(
         x_frames: ``[Tx, 3, H, W]`` in [0, 1], drawn down the left.
         y_frames: for each y, ``[Ty, 3, H, W]``, drawn along the top.
         titles: one a panel.
+        lines: for each y, single paths to draw as lines, by name.
     """
-    figure = Figure(figsize=(4.9 * len(costs), 4.9), layout="constrained")
-    axes = figure.subplots(1, len(costs), squeeze=False)[0]
+    named = any(len(paths_of_one) > 1 for paths_of_one in lines)
+    foot = 0.8 if named else 0.5  # inches; a legend needs some of them
+    figure = Figure(figsize=(4.5 * len(costs) + 1, foot + 4.2))
+    width, height = figure.get_size_inches()
     low = min(float(cost.min()) for cost in costs)
     high = max(float(cost.max()) for cost in costs)
-    for ax, cost, path, frames, title in zip(axes, costs, paths, y_frames, titles, strict=True):
+    axes = []
+    for place, (cost, path, frames, title) in enumerate(zip(costs, paths, y_frames, titles, strict=True)):
+        ax = figure.add_axes(((4.5 * place + 0.45) / width, foot / height, 3.9 / width, 3.9 / height))
+        axes.append(ax)
         rows, columns = cost.shape
         ax.imshow(
             cost.numpy(),
@@ -85,29 +97,85 @@ def soft_paths(
             vmax=high + 0.35 * (high - low),
             extent=(0, columns, rows, 0),
         )
-        _thumbnails(ax, x_frames, y_frames=frames)
+        # One image a clip: a column of frames at the left, a row of them along the top.
+        ax.imshow(_joined(x_frames, -2), extent=(-1.1, -0.1, rows, 0))
+        ax.imshow(_joined(frames, -1), extent=(0, columns, -0.1, -1.1))
         row, column = (path > 0.01).nonzero(as_tuple=True)
         areas = 230 * path[row, column]
         ax.scatter(column + 0.5, row + 0.5, s=areas, color=COLORS[1], edgecolor="black", linewidth=0.5)
+        for number, (name, cells) in enumerate((lines[place] if lines else {}).items()):
+            places = [i + 0.5 for i, _ in cells], [j + 0.5 for _, j in cells]
+            ax.plot(
+                places[1], places[0], color=WALKS[number], linestyle=LINES[number], linewidth=2, label=name
+            )
         ax.set(xlim=(-1.15, columns), ylim=(rows, -1.15), xlabel="support frame", ylabel="query frame")
         ax.set_xticks([i + 0.5 for i in range(columns)], map(str, range(1, columns + 1)))
         ax.set_yticks([i + 0.5 for i in range(rows)], map(str, range(1, rows + 1)))
-        ax.set_title(title)
-        ax.set_aspect("equal")
+        ax.set_title(title, y=1)
+        ax.set_aspect("auto" if rows == columns else "equal")
         sns.despine(ax=ax, left=True, bottom=True)
-    figure.colorbar(axes[0].images[0], ax=list(axes), shrink=0.7, label="frame distance d")
+        if named:
+            ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.11), ncols=2, fontsize=8, columnspacing=1)
+    bar = figure.add_axes((1 - 0.9 / width, foot / height, 0.12 / width, 3 / height), label="<colorbar>")
+    figure.colorbar(axes[0].images[0], cax=bar, label="frame distance d")
     return figure
 
 
-def _thumbnails(ax: Axes, x_frames: Tensor, y_frames: Tensor) -> None:
-    for place, frame in enumerate(x_frames):
-        _thumbnail(ax, frame, (-1.1, -0.1, place + 0.98, place + 0.02))
-    for place, frame in enumerate(y_frames):
-        _thumbnail(ax, frame, (place + 0.02, place + 0.98, -0.1, -1.1))
+def _joined(frames: Tensor, axis: int) -> np.ndarray:
+    """Frames ``[T, 3, H, W]`` as one picture, along height (−2) or width (−1), white between them."""
+    line = int(frames.shape[-1] * 0.02)
+    padded = F.pad(frames, (line, line, line, line), value=1.0)
+    return torch.cat(list(padded), dim=axis).permute(1, 2, 0).clamp(0, 1).numpy()
 
 
-def _thumbnail(ax: Axes, frame: Tensor, extent: tuple[float, float, float, float]) -> None:
-    ax.imshow(frame.permute(1, 2, 0).clamp(0, 1).numpy(), extent=extent)
+@look
+def walk(x_frames: Tensor, y_frames: Tensor, links: Mapping[str, Path], step: int) -> Figure:
+    """Clip x above clip y, both ``[T, 3, H, W]`` in [0, 1], aligned frames joined by lines; one step stands out.
+
+    Args:
+        links: name → (frame of x, frame of y) of every step.
+        step: which of the steps stands out, from 0.
+    """
+    figure = Figure(figsize=(8, 3.2))
+    clips = [(x_frames, 0.66, 1.0), (y_frames, 0.0, 0.34)]
+    ax = figure.add_axes((0.08, 0.06, 0.9, 0.92))
+    height = 1.0
+    for clip, low, high in clips:
+        ax.imshow(_joined(clip, -1), extent=(0, 1, low * height, high * height), aspect="auto")
+    for number, (name, pairs) in enumerate(links.items()):
+        color, style = WALKS[number], LINES[number]
+        for place, (i, j) in enumerate(pairs):
+            chosen = place == step
+            ends = [(i + 0.5) / len(x_frames), (j + 0.5) / len(y_frames)]
+            ax.plot(
+                ends,
+                [0.645, 0.355],
+                color=color if chosen else "0.75",
+                linestyle=style,
+                linewidth=3 if chosen else 1,
+                zorder=3 if chosen else 1,
+                label=name if chosen else None,
+            )
+        i, j = pairs[step]
+        for frame, (clip, low, high) in zip((i, j), clips, strict=True):
+            inset = 0.004 * (1 + 2 * number)
+            corner = frame / len(clip) + inset, low + 3 * inset
+            ax.add_patch(
+                Rectangle(
+                    corner,
+                    1 / len(clip) - 2 * inset,
+                    high - low - 6 * inset,
+                    fill=False,
+                    edgecolor=color,
+                    linestyle=style,
+                    linewidth=3,
+                )
+            )
+    ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="frames in time, the first at the left", xticks=[])
+    ax.set_yticks([0.17, 0.83], ["support", "query"])
+    ax.tick_params(length=0)
+    sns.despine(ax=ax, left=True, bottom=True)
+    return figure
 
 
 @look

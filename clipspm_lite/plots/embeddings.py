@@ -1,14 +1,19 @@
 """Pictures of frames and words in one space: cosines, templates, the modality gap and its maps."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.transforms import ScaledTranslation
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, LINES, MARKERS, film_strip, look
+from clipspm_lite.plots.base import COLORS, LINES, MARKERS, WRONG, film_strip, look
 
+HUES = [color for color in COLORS if color != WRONG]  # of many classes: vermilion is left to what is wrong
 VIDEO, TEXT, BETWEEN = COLORS[0], COLORS[1], COLORS[2]
 
 
@@ -175,4 +180,84 @@ def accuracy_by_shot(
     ax.set(xticks=list(shots), xlabel="K, examples a class", ylabel=f"accuracy, % (chance: {chance:.0f} %)")
     ax.legend()
     sns.despine(ax=ax)
+    return figure
+
+
+@look
+def stage_map(
+    places: np.ndarray,
+    kinds: Sequence[str],
+    classes: Sequence[int | None],
+    names: Sequence[str],
+    axes: str,
+    limits: tuple[float, float, float, float],
+    *,
+    came_from: np.ndarray | None = None,
+    chosen: int | None = None,
+    by_class: bool = True,
+) -> Figure:
+    """One map of everything in an episode: a marker a kind, a number a class, a grey line from where a point came.
+
+    Args:
+        places: ``[P, 2]``.
+        kinds: what each point is, in words; at most nine kinds.
+        classes: each point's place in ``names``; None for what belongs to no class.
+        names: class names.
+        axes: what the axes are, "t-SNE" or "PCA".
+        limits: lowest and highest x, lowest and highest y, so that the maps of several stages have one frame.
+        came_from: the places before, ``[P, 2]``; nan where a point wasn't there.
+        chosen: the point to ring.
+        by_class: colour by class; otherwise by kind.
+    """
+    figure = Figure(figsize=(8.6, 4.9))
+    ax = figure.add_axes((0.06, 0.09, 0.58, 0.87))
+    if came_from is not None:
+        steps = np.stack([came_from, places, np.full_like(places, np.nan)], 1).reshape(-1, 2)
+        ax.plot(steps[:, 0], steps[:, 1], color="0.75", linewidth=0.8, zorder=1)
+    order = list(dict.fromkeys(kinds))
+    paint = ["black" if n is None else HUES[n % len(HUES)] for n in classes]
+    if not by_class:
+        paint = [HUES[order.index(kind)] for kind in kinds]
+    for number, kind in enumerate(order):
+        points = [place for place, other in enumerate(kinds) if other == kind]
+        ax.scatter(
+            places[points, 0], places[points, 1], c=[paint[p] for p in points], marker=MARKERS[number],
+            s=90 if MARKERS[number] == "*" else 34, linewidths=0.4, edgecolors="white", zorder=3,
+        )  # fmt: skip
+    beside = ax.transData + ScaledTranslation(6 / 72, 4 / 72, figure.dpi_scale_trans)
+    for number in range(len(names)):
+        points = [place for place, other in enumerate(classes) if other == number]
+        ax.scatter(
+            places[points, 0], places[points, 1], marker=f"${number + 1}$", s=20, c="0.25", linewidths=0,
+            transform=beside, zorder=2,
+        )  # fmt: skip
+    if chosen is not None:
+        ax.scatter(
+            places[chosen, 0],
+            places[chosen, 1],
+            s=190,
+            facecolors="none",
+            edgecolors="black",
+            linewidths=1.8,
+            zorder=4,
+        )
+    ax.set(xlim=limits[:2], ylim=limits[2:], xticks=[], yticks=[])
+    ax.set(xlabel=f"first axis of the {axes} map", ylabel="second axis")
+
+    def say(row: float, text: str, **style: Any) -> float:
+        y = 0.95 - row * 0.047
+        figure.text(0.69, y, text, va="center", fontsize=9)
+        if style:
+            figure.add_artist(Line2D([0.67], [y], linestyle="", markersize=6, **style))
+        return y
+
+    say(0, "what it is")  # two legends would take half of the time
+    for n, kind in enumerate(order):
+        say(n + 1, kind, marker=MARKERS[n], color="0.4" if by_class else HUES[n])
+    top = max(19 - len(names), len(order) + 2)
+    say(top, "class")
+    for n, name in enumerate(names):
+        y = say(top + 1 + n, textwrap.shorten(name, 34, placeholder=" …"))
+        color = HUES[n % len(HUES)] if by_class else "0.25"
+        figure.text(0.67, y, f"{n + 1}", va="center", ha="center", color=color, weight="bold", fontsize=9)
     return figure

@@ -1,13 +1,17 @@
-"""Pictures of notebook 04: changed clips, what MFE weighs, how its motion feature answers, what HSMR trains."""
+"""Pictures of notebook 04: what MFE weighs, how motion features answer to changed clips, what HSMR trains."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import seaborn as sns
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, bar_style, look
+from clipspm_lite.plots.base import COLORS, bar_style, film_strip, look
+
+UNJUDGED = [*COLORS[:3], *COLORS[4:]]  # vermilion is left to what is wrong
 
 
 @look
@@ -60,7 +64,7 @@ def _dots(ax: Axes, rows: Mapping[str, Tensor], order: Sequence[str]) -> None:
         if not known:
             ax.text(0.05, row, "no length", va="center", fontsize=8)
             continue
-        color = COLORS[order.index(name) % len(COLORS)]
+        color = UNJUDGED[order.index(name) % len(UNJUDGED)]
         ax.plot(known, [row] * len(known), "o", color=color, markersize=4, alpha=0.5)
         ax.plot([sum(known) / len(known)] * 2, [row - 0.35, row + 0.35], color="black", linewidth=2)
     ax.set_yticks(range(len(rows)), list(rows))
@@ -120,3 +124,108 @@ def motion_of_heads(heads: Mapping[str, Mapping[str, float]], title: str) -> Fig
         sns.despine(ax=ax)
     figure.suptitle(title)
     return figure
+
+
+@look
+def strips_of_twins(clips: Mapping[str, Tensor]) -> Figure:
+    """A clip and its changed twins, all ``[T, 3, H, W]`` in [0, 1], one below the other, frames in columns."""
+    figure = Figure(figsize=(8, 0.8 * len(clips)))
+    ax = figure.add_axes((0.17, 0.01, 0.82, 0.98))
+    film_strip(ax, torch.cat(list(clips.values()), dim=2))
+    height = next(iter(clips.values())).shape[2]
+    for row, name in enumerate(clips):
+        ax.text(-0.01, 1 - (row + 0.5) / len(clips), name, transform=ax.transAxes, ha="right", va="center")
+        ax.axhline(row * height - 0.5, color="white", linewidth=3)
+    ax.set_aspect("auto")
+    return figure
+
+
+@look
+def features_of_twins(features: Mapping[str, Tensor], twins: Sequence[str]) -> Figure:
+    """Features of a clip and its changed twins: a block a feature, a row a twin, a column a channel.
+
+    In each block channels are sorted by their value in the first row, and colours span its largest value. Beside a
+    row stand its length relative to the first row's, and its cosine with it.
+
+    Args:
+        features: feature → ``[twins, C]``.
+        twins: names of the rows of each block; the first is what the others are compared with.
+    """
+    figure = Figure(figsize=(9, (0.19 * len(twins) + 0.33) * len(features) + 0.4))
+    ax = figure.add_axes((0.17, 0.4 / figure.get_figheight(), 0.57, 1 - 0.42 / figure.get_figheight()))
+    beside = ax.get_yaxis_transform()
+    rows: list[Tensor] = []
+    for name, values in features.items():
+        start, most = len(rows) * (len(twins) + 2), float(values.abs().max())
+        ax.text(-0.5, start + 1, f"{name} (colours: ± {most:.2g})", va="center", fontsize=10)
+        gap = values.new_full((2, values.shape[1]), torch.nan)
+        rows.append(torch.cat([gap, values[:, values[0].argsort()] / max(most, 1e-6)]))
+        for row, (length, cosine) in enumerate(compared_with_first(values)):
+            # texts, not ticks: a tick takes four times as long to draw
+            place: dict[str, Any] = {"y": start + row + 2, "transform": beside, "va": "center", "fontsize": 9}
+            ax.text(-0.01, s=twins[row], ha="right", **place)
+            if row:
+                said = f"{length:.2f} × as long" + ("" if cosine is None else f", cosine {cosine:.2f}")
+                ax.text(1.02, s=said, **place)
+    _signed(ax, torch.cat(rows))
+    ax.set(xticks=[], yticks=[], xlabel="channel, sorted by the first row of its block")
+    ax.set_ylabel("twin", labelpad=95)
+    _without_spines(ax)
+    return figure
+
+
+def compared_with_first(values: Tensor) -> list[tuple[float, float | None]]:
+    """Of each row of ``[rows, C]``: length ÷ the first row's, and cosine with it; None where one has no direction.
+
+    A row shorter than a thousandth of the longest has no direction.
+    """
+    lengths = values.norm(dim=-1)
+    known = (lengths > 1e-3 * lengths.max()) & (lengths[0] > 1e-3 * lengths.max())
+    cosines = (values @ values[0]) / (lengths * lengths[0]).clamp_min(1e-30)
+    relative = lengths / lengths[0].clamp_min(1e-30)
+    return [(float(r), float(c) if k else None) for r, c, k in zip(relative, cosines, known, strict=True)]
+
+
+@look
+def steps_of_twins(steps: Mapping[str, Tensor], title: str) -> Figure:
+    """What each step from a frame to the next adds to a motion feature: time along x, channels along y, a block a twin.
+
+    Args:
+        steps: twin → ``[T − 1, C]``; channels are sorted by the first twin's mean over time.
+        title: what is drawn; the largest value is added, which the colours span.
+    """
+    blocks = list(steps.values())
+    order = blocks[0].mean(0).argsort(descending=True)
+    count, channels = blocks[0].shape
+    most = max(float(block.abs().max()) for block in blocks)
+    gap = blocks[0].new_full((1, channels), torch.nan)
+    parts = [part for block in blocks for part in (block[:, order] / max(most, 1e-6), gap)][:-1]
+    figure = Figure(figsize=(9, 3))
+    ax = figure.add_axes((0.05, 0.24, 0.93, 0.66))
+    _signed(ax, torch.cat(parts).T)
+    for number, name in enumerate(steps):
+        ax.text(
+            number * (count + 1) + (count - 1) / 2,
+            -0.03,
+            name,
+            transform=ax.get_xaxis_transform(),
+            ha="center",
+            va="top",
+            fontsize=9,
+        )
+    ax.set(xticks=[], yticks=[], ylabel="channel, sorted by the first block")
+    ax.set_xlabel(f"in each block: steps t = 1 … {count}, from frame t to frame t + 1", labelpad=20)
+    ax.set_title(f"{title} (colours: ± {most:.2g})", loc="left", y=1)
+    _without_spines(ax)
+    return figure
+
+
+def _signed(ax: Axes, values: Tensor) -> None:
+    """Values in −1 … 1 as colours, white at zero, purple above and brown below; nan is left white."""
+    ax.imshow(values.numpy(), cmap="PuOr", vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
+
+
+def _without_spines(ax: Axes) -> None:
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    ax.tick_params(length=0)

@@ -1,13 +1,17 @@
 """Pictures of notebook 05: who has a name, what gates let through, how alike prompts are, the losses."""
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import seaborn as sns
+import torch
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, bar_style, film_strip, look
+from clipspm_lite.plots.base import COLORS, LINES, MARKERS, WRONG, bar_style, film_strip, look
 
 
 @look
@@ -90,3 +94,118 @@ def loss_bars(losses: Mapping[str, Mapping[str, float]]) -> Figure:
     figure.legend(loc="outside upper center", ncols=len(losses))
     sns.despine(ax=ax)
     return figure
+
+
+@look
+def gate_maps(visual: Tensor, prompts: Mapping[str, Tensor]) -> Figure:
+    """Gate values of one clip, frames and channels, and below them those of its prompts, on one scale 0 … 1.
+
+    Args:
+        visual: g_v ``[T, C]``.
+        prompts: which prompt → its g_p ``[C]``.
+    """
+    figure = Figure(figsize=(8.6, 3.6))
+    upper = figure.add_axes((0.17, 0.5, 0.72, 0.42))
+    lower = figure.add_axes((0.17, 0.13, 0.72, 0.22))
+    rows = torch.stack(list(prompts.values()))
+    style: dict[str, Any] = dict(cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    upper.imshow(visual.numpy(), **style)
+    lower.imshow(rows.numpy(), **style)
+    upper.set_yticks(range(len(visual)), [str(frame + 1) for frame in range(len(visual))])
+    upper.set_title(f"g_v, the gate of the clip's frames, mean {float(visual.mean()):.2f}", loc="left", y=1)
+    upper.set(ylabel="frame")
+    lower.set_yticks(range(len(rows)), list(prompts))
+    means = ", ".join(f"{name} {float(row.mean()):.2f}" for name, row in zip(prompts, rows, strict=True))
+    lower.set_title(f"g_p, the gate of the prompt, mean: {means}", loc="left", y=1)
+    lower.set_xlabel("channel")
+    upper.tick_params(bottom=False, labelbottom=False)
+    upper.sharex(lower)
+    bar = figure.add_axes(
+        (0.91, 0.13, 0.018, 0.79), label="<colorbar>"
+    )  # `figure.colorbar` takes three times as long
+    bar.imshow(
+        torch.linspace(0, 1, 64)[:, None].numpy(),
+        cmap="cividis",
+        origin="lower",
+        extent=(0, 1, 0, 1),
+        aspect="auto",
+    )
+    bar.set(xticks=[], yticks=[0, 0.5, 1], ylabel="gate value (0 shut, 1 open)")
+    bar.yaxis.set_ticks_position("right")
+    bar.yaxis.set_label_position("right")
+    return figure
+
+
+@look
+def fused_frames(cosines: Mapping[str, Tensor], weight: float) -> Figure:
+    """What fusion does to the direction of each frame of a clip.
+
+    Args:
+        cosines: which two → cosine of every frame ``[T]``.
+        weight: α, for the title.
+    """
+    figure = Figure(figsize=(8.6, 2.4))
+    ax = figure.add_axes((0.09, 0.2, 0.53, 0.67))
+    for number, values in enumerate(cosines.values()):
+        ax.plot(
+            range(1, len(values) + 1), values.tolist(), color=COLORS[(0, 1, 2, 4)[number % 4]],
+            linestyle=LINES[number % 4], marker=MARKERS[number],
+        )  # fmt: skip
+        ax.set_xticks(sorted({1, (len(values) + 1) // 2, len(values)}))  # each takes time
+    low = min(0.0, *(float(values.min()) for values in cosines.values()))
+    ax.set(xlabel="frame", ylabel="cosine", ylim=(low - 0.02, 1.04))
+    ax.set_title(f"a frame before and after fusion, α = {weight:.2f}", loc="left", y=1)
+    sns.despine(ax=ax)
+    _key(figure, 0.65, 0.78, cosines)
+    return figure
+
+
+@look
+def over_prompt_weight(
+    weights: Sequence[float], distances: Tensor, names: Sequence[str], label: int, now: float, what: str
+) -> Figure:
+    """How the distances of one query to the classes move with α, above the nearest class: the line at zero answers.
+
+    Args:
+        weights: values of α.
+        distances: ``[weights, N]``.
+        names: class names.
+        label: the true class, thick and ticked.
+        now: the value of α to mark.
+        what: which distance.
+    """
+    figure = Figure(figsize=(8.6, 3.4))
+    ax = figure.add_axes((0.09, 0.14, 0.53, 0.8))
+    hues = [n for n, color in enumerate(COLORS) if color != WRONG]  # vermilion is left to what is wrong
+    above = distances - distances.min(-1, keepdim=True).values
+    for n in range(len(names)):
+        own = n == label
+        ax.plot(
+            weights, above[:, n].tolist(), color=COLORS[hues[n % len(hues)]], linewidth=3 if own else 1.4,
+            linestyle=LINES[n % len(LINES)], marker=MARKERS[n % len(MARKERS)], markevery=2,
+            zorder=3 if own else 2,
+        )  # fmt: skip
+    ax.axvline(now, color="black", linestyle=":", linewidth=1.5)
+    ax.set(xlabel="α, how much of the gated prompt is added", ylabel="above the nearest class")
+    ax.set(xlim=(min(weights), max(weights)))
+    sns.despine(ax=ax)
+    ticked = [
+        ("✓ " if n == label else "") + textwrap.shorten(name, 34, placeholder=" …")
+        for n, name in enumerate(names)
+    ]
+    figure.text(0.65, 0.85, f"{what}, prototype of")
+    _key(figure, 0.65, 0.78, ticked, hues)
+    return figure
+
+
+def _key(
+    figure: Figure, left: float, top: float, texts: Iterable[str], colors: Sequence[int] = (0, 1, 2, 4)
+) -> None:
+    """A legend from here (shares of the figure) down, which is drawn in a third of the time."""
+    for row, text in enumerate(texts):
+        y = top - row * 0.2 / figure.get_figheight()
+        style: dict[str, Any] = dict(linestyle=LINES[row % len(LINES)], marker=MARKERS[row % len(MARKERS)])
+        color = COLORS[colors[row % len(colors)]]
+        places = [left, left + 0.02, left + 0.04]
+        figure.add_artist(Line2D(places, [y] * 3, color=color, markevery=[1], **style))
+        figure.text(left + 0.05, y, text, va="center", fontsize=9)

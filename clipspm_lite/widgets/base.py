@@ -20,11 +20,16 @@ LABELLED = {"description_width": "9em"}  # style of every control, so that no la
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its caption (plain text) and its alternative text: what an explorer draws, and a page shows."""
+    """A figure with its caption (plain text) and its alternative text: what an explorer draws, and a page shows.
+
+    ``hints`` are names to read where the pointer rests, in an explorer only: from the left and from the top, as shares
+    of the figure's width and height, and the name.
+    """
 
     figure: Figure
     caption: str
     alt: str
+    hints: tuple[tuple[float, float, str], ...] = ()
 
     def show(self) -> None:
         """Put it into the notebook as a static picture."""
@@ -99,10 +104,15 @@ def as_html(picture: Picture) -> str:
     """The picture as an ``img`` with its alternative text, and its caption; names in them cannot break out of it."""
     data = base64.b64encode(png(picture.figure)).decode()
     alt, caption = html.escape(picture.alt), html.escape(picture.caption)
-    return (
-        f'<img alt="{alt}" style="max-width: 100%" src="data:image/png;base64,{data}">'
-        f"<div><em>{caption}</em></div>"
-    )
+    image = f'<img alt="{alt}" style="max-width: 100%" src="data:image/png;base64,{data}">'
+    if picture.hints:
+        hints = "".join(
+            f'<span title="{html.escape(name)}" style="position: absolute; width: 12px; height: 12px; '
+            f'left: calc({100 * x:.2f}% - 6px); top: calc({100 * y:.2f}% - 6px)"></span>'
+            for x, y, name in picture.hints
+        )
+        image = f'<div style="position: relative; display: inline-block">{image}{hints}</div>'
+    return f"{image}<div><em>{caption}</em></div>"
 
 
 def play(slider: Any, label: str, interval: int = 400) -> Any:

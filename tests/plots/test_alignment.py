@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from clipspm_lite.plots.alignment import accuracy_dots, predecessors, soft_paths
+from clipspm_lite.plots.alignment import accuracy_dots, predecessors, soft_paths, walk
 
 
 def test_predecessors_draw_every_cell_and_one_arrow_for_each_cell_looked_at():
@@ -23,11 +23,33 @@ def test_soft_paths_show_costs_weights_and_both_clips():
     assert (ax.get_title(), other.get_title()) == ("same", "reversed")
     assert torch.equal(torch.as_tensor(ax.images[0].get_array().data), cost)
     assert torch.equal(torch.as_tensor(other.images[0].get_array().data), 1 - cost)
-    assert len(ax.images) == 1 + 3 + 2
+    assert len(ax.images) == 1 + 1 + 1
     discs = ax.collections[0]
     assert discs.get_offsets().tolist() == [[0.5, 0.5], [1.5, 1.5], [1.5, 2.5]]
     areas = discs.get_sizes()
     assert areas[0] == pytest.approx(2 * areas[1]) and areas[1] == areas[2]
+
+
+def test_soft_paths_draw_named_paths_over_the_cells():
+    table, frames = torch.rand(3, 3), torch.zeros(3, 3, 4, 4)
+    paths = {"there": [(0, 0), (0, 1), (1, 2)], "back": [(0, 0), (1, 0), (2, 1)]}
+    ax = soft_paths([table], [table], frames, [frames], ["t"], [paths]).axes[0]
+    drawn = [line.get_xydata().tolist() for line in ax.lines]
+    assert drawn[0] == [[0.5, 0.5], [1.5, 0.5], [2.5, 1.5]]  # x: support frame, y: query frame
+    assert drawn[1] == [[0.5, 0.5], [0.5, 1.5], [1.5, 2.5]]
+    assert ax.lines[0].get_linestyle() != ax.lines[1].get_linestyle()
+
+
+def test_a_walk_joins_all_pairs_and_frames_the_chosen_one():
+    pairs = [(0, 0), (1, 1), (1, 2), (2, 3)]
+    ax = walk(torch.zeros(3, 3, 4, 4), torch.ones(4, 3, 4, 4), {"there": pairs}, 2).axes[0]
+    ends = [tuple(line.get_xdata()) for line in ax.lines]
+    assert ends == [pytest.approx(((i + 0.5) / 3, (j + 0.5) / 4)) for i, j in pairs]
+    widths = [line.get_linewidth() for line in ax.lines]
+    assert widths.index(max(widths)) == 2 and widths.count(max(widths)) == 1
+    above, below = ax.patches
+    assert 1 / 3 < above.get_x() < 2 / 3 - above.get_width() + 0.01
+    assert 2 / 4 < below.get_x() < 3 / 4
 
 
 def test_accuracy_dots_put_every_method_on_every_row():
