@@ -195,7 +195,7 @@ class CLIPSPM(nn.Module):
             ValueError: shapes that do not fit together, or a class without any shot.
         """
         check_episode(support, query, class_text, support_mask, self.dim)
-        support, query, class_text = self._prepare(support, query, class_text, support_mask)
+        support, query, class_text = self.prepare(support, query, class_text, support_mask)
         inductive = self.inductive if inductive is None else inductive
         return self._score(support, query, class_text, support_mask, inductive)
 
@@ -210,7 +210,7 @@ class CLIPSPM(nn.Module):
         """Training losses (SPEC section 4); query_labels: int64 ``[..., Q]`` in 0 … N − 1, the rest as in `forward`."""
         check_episode(support, query, class_text, support_mask, self.dim)
         check_labels(query_labels, query, class_text)
-        support, query, class_text = self._prepare(support, query, class_text, support_mask)
+        support, query, class_text = self.prepare(support, query, class_text, support_mask)
         scored = self._score(support, query, class_text, support_mask, self.inductive)
 
         per_query = F.cross_entropy(scored.logits.flatten(0, -2), query_labels.flatten(), reduction="none")
@@ -231,9 +231,10 @@ class CLIPSPM(nn.Module):
         total = supervised + self.convention.regularizer_weight * regularizer
         return Losses(total, cross_entropy.mean(-1), hsmr_loss, consistency, text, scored.logits)
 
-    def _prepare(
+    def prepare(
         self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
+        """Support, query and class_text as the preset wants them: missing shots zero, lengths √C if it says so."""
         if support_mask is not None:
             # What stands in a missing shot's place, NaN included, must reach no sum and no gradient.
             support = support.masked_fill(~support_mask[..., None, None], 0)

@@ -4,6 +4,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import seaborn as sns
 from IPython.display import Image, Markdown, display
 from matplotlib import style
@@ -60,6 +61,15 @@ def png(figure: Figure, *, tight: bool = False) -> bytes:
 def show(figure: Figure, caption: str, alt: str) -> None:
     """Put a figure into the notebook as a PNG with alternative text, and its caption below."""
     display(Image(png(figure, tight=True), alt=alt), Markdown(f"*{caption}*"))
+
+
+def limits_around(places: np.ndarray) -> tuple[float, float, float, float]:
+    """Lowest and highest x, lowest and highest y of places ``[…, 2]`` (nan: not there), with a margin."""
+    points = places.reshape(-1, 2)
+    low, high = np.nanmin(points, 0), np.nanmax(points, 0)
+    margin = 0.06 * (high - low) + 1e-9
+    (left, bottom), (right, top) = low - margin, high + margin
+    return float(left), float(right), float(bottom), float(top)
 
 
 def film_strip(ax: Axes, frames: Tensor) -> None:

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -183,81 +184,96 @@ def accuracy_by_shot(
     return figure
 
 
+@dataclass(frozen=True)
+class StageMap:
+    """Places ``[P, 2]`` of points on one map, its limits (the same for every stage), and where they came from."""
+
+    places: np.ndarray
+    limits: tuple[float, float, float, float]
+    came_from: np.ndarray | None = None  # [P, 2]; nan where a point wasn't there
+
+
 @look
-def stage_map(
-    places: np.ndarray,
+def stage_maps(
+    maps: Mapping[str, StageMap],
     kinds: Sequence[str],
     classes: Sequence[int | None],
     names: Sequence[str],
-    axes: str,
-    limits: tuple[float, float, float, float],
     *,
-    came_from: np.ndarray | None = None,
+    colour: str = "class",
+    parts: Sequence[str] = (),
     chosen: int | None = None,
-    by_class: bool = True,
 ) -> Figure:
-    """One map of everything in an episode: a marker a kind, a number a class, a grey line from where a point came.
+    """Two maps of everything in an episode: a marker a kind, a number a class, a grey line from where a point came.
 
     Args:
-        places: ``[P, 2]``.
+        maps: title → map; the same points in each.
         kinds: what each point is, in words; at most nine kinds.
         classes: each point's place in ``names``; None for what belongs to no class.
         names: class names.
-        axes: what the axes are, "t-SNE" or "PCA".
-        limits: lowest and highest x, lowest and highest y, so that the maps of several stages have one frame.
-        came_from: the places before, ``[P, 2]``; nan where a point wasn't there.
+        colour: what colours mean: "class", "role" (the kinds), or "split" (the classes' parts).
+        parts: for each class its part of the split, where that is known.
         chosen: the point to ring.
-        by_class: colour by class; otherwise by kind.
     """
-    figure = Figure(figsize=(8.6, 4.9))
-    ax = figure.add_axes((0.06, 0.09, 0.58, 0.87))
-    if came_from is not None:
-        steps = np.stack([came_from, places, np.full_like(places, np.nan)], 1).reshape(-1, 2)
-        ax.plot(steps[:, 0], steps[:, 1], color="0.75", linewidth=0.8, zorder=1)
-    order = list(dict.fromkeys(kinds))
-    paint = ["black" if n is None else HUES[n % len(HUES)] for n in classes]
-    if not by_class:
-        paint = [HUES[order.index(kind)] for kind in kinds]
-    for number, kind in enumerate(order):
-        points = [place for place, other in enumerate(kinds) if other == kind]
-        ax.scatter(
-            places[points, 0], places[points, 1], c=[paint[p] for p in points], marker=MARKERS[number],
-            s=90 if MARKERS[number] == "*" else 34, linewidths=0.4, edgecolors="white", zorder=3,
-        )  # fmt: skip
-    beside = ax.transData + ScaledTranslation(6 / 72, 4 / 72, figure.dpi_scale_trans)
-    for number in range(len(names)):
-        points = [place for place, other in enumerate(classes) if other == number]
-        ax.scatter(
-            places[points, 0], places[points, 1], marker=f"${number + 1}$", s=20, c="0.25", linewidths=0,
-            transform=beside, zorder=2,
-        )  # fmt: skip
-    if chosen is not None:
-        ax.scatter(
-            places[chosen, 0],
-            places[chosen, 1],
-            s=190,
-            facecolors="none",
-            edgecolors="black",
-            linewidths=1.8,
-            zorder=4,
+    width, height, side, bottom = 9.0, 6.5, 4.15, 2.05
+    figure = Figure(figsize=(width, height))
+    kinds_in_order, parts_in_order = list(dict.fromkeys(kinds)), list(dict.fromkeys(parts))
+    marks = {kind: MARKERS[number] for number, kind in enumerate(kinds_in_order)}
+    kind_hues = {kind: HUES[n] if colour == "role" else "0.4" for n, kind in enumerate(kinds_in_order)}
+    class_hues: dict[int | None, Any] = {
+        number: {
+            "class": HUES[number % len(HUES)],
+            "role": "0.25",
+            "split": HUES[parts_in_order.index(parts[number])] if parts else "0.25",
+        }[colour]
+        for number in range(len(names))
+    }
+    class_hues[None] = "black"
+    paint = [kind_hues[k] if colour == "role" else class_hues[n] for k, n in zip(kinds, classes, strict=True)]
+
+    for number, (title, shown) in enumerate(maps.items()):
+        left = 0.28 + number * (side + 0.34)
+        ax = figure.add_axes((left / width, bottom / height, side / width, side / height))
+        places = shown.places
+        if shown.came_from is not None:
+            steps = np.stack([shown.came_from, places, np.full_like(places, np.nan)], 1).reshape(-1, 2)
+            ax.plot(steps[:, 0], steps[:, 1], color="0.75", linewidth=0.8, zorder=1)
+        for kind, marker in marks.items():
+            points = [place for place, other in enumerate(kinds) if other == kind]
+            ax.scatter(
+                places[points, 0], places[points, 1], c=[paint[p] for p in points], marker=marker,
+                s=90 if marker == "*" else 34, linewidths=0.4, edgecolors="white", zorder=3,
+            )  # fmt: skip
+        beside = ax.transData + ScaledTranslation(6 / 72, 4 / 72, figure.dpi_scale_trans)
+        for label in range(len(names)):
+            points = [place for place, other in enumerate(classes) if other == label]
+            ax.scatter(
+                places[points, 0], places[points, 1], marker=f"${label + 1}$", s=20, c="0.25", linewidths=0,
+                transform=beside, zorder=2,
+            )  # fmt: skip
+        if chosen is not None:
+            ax.scatter(
+                places[chosen, 0], places[chosen, 1], s=190, facecolors="none", edgecolors="black",
+                linewidths=1.8, zorder=4,
+            )  # fmt: skip
+        limits = shown.limits
+        ax.set(xlim=limits[:2], ylim=limits[2:], xticks=[], yticks=[], title=title)
+        ax.set_xlabel("first axis", labelpad=2)
+        ax.set_ylabel("second axis", labelpad=2)
+
+    def row_at(number: int) -> float:
+        return (bottom - 0.45 - 0.19 * number) / height
+
+    for number, kind in enumerate(kinds_in_order):  # legends would take half of the time
+        style: dict[str, Any] = dict(linestyle="", markersize=6, marker=marks[kind], color=kind_hues[kind])
+        figure.add_artist(Line2D([0.04], [row_at(number)], **style))
+        figure.text(0.06, row_at(number), kind, va="center", fontsize=9)
+    for number, name in enumerate(names):
+        if parts:
+            name = f"{name} ({parts[number]})"
+        figure.text(0.36, row_at(number), str(number + 1), color=class_hues[number], weight="bold",
+                    ha="center", va="center", fontsize=9)  # fmt: skip
+        figure.text(
+            0.38, row_at(number), textwrap.shorten(name, 70, placeholder=" …"), va="center", fontsize=9
         )
-    ax.set(xlim=limits[:2], ylim=limits[2:], xticks=[], yticks=[])
-    ax.set(xlabel=f"first axis of the {axes} map", ylabel="second axis")
-
-    def say(row: float, text: str, **style: Any) -> float:
-        y = 0.95 - row * 0.047
-        figure.text(0.69, y, text, va="center", fontsize=9)
-        if style:
-            figure.add_artist(Line2D([0.67], [y], linestyle="", markersize=6, **style))
-        return y
-
-    say(0, "what it is")  # two legends would take half of the time
-    for n, kind in enumerate(order):
-        say(n + 1, kind, marker=MARKERS[n], color="0.4" if by_class else HUES[n])
-    top = max(19 - len(names), len(order) + 2)
-    say(top, "class")
-    for n, name in enumerate(names):
-        y = say(top + 1 + n, textwrap.shorten(name, 34, placeholder=" …"))
-        color = HUES[n % len(HUES)] if by_class else "0.25"
-        figure.text(0.67, y, f"{n + 1}", va="center", ha="center", color=color, weight="bold", fontsize=9)
     return figure

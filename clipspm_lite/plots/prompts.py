@@ -111,13 +111,14 @@ def gate_maps(visual: Tensor, prompts: Mapping[str, Tensor]) -> Figure:
     style: dict[str, Any] = dict(cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     upper.imshow(visual.numpy(), **style)
     lower.imshow(rows.numpy(), **style)
-    upper.set_yticks(range(len(visual)), [str(frame + 1) for frame in range(len(visual))])
+    upper.set_yticks([0, len(visual) - 1], ["1", str(len(visual))])  # each tick takes time
     upper.set_title(f"g_v, the gate of the clip's frames, mean {float(visual.mean()):.2f}", loc="left", y=1)
     upper.set(ylabel="frame")
     lower.set_yticks(range(len(rows)), list(prompts))
     means = ", ".join(f"{name} {float(row.mean()):.2f}" for name, row in zip(prompts, rows, strict=True))
     lower.set_title(f"g_p, the gate of the prompt, mean: {means}", loc="left", y=1)
-    lower.set_xlabel("channel")
+    channels = rows.shape[1]
+    lower.set(xlabel="channel", xticks=[0, channels - 1], xticklabels=["1", str(channels)])
     upper.tick_params(bottom=False, labelbottom=False)
     upper.sharex(lower)
     bar = figure.add_axes(

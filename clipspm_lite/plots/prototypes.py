@@ -2,16 +2,18 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import seaborn as sns
 import torch
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, MARKERS, RIGHT, WRONG, bar_style, look
+from clipspm_lite.plots.base import COLORS, LINES, MARKERS, RIGHT, WRONG, bar_style, look
 
 
 @look
@@ -104,6 +106,125 @@ def prototype_maps(
 
 
 @look
+def prototype_paths(
+    prototypes: np.ndarray,
+    queries: np.ndarray,
+    labels: Sequence[int],
+    names: Sequence[str],
+    anchor: np.ndarray | None,
+    limits: tuple[float, float, float, float],
+) -> Figure:
+    """Prototypes on a plane: one point each, or a path over frames whose first point is ringed.
+
+    Args:
+        prototypes: places ``[N, frames, 2]``; one frame where frames are averaged.
+        queries: places ``[Q, 2]``, small, each joined with its class's mean place.
+        labels: true class of each query.
+        names: class names.
+        anchor: places ``[frames, 2]``, a star; None where there is none.
+        limits: lowest and highest x, lowest and highest y, so that the pictures of several stages have one frame.
+    """
+    figure = Figure(figsize=(9, 4.6))
+    ax = figure.add_axes((0.06, 0.1, 0.54, 0.87))
+    hues = [color for color in COLORS if color != WRONG]  # vermilion is left to what is wrong
+    for n, path in enumerate(prototypes):
+        style: dict[str, Any] = dict(color=hues[n % len(hues)], marker=MARKERS[n % len(MARKERS)])
+        ax.plot(*path.T, linewidth=1.6, markersize=6 if len(path) > 1 else 11, zorder=3, **style)
+        for q in (q for q, label in enumerate(labels) if label == n):
+            ends = np.stack([path.mean(0), queries[q]]).T
+            ax.plot(*ends, color=style["color"], linewidth=0.8, linestyle=":", zorder=1)
+            ax.plot(*queries[q], markersize=4, zorder=2, **style)
+    if anchor is not None:
+        ax.plot(*anchor.T, color="black", marker="*", markersize=8 if len(anchor) > 1 else 15, zorder=4)
+    if prototypes.shape[1] > 1:
+        firsts = np.concatenate([prototypes[:, 0], *([] if anchor is None else [anchor[:1]])])
+        ax.scatter(firsts[:, 0], firsts[:, 1], s=150, facecolors="none", edgecolors="black", zorder=5)
+    ax.set(xlim=limits[:2], ylim=limits[2:], xticks=[], yticks=[], xlabel="direction 1", ylabel="direction 2")
+    rows = [
+        (textwrap.shorten(name, 40, placeholder=" …"), hues[n % len(hues)], MARKERS[n % len(MARKERS)])
+        for n, name in enumerate(names)
+    ]
+    if anchor is not None:
+        rows.append(("anchor", "black", "*"))
+    for row, (text, color, marker) in enumerate(rows):  # a legend would take half of the time
+        y = 0.93 - row * 0.058
+        figure.add_artist(Line2D([0.63], [y], color=color, marker=marker, markersize=8, linestyle=""))
+        figure.text(0.65, y, text, va="center", fontsize=9)
+    return figure
+
+
+@look
+def prototype_distances(
+    distances: Tensor, names: Sequence[str], limits: tuple[float, float], label: str
+) -> Figure:
+    """Distances between prototypes as a heatmap with its values; below them, where there is one, the anchor's row.
+
+    Args:
+        distances: ``[N, N]``, or ``[N + 1, N]`` with the anchor's in the last row.
+        names: N class names.
+        limits: what the colours span, so that several stages have one scale.
+        label: which distance.
+    """
+    rows = len(distances)
+    figure = Figure(figsize=(9, 0.42 * rows + 0.75))
+    height = figure.get_figheight()
+    ax = figure.add_axes((0.3, 0.45 / height, 0.56, 0.42 * rows / height))
+    low, high = limits
+    ax.imshow(distances.numpy(), vmin=low, vmax=high, cmap="cividis", aspect="auto")
+    for (row, column), value in np.ndenumerate(distances.numpy().round(2) + 0.0):  # no "-0.00"
+        dark = value < (low + high) / 2
+        ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9, color="w" if dark else "k")
+    for row in range(rows):
+        name = f"{row + 1} {names[row]}" if row < len(names) else "anchor"
+        ax.text(-0.6, row, textwrap.shorten(name, 38, placeholder=" …"), ha="right", va="center", fontsize=9)
+    ax.set(xticks=range(len(names)), xticklabels=range(1, len(names) + 1), yticks=[])
+    ax.set(xlabel="prototype of class", ylabel="prototype of class")
+    ax.yaxis.set_label_coords(-0.49, 0.5)
+    ax.tick_params(length=0)
+    bar = figure.add_axes((0.88, 0.45 / height, 0.02, 0.42 * rows / height), label="<colorbar>")
+    bar.imshow(np.linspace(0, 1, 64)[:, None], cmap="cividis", origin="lower", aspect="auto")
+    bar.set(
+        xticks=[], yticks=[0, 63], yticklabels=[f"{round(low, 2) + 0.0:.2f}", f"{high:.2f}"], ylabel=label
+    )
+    bar.yaxis.tick_right()
+    bar.yaxis.set_label_position("right")
+    return figure
+
+
+@look
+def distances_by_frame(distances: Mapping[str, Tensor], chosen: str, label: str) -> Figure:
+    """Frame by frame, how far one prototype is from each of the others, and from the anchor (black, dotted).
+
+    Args:
+        distances: class name, or "anchor" → ``[T]``.
+        chosen: the class they are distances from.
+        label: which distance.
+    """
+    figure = Figure(figsize=(9, 2.8))
+    ax = figure.add_axes((0.08, 0.18, 0.52, 0.72))
+    hues = [color for color in COLORS if color != WRONG]
+    for n, (name, values) in enumerate(distances.items()):
+        if name == chosen:
+            continue
+        style: dict[str, Any] = dict(
+            color=hues[n % len(hues)], marker=MARKERS[n % len(MARKERS)], linestyle=LINES[n % len(LINES)]
+        )
+        if name == "anchor":
+            style = dict(color="black", marker="*", linestyle=":")
+        ax.plot(range(1, len(values) + 1), values.tolist(), **style)
+        y = 0.86 - n * 0.095
+        places = [0.63, 0.65, 0.67]
+        figure.add_artist(Line2D(places, [y] * 3, markevery=[1], **style))
+        figure.text(0.68, y, textwrap.shorten(name, 36, placeholder=" …"), va="center", fontsize=9)
+    count = len(distances[chosen])
+    ax.set(xticks=sorted({1, (count + 1) // 2, count}), xlabel="frame", ylabel=label)
+    ax.set_ylim(bottom=0)
+    ax.set_title(f"from the prototype of {chosen}", loc="left", y=1)
+    sns.despine(ax=ax)
+    return figure
+
+
+@look
 def stacked_distances(parts: Mapping[str, Tensor], names: Sequence[str], label: int) -> Figure:
     """What the score of one query is made of: stacked bars, one a class; the shortest bar is the answer.
 
@@ -113,8 +234,9 @@ def stacked_distances(parts: Mapping[str, Tensor], names: Sequence[str], label: 
         names: class names.
         label: the true class.
     """
-    figure = Figure(figsize=(10, 0.5 * len(names) + 1.7), layout="constrained")
-    ax = figure.subplots()
+    height = 0.5 * len(names) + 1.3
+    figure = Figure(figsize=(10, height))
+    ax = figure.add_axes((0.24, 0.55 / height, 0.74, 0.5 * len(names) / height))
     left = torch.zeros(len(names))
     for number, (part, distances) in enumerate(parts.items()):
         excess = distances - distances.min()

@@ -1,7 +1,9 @@
 """Pictures of what methods answered: an episode with its answers, accuracies, confusions."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -38,6 +40,64 @@ def episode(
         right = label == answer
         verdict = f"✓ {names[answer]}" if right else f"✗ answered {names[answer]}, is {names[label]}"
         ax.set_title(f"query: {verdict}", loc="left", color=RIGHT if right else WRONG)
+    return figure
+
+
+@look
+def episode_board(
+    support: Sequence[Sequence[Tensor]],
+    query: Sequence[Tensor],
+    names: Sequence[str],
+    labels: Sequence[int],
+    answers: Sequence[int],
+    frame: int,
+) -> Figure:
+    """One moment of an episode: a row a class, its supports at the left, its query beside them, and the answer.
+
+    Args:
+        support: K clips of each class, frames ``[T, 3, H, W]``.
+        query: one clip a class, class after class.
+        names: class names.
+        labels, answers: true and answered class of each query.
+        frame: which frame of the clips, from 0.
+    """
+    shots, size = len(support[0]), query[0].shape[-1]
+    side = min(1.15, 4.6 / (shots + 1))  # of a frame, inches
+    height = len(names) * side + 0.35
+    left, gap = 2.3, 0.25
+    picture = np.ones((len(names) * size, int((shots + 1 + gap / side) * size), 3))
+    for row, (clips, asked) in enumerate(zip(support, query, strict=True)):
+        places = [*(shot * size for shot in range(shots)), picture.shape[1] - size]
+        for clip, place in zip((*clips, asked), places, strict=True):
+            shown = clip[frame].permute(1, 2, 0).clamp(0, 1).numpy()
+            picture[row * size + 1 : (row + 1) * size - 1, place + 1 : place + size - 1] = shown[1:-1, 1:-1]
+    figure = Figure(figsize=(9, height))
+    width = side * (shots + 1) + gap
+    ax = figure.add_axes((left / 9, 0, width / 9, 1 - 0.35 / height))
+    ax.imshow(picture, aspect="auto", interpolation="nearest")
+    ax.set_axis_off()
+    for row, (label, answer) in enumerate(zip(labels, answers, strict=True)):
+        y = 1 - (0.35 + (row + 0.5) * side) / height
+        right = label == answer
+        verdict = f"✓ {names[answer]}" if right else f"✗ {names[answer]}"
+        figure.text(
+            (left - 0.1) / 9, y, textwrap.fill(f"{row + 1}  {names[row]}", 28), ha="right", va="center"
+        )
+        figure.text(
+            (left + width + 0.1) / 9,
+            y,
+            textwrap.fill(verdict, 25),
+            va="center",
+            color=RIGHT if right else WRONG,
+        )
+    heads = [
+        (left - 0.1, "class", "right"),
+        (left + side * shots / 2, "support", "center"),
+        (left + width - side / 2, "query", "center"),
+        (left + width + 0.1, "answer", "left"),
+    ]
+    for x, text, side_of in heads:
+        figure.text(x / 9, 1 - 0.18 / height, text, ha=side_of, va="center", weight="bold", fontsize=9)
     return figure
 
 

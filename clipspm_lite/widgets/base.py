@@ -4,9 +4,11 @@ Stock ipywidgets only, version 7.7 or 8, so that JupyterLab and Colab show the s
 """
 
 import base64
+import gc
 import html
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +46,7 @@ class Explorer(widgets.VBox):
         controls: widgets with a ``value``, by name. Every one needs a label (``description``).
         draw: by name, functions of control values, whose parameter names are the names of the controls they depend
             on; only those pictures are redrawn whose controls changed.
+        derive: by name, functions of control values likewise, whose results `draw` may ask for as for a control's.
         extra: widgets to show among the controls which draw nothing by themselves (a `play` button, say).
         slow: names of controls whose change takes long enough to say so.
     """
@@ -54,6 +57,7 @@ class Explorer(widgets.VBox):
         controls: Mapping[str, Any],
         draw: Mapping[str, Callable[..., Picture]],
         *,
+        derive: Mapping[str, Callable[..., Any]] | None = None,
         extra: Collection[Any] = (),
         slow: Collection[str] = (),
     ):
@@ -63,9 +67,10 @@ class Explorer(widgets.VBox):
         self.title = title
         self.controls = dict(controls)
         self.pictures = {name: widgets.HTML() for name in draw}
-        self.status = widgets.HTML()
+        self.status = widgets.HTML(layout={"min_height": "2em"})  # pictures stay in their place
         self._draw = dict(draw)
-        self._needs = {name: set(inspect.signature(function).parameters) for name, function in draw.items()}
+        self._derive = dict(derive or {})
+        self._needs = {name: self._controls_of(function) for name, function in draw.items()}
         self._slow = set(slow)
         row = widgets.Layout(display="flex", flex_flow="row wrap")
         head = widgets.Box([*self.controls.values(), *extra], layout=row)
@@ -79,25 +84,57 @@ class Explorer(widgets.VBox):
         """Draw every picture that depends on one of these controls; an error is shown where the reader looks."""
         if self._slow & set(changed):
             self.status.value = "<em>computing …</em>"
-        values = {name: control.value for name, control in self.controls.items()}
         message = ""
-        for name, needs in self._needs.items():
-            if needs & set(changed):
-                try:
-                    picture = self._draw[name](**{need: values[need] for need in needs})
-                    self.pictures[name].value = as_html(picture)
-                except Exception as error:  # a callback's traceback would be lost
-                    text = " ".join(str(error).split())
-                    message = f"<strong>{html.escape(f'{type(error).__name__}: {text}')}</strong>"
+        with figures_collected_young():
+            for name, needs in self._needs.items():
+                if needs & set(changed):
+                    try:
+                        self.pictures[name].value = as_html(self._drawn(name))
+                    except Exception as error:  # a callback's traceback would be lost
+                        text = " ".join(str(error).split())
+                        message = f"<strong>{html.escape(f'{type(error).__name__}: {text}')}</strong>"
         self.status.value = message
 
     def static(self, name: str) -> None:
         """Put one of the pictures, as it is now, into the notebook, where it is seen without a kernel too."""
-        values = {need: self.controls[need].value for need in self._needs[name]}
-        self._draw[name](**values).show()
+        self._drawn(name).show()
+
+    def _drawn(self, name: str) -> Picture:
+        return self._call(self._draw[name])
+
+    def _call(self, function: Callable[..., Any]) -> Any:
+        return function(
+            **{
+                name: self._call(self._derive[name]) if name in self._derive else self.controls[name].value
+                for name in inspect.signature(function).parameters
+            }
+        )
+
+    def _controls_of(self, function: Callable[..., Any]) -> set[str]:
+        """Names of the controls that a function depends on, by itself or through what is derived."""
+        names = set(inspect.signature(function).parameters)
+        through = [self._controls_of(self._derive[name]) for name in names & set(self._derive)]
+        return (names - set(self._derive)).union(*through)
 
     def __repr__(self) -> str:
         return f"{self.title} (to be moved where a kernel runs; the picture below shows the same)"
+
+
+@contextmanager
+def figures_collected_young() -> Iterator[None]:
+    """Collect the reference cycles of the figures drawn inside at its end, while they are young.
+
+    Otherwise they grow old, and every few dozen pictures a full collection walks all objects of torch and matplotlib:
+    half a second in which a slider stands still.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+        gc.collect(0)
 
 
 def as_html(picture: Picture) -> str:

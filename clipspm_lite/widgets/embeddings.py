@@ -15,14 +15,13 @@ from torch.nn import functional as F
 from clipspm_lite.data.episodes import Episode, EpisodeSampler, gather
 from clipspm_lite.model.spm import generate_prompt, support_prompt
 from clipspm_lite.model.transformer import shot_mean
-from clipspm_lite.plots.base import film_strips
-from clipspm_lite.plots.embeddings import stage_map
+from clipspm_lite.plots.base import film_strips, limits_around
+from clipspm_lite.plots.embeddings import StageMap, stage_maps
 from clipspm_lite.widgets.base import LABELLED, Explorer, Picture
 from clipspm_lite.widgets.gallery import Gallery
 
 RAW, SPM, PADM = "raw CLIP", "after SPM", "after PADM"
 WIDE = {"width": "34em"}  # room for a long option
-METHODS = ("t-SNE", "PCA")
 SUPPORT, QUERY, PROTOTYPE, NAME = "support clip", "query clip", "prototype", "class text"
 REAL, GENERATED, ANCHOR = "support's prompt", "generated prompt", "anchor"
 
@@ -93,44 +92,38 @@ def embeddings_explorer(gallery: Gallery, *, seed: int = 0, episodes: int = 20) 
     def layout(size: str, episode: int, method: str, perplexity: int) -> dict[str, np.ndarray]:
         return layouts(cloud(size, episode).vectors, method, perplexity)
 
-    def map_(
-        points: str, episode: int, stage: str, method: str, perplexity: int, colour: str, point: int
-    ) -> Picture:
+    def map_(points: str, episode: int, stage: str, perplexity: int, colour: str, point: int) -> Picture:
         data = cloud(points, episode)
         at = min(point, len(data.points) - 1)
-        all_places = layout(points, episode, method, perplexity)
-        places = all_places[stage]
-        shown = [n for n in range(len(places)) if not np.isnan(places[n, 0])]
         number = stages.index(stage)
-        before = all_places[stages[number - 1]][shown] if number else None
-        limits = frame(np.concatenate(list(all_places.values())))
+        maps = {}
+        for title, method in ((f"t-SNE, {stage}", "t-SNE"), (f"PCA, {stage}", "PCA")):
+            every = layout(points, episode, method, perplexity)
+            shown = [n for n, place in enumerate(every[stage]) if not np.isnan(place[0])]
+            maps[title] = StageMap(
+                every[stage][shown],
+                limits_around(np.concatenate(list(every.values()))),
+                every[stages[number - 1]][shown] if number else None,
+            )
         names = [gallery.names[n] for n in data.episode.classes]
-        figure = stage_map(
-            places[shown],
+        figure = stage_maps(
+            maps,
             [data.points[n].kind for n in shown],
             [data.points[n].label for n in shown],
             names,
-            axes=method,
-            limits=limits,
-            came_from=before,
+            colour=colour,
+            parts=[gallery.parts[n] for n in data.episode.classes] if gallery.parts else (),
             chosen=shown.index(at) if at in shown else None,
-            by_class=colour == "class",
         )
-        corners = figure.transFigure.inverted().transform(figure.axes[0].transData.transform(places[shown]))
-        hints = [
-            (float(x), 1 - float(y), data.points[n].name) for n, (x, y) in zip(shown, corners, strict=True)
+        corners = [
+            figure.transFigure.inverted().transform(ax.transData.transform(of.places))
+            for ax, of in zip(figure.axes, maps.values(), strict=True)
         ]
-        if method == "PCA":
-            how = (
-                "PCA: one plane for all stages, fitted to all their points; a grey line is a movement in the full "
-                "space, seen from one side."
-            )
-        else:
-            how = (
-                f"t-SNE, perplexity {effective(perplexity, len(shown))}: each stage is fitted on its own, begins where "
-                "the one before ended, and is turned back onto it. t-SNE keeps neighbours and distorts distances: who "
-                "changes company means something, the gaps between groups and the length of a grey line do not."
-            )
+        hints = [
+            (float(x), 1 - float(y), data.points[n].name)
+            for places in corners
+            for n, (x, y) in zip(shown, places, strict=True)
+        ]
         said = ""
         if number:
             moved = cosines_between(data.vectors[stages[number - 1]], data.vectors[stage], data.points)
@@ -140,8 +133,12 @@ def embeddings_explorer(gallery: Gallery, *, seed: int = 0, episodes: int = 20) 
         )
         return Picture(
             figure,
-            f"Episode {episode}, {stage}; {ringed}. {how}{said}{lacks} Point at a mark to read its name.",
-            f"{method} map of {len(shown)} points of {len(names)} classes, {stage}; {ringed}.",
+            f"Episode {episode}, {stage}; {ringed}. t-SNE, perplexity {effective(perplexity, len(shown))}: each stage "
+            "is fitted on its own, begins where the one before ended, and is turned back onto it. It keeps neighbours "
+            "and distorts distances: who changes company means something, the gaps between groups and the length of a "
+            "grey line do not. PCA: one plane for all stages, so that a grey line is a movement in the full space, "
+            f"seen from one side.{said}{lacks} Point at a mark to read its name.",
+            f"t-SNE and PCA map of {len(shown)} points of {len(names)} classes, {stage}; {ringed}.",
             hints=tuple(hints),
         )
 
@@ -180,17 +177,17 @@ def embeddings_explorer(gallery: Gallery, *, seed: int = 0, episodes: int = 20) 
         return [(point.name, number) for number, point in enumerate(cloud(size, episode).points)]
 
     first = list(sizes)[0]
+    colours = ["class", "role", *(["split"] if gallery.parts else [])]
     controls = {
         "points": widgets.Dropdown(description="points", options=list(sizes), style=LABELLED, layout=WIDE),
         "episode": widgets.IntSlider(
             description="episode", min=0, max=episodes - 1, continuous_update=False, style=LABELLED
         ),
         "stage": widgets.SelectionSlider(description="stage", options=stages, style=LABELLED),
-        "method": widgets.Dropdown(description="map", options=METHODS, style=LABELLED),
         "perplexity": widgets.IntSlider(
             description="perplexity", min=2, max=30, value=10, continuous_update=False, style=LABELLED
         ),
-        "colour": widgets.Dropdown(description="colour by", options=["class", "role"], style=LABELLED),
+        "colour": widgets.Dropdown(description="colour by", options=colours, style=LABELLED),
         "point": widgets.Dropdown(
             description="point", options=options(first, 0), style=LABELLED, layout=WIDE
         ),
@@ -199,7 +196,7 @@ def embeddings_explorer(gallery: Gallery, *, seed: int = 0, episodes: int = 20) 
         "embeddings",
         controls,
         {"map": map_, "clips": clips},
-        slow=["points", "episode", "perplexity", "method"],
+        slow=["points", "episode", "perplexity"],
     )
 
     def renew(change: object) -> None:  # after the pictures were drawn, so that "computing" is said first
@@ -216,7 +213,7 @@ def cloud_of(gallery: Gallery, episode: Episode) -> Cloud:
     model = gallery.model
     batch = gather(gallery.data.features, gallery.data.class_text, [episode])
     output = model(batch.support, batch.query, batch.class_text)
-    support, query, text = (x[0] for x in model._prepare(batch.support, batch.query, batch.class_text, None))
+    support, query, text = (x[0] for x in model.prepare(batch.support, batch.query, batch.class_text, None))
     way, shot = support.shape[:2]
 
     def rows(videos: Tensor) -> Tensor:
@@ -343,11 +340,3 @@ def _laid_onto(places: np.ndarray, before: np.ndarray) -> np.ndarray:
     centre, target = places[both].mean(0), before[both].mean(0)
     left, _, right = np.linalg.svd((places[both] - centre).T @ (before[both] - target))
     return (places - centre) @ (left @ right) + target
-
-
-def frame(places: np.ndarray) -> tuple[float, float, float, float]:
-    """Limits around all of them, with a margin."""
-    low, high = np.nanmin(places, 0), np.nanmax(places, 0)
-    margin = 0.06 * (high - low) + 1e-9
-    low, high = low - margin, high + margin
-    return float(low[0]), float(high[0]), float(low[1]), float(high[1])

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from clipspm_lite.comparison import pairs_by_kind
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.names import readable
 from clipspm_lite.data.video import load_video
@@ -14,6 +15,7 @@ from clipspm_lite.features import EncodedDataset
 from clipspm_lite.model.clipspm import CLIPSPM
 
 SIZE = 112  # pixels of a clip in a picture
+MOST_PAIRS = 20  # of one kind that a list of hard pairs offers
 
 
 @dataclass(frozen=True)
@@ -24,14 +26,17 @@ class Gallery:
         dataset: the clips; nothing of them is decoded before it is shown.
         data: their features, from `FeatureStore.encode_dataset(dataset)`.
         model: in evaluation mode.
+        parts: for each class which part of a split it is from, where that is known ("base", "validation" …).
 
     Raises:
-        ValueError: dataset and data differ in classes or counts, or the model's width is not the features'.
+        ValueError: dataset and data differ in classes or counts, the model's width is not the features', or there are
+            not as many parts as classes.
     """
 
     dataset: VideoDataset
     data: EncodedDataset
     model: CLIPSPM
+    parts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for what in ("classes", "videos_per_class"):
@@ -45,6 +50,11 @@ class Gallery:
                 f"{self.data.features.shape[-1]}: encode with the backbone that the model was trained with"
             )
 
+        if self.parts and len(self.parts) != len(self.data.classes):
+            raise ValueError(
+                f"parts: expected one for each of {len(self.data.classes)} classes, found {len(self.parts)}"
+            )
+
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Class names in plain words."""
@@ -54,6 +64,17 @@ class Gallery:
     def starts(self) -> tuple[int, ...]:
         """The number of each class's first video."""
         return tuple(torch.tensor((0, *self.data.videos_per_class)).cumsum(0).tolist()[:-1])
+
+    @cached_property
+    def hard_pairs(self) -> tuple[tuple[int, int, str], ...]:
+        """Pairs of classes that are hard to tell apart, and why: order-reversed, or looking alike to this backbone."""
+        kinds = pairs_by_kind(self.data)
+        number = {name: place for place, name in enumerate(self.data.classes)}
+        return tuple(
+            (number[one], number[other], why)
+            for kind, why in (("reversed", "order-reversed"), ("similar", "look alike"))
+            for one, other in kinds[kind][:MOST_PAIRS]
+        )
 
     def class_of(self, video: int) -> int:
         """The class that a video belongs to."""

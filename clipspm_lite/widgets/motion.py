@@ -75,7 +75,7 @@ def motion_explorer(gallery: Gallery) -> Explorer:
     def measure(video: int, donor: int, motion: Motion, weights: str) -> tuple[HSMROutput, dict[str, Tensor]]:
         features = gallery.data.features
         twins = torch.stack(list(changed(features[video], features[donor]).values()))
-        frames, _, _ = heads[weights]._prepare(twins, twins, gallery.data.class_text, None)
+        frames, _, _ = heads[weights].prepare(twins, twins, gallery.data.class_text, None)
         mfe = mfes[weights, motion]
         output = hsmr(frames, mfe, heads[weights].fusion)
         return output, {"shallow": mfe.steps(frames), "deep": mfe.steps(output.fused)}
@@ -151,7 +151,12 @@ def motion_explorer(gallery: Gallery) -> Explorer:
             f"{called(gallery, video)} and its twins: {', '.join(TWINS)}.",
         )
 
-    return Explorer("motion", controls, {"clips": clips, "features": features, "steps": steps})
+    return Explorer(
+        "motion",
+        controls,
+        {"clips": clips, "features": features, "steps": steps},
+        slow=["action", "clip", "donor"],
+    )
 
 
 def changed(video: Tensor, donor: Tensor) -> dict[str, Tensor]:

@@ -65,7 +65,7 @@ def prompt_explorer(gallery: Gallery, *, way: int = 5, seed: int = 0, episodes: 
         drawn = sampler[episode]
         batch = gather(data.features, data.class_text, [drawn])
         text = texts(names, batch.class_text)
-        _, videos, text = (x[0] for x in model._prepare(batch.support, batch.query, text, None))
+        _, videos, text = (x[0] for x in model.prepare(batch.support, batch.query, text, None))
         generated = generate_prompt(videos, text, model.prompt_generator)[query - 1]
         label = drawn.query_labels[query - 1]
         given = {RIGHT_NAMES: label, WRONG_NAMES: (label + 1) % way}.get(names)
@@ -191,7 +191,7 @@ def prompt_explorer(gallery: Gallery, *, way: int = 5, seed: int = 0, episodes: 
         ),
     }
     draw: dict[str, Callable[..., Picture]] = dict(clips=clips, gates=gates, fused=fused, alphas=alphas)
-    return Explorer("prompt", controls, draw, slow=["episode", "names"])
+    return Explorer("prompt", controls, draw, slow=["episode", "query", "names"])
 
 
 def cosine(x: Tensor, y: Tensor) -> float:

@@ -5,11 +5,13 @@ import pytest
 import torch
 
 from clipspm_lite.plots.embeddings import (
+    StageMap,
     accuracy_by_shot,
     clips_and_names,
     cosine_histograms,
     frame_scores,
     maps,
+    stage_maps,
     template_accuracies,
 )
 
@@ -79,3 +81,42 @@ def test_accuracy_by_shot_draws_values_and_intervals():
     spans = [segment[:, 1].tolist() for segment in examples.lines[2][0].get_segments()]
     assert spans == [[37, 43], [68, 72]]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["names", "examples"]
+
+
+def stage_points(ax):
+    return [points.get_offsets() for points in ax.collections]
+
+
+def test_stage_maps_draw_every_point_on_each_map_with_where_it_came_from():
+    places = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
+    before = np.array([[1.0, 1.0], [2.0, 2.0], [np.nan, np.nan]])
+    shown = {"t-SNE": StageMap(places, (0, 6, 0, 6), before), "PCA": StageMap(2 * places, (-9, 9, -9, 9))}
+    figure = stage_maps(shown, ["clip", "clip", "anchor"], [0, 1, None], ["sit", "stand"], chosen=2)
+    one, other = figure.axes
+    assert [ax.get_title() for ax in figure.axes] == ["t-SNE", "PCA"]
+    assert one.get_xlim() == (0, 6) and other.get_xlim() == (-9, 9)
+    clips, anchor, of_sit, of_stand, ring = stage_points(other)
+    assert clips.tolist() == [[0, 2], [4, 6]] and anchor.tolist() == ring.tolist() == [[8, 10]]
+    assert of_sit.tolist() == [[0, 2]] and of_stand.tolist() == [[4, 6]]
+    grey = one.lines[0].get_xydata()
+    np.testing.assert_array_equal(grey[:2], [[1, 1], [0, 1]])
+    assert not other.lines
+    assert [text.get_text() for text in figure.texts] == ["clip", "anchor", "1", "sit", "2", "stand"]
+
+
+def test_colours_mean_class_role_or_split():
+    point = StageMap(np.arange(8.0).reshape(4, 2), (0, 8, 0, 8))
+    arguments = {"one": point}, ["clip", "name"] * 2, [0, 0, 1, 2], ["sit", "stand", "wave"]
+
+    def colours(**how):
+        clip, name = stage_maps(*arguments, **how).axes[0].collections[:2]
+        return [tuple(color) for color in np.concatenate([clip.get_facecolors(), name.get_facecolors()])]
+
+    by_class = colours()  # points 0, 2 (clips of 0 and 1), then 1, 3 (names of 0 and 2)
+    assert by_class[0] == by_class[2] and len(set(by_class)) == 3
+    by_role = colours(colour="role")
+    assert by_role[0] == by_role[1] != by_role[2] == by_role[3]
+    by_split = colours(colour="split", parts=["base", "base", "novel"])
+    assert by_split[0] == by_split[1] == by_split[2] != by_split[3]
+    figure = stage_maps(*arguments, colour="split", parts=["base", "base", "novel"])
+    assert "wave (novel)" in [text.get_text() for text in figure.texts]

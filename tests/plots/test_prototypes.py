@@ -1,5 +1,6 @@
 """The pictures of PADM show the data they are given."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -85,3 +86,32 @@ def test_accuracy_by_company_shows_every_value():
     ax = draw.accuracy_by_company(accuracies, chance=20).axes[0]
     assert [text.get_text() for text in ax.texts] == ["90.0", "60.0", "80.0", "70.0"]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["together", "alone"]
+
+
+def test_paths_lie_where_they_are_put_and_the_anchor_is_a_star():
+    paths = np.arange(12, dtype=float).reshape(2, 3, 2)
+    anchor = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    queries = np.array([[0.0, 1.0], [9.0, 9.0]])
+    figure = draw.prototype_paths(paths, queries, [0, 1], ["sit", "stand"], anchor, (0, 12, 0, 12))
+    ax = figure.axes[0]
+    drawn = {line.get_marker(): line for line in ax.lines if len(line.get_xdata()) == 3}
+    assert set(drawn) == {"o", "s", "*"}
+    np.testing.assert_array_equal(drawn["s"].get_xydata(), paths[1])
+    np.testing.assert_array_equal(ax.collections[0].get_offsets(), [[0, 1], [6, 7], [1, 2]])  # firsts
+    assert [text.get_text() for text in figure.texts] == ["sit", "stand", "anchor"]
+
+
+def test_prototype_distances_write_every_value_and_the_anchors_row():
+    table = torch.tensor([[0.0, 1.5], [1.5, -0.001], [0.7, 0.8]])
+    ax = draw.prototype_distances(table, ["sit", "stand"], (0, 2), "OTAM distance").axes[0]
+    texts = [text.get_text() for text in ax.texts]
+    assert texts[:6] == ["0.00", "1.50", "1.50", "0.00", "0.70", "0.80"]
+    assert texts[6:] == ["1 sit", "2 stand", "anchor"]
+    assert ax.images[0].get_clim() == (0, 2)
+
+
+def test_distances_by_frame_leave_out_the_class_itself():
+    rows = {"sit": torch.zeros(3), "stand": torch.ones(3), "anchor": torch.full((3,), 0.5)}
+    figure = draw.distances_by_frame(rows, "sit", "1 − cosine")
+    assert [list(line.get_ydata()) for line in figure.axes[0].lines] == [[1, 1, 1], [0.5, 0.5, 0.5]]
+    assert [text.get_text() for text in figure.texts] == ["stand", "anchor"]

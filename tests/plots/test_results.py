@@ -5,6 +5,7 @@ import torch
 from matplotlib.figure import Figure
 
 from clipspm_lite import plots
+from clipspm_lite.plots.results import episode_board
 
 
 def test_an_episode_has_a_row_a_class_and_says_right_and_wrong():
@@ -14,6 +15,20 @@ def test_an_episode_has_a_row_a_class_and_says_right_and_wrong():
     assert len(figure.axes) == 6
     assert titles[0] == "support: sit" and titles[1] == "query: ✓ sit"
     assert titles[3] == "query: ✗ answered wave, is stand"
+
+
+def test_an_episode_board_shows_one_moment_of_every_clip():
+    clips = [torch.stack([torch.full((3, 8, 8), (10 * n + t) / 100) for t in range(4)]) for n in range(6)]
+    figure = episode_board([clips[:2], clips[2:4]], clips[4:], ["sit", "stand"], [0, 1], [1, 1], frame=3)
+    image = figure.axes[0].images[0].get_array()
+    assert image.shape[0] == 16
+    for row, shown in enumerate(([0, 1, 4], [2, 3, 5])):
+        middle = image[8 * row + 4, :, 0]
+        places = (4, 12, image.shape[1] - 4)
+        assert [round(100 * float(middle[x])) for x in places] == [10 * n + 3 for n in shown]
+    texts = [text.get_text() for text in figure.texts]
+    assert texts[:4] == ["1  sit", "✗ stand", "2  stand", "✓ stand"]
+    assert texts[4:] == ["class", "support", "query", "answer"]
 
 
 def test_a_film_strip_keeps_the_order_of_frames():

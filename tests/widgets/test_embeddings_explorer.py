@@ -29,8 +29,6 @@ def changed_by(explorer, control, value):
 def test_each_control_changes_its_pictures_only(explorer):
     assert explorer.status.value == ""
     assert changed_by(explorer, "stage", "after SPM") == {"map"}
-    assert changed_by(explorer, "method", "PCA") == {"map"}
-    assert changed_by(explorer, "method", "t-SNE") == {"map"}
     assert changed_by(explorer, "perplexity", 3) == {"map"}
     assert changed_by(explorer, "colour", "role") == {"map"}
     assert changed_by(explorer, "point", 5) == {"map", "clips"}
@@ -42,7 +40,6 @@ def test_captions_and_hints_follow(explorer):
     assert "raw CLIP" in explorer.pictures["map"].value and "perplexity 10" in explorer.pictures["map"].value
     explorer.controls["stage"].value = "after PADM"
     assert "after PADM" in explorer.pictures["map"].value
-    explorer.controls["method"].value = "PCA"
     assert "one plane for all stages" in explorer.pictures["map"].value
     label, value = explorer.controls["point"].options[-1]
     explorer.controls["point"].value = value
@@ -86,6 +83,13 @@ def test_the_points_are_the_models_own_outputs(gallery):
     assert cloud.answers == tuple(output.logits[0].argmax(-1).tolist())
     videos = [point.videos for point in cloud.points if point.kind == "query clip"]
     assert videos == [(video,) for video in episode.query]
+
+
+def test_colour_by_split_is_there_where_the_split_is_known(gallery):
+    assert "split" not in embeddings_explorer(gallery, episodes=1).controls["colour"].options
+    known = replace(gallery, parts=("base", "base", "validation", "validation"))
+    explorer = embeddings_explorer(known, episodes=1)
+    assert changed_by(explorer, "colour", "split") == {"map"}
 
 
 @pytest.mark.parametrize("method", ["t-SNE", "PCA"])
@@ -145,7 +149,7 @@ def test_a_class_with_one_video_is_refused_with_its_name(gallery):
 def test_nothing_is_kept_of_old_pictures(explorer):
     def alive():
         gc.collect()
-        return sum(isinstance(thing, Figure) for thing in gc.get_objects())
+        return sum(type(thing) is Figure for thing in gc.get_objects())
 
     explorer.controls["point"].value = 1
     before = alive()

@@ -1,5 +1,7 @@
 """What every explorer does: redraw what depends on a control and nothing else, say errors, escape names."""
 
+import gc
+
 import ipywidgets as widgets
 import pytest
 from matplotlib.figure import Figure
@@ -44,6 +46,36 @@ def test_everything_is_drawn_at_the_start_and_only_what_depends_on_a_control_aft
     assert explorer.pictures["both"].value != before["both"]
     explorer.controls["unused"].value = True
     assert len(drawn) == 3
+
+
+def test_what_is_derived_is_handed_on_and_its_controls_redraw_what_asks_for_it():
+    seen = []
+
+    def doubled(height):
+        return 2 * height
+
+    def shown(twice, name):
+        seen.append((twice, name))
+        return line([twice])
+
+    explorer, _ = make()
+    explorer = Explorer("lines", explorer.controls, {"shown": shown}, derive={"twice": doubled})
+    explorer.controls["height"].value = 3
+    explorer.controls["unused"].value = True
+    assert seen == [(0, "a"), (6, "a")]
+
+
+def test_the_collector_runs_again_after_a_redraw_and_stays_off_where_it_was_off():
+    assert gc.isenabled()
+    explorer, _ = make()
+    explorer.controls["name"].value = "broken"
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        explorer.controls["name"].value = "a"
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_an_error_is_shown_escaped_and_goes_away():

@@ -33,3 +33,13 @@ def test_parts_that_do_not_fit_together_are_refused(parts):
         Gallery(dataset, replace(data, classes=("a", "b", "c")), model)
     with pytest.raises(ValueError, match="width"):
         Gallery(dataset, replace(data, features=torch.randn(60, 8, 8)), model)
+    with pytest.raises(ValueError, match="parts: expected one for each of 3"):
+        Gallery(dataset, data, model, parts=("base",))
+
+
+def test_hard_pairs_are_the_order_reversed_ones_and_then_those_that_look_alike(gallery):
+    named = {(gallery.names[one], gallery.names[other], why) for one, other, why in gallery.hard_pairs}
+    assert named == {
+        ("raising a box", "lowering a box", "order-reversed"),
+        ("picking up a ball", "putting down a ball", "order-reversed"),
+    }

@@ -90,7 +90,7 @@ def test_wrong_names_are_those_of_the_next_class_and_leave_the_generated_prompts
 
     batch = gather(gallery.data.features, gallery.data.class_text, [episode])
     with torch.inference_mode():
-        _, query, text = gallery.model._prepare(batch.support, batch.query, batch.class_text, None)
+        _, query, text = gallery.model.prepare(batch.support, batch.query, batch.class_text, None)
         fusion = gallery.model.fusion
         torch.testing.assert_close(own[0], fusion.visual_gate(query[0, 0]))
         torch.testing.assert_close(own[1]["real"], fusion.prompt_gate(text[0, 0]))
@@ -144,7 +144,7 @@ def test_captions_hold_no_empty_number(explorer):
 def test_nothing_is_kept_of_old_pictures(explorer):
     def alive():
         gc.collect()
-        return sum(isinstance(thing, Figure) for thing in gc.get_objects())
+        return sum(type(thing) is Figure for thing in gc.get_objects())
 
     explorer.controls["alpha"].value = 0.1
     before = alive()

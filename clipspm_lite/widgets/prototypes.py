@@ -1,0 +1,199 @@
+"""The prototypes explorer: where text (SPM) and the other clips of an episode (PADM) move its prototypes."""
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+import ipywidgets as widgets
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor
+from torch.nn import functional as F
+
+from clipspm_lite.data.episodes import Episode, gather
+from clipspm_lite.model.otam import otam
+from clipspm_lite.model.transformer import shot_mean
+from clipspm_lite.plots.base import limits_around
+from clipspm_lite.plots.prototypes import distances_by_frame, prototype_distances, prototype_paths
+from clipspm_lite.widgets.base import LABELLED, Explorer, Picture
+from clipspm_lite.widgets.clips import WIDTH
+from clipspm_lite.widgets.episodes import choose_episode, episode_of, keep_within_way
+from clipspm_lite.widgets.gallery import Gallery
+
+RAW, SPM, PADM = "before text", "after SPM", "after PADM"
+AVERAGED, BY_FRAME = "frames averaged", "frame by frame"
+STAR = {
+    RAW: "There is no anchor yet.",
+    SPM: "Star: the mean of the class tokens, which PADM starts the anchor from.",
+    PADM: "Star: the anchor after attention.",
+}
+Places = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # on a plane: as in Stage, with 2 for C
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Prototypes ``[N, T, C]``, queries ``[Q, T, C]`` and the anchor ``[T, C]`` (None before there is one)."""
+
+    prototypes: Tensor
+    queries: Tensor
+    anchor: Tensor | None
+
+    def distances(self, view: str) -> Tensor:
+        """Between prototypes ``[N, N]``, with the anchor's as a last row: OTAM, or 1 − cosine of the frame means."""
+        anchor = [] if self.anchor is None else [self.anchor[None]]
+        rows = torch.cat([self.prototypes, *anchor])
+        if view == BY_FRAME:
+            return otam(rows, self.prototypes)
+        means = F.normalize(rows.mean(1), dim=-1)
+        return 1 - means @ means[: len(self.prototypes)].T
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Every stage on one plane: places by stage, limits of x and y, and how much of the spread it shows, per cent."""
+
+    places: dict[str, Places]
+    limits: tuple[float, float, float, float]
+    share: float
+
+
+def prototypes_explorer(gallery: Gallery) -> Explorer:
+    """Prototypes of an episode before text, after SPM and after PADM, with the anchor, frame by frame or averaged.
+
+    Queries are asked together here, also with a model that is inductive.
+    """
+    model = gallery.model
+    names_of_stages = [RAW, *([SPM] if model.with_spm else []), *([PADM] if model.with_padm else [])]
+    episode_controls = choose_episode(gallery)
+    controls = {
+        **episode_controls,
+        "stage": widgets.SelectionSlider(description="stage", options=names_of_stages, style=LABELLED),
+        "view": widgets.Dropdown(
+            description="view", options=[AVERAGED, BY_FRAME], style=LABELLED, layout={"width": WIDTH}
+        ),
+        "chosen": widgets.IntSlider(description="distances from", min=1, style=LABELLED),
+    }
+
+    @lru_cache(maxsize=16)
+    def stages(episode: Episode) -> dict[str, Stage]:
+        return stages_of(gallery, episode)
+
+    @lru_cache(maxsize=16)
+    def plane(episode: Episode, view: str) -> Plane:
+        return on_one_plane(stages(episode), averaged=view == AVERAGED)
+
+    def names_of(episode: Episode) -> list[str]:
+        return [gallery.names[number] for number in episode.classes]
+
+    def map_(drawn: tuple[Episode, str], stage: str, view: str) -> Picture:
+        episode, source = drawn
+        names, on_plane = names_of(episode), plane(episode, view)
+        prototypes, queries, anchor = on_plane.places[stage]
+        what = "a point a class" if view == AVERAGED else "a path a class, its first frame ringed"
+        asked = ", asked together though this model is inductive" if model.inductive else ""
+        return Picture(
+            prototype_paths(prototypes, queries, episode.query_labels, names, anchor, on_plane.limits),
+            f"{source}, {len(episode.support[0])}-shot, {stage}, {view}: {what}; small: queries{asked}, frames "
+            f"averaged, joined with their class. {STAR[stage]} One plane (PCA) for all stages, each moved to a common "
+            f"centre and to one size: it shows {on_plane.share:.0f} % of their spread.",
+            f"Map of the prototypes of {', '.join(names)}, {stage}, {view}.",
+        )
+
+    def distances(drawn: tuple[Episode, str], stage: str, view: str) -> Picture:
+        episode, _ = drawn
+        names = names_of(episode)
+        tables = {name: of.distances(view) for name, of in stages(episode).items()}
+        every = torch.cat([table.flatten() for table in tables.values()])
+        table = tables[stage]
+        others = table[: len(names)] + torch.diag(torch.full((len(names),), torch.inf))
+        one, other = divmod(int(others.argmin()), len(names))
+        label = "OTAM distance" if view == BY_FRAME else "1 − cosine of means"
+        soft = " OTAM's distance of a prototype from itself isn't zero: its path is soft."
+        return Picture(
+            prototype_distances(table, names, (float(every.min()), float(every.max())), label),
+            f"{label} between the prototypes, {stage}; one colour scale for all stages. The nearest two: {names[one]} "
+            f"and {names[other]}, {float(others.min()):.2f}.{soft if view == BY_FRAME else ''}",
+            f"Heatmap of {label} between {', '.join(names)}, {stage}; nearest: {names[one]} and {names[other]}.",
+        )
+
+    def frames(drawn: tuple[Episode, str], stage: str, chosen: int) -> Picture:
+        names = names_of(drawn[0])
+        place = min(chosen, len(names)) - 1
+        of = stages(drawn[0])[stage]
+        directions = F.normalize(of.prototypes, dim=-1)
+        own = directions[place]
+        apart = {name: 1 - (own * other).sum(-1) for name, other in zip(names, directions, strict=True)}
+        others = torch.stack([values for name, values in apart.items() if name != names[place]])
+        if of.anchor is not None:
+            apart["anchor"] = 1 - (own * F.normalize(of.anchor, dim=-1)).sum(-1)
+        far = int(others.min(0).values.argmax()) + 1
+        return Picture(
+            distances_by_frame(apart, names[place], "1 − cosine"),
+            f"How far the prototype of {names[place]} is from the others at each frame, {stage}, same frame against "
+            f"same frame. It stands out most at frame {far}, where its nearest neighbour is "
+            f"{float(others.min(0).values.max()):.2f} away.",
+            f"Lines over {len(own)} frames of the distance from {names[place]} to {', '.join(apart)}, {stage}.",
+        )
+
+    explorer = Explorer(
+        "prototypes",
+        controls,
+        {"map": map_, "distances": distances, "frames": frames},
+        derive={"drawn": partial(episode_of, gallery)},
+        slow=list(episode_controls),
+    )
+    keep_within_way(controls, "chosen")
+    return explorer
+
+
+@torch.inference_mode()
+def stages_of(gallery: Gallery, episode: Episode) -> dict[str, Stage]:
+    """The prototypes of an episode, its queries and its anchor, at every stage that the model has."""
+    model = gallery.model
+    batch = gather(gallery.data.features, gallery.data.class_text, [episode])
+    support, query, text = batch.support[0], batch.query[0], batch.class_text[0]
+    output = model(support, query, text, inductive=False)
+    support, query, _ = model.prepare(support, query, text, None)
+    stages = {RAW: Stage(shot_mean(support, None), query, None)}
+    if output.spm is not None:
+        support, query = output.spm.support, output.spm.query
+        stages[SPM] = Stage(output.spm.prototypes, query, None)
+    if output.padm is not None:
+        stages[PADM] = Stage(output.padm.prototypes, output.padm.query, output.padm.anchor[0])
+        if SPM in stages:  # a = mean over n of u_n, and u_n the mean of class n's supports and all queries
+            tokens = (support.sum(1) + query.sum(0)) / (support.shape[1] + len(query))
+            stages[SPM] = Stage(stages[SPM].prototypes, query, tokens.mean(0))
+    return stages
+
+
+def on_one_plane(stages: dict[str, Stage], *, averaged: bool) -> Plane:
+    """Every stage on the plane of the two main directions of all of them.
+
+    Each stage is first moved to a common centre and brought to one size: between stages everything moves together,
+    which would hide how classes move among each other.
+    """
+
+    def rows(videos: Tensor) -> Tensor:
+        return videos.mean(-2, keepdim=True) if averaged else videos
+
+    moved = {}
+    for name, stage in stages.items():
+        parts = [rows(stage.prototypes), stage.queries.mean(-2)]
+        if stage.anchor is not None:
+            parts.append(rows(stage.anchor))
+        centre = rows(stage.prototypes).flatten(0, -2).mean(0)
+        size = (rows(stage.prototypes) - centre).square().sum(-1).mean().sqrt()
+        moved[name] = [((part - centre) / size).numpy() for part in parts]
+    width = next(iter(moved.values()))[0].shape[-1]
+    every = np.concatenate([part.reshape(-1, width) for parts in moved.values() for part in parts])
+    plane = PCA(2, random_state=0).fit(every)
+    placed = {
+        name: [plane.transform(part.reshape(-1, width)).reshape(*part.shape[:-1], 2) for part in parts]
+        for name, parts in moved.items()
+    }
+    points = np.concatenate([part.reshape(-1, 2) for parts in placed.values() for part in parts])
+    return Plane(
+        {name: (parts[0], parts[1], parts[2] if len(parts) == 3 else None) for name, parts in placed.items()},
+        limits_around(points),
+        100 * float(plane.explained_variance_ratio_.sum()),
+    )
