@@ -1,6 +1,6 @@
 """Execute the notebooks and store their outputs: `python -m clipspm_lite.notebooks [NAME …]`, all without names.
 
-What must not be stored is stripped: widget state, timings, and the version of the Python that ran them.
+What must not be stored is stripped: widgets and their state, timings, and the version of the Python that ran them.
 """
 
 import argparse
@@ -46,6 +46,10 @@ def clean(notebook: NotebookNode, seconds: float) -> NotebookNode:
         kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
         language_info={"name": "python"},
     )
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            # Without its state, which isn't stored either, a widget would show as an error; its text says what it is.
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
     first = notebook.cells[0]
     first.source = MEASURED.sub(rf"\g<1>{round(seconds)}\g<2>", first.source)
     return notebook

@@ -13,6 +13,7 @@ def notebook():
     cells = [
         nbformat.v4.new_markdown_cell("*Measured: 999 s on 2 CPU cores*"),
         nbformat.v4.new_code_cell("print('a row')", metadata={"tags": ["table"]}),
+        nbformat.v4.new_code_cell("import ipywidgets\n\nipywidgets.IntSlider()"),
         nbformat.v4.new_code_cell(
             f"from IPython.display import Image, display\nimport base64\n"
             f"display(Image(base64.b64decode('{PIXEL}'), alt='a dot'))",
@@ -42,8 +43,9 @@ def test_notebooks_are_executed_and_stored_clean_with_their_time_and_pictures(
     nbformat.write(notebook, path)
     assert notebooks.main() == 0
     stored = nbformat.read(path, as_version=4)
-    assert [cell.execution_count for cell in stored.cells[1:]] == [1, 2]
+    assert [cell.execution_count for cell in stored.cells[1:]] == [1, 2, 3]
     assert set(stored.metadata) == {"kernelspec", "language_info"}
+    assert list(stored.cells[2].outputs[0].data) == ["text/plain"]  # a widget's text, without the widget
     assert "execution" not in stored.cells[1].metadata
     assert "Measured: 999 s" not in stored.cells[0].source
     assert (tmp_path / "results" / "dot.png").read_bytes().startswith(b"\x89PNG")

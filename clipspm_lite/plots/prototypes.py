@@ -178,7 +178,7 @@ def prototype_distances(
         name = f"{row + 1} {names[row]}" if row < len(names) else "anchor"
         ax.text(-0.6, row, textwrap.shorten(name, 38, placeholder=" …"), ha="right", va="center", fontsize=9)
     ax.set(xticks=range(len(names)), xticklabels=range(1, len(names) + 1), yticks=[])
-    ax.set(xlabel="prototype of class", ylabel="prototype of class")
+    ax.set(xlabel="class", ylabel="class")
     ax.yaxis.set_label_coords(-0.49, 0.5)
     ax.tick_params(length=0)
     bar = figure.add_axes((0.88, 0.45 / height, 0.02, 0.42 * rows / height), label="<colorbar>")

@@ -149,13 +149,11 @@ def as_html(picture: Picture) -> str:
             for x, y, name in picture.hints
         )
         image = f'<div style="position: relative; display: inline-block">{image}{hints}</div>'
-    return f"{image}<div><em>{caption}</em></div>"
+    return f'{image}<div style="line-height: 1.5"><em>{caption}</em></div>'
 
 
 def play(slider: Any, label: str, interval: int = 400) -> Any:
-    """A Play control that moves ``slider`` through its range; it does not start by itself."""
-    button = widgets.Play(
-        min=slider.min, max=slider.max, value=slider.value, interval=interval, description=label
-    )
+    """A label and a Play control that moves ``slider`` through its range; it does not start by itself."""
+    button = widgets.Play(min=slider.min, max=slider.max, value=slider.value, interval=interval)
     widgets.link((button, "value"), (slider, "value"))
-    return button
+    return widgets.HBox([widgets.Label(label, layout={"margin": "0 1em"}), button])

@@ -34,7 +34,10 @@ def choose_episode(gallery: Gallery) -> dict[str, Any]:
         "seed": widgets.IntSlider(description="seed", min=0, max=SEEDS - 1, style=LABELLED),
         "number": widgets.IntSlider(description="episode", min=0, max=EPISODES - 1, style=LABELLED),
         "pair": widgets.Dropdown(
-            description="hard pair", options=[("none", ()), *pairs], style=LABELLED, layout={"width": "44em"}
+            description="hard pair",
+            options=[("none", ()), *pairs],
+            style=LABELLED,
+            layout={"width": "52em", "max_width": "100%"},
         ),
         "classes": widgets.SelectMultiple(
             description="classes", options=named, rows=4, style=LABELLED, layout={"width": WIDTH}

@@ -17,10 +17,7 @@ from clipspm_lite.widgets.gallery import Gallery
 TWINS = ("original", "reversed", "still", "shuffled", "other background")
 GIVEN, FRESH = "as given", "before training"
 SEED = 0  # of the weights before training
-MOTIONS: dict[str, Motion] = {
-    "symmetric: forward + backward": "symmetric",
-    "antisymmetric: forward − backward": "antisymmetric",
-}
+MOTIONS: tuple[Motion, ...] = ("symmetric", "antisymmetric")
 
 
 def motion_explorer(gallery: Gallery) -> Explorer:
@@ -35,7 +32,7 @@ def motion_explorer(gallery: Gallery) -> Explorer:
         heads = {GIVEN: model, FRESH: CLIPSPM(**model.config).eval()}
         mfes = {
             (weights, motion): with_motion(heads[weights].mfe, motion)
-            for weights, motion in product(heads, MOTIONS.values())
+            for weights, motion in product(heads, MOTIONS)
         }
     classes = list(zip(gallery.names, range(len(gallery.names)), strict=True))
     controls = {
@@ -49,7 +46,7 @@ def motion_explorer(gallery: Gallery) -> Explorer:
         ),
         "motion": widgets.Dropdown(
             description="motion",
-            options=list(MOTIONS.items()),
+            options=MOTIONS,
             value=model.mfe.motion,
             style=LABELLED,
             layout={"width": WIDTH},
@@ -124,9 +121,10 @@ def motion_explorer(gallery: Gallery) -> Explorer:
                 },
                 TWINS,
             ),
-            f"{named(video, motion, weights)}. m shallow beside the original's: {said}. A feature of motion should "
-            "be silent for the still clip, turn round for the reversed one (cosine −1), and stay the same before "
-            f"another background. ‖m deep − m̂‖², which HSMR's loss makes small: {', '.join(gaps)}.",
+            f"{named(video, motion, weights)}; purple above zero, brown below. m shallow beside the original's: "
+            f"{said}. A feature of motion should be silent for the still clip, turn round for the reversed one (cosine "
+            "−1), and stay the same before another background. ‖m deep − m̂‖², which HSMR's loss makes small: "
+            f"{', '.join(gaps)}.",
             "Three colour maps, one below the other: m shallow, the motion token and m deep of "
             f"{called(gallery, video)} and its twins, one row each, with lengths and cosines beside them. {said}.",
         )
@@ -145,8 +143,8 @@ def motion_explorer(gallery: Gallery) -> Explorer:
                 dict(zip(TWINS, terms, strict=True)), f"½ (forward {sign} backward) of every step, m {level}"
             ),
             f"{named(video, motion, weights)}: what the {terms.shape[1]} steps add to m {level}, their {average} over "
-            f"time. Of the original one step is {longest:.3g} long on average, and the mean of all of them "
-            f"{float(terms[0].mean(0).norm()):.3g}. {what_cancels}",
+            f"time; purple above zero, brown below. Of the original one step is {longest:.3g} long on average, and the "
+            f"mean of all of them {float(terms[0].mean(0).norm()):.3g}. {what_cancels}",
             f"Five colour maps side by side, {terms.shape[1]} steps by {terms.shape[2]} channels each, for "
             f"{called(gallery, video)} and its twins: {', '.join(TWINS)}.",
         )

@@ -52,7 +52,9 @@ def test_nothing_stored_that_belongs_to_one_machine(notebook):
     assert not re.search(r"(?<![\w.:/])/(home|root|tmp|usr|Users|work)/\w", text)
     assert not re.search(r"[A-Z]:\\\\\\\\\w", text)
     for cell in code_cells(notebook):
-        assert "video/" not in json.dumps(cell["outputs"])
+        assert "video/" not in json.dumps(cell["outputs"]) and "widget-view" not in json.dumps(
+            cell["outputs"]
+        )
 
 
 def test_ignored_outputs_are_few_and_nothing_is_skipped(notebook):
@@ -112,7 +114,7 @@ def test_every_figure_is_drawn_by_a_tested_function_of_the_library(notebook):
         )
     for cell in code_cells(notebook):
         if any("image/png" in output.get("data", {}) for output in cell["outputs"]):
-            assert re.search(r"\bshow\(", source(cell)), source(cell)
+            assert re.search(r"\bshow\(|\w\.static\(", source(cell)), source(cell)
 
 
 # An accuracy is stated as "92.8 %" or "69 ± 1". What it is about must be read where it stands, without the code.
@@ -189,6 +191,16 @@ def test_every_accuracy_in_the_text_says_where_it_is_from(notebook):
                 if missing(paragraph) and not (method and re.search(r"paper|report", paragraph)):
                     unsaid.append(paragraph)
     assert not unsaid
+
+
+def test_every_explorer_is_followed_by_its_static_pictures(notebook):
+    cells = code_cells(notebook)
+    for cell, following in zip(cells, [*cells[1:], {"source": ""}], strict=True):
+        shown = re.search(r"^(\w+) = \w+_explorer\(", source(cell), re.MULTILINE)
+        if shown:
+            assert source(cell).splitlines()[-1] == shown[1]
+            assert f"{shown[1]}.static(" in source(following), source(cell)
+            assert any("image/png" in output.get("data", {}) for output in following["outputs"])
 
 
 def test_an_ignored_output_is_followed_by_a_cell_that_asserts(notebook):

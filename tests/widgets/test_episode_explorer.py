@@ -88,7 +88,7 @@ def test_the_bars_and_the_answer_are_the_models(gallery, batch, explorer, monkey
 
 
 def test_play_moves_the_frames_and_is_not_started(explorer):
-    button = next(child for child in explorer.children[0].children if type(child).__name__ == "Play")
+    _, button = explorer.children[0].children[-1].children
     assert not getattr(button, "playing", False)
     before = explorer.pictures["board"].value
     button.value = 4

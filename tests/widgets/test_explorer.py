@@ -3,6 +3,7 @@
 import gc
 
 import ipywidgets as widgets
+import psutil
 import pytest
 from matplotlib.figure import Figure
 
@@ -108,7 +109,8 @@ def test_names_cannot_break_out_of_the_html():
 
 def test_play_moves_its_slider_and_waits_to_be_started():
     slider = widgets.IntSlider(description="frame", min=1, max=8)
-    button = play(slider, "play the frames")
+    label, button = play(slider, "play the frames").children
+    assert label.value == "play the frames"
     button.value = 5
     assert slider.value == 5 and (button.min, button.max) == (1, 8)
     assert not getattr(button, "playing", False)
@@ -125,3 +127,17 @@ def test_static_shows_the_picture_of_the_present_controls(monkeypatch):
     explorer.controls["name"].value = "b"
     explorer.static("both")
     assert shown[0][1:] == ("b", "a line")
+
+
+def test_memory_is_steady_over_five_hundred_changes():
+    explorer, _ = make()
+    memory = psutil.Process().memory_info
+
+    def move(times):
+        for number in range(times):
+            explorer.controls["height"].value = 1 + number % 5
+
+    move(100)  # what is made once is there
+    before = memory().rss
+    move(500)
+    assert memory().rss - before < 20e6

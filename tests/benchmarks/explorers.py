@@ -1,0 +1,78 @@
+"""How long a change of each control takes, and what 500 changes leave in memory: python tests/benchmarks/explorers.py
+
+Every change is timed with the validation clips already encoded and, for its second row of numbers, with everything that
+it shows seen before. "× bare" is against saving a figure of one empty axis in the same run. Takes about two minutes.
+"""
+
+import importlib
+import time
+from functools import partial
+from statistics import median
+
+import psutil
+from matplotlib.figure import Figure
+
+from clipspm_lite.backbones import load_backbone
+from clipspm_lite.checkpoints import LITE_MODEL, load_model
+from clipspm_lite.data.datasets import sample_world
+from clipspm_lite.features import FeatureStore
+from clipspm_lite.plots.base import png
+from clipspm_lite.widgets.gallery import Gallery
+
+EXPLORERS = ("episode", "prototypes", "embeddings", "motion", "alignment", "prompt")
+
+
+def seconds(act):
+    started = time.perf_counter()
+    act()
+    return time.perf_counter() - started
+
+
+def bare():
+    figure = Figure(figsize=(9, 4))
+    figure.subplots()
+    png(figure)
+
+
+def other_values(control):
+    """Up to five values that the control can take and has not."""
+    if hasattr(control, "_options_full"):
+        values = [value for _, value in control._options_full]
+        if isinstance(control.value, tuple) and control.value == () and () not in values:  # several at a time
+            values = [tuple(values[:2]), tuple(values[2:5])]
+    else:
+        steps = [control.min + (control.max - control.min) * k / 5 for k in range(6)]
+        values = [type(control.value)(step) for step in steps]
+    return [value for value in dict.fromkeys(values) if value != control.value][:5]
+
+
+def main():
+    dataset = sample_world("validation")
+    data = FeatureStore(load_backbone("tiny")).encode_dataset(dataset)
+    gallery = Gallery(dataset, data, load_model(LITE_MODEL)[0])
+    unit = median(seconds(bare) for _ in range(20))
+    print(f"a bare figure: {1000 * unit:.0f} ms\n")
+    print(f"{'explorer':12s}{'control':16s}{'first time, ms':>16s}{'seen before, ms':>17s}{'× bare':>8s}")
+    for name in EXPLORERS:
+        explorer = getattr(importlib.import_module(f"clipspm_lite.widgets.{name}"), f"{name}_explorer")(
+            gallery
+        )
+        for label, control in explorer.controls.items():
+            start, values = control.value, other_values(control)
+            first, again = (
+                median(seconds(partial(setattr, control, "value", value)) for value in values)
+                for _ in range(2)
+            )
+            control.value = start
+            assert explorer.status.value == "", explorer.status.value
+            print(f"{name:12s}{label:16s}{1000 * first:16.0f}{1000 * again:17.0f}{again / unit:8.1f}")
+        fastest = list(explorer.controls.values())[-1]
+        before, values = psutil.Process().memory_info().rss, [fastest.value, *other_values(fastest)]
+        for number in range(500):
+            fastest.value = values[number % len(values)]
+        grown = psutil.Process().memory_info().rss - before
+        print(f"{name:12s}500 changes of {label}: {grown / 1e6:+.0f} MB\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
