@@ -16,7 +16,6 @@ from clipspm_lite.model.spm import generate_prompt
 from clipspm_lite.plots.base import film_strips
 from clipspm_lite.plots.prompts import fused_frames, gate_maps, over_prompt_weight
 from clipspm_lite.widgets.base import LABELLED, Explorer, Picture
-from clipspm_lite.widgets.clips import WIDTH
 from clipspm_lite.widgets.gallery import Gallery
 
 RIGHT_NAMES, WRONG_NAMES, NO_NAMES = "each its own", "each the next class's (wrong)", "the mean of all names"
@@ -185,7 +184,7 @@ def prompt_explorer(gallery: Gallery, *, way: int = 5, seed: int = 0, episodes: 
             description="support names",
             options=[RIGHT_NAMES, WRONG_NAMES, NO_NAMES],
             style=LABELLED,
-            layout={"width": WIDTH},
+            layout={"width": "30em"},
         ),
         "alpha": widgets.FloatSlider(
             description="α", min=0, max=1, step=0.05, value=min(max(alpha, 0), 1), style=LABELLED
