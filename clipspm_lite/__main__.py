@@ -17,7 +17,8 @@ from clipspm_lite import baselines
 from clipspm_lite.backbones import load_backbone
 from clipspm_lite.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model
 from clipspm_lite.comparison import ABLATIONS, FULL, INDUCTIVE, compare, table
-from clipspm_lite.data.check import check
+from clipspm_lite.data.benchmarks import BENCHMARKS, open_benchmark
+from clipspm_lite.data.check import check, check_benchmark
 from clipspm_lite.data.datasets import SAMPLES, VideoDataset, open_folder, read_split, sample_world
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.data.names import readable
@@ -127,8 +128,12 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--json", action="store_true", help="end with one JSON object")
 
     sub = command("check", run_check, "Read every video of a data set and list what cannot be used.")
-    sub.add_argument("folder", metavar="FOLDER", help="a folder with one folder a class")
-    sub.add_argument("--minimum", type=int, default=2, help="videos a class needs: shots + queries")
+    sub.add_argument(
+        "folder", metavar="FOLDER", help="a folder with one folder a class, or a benchmark's download"
+    )
+    sub.add_argument("--minimum", type=int, help="videos a class needs: shots + queries (default: 2)")
+    add_benchmark_options(sub)
+    sub.add_argument("--no-decode", action="store_true", help="with --benchmark: only count, read no video")
     return parser
 
 
@@ -138,6 +143,20 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "--split",
         help="which classes: with --data a JSON file that lists the class names of each part, "
         "without it default, study_a or study_b",
+    )
+    add_benchmark_options(parser)
+
+
+def add_benchmark_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--benchmark", choices=list(BENCHMARKS), help="the folder is this benchmark's official download"
+    )
+    parser.add_argument(
+        "--video-list",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="the published lists, one class/video a line (kinetics100, ssv2_full, ssv2_small)",
     )
 
 
@@ -157,7 +176,30 @@ def add_checkpoint_option(parser: argparse.ArgumentParser, default: Path) -> Non
     )
 
 
+def check_data_options(options: argparse.Namespace) -> None:
+    if options.video_list and options.benchmark is None:
+        raise ValueError("--video-list: name its benchmark with --benchmark")
+    if options.benchmark is not None and options.data is None:
+        raise ValueError(f"--benchmark {options.benchmark} needs --data, the folder of its videos")
+    if options.benchmark is not None and options.split is not None:
+        raise ValueError(
+            f"--split: {options.benchmark} has its own published split; leave one of the two out"
+        )
+
+
 def open_part(options: argparse.Namespace, part: str) -> VideoDataset:
+    check_data_options(options)
+    if options.benchmark is not None:
+        dataset = open_benchmark(options.benchmark, options.data, part, options.video_list)
+        published = BENCHMARKS[options.benchmark].videos[part]
+        if len(dataset.paths) != published:
+            print(
+                f"warning: {len(dataset.paths)} videos of {options.benchmark} {part}, published are {published}: "
+                f"results are not comparable with others'. `check {options.data} --benchmark {options.benchmark}` "
+                "says what is wrong.",
+                file=sys.stderr,
+            )
+        return dataset
     if options.data is None:
         return sample_world(part, options.split or "default")
     return open_folder(options.data, read_split(options.split, part) if options.split else None)
@@ -188,9 +230,11 @@ def open_method(options: argparse.Namespace, store: FeatureStore) -> Method:
 
 def run_train(options: argparse.Namespace) -> int:
     started = time.perf_counter()
-    if options.data is not None and options.split is None:
+    check_data_options(options)
+    if options.data is not None and options.split is None and options.benchmark is None:
         raise ValueError(
-            "--split: your own --data needs a JSON file with the classes of base, validation and novel"
+            "--split: your own --data needs a JSON file with the classes of base, validation and novel "
+            "(a benchmark needs --benchmark instead)"
         )
     store = open_store(options, own_videos=options.data is not None)
     base, validation = (
@@ -253,11 +297,12 @@ def run_evaluate(options: argparse.Namespace) -> int:
         device=options.device,
         progress=True,
     )
-    name = (
-        str(options.data)
-        if options.data
-        else f"sample world, {options.split or 'default'} split, {options.part}"
-    )
+    if options.benchmark:
+        name = f"{options.benchmark}, {options.part}, in {options.data}"
+    elif options.data:
+        name = str(options.data)
+    else:
+        name = f"sample world, {options.split or 'default'} split, {options.part}"
     print(
         f"{options.method} on {name}: {result.accuracy:.1f} ± {result.interval:.1f} % "
         f"({options.way}-way {options.shot}-shot, {options.episodes} episodes, seed {options.seed})"
@@ -377,8 +422,30 @@ def is_sample(folder: str) -> bool:
 
 
 def run_check(options: argparse.Namespace) -> int:
-    with tqdm(desc="reading", unit=" videos", disable=None) as bar:
-        report = check(options.folder, minimum=options.minimum, progress=lambda _: bar.update())
+    if options.benchmark is None:
+        if options.video_list or options.no_decode:
+            raise ValueError("--video-list and --no-decode: name the benchmark with --benchmark")
+        with tqdm(desc="reading", unit=" videos", disable=None) as bar:
+            minimum = 2 if options.minimum is None else options.minimum
+            report = check(options.folder, minimum=minimum, progress=lambda _: bar.update())
+        print(report)
+        return 0 if report.ok else 1
+    if options.minimum is not None:
+        raise ValueError("--minimum: a benchmark's classes have published numbers; leave it out")
+    benchmark = BENCHMARKS[options.benchmark]
+    print(f"{benchmark.title}, from the page {benchmark.page}")
+    print(f"terms of use, as the page said when this was written (look there): {benchmark.terms}")
+    if not options.no_decode:
+        print("reading every video takes long, hours for the large benchmarks; --no-decode only counts")
+    total = sum(benchmark.videos.values())
+    with tqdm(desc="reading", unit=" videos", total=total, disable=options.no_decode or None) as bar:
+        report = check_benchmark(
+            options.benchmark,
+            options.folder,
+            options.video_list,
+            decode=not options.no_decode,
+            progress=lambda _: bar.update(),
+        )
     print(report)
     return 0 if report.ok else 1
 

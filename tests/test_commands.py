@@ -11,6 +11,7 @@ import pytest
 from clipspm_lite.__main__ import METHODS, TRAINING_FREE, main
 from clipspm_lite.checkpoints import load_model
 from clipspm_lite.comparison import ABLATIONS, FULL, INDUCTIVE
+from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.datasets import sample_world
 from clipspm_lite.files import file_sha256
 from clipspm_lite.training import TRAINING_PRESETS
@@ -86,6 +87,65 @@ def test_check_passes_a_good_folder_and_fails_a_bad_one(support, capsys):
     assert "broken.mp4" in capsys.readouterr().out
 
 
+@pytest.fixture
+def ssv2(tmp_path, monkeypatch):
+    """A small download of SSv2-Small: the options that name it, by command."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "data"))
+    from small_benchmarks import make_download, make_published_numbers_small
+
+    make_published_numbers_small(monkeypatch)
+    lists = make_download(tmp_path / "ssv2", "ssv2_small")
+    rest = ["--benchmark", "ssv2_small", "--video-list", *map(str, lists.values())]
+    return tmp_path / "ssv2", rest
+
+
+def test_a_benchmark_is_evaluated_from_its_official_download(ssv2, tmp_path, capsys):
+    root, rest = ssv2
+    arguments = ["evaluate", "--data", str(root), *rest, "--method", "otam", "--way", "2", "--episodes", "4"]
+    arguments += ["--store", str(tmp_path / "store"), "--json"]
+    assert main(arguments) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out.splitlines()[-1])["data"] == f"ssv2_small, novel, in {root}"
+    assert "published are" not in captured.err
+    with (tmp_path / "novel.txt").open("a") as file:
+        file.write("Twisting something/1000\n")  # which base.txt has under another class
+    assert main(arguments) == 1
+    assert "1000" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_fewer_videos_of_a_benchmark_than_published_are_warned_of(ssv2, tmp_path, monkeypatch, capsys):
+    root, rest = ssv2
+    benchmark = BENCHMARKS["ssv2_small"]
+    monkeypatch.setitem(
+        BENCHMARKS, "ssv2_small", replace(benchmark, videos={**benchmark.videos, "novel": 2400})
+    )
+    arguments = ["evaluate", "--data", str(root), *rest, "--method", "otam", "--way", "2", "--episodes", "4"]
+    assert main([*arguments, "--store", str(tmp_path / "store")]) == 0
+    assert re.search("warning: 4 videos of ssv2_small novel, published are 2400", capsys.readouterr().err)
+
+
+def test_a_benchmark_is_trained_on_without_a_split_file(ssv2, tmp_path, monkeypatch, capsys):
+    root, rest = ssv2
+    brief = replace(
+        TRAINING_PRESETS["lite"], steps=1, episodes_per_step=1, validation_episodes=2, way=2, queries=1
+    )
+    monkeypatch.setitem(TRAINING_PRESETS, "lite", brief)
+    arguments = ["train", "--out", str(tmp_path / "run"), "--data", str(root), *rest, "--way", "2"]
+    assert main([*arguments, "--store", str(tmp_path / "store")]) == 0
+    assert (tmp_path / "run" / "best.safetensors").exists()
+
+
+def test_check_of_a_benchmark_names_its_terms_and_fails_where_videos_are_missing(ssv2, capsys):
+    root, rest = ssv2
+    assert main(["check", str(root), *rest]) == 0
+    out = capsys.readouterr().out
+    assert "Data License Agreement" in out and "takes long" in out and "12 videos that can be read" in out
+    (root / "1000.webm").unlink()
+    assert main(["check", str(root), *rest, "--no-decode"]) == 1
+    out = capsys.readouterr().out
+    assert "missing: Pouring something into something/1000" in out and "takes long" not in out
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -97,6 +157,14 @@ def test_check_passes_a_good_folder_and_fails_a_bad_one(support, capsys):
         (["predict", "--support", "nowhere", "x.mp4"], "nowhere"),
         (["check", "nowhere"], "nowhere"),
         (["train", "--out", "x", "--data", "nowhere"], "--split"),
+        (["train", "--out", "x", "--benchmark", "ucf101"], "ucf101 needs --data"),
+        (["evaluate", "--data", "nowhere", "--benchmark", "ucf101"], "UCF101.rar.*nowhere"),
+        (["evaluate", "--data", "nowhere", "--benchmark", "ssv2_full"], "--video-list"),
+        (["evaluate", "--data", "nowhere", "--benchmark", "ucf101", "--split", "x"], "--split"),
+        (["evaluate", "--data", "nowhere", "--video-list", "x"], "--benchmark"),
+        (["check", "nowhere", "--benchmark", "hmdb51"], "HMDB.*nowhere"),
+        (["check", "nowhere", "--no-decode"], "--benchmark"),
+        (["check", "nowhere", "--benchmark", "hmdb51", "--minimum", "3"], "--minimum"),
     ],
 )
 def test_a_mistake_is_one_message_and_exit_status_1(arguments, message, capsys, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Data sets: a folder of classes is a data set, and a split is a list of class names."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,9 +21,9 @@ class VideoDataset:
     """Videos by class.
 
     Attributes:
-        root: the folder that holds one folder a class.
-        classes: names of the class folders.
-        videos: for each class, in the same order, the files' names in its folder.
+        root: the folder that holds all of them.
+        classes: names, which are folders too where `open_folder` made this.
+        videos: for each class, in the same order, its files, as paths below `root`.
     """
 
     root: Path
@@ -37,11 +38,7 @@ class VideoDataset:
     @cached_property
     def paths(self) -> tuple[Path, ...]:
         """All videos, class after class: an episode's video number is a place in this list."""
-        return tuple(
-            self.root / folder / name
-            for folder, names in zip(self.classes, self.videos, strict=True)
-            for name in names
-        )
+        return tuple(self.root / name for names in self.videos for name in names)
 
 
 def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> VideoDataset:
@@ -72,19 +69,20 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
             raise DatasetError(
                 f"the class {name!r} has no videos ({' '.join(VIDEO_SUFFIXES)}); add some, or remove it: {root / name}"
             )
-        videos.append(names)
+        videos.append(tuple(f"{name}/{video}" for video in names))
     return VideoDataset(root, tuple(classes), tuple(videos))
 
 
 def class_folders(root: Path) -> tuple[str, ...]:
     """Names of the folders in `root`, sorted, hidden ones left out."""
-    names = (item.name for item in root.iterdir() if item.is_dir())
-    return tuple(sorted(name for name in names if not name.startswith(".")))
+    with os.scandir(root) as items:
+        return tuple(sorted(item.name for item in items if item.is_dir() and not item.name.startswith(".")))
 
 
 def video_names(folder: Path) -> tuple[str, ...]:
     """Names of the videos in a class folder, sorted, hidden ones left out."""
-    names = (item.name for item in folder.iterdir() if not item.is_dir())
+    with os.scandir(folder) as items:  # asks for no file's status; SSv2 has 220,847 in one folder
+        names = [item.name for item in items if not item.is_dir()]
     return tuple(sorted(n for n in names if n.lower().endswith(VIDEO_SUFFIXES) and not n.startswith(".")))
 
 

@@ -36,7 +36,7 @@ def split_file(path, **parts):
 def test_class_folders_and_their_videos_are_sorted_and_the_rest_is_passed_over(root):
     data = open_folder(str(root))
     assert data.classes == ("jumping", "running")
-    assert data.videos == (("c.webm", "d.mov"), ("a.AVI", "b.mp4"))
+    assert data.videos == (("jumping/c.webm", "jumping/d.mov"), ("running/a.AVI", "running/b.mp4"))
     assert data.videos_per_class == (2, 2)
     assert data.paths == tuple(
         root / name for name in ("jumping/c.webm", "jumping/d.mov", "running/a.AVI", "running/b.mp4")

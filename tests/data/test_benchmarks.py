@@ -1,0 +1,424 @@
+"""The benchmarks open from their official layouts, and nothing wrong with a download or a list goes unsaid."""
+
+import json
+import os
+import re
+
+import pytest
+from small_benchmarks import CLASSES, VIDEOS, content, make_download, make_published_numbers_small
+
+from clipspm_lite.data import benchmarks
+from clipspm_lite.data.benchmarks import BENCHMARKS, open_benchmark, read_video_lists
+from clipspm_lite.data.check import check_benchmark
+from clipspm_lite.data.datasets import DatasetError
+from clipspm_lite.data.names import readable
+from clipspm_lite.data.video import load_video
+
+WITH_LISTS = ("kinetics100", "ssv2_full", "ssv2_small")
+FULL_TITLES = {"hmdb51": 51, "ucf101": 101, "kinetics100": 100, "ssv2_full": 100, "ssv2_small": 100}
+PUBLISHED = {  # SPEC section 7: base, validation, novel
+    "hmdb51": (4280, 1194, 1292),
+    "ucf101": (9154, 1421, 2745),
+    "kinetics100": (6400, 1200, 2400),
+    "ssv2_full": (77500, 1926, 2857),
+    "ssv2_small": (6400, 1200, 2400),
+}
+
+
+@pytest.fixture
+def small(monkeypatch):
+    make_published_numbers_small(monkeypatch)
+
+
+@pytest.fixture(params=CLASSES)
+def download(request, small, tmp_path):
+    """A complete small download: the benchmark's name, its folder and the lists that it needs, by part."""
+    root = tmp_path / "download"
+    lists = make_download(root, request.param)
+    return request.param, root, lists if request.param in WITH_LISTS else {}
+
+
+def a_list(tmp_path, *lines):
+    path = tmp_path / "list.txt"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+# --- the published facts
+
+
+def test_published_classes_and_numbers_of_videos_add_up():
+    for name, benchmark in BENCHMARKS.items():
+        names = [c for classes in benchmark.classes.values() for c in classes]
+        assert len(names) == len(set(names)) == FULL_TITLES[name]
+        assert tuple(benchmark.videos) == tuple(benchmark.classes) == ("base", "validation", "novel")
+        assert tuple(benchmark.videos.values()) == PUBLISHED[name]
+        for part, classes in benchmark.classes.items():
+            assert name == "ssv2_full" or sum(classes.values()) == benchmark.videos[part]
+
+
+def test_class_names_of_all_benchmarks_read_as_plain_words():
+    for benchmark in BENCHMARKS.values():
+        for name in (c for classes in benchmark.classes.values() for c in classes):
+            assert re.fullmatch(r"([a-z]+('t)?,? )*[a-z]+('t)?", readable(name)), name
+
+
+def test_spellings_of_one_class_never_meet_another_class():
+    for benchmark in BENCHMARKS.values():
+        names = [c for classes in benchmark.classes.values() for c in classes]
+        assert len({benchmarks.class_key(c) for c in names}) == len(names)
+
+
+def test_page_and_terms_are_named_without_addresses():
+    for benchmark in BENCHMARKS.values():
+        assert benchmark.page and benchmark.terms and benchmark.files
+        assert not re.search(
+            r"https?:|www\.|\.(com|org|edu)\b", repr(benchmark).replace("hmdb51_org.rar", "")
+        )
+
+
+# --- official layouts
+
+
+@pytest.mark.parametrize("part", ["base", "validation", "novel"])
+def test_a_part_opens_with_its_classes_and_videos_that_can_be_read(download, part):
+    name, root, lists = download
+    data = open_benchmark(name, str(root), part, list(lists.values()))
+    assert data.classes == CLASSES[name][part]
+    assert data.videos_per_class == (VIDEOS, VIDEOS)
+    assert len(set(data.paths)) == 2 * VIDEOS
+    for path in data.paths:
+        assert root in path.parents and load_video(path, frames=2).shape == (2, 3, 48, 64)
+
+
+def test_the_list_of_one_part_is_enough_for_it(small, tmp_path):
+    lists = make_download(tmp_path / "ssv2", "ssv2_full")
+    assert len(open_benchmark("ssv2_full", tmp_path / "ssv2", "novel", [lists["novel"]]).paths) == 2 * VIDEOS
+    with pytest.raises(
+        DatasetError, match=r"no video of 2 of the 2 base classes.*give the list for base of.*OTAM"
+    ):
+        open_benchmark("ssv2_full", tmp_path / "ssv2", "base", [lists["novel"]])
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_the_folder_that_the_archive_unpacks_into_may_be_inside(name, small, tmp_path):
+    lists = make_download(tmp_path / "data" / BENCHMARKS[name].folders[0], name)
+    lists = list(lists.values()) if name in WITH_LISTS else []
+    assert open_benchmark(name, tmp_path / "data", "novel", lists).videos_per_class == (VIDEOS, VIDEOS)
+
+
+def test_kinetics_videos_are_found_in_its_train_and_val_folders_together(small, tmp_path):
+    root = tmp_path / "k400"
+    lists = make_download(root, "kinetics100")
+    for number, folder in enumerate(("tap dancing", "hurling (sport)")):
+        first, second = sorted((root / folder).iterdir())
+        for where, path in (("train", first), ("val", second)):
+            target = root / where / (folder.replace(" ", "_") if number else folder)
+            target.mkdir(parents=True)
+            path.rename(target / path.name)
+        (root / folder).rmdir()
+    data = open_benchmark("kinetics100", root, "novel", [lists["novel"]])
+    assert data.videos_per_class == (VIDEOS, VIDEOS)
+    assert sorted(p.relative_to(root).parts[0] for p in data.paths) == ["train", "train", "val", "val"]
+
+
+def test_links_inside_the_folder_are_followed(small, tmp_path):
+    lists = make_download(tmp_path / "elsewhere", "ssv2_small")
+    (tmp_path / "root").mkdir()
+    try:
+        for path in (tmp_path / "elsewhere").iterdir():
+            (tmp_path / "root" / path.name).symlink_to(path)
+        (tmp_path / "again").mkdir()
+        (tmp_path / "again" / "20bn-something-something-v2").symlink_to(tmp_path / "elsewhere")
+    except OSError:
+        pytest.skip("this system does not let us make links")
+    for root in (tmp_path / "root", tmp_path / "again"):
+        data = open_benchmark("ssv2_small", root, "novel", [lists["novel"]])
+        assert all(load_video(path, frames=1).shape[0] == 1 for path in data.paths)
+
+
+# --- lists
+
+
+BENDING, REMOVING = CLASSES["ssv2_full"]["base"][0], CLASSES["ssv2_full"]["novel"][1]
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "class_name", "video"),
+    [
+        ("ssv2_full", "Bending something until it breaks/12345", BENDING, "12345"),
+        ("ssv2_full", "Bending [something] until it breaks/12345.webm", BENDING, "12345"),
+        ("ssv2_full", "Bending_something_until_it_breaks/12345.mp4\r", BENDING, "12345"),
+        ("ssv2_full", "  train/bending something until it breaks/12345  ", BENDING, "12345"),
+        ("ssv2_full", "train0/12345", BENDING, "12345"),
+        ("ssv2_full", "test1//ssv2/videos/12345.webm", REMOVING, "12345"),
+        ("ssv2_full", "Removing_something__revealing_something_behind/7", REMOVING, "7"),
+        ("kinetics100", "tap dancing/-a_b123456_", "tap_dancing", "-a_b123456_"),
+        ("kinetics100", "tap_dancing/abc_000001_000011.mp4", "tap_dancing", "abc_000001_000011"),
+        ("kinetics100", "test0//k400/val/hurling (sport)/abc", "hurling_(sport)", "abc"),
+        ("kinetics100", "val/hurling_(sport)/abc", "hurling_(sport)", "abc"),
+    ],
+)
+def test_spellings_that_are_met_in_published_lists_are_understood(
+    small, tmp_path, name, line, class_name, video
+):
+    listed = read_video_lists(BENCHMARKS[name], [a_list(tmp_path, "", line, "")])
+    assert {c: list(videos) for c, videos in listed.items() if videos} == {class_name: [video]}
+    assert listed[class_name][video].endswith("list.txt, line 2")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("../secret/Twisting something/1", "refused"),
+        ("Twisting something/../../1", "refused"),
+        ("Twisting something/..", "refused"),
+        ("./Twisting something/1", "refused"),
+        ("/etc/Twisting something/1", "refused"),
+        ("C:/Twisting something/1", "refused"),
+        ("Twisting something\\1", "refused"),
+        ("Twisting something/\0", "refused"),
+        ("Twisting something/\x1b[2J1", "refused"),
+        ("12345", "no video of a class"),
+        ("Twisting something/", "no video of a class"),
+        ("Twisting something/.webm", "names no class"),
+        ("Juggling something/1", "names no class of SSv2-Small.*CMN"),
+        ("test2/1", "names no class"),
+        ("train0/Twisting something/1", "is the class 'Pouring something into something'.*another split"),
+        ("x" * 10_000, "no video of a class"),
+    ],
+)
+def test_any_other_line_is_refused_with_file_and_line_number(small, tmp_path, line, reason):
+    path = a_list(tmp_path, "Twisting something/5", line)
+    with pytest.raises(DatasetError, match=reason) as error:
+        read_video_lists(BENCHMARKS["ssv2_small"], [path])
+    message = str(error.value)
+    assert message.endswith(f"{path}, line 2") and message.isprintable() and len(message) < 600
+
+
+def test_a_list_cannot_reach_a_video_outside_of_the_folder(small, tmp_path):
+    root = tmp_path / "kinetics"
+    make_download(root, "kinetics100")
+    (tmp_path / "tap dancing").mkdir()
+    (tmp_path / "tap dancing" / "outside.mp4").write_bytes(content(".mp4", 9))
+    with pytest.raises(DatasetError, match="refused"):
+        open_benchmark("kinetics100", root, "novel", [a_list(tmp_path, "../tap dancing/outside")])
+    with pytest.raises(DatasetError, match=r"missing \(.*tap_dancing/outside"):
+        lines = ("hurling (sport)/-id_0000008", "x/tap dancing/outside")
+        open_benchmark("kinetics100", root, "novel", [a_list(tmp_path, *lines)])
+
+
+def test_times_of_a_kinetics_clip_count_only_where_both_sides_have_them(small, tmp_path):
+    root = tmp_path / "kinetics"
+    make_download(root, "kinetics100")
+    for name in ("untimed.mp4", "timed_000001_000011.mp4", "two_000001_000011.mp4", "two_000020_000030.mp4"):
+        (root / "tap dancing" / name).write_bytes(b"")
+
+    def found(*videos):
+        lines = ("hurling_(sport)/-id_0000008", *(f"tap_dancing/{video}" for video in videos))
+        data = open_benchmark("kinetics100", root, "novel", [a_list(tmp_path, *lines)])
+        return [path.name for path in data.paths[1:]]
+
+    assert found("untimed_000005_000015") == ["untimed.mp4"]
+    assert found("timed") == found("timed", "timed_000001_000011") == ["timed_000001_000011.mp4"]
+    assert found("two_000020_000030") == ["two_000020_000030.mp4"]
+    with pytest.raises(DatasetError, match="timed_000002_000012"):
+        found("timed_000002_000012")
+    with pytest.raises(DatasetError, match=r"with which times\? there are .*two_000001.*two_000020"):
+        found("two")
+
+
+def test_a_video_listed_under_two_classes_is_refused_and_one_listed_twice_counts_once(small, tmp_path):
+    root = tmp_path / "ssv2"
+    make_download(root, "ssv2_small")
+    lines = [
+        "Twisting something/1008",
+        "Poking a hole into some substance/1009",
+        "Twisting [something]/1008.webm",
+    ]
+    path = a_list(tmp_path, *lines)
+    assert open_benchmark("ssv2_small", root, "novel", [path, path]).videos_per_class == (1, 1)
+    path = a_list(tmp_path, *lines, "Poking a hole into some substance/1008")
+    with pytest.raises(DatasetError, match="1008 .*line 1.*Poking a hole.*line 4$"):
+        open_benchmark("ssv2_small", root, "novel", [path])
+
+
+def test_a_list_that_cannot_be_a_list_is_refused_by_name(small, tmp_path, monkeypatch):
+    def refused(path, reason):
+        with pytest.raises(DatasetError, match=f"{reason}.*{path.name}$"):
+            read_video_lists(BENCHMARKS["ssv2_small"], [path])
+
+    refused(tmp_path / "nowhere.txt", "cannot be read")
+    refused(tmp_path, "regular file")
+    (tmp_path / "archive.txt").write_bytes(b"PK\x03\x04\xff\xfe")
+    refused(tmp_path / "archive.txt", "UTF-8")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.txt")
+        refused(tmp_path / "pipe.txt", "regular file")
+    monkeypatch.setattr(benchmarks, "LIST_LIMIT", 30)
+    refused(a_list(tmp_path, "Twisting something/12", "Twisting something/34"), "larger than")
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_lists_are_asked_for_where_they_are_needed_and_only_there(name, small, tmp_path):
+    lists = make_download(tmp_path / "root", name)
+    if name in WITH_LISTS:
+        expected = "OTAM split|Temporal Alignment" if name == "ssv2_full" else "CMN split"
+        with pytest.raises(
+            DatasetError, match=f"needs the published video lists.*({expected}).*--video-list"
+        ):
+            open_benchmark(name, tmp_path / "root")
+    else:
+        with pytest.raises(DatasetError, match="uses every video.*leave out .*novel.txt"):
+            open_benchmark(name, tmp_path / "root", "novel", [lists["novel"]])
+
+
+# --- what is missing
+
+
+def test_a_missing_folder_says_what_belongs_there_and_where_it_comes_from(download, tmp_path):
+    name, _, lists = download
+    with pytest.raises(DatasetError) as error:
+        open_benchmark(name, tmp_path / "nowhere", "novel", list(lists.values()))
+    message = str(error.value)
+    for needed in (BENCHMARKS[name].page, BENCHMARKS[name].files, str(tmp_path / "nowhere")):
+        assert needed in message
+    assert len(message.splitlines()) == 1
+
+
+def test_missing_videos_are_named_with_the_official_page_and_the_folder(download):
+    name, root, lists = download
+    gone = open_benchmark(name, root, "novel", list(lists.values())).paths[VIDEOS:]
+    for path in gone:
+        path.unlink()
+    with pytest.raises(DatasetError) as error:
+        open_benchmark(name, root, "novel", list(lists.values()))
+    message = str(error.value)
+    assert CLASSES[name]["novel"][1] in message
+    assert BENCHMARKS[name].page in message and message.endswith(str(root))
+    if lists:
+        assert message.startswith("2 of 4 listed videos are missing")
+        for line, path in enumerate(gone, start=VIDEOS + 1):
+            assert f"{path.stem} ({lists['novel']}, line {line})" in message
+    assert open_benchmark(name, root, "base", list(lists.values())).videos_per_class == (VIDEOS, VIDEOS)
+
+
+def test_an_unknown_benchmark_or_part_is_refused(small, tmp_path):
+    with pytest.raises(DatasetError, match="no benchmark 'ucf50'; there are hmdb51, ucf101"):
+        open_benchmark("ucf50", tmp_path)
+    with pytest.raises(DatasetError, match="no part 'test'.*base, validation, novel"):
+        open_benchmark("ucf101", tmp_path, "test")
+
+
+# --- check
+
+
+def test_check_finds_nothing_wrong_with_a_complete_download(download):
+    name, root, lists = download
+    seen = []
+    report = check_benchmark(name, root, list(lists.values()), progress=seen.append)
+    assert report.ok, report
+    assert report.readable == {c: VIDEOS for classes in CLASSES[name].values() for c in classes}
+    assert len(set(seen)) == 6 * VIDEOS
+    assert "12 videos that can be read" in str(report) and str(report).endswith("usable")
+
+
+def test_check_names_missing_unreadable_and_unlisted_videos(download):
+    name, root, lists = download
+    first, second = (
+        open_benchmark(name, root, part, list(lists.values())).paths for part in ("base", "novel")
+    )
+    first[0].write_bytes(content(first[0].suffix, 9)[:200])
+    second[0].unlink()
+    unlisted = second[-1].with_stem("123456")
+    unlisted.write_bytes(content(second[-1].suffix, 8))
+    report = check_benchmark(name, root, list(lists.values()))
+    assert not report.ok
+    (broken,) = [line for line in report.problems if line.endswith(str(first[0]))]
+    assert "damaged" in broken or "not a video" in broken
+    (lost_from, found_more) = CLASSES[name]["novel"]
+    if lists:
+        assert f"missing: {lost_from}/{second[0].stem} ({lists['novel']}, line 1)" in report.problems
+        assert any("1 videos that no list names" in line and "123456" in line for line in report.remarks)
+        assert report.readable[found_more] == VIDEOS
+    else:
+        assert f"{lost_from}: 1 videos, published are 2" in report.problems
+        assert f"{found_more}: 3 videos, published are 2" in report.problems
+    assert report.readable[lost_from] == 1 and report.readable[CLASSES[name]["base"][0]] == 1
+
+
+def test_counting_reads_no_video_and_says_so(download):
+    name, root, lists = download
+    videos = [
+        path
+        for part in CLASSES[name]
+        for path in open_benchmark(name, root, part, list(lists.values())).paths
+    ]
+    videos[0].write_bytes(b"broken")
+    seen = []
+    report = check_benchmark(name, root, list(lists.values()), decode=False, progress=seen.append)
+    assert report.ok and not seen
+    assert "12 videos that are there, none of them read" in str(report)
+    videos[0].unlink()
+    assert not check_benchmark(name, root, list(lists.values()), decode=False).ok
+
+
+def test_a_class_with_none_of_its_listed_videos_is_one_problem(small, tmp_path):
+    lists = make_download(tmp_path / "k", "kinetics100")
+    (tmp_path / "k" / "tap dancing").rename(tmp_path / "k" / "tapping")
+    report = check_benchmark("kinetics100", tmp_path / "k", [lists["novel"]], decode=False)
+    assert [line for line in report.problems if "tap_dancing" in line] == [
+        "missing: all 2 listed videos of tap_dancing"
+    ]
+    assert report.remarks == ("not checked, the lists name no video of it: base, validation",)
+
+
+def test_a_list_with_other_numbers_than_the_published_ones_is_a_problem(small, tmp_path):
+    root = tmp_path / "root"
+    make_download(root, "ssv2_small")
+    path = a_list(tmp_path, "Twisting something/1008")
+    report = check_benchmark("ssv2_small", root, [path], decode=False)
+    assert "Twisting something: the lists name 1 videos, published are 2" in report.problems
+    assert f"novel: 1 videos, published are 4: {root}" in report.problems
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["something-something-v2-validation.json", "labels/train.json", "something-something-v2-train.json"],
+)
+def test_a_class_that_differs_from_the_annotated_one_is_a_problem(small, tmp_path, file):
+    root = tmp_path / "ssv2"
+    lists = make_download(root, "ssv2_full")
+    (root / "labels").mkdir()
+    entries = [
+        {
+            "id": "1000",
+            "label": "bending a pen until it breaks",
+            "template": "Bending [something] until it breaks",
+        },
+        {"id": "1001", "label": "closing a jar", "template": "Closing [something]"},
+        {"id": "99", "label": "closing a box", "template": "Closing [something]"},
+    ]
+    (root / file).write_text(json.dumps(entries), encoding="utf-8")
+    report = check_benchmark("ssv2_full", root, [lists["base"]], decode=False)
+    (problem,) = report.problems
+    assert problem.startswith(
+        "listed as 'Bending something until it breaks', but annotated as 'closing something'"
+    )
+    assert problem.endswith("1001.webm")
+    assert "2 listed videos are not in the annotations" in report.remarks
+
+
+@pytest.mark.parametrize("text", ["[", "{}x", '["a"]', '[{"id": 1}]', "3", '[{"id": 1, "template": 2}]'])
+def test_annotations_that_are_none_are_refused_by_name(small, tmp_path, text):
+    lists = make_download(tmp_path / "ssv2", "ssv2_full")
+    (tmp_path / "ssv2" / "something-something-v2-train.json").write_text(text)
+    with pytest.raises(DatasetError, match="no annotations of Something-Something.*v2-train.json$"):
+        check_benchmark("ssv2_full", tmp_path / "ssv2", [lists["base"]], decode=False)
+
+
+def test_folders_that_are_no_class_are_remarked_on(small, tmp_path):
+    make_download(tmp_path / "ucf", "ucf101")
+    (tmp_path / "ucf" / "Juggling").mkdir()
+    report = check_benchmark("ucf101", tmp_path / "ucf", decode=False)
+    assert report.ok and report.remarks == (f"no class of UCF101, ignored: {tmp_path / 'ucf' / 'Juggling'}",)
