@@ -3,15 +3,17 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__all__ = ["CLIPSPM", "load_video", "otam"]
+__all__ = ["CLIPSPM", "load", "load_video", "otam"]
 
 if TYPE_CHECKING:
     from clipspm_lite.data.video import load_video
+    from clipspm_lite.loading import load
     from clipspm_lite.model.clipspm import CLIPSPM
     from clipspm_lite.model.otam import otam
 else:
     HOMES = {
         "CLIPSPM": "clipspm_lite.model.clipspm",
+        "load": "clipspm_lite.loading",
         "load_video": "clipspm_lite.data.video",
         "otam": "clipspm_lite.model.otam",
     }

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -13,9 +14,10 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
-from clipspm_lite import baselines
 from clipspm_lite.backbones import load_backbone
+from clipspm_lite.baselines import TRAINING_FREE
 from clipspm_lite.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model
+from clipspm_lite.choosing import LeaveOneOut, leave_one_out
 from clipspm_lite.comparison import ABLATIONS, FULL, INDUCTIVE, compare, table
 from clipspm_lite.data.benchmarks import BENCHMARKS, open_benchmark
 from clipspm_lite.data.check import check, check_benchmark
@@ -26,18 +28,20 @@ from clipspm_lite.data.video import VideoError
 from clipspm_lite.evaluation import Method, evaluate
 from clipspm_lite.features import FeatureStore
 from clipspm_lite.files import file_sha256, replace_file
+from clipspm_lite.loading import load
 from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.model.presets import LITE_SIZES, PRESETS
-from clipspm_lite.recogniser import Recogniser
+from clipspm_lite.recogniser import CLIP_SPM, Recogniser, encode_support
 from clipspm_lite.training import TRAINING_PRESETS, train
 
-TRAINING_FREE: dict[str, Method] = {
-    "zero-shot": baselines.zero_shot,
-    "prototype": baselines.prototype,
-    "otam": baselines.otam,
-    "otam centred": baselines.otam_centred,
-}
-METHODS = (*TRAINING_FREE, "clip-spm")
+METHODS = (*TRAINING_FREE, CLIP_SPM)
+CHOICES = ("zero-shot", "otam")  # what --choose compares with the head, the simplest first
+
+
+TINY_WARNING = (
+    "warning: the tiny CLIP has seen only this project's generated figures. On filmed videos expect little "
+    "more than chance; for a real answer give --backbone and --weights of a real CLIP."
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,6 +52,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+
+
+# What `predict` takes where no --recogniser brings its own.
+PREDICT_DEFAULTS: dict[str, Any] = dict(
+    backbone="tiny", frames=8, method=CLIP_SPM, checkpoint=LITE_INDUCTIVE_MODEL
+)
 
 
 class HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
@@ -120,12 +130,25 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--results", metavar="FILE", help="write the counts behind the table as JSON")
 
     sub = command("predict", run_predict, "Name the action in videos, from a folder ACTION/clip.mp4.")
-    sub.add_argument("videos", nargs="+", metavar="VIDEO", help="videos to name")
-    sub.add_argument("--support", required=True, metavar="FOLDER", help="a folder with one folder an action")
-    sub.add_argument("--method", choices=METHODS, default="clip-spm", help="what answers")
+    sub.add_argument("videos", nargs="*", metavar="VIDEO", help="videos to name")
+    known = sub.add_mutually_exclusive_group(required=True)
+    known.add_argument("--support", metavar="FOLDER", help="a folder with one folder an action")
+    known.add_argument("--recogniser", metavar="FILE", help="what --save wrote, in place of --support")
+    sub.add_argument("--save", metavar="FILE", help="keep the recogniser: features and settings, no video")
+    sub.add_argument("--method", choices=METHODS, help="what answers")
+    sub.add_argument(
+        "--choose",
+        action="store_true",
+        help=f"leave each clip out in turn and take the best of {', '.join(CHOICES)} and {CLIP_SPM}",
+    )
     add_backbone_options(sub)
     add_checkpoint_option(sub, LITE_INDUCTIVE_MODEL)
     sub.add_argument("--json", action="store_true", help="end with one JSON object")
+    sub.set_defaults(**dict.fromkeys(PREDICT_DEFAULTS))  # None, to see what was given
+    sub.epilog = (
+        "With --support the defaults are --backbone tiny --frames 8 --method clip-spm; --recogniser FILE has its own, "
+        "and needs --weights again where they came from a file."
+    )
 
     sub = command("check", run_check, "Read every video of a data set and list what cannot be used.")
     sub.add_argument(
@@ -207,17 +230,13 @@ def open_part(options: argparse.Namespace, part: str) -> VideoDataset:
 
 def open_store(options: argparse.Namespace, own_videos: bool) -> FeatureStore:
     if own_videos and options.backbone == "tiny":
-        print(
-            "warning: the tiny CLIP has seen only this project's generated figures. On filmed videos expect little "
-            "more than chance; for a real answer give --backbone and --weights of a real CLIP.",
-            file=sys.stderr,
-        )
+        print(TINY_WARNING, file=sys.stderr)
     backbone = load_backbone(options.backbone, weights=options.weights, device=options.device)
     return FeatureStore(backbone, options.store, frames=options.frames)
 
 
 def open_method(options: argparse.Namespace, store: FeatureStore) -> Method:
-    if options.method != "clip-spm":
+    if options.method != CLIP_SPM:
         return TRAINING_FREE[options.method]
     model, description = load_model(options.checkpoint)
     if description.get("backbone") != store.backbone_fingerprint:
@@ -395,11 +414,22 @@ def commit() -> str:
 
 
 def run_predict(options: argparse.Namespace) -> int:
-    store = open_store(options, own_videos=not is_sample(options.support))
-    method = open_method(options, store)
-    if isinstance(method, CLIPSPM):
-        method.inductive = True
-    recogniser = Recogniser(method, store, open_folder(options.support))
+    if not options.videos and not options.save and not options.choose:
+        raise ValueError("nothing to do: give videos to name, --save FILE or --choose")
+    if options.choose and options.method:
+        raise ValueError(
+            f"--choose looks for a method, and --method {options.method} gives one: leave one out"
+        )
+    if options.save:
+        check_writable(Path(options.save))
+    recogniser = reopen_recogniser(options) if options.recogniser else build_recogniser(options)
+    chosen = None
+    if options.choose:
+        recogniser, chosen = choose_method(recogniser)
+        print(chosen)
+    if options.save:
+        recogniser.save(options.save)
+        print(f"saved in {options.save}: {recogniser}")
     answers, failures = [], 0
     for video in options.videos:
         try:
@@ -409,12 +439,88 @@ def run_predict(options: argparse.Namespace) -> int:
             answers.append({"video": video, "error": str(error)})
             print(f"error: {error}", file=sys.stderr)
             continue
-        (best, score), (second, runner_up) = prediction.ranking[:2]
-        answers.append({"video": video, "action": best, "logits": dict(prediction.ranking)})
-        print(f"{video}: {best} (logit {score:.2f}; next {second}, {runner_up:.2f})")
+        best, second = prediction.ranking[:2]
+        answers.append(
+            {
+                "video": video,
+                "action": best.action,
+                "runner_up": second.action,
+                "probabilities": {one.action: one.probability for one in prediction.ranking},
+                "logits": {one.action: one.logit for one in prediction.ranking},
+            }
+        )
+        print(
+            f"{video}: {best.action}, {100 * best.probability:.0f} % "
+            f"(next {second.action}, {100 * second.probability:.0f} %; logits {best.logit:.2f} and {second.logit:.2f})"
+        )
     if options.json:
-        print_json({"method": options.method, "support": options.support, "predictions": answers})
+        summary = {"method": recogniser.method, "support": options.support, "recogniser": options.recogniser}
+        if chosen is not None:
+            summary["leave_one_out"] = {
+                "asked": len(chosen.asked),
+                "never_asked": list(chosen.never_asked),
+                "right": {method: chosen.right(method) for method in chosen.answers},
+                "interval": {method: chosen.interval(method) for method in chosen.answers},
+                "as_good": list(chosen.as_good),
+            }
+        print_json(summary | {"predictions": answers})
     return 1 if failures else 0
+
+
+def build_recogniser(options: argparse.Namespace) -> Recogniser:
+    """From --support. With --choose it has the head, if there is one for this backbone."""
+    dataset = open_folder(options.support)
+    own_head = options.checkpoint is not None
+    for name, default in PREDICT_DEFAULTS.items():
+        if getattr(options, name) is None:
+            setattr(options, name, default)
+    store = open_store(options, own_videos=not is_sample(options.support))
+    if options.choose and options.backbone != "tiny" and not own_head:
+        print(
+            "clip-spm is not among the choices: it needs --checkpoint, a head for this backbone",
+            file=sys.stderr,
+        )
+        options.method = CHOICES[0]
+    head = open_method(options, store)
+    method = head if isinstance(head, CLIPSPM) else options.method
+    return Recogniser(method, store, encode_support(store, dataset, progress=True))
+
+
+def reopen_recogniser(options: argparse.Namespace) -> Recogniser:
+    for name in ("method", "checkpoint", "frames"):
+        if getattr(options, name) is not None:
+            raise ValueError(f"--{name} goes with --support; a recogniser has its own: {options.recogniser}")
+    recogniser = load(
+        options.recogniser,
+        backbone=options.backbone,
+        weights=options.weights,
+        device=options.device,
+        store=options.store,
+    )
+    if recogniser.support is None:
+        raise ValueError(f"knows no actions; --recogniser expects what --save wrote: {options.recogniser}")
+    print(recogniser, file=sys.stderr)
+    if recogniser.store.backbone.name == "tiny" and not all(map(is_sample, options.videos)):
+        print(TINY_WARNING, file=sys.stderr)
+    return recogniser
+
+
+def choose_method(recogniser: Recogniser) -> tuple[Recogniser, LeaveOneOut]:
+    """The recogniser with the method that is right most often about its own clips, each left out in turn."""
+    assert recogniser.support is not None
+    head = recogniser.head
+    result = leave_one_out([*CHOICES] if head is None else [*CHOICES, head], recogniser.support)
+    best = head if head is not None and result.best == CLIP_SPM else result.best
+    return Recogniser(best, recogniser.store, recogniser.support), result
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a file that could not be written, before the work that it is to keep."""
+    folder = path.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ValueError(f"--save: cannot be written, it is a folder or lies where nothing can be: {path}")
 
 
 def is_sample(folder: str) -> bool:

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from clipspm_lite.data.names import readable
+from clipspm_lite.files import fill, one_line
 from clipspm_lite.prompts import TEMPLATES, fill_templates
+from clipspm_lite.released import is_released, read_released
 
 TINY_CLIP_DIR = Path(__file__).parent / "tiny_clip"
 LOCAL_DIR = "local-dir:"
@@ -20,6 +22,27 @@ WEIGHTS_FILE = "open_clip_model.safetensors"
 WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 
 Tokenizer = Callable[[list[str]], Tensor]
+
+
+class VisualOnly(nn.Module):
+    """A CLIP whose text encoder nobody has given yet.
+
+    Args:
+        visual: open_clip's visual encoder.
+        text_is_missing: what to do about it, for whoever asks for a text.
+    """
+
+    def __init__(self, visual: nn.Module, text_is_missing: str):
+        super().__init__()
+        self.visual = visual
+        self.text_is_missing = text_is_missing
+        self.register_buffer("logit_scale", torch.tensor(100.0).log(), persistent=False)  # OpenAI's
+
+    def encode_image(self, image: Tensor) -> Tensor:
+        return self.visual(image)
+
+    def encode_text(self, _tokens: Tensor) -> Tensor:
+        raise ValueError(self.text_is_missing)
 
 
 class Backbone(nn.Module):
@@ -32,6 +55,7 @@ class Backbone(nn.Module):
     Attributes:
         clip: the open_clip model; `clip.visual` is the visual encoder.
         name: the architecture's name.
+        weights: where the weights came from: an open_clip tag, a file's name, "random", or None for the folder's own.
         dim: C, the joint width.
         image_size: the height and width that `encode_frames` takes, in pixels.
         normalize_pixels: whether frames are shifted and scaled by the model's mean and standard deviation.
@@ -47,6 +71,7 @@ class Backbone(nn.Module):
         config: dict[str, Any],
         *,
         name: str,
+        weights: str | None = None,
         normalize_pixels: bool = True,
     ) -> None:
         super().__init__()
@@ -59,6 +84,7 @@ class Backbone(nn.Module):
         self.clip: Any = clip.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.tokenizer = tokenizer
         self.name = name
+        self.weights = weights
         self.dim = int(config["embed_dim"])
         self.image_size = int(height)
         self.normalize_pixels = normalize_pixels
@@ -137,7 +163,8 @@ class Backbone(nn.Module):
 
         Raises:
             TypeError: one string instead of a sequence of them.
-            ValueError: a template without exactly one `{}`.
+            ValueError: a template without exactly one `{}`, or a backbone without a text encoder (a released
+                checkpoint has none; see `load_backbone`).
         """
         if isinstance(names, str):
             raise TypeError(f"names must be a sequence of class names, found a string: use [{names!r}].")
@@ -148,17 +175,31 @@ class Backbone(nn.Module):
         return torch.stack(features) if features else self.pixel_mean.new_zeros(0, self.dim)
 
     @property
+    def cosine_scale(self) -> float:
+        """What this CLIP was trained to multiply a cosine by before a softmax, 100 for OpenAI's."""
+        return float(self.clip.logit_scale.exp())
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 (hex) over architecture, weights and pixel normalisation: equal means equal features.
 
         Read anew each time, as fine-tuning changes the weights; about a second for a ViT-B/16.
         """
+        return self._digest("")
+
+    @property
+    def visual_fingerprint(self) -> str:
+        """The same without the text encoder's weights: equal means equal frame features."""
+        return self._digest("visual.")
+
+    def _digest(self, prefix: str) -> str:
         mean, std = self.pixel_mean.flatten().tolist(), self.pixel_std.flatten().tolist()
         settings = [self._config, self.normalize_pixels, mean, std]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for key, tensor in sorted(self.clip.state_dict().items()):
-            digest.update(f"{key} {tensor.dtype} {list(tensor.shape)}".encode())
-            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+            if key.startswith(prefix):
+                digest.update(f"{key} {tensor.dtype} {list(tensor.shape)}".encode())
+                digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
         return digest.hexdigest()
 
 
@@ -166,6 +207,7 @@ def load_backbone(
     name: str = "tiny",
     *,
     weights: str | Path | None = None,
+    text_weights: str | Path | None = None,
     device: str | torch.device = "cpu",
     normalize_pixels: bool = True,
 ) -> Backbone:
@@ -177,8 +219,11 @@ def load_backbone(
             "ViT-B-16-quickgelu" or "RN50-quickgelu".
         weights: for an architecture an open_clip tag such as "openai" (downloaded once) or a file
             (.safetensors, or a .pt, .pth or .bin state dict, read with `weights_only=True`); "random"
-            for untrained weights, drawn from torch's global generator. None stands for the weights in
-            the folder, and is refused for an architecture.
+            for untrained weights, drawn from torch's global generator. A checkpoint of the released code
+            (SPEC section 6) gives its fine-tuned visual encoder. None stands for the weights in the folder,
+            and is refused for an architecture.
+        text_weights: where the text encoder comes from if ``weights`` is a released checkpoint, which has none: a
+            tag or a file. Without it the backbone encodes frames only.
         device: where the model goes.
         normalize_pixels: apply the model's mean and standard deviation; False feeds raw [0, 1] pixels, as
             the paper's released code does (SPEC section 1).
@@ -191,11 +236,30 @@ def load_backbone(
     folder = TINY_CLIP_DIR if name == "tiny" else None
     if name.startswith(LOCAL_DIR):
         folder = Path(name.removeprefix(LOCAL_DIR))
+    visual_file = (
+        Path(weights) if weights is not None and folder is None and _is_visual_file(weights) else None
+    )
+    if visual_file is None and text_weights is not None:
+        raise ValueError(
+            "text_weights are for a released checkpoint; the weights of every other backbone hold the text encoder."
+        )
     if folder is not None:
         clip, tokenizer, config = _from_folder(folder, weights)
+    elif visual_file is not None:
+        clip, tokenizer, config = _from_released(name, visual_file, text_weights)
     else:
         clip, tokenizer, config = _from_architecture(name, weights)
-    return Backbone(clip, tokenizer, config, name=name, normalize_pixels=normalize_pixels).to(device)
+    source = None if weights is None else str(weights)
+    if source is not None and Path(source).is_file():
+        source = Path(source).name
+    return Backbone(clip, tokenizer, config, name=name, weights=source, normalize_pixels=normalize_pixels).to(
+        device
+    )
+
+
+def _is_visual_file(weights: str | Path) -> bool:
+    path = Path(weights)
+    return path.suffix in WEIGHT_SUFFIXES[1:] and path.is_file() and is_released(path)
 
 
 def _from_folder(folder: Path, weights: str | Path | None) -> tuple[nn.Module, Tokenizer, dict[str, Any]]:
@@ -236,6 +300,34 @@ def _from_architecture(name: str, weights: str | Path | None) -> tuple[nn.Module
     return clip, open_clip.get_tokenizer(name), config
 
 
+def _from_released(
+    name: str, path: Path, text_weights: str | Path | None
+) -> tuple[nn.Module, Tokenizer, dict[str, Any]]:
+    checkpoint = read_released(path)
+    if checkpoint.architecture != name:
+        raise ValueError(
+            f"this file has the visual encoder of {checkpoint.architecture}, not of {name}: {path}"
+        )
+    config = open_clip.get_model_config(name)
+    with torch.device("meta"):  # takes no memory, and no text encoder is ever made
+        visual: Any = open_clip.CLIP(**config).visual
+    visual.image_mean, visual.image_std = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
+    try:
+        fill(visual, checkpoint.visual)
+    except ValueError as error:
+        raise ValueError(f"not the visual encoder of {name} ({error}): {path}") from None
+    if text_weights is not None:
+        clip, tokenizer, config = _from_architecture(name, text_weights)
+        clip.visual = visual
+        return clip, tokenizer, config
+    tags = ", ".join(open_clip.list_pretrained_tags_by_model(name))
+    missing = (
+        f"class names need a text encoder, which a released checkpoint does not hold: give text_weights= a file with a "
+        f"whole {name}, or an open_clip tag ({tags}): {path}"
+    )
+    return VisualOnly(visual, missing), open_clip.get_tokenizer(name), config
+
+
 def _from_file(name: str, path: Path, tags: list[str]) -> nn.Module:
     if not path.is_file():
         if not path.suffix:
@@ -247,8 +339,8 @@ def _from_file(name: str, path: Path, tags: list[str]) -> nn.Module:
     try:
         return open_clip.create_model(name, str(path), require_pretrained=True, weights_only=True)
     except Exception as error:  # torch, pickle and safetensors raise types of their own for a bad file
-        reason = " ".join(str(error).split())[:300]
-        raise ValueError(f"not weights of {name} ({type(error).__name__}: {reason}): {path}") from error
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        raise ValueError(f"not weights of {name} ({reason}): {path}") from error
 
 
 def _near(word: str, known: list[str]) -> str:

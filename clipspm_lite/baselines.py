@@ -4,6 +4,7 @@ Shapes are the model's: support ``[..., N, K, T, C]``, query ``[..., Q, T, C]``,
 support_mask ``[..., N, K]`` → logits ``[..., Q, N]``.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from torch import Tensor
@@ -34,25 +35,37 @@ def prototype(
 ) -> Scores:
     """cos(mean frame of the query, mean frame of the class): blind to the order of frames."""
     check_episode(support, query, class_text, support_mask)
-    mean_support = _prototypes(support, support_mask).mean(-2)
+    mean_support = prototypes(support, support_mask).mean(-2)
     return Scores(F.normalize(query.mean(-2), dim=-1) @ F.normalize(mean_support, dim=-1).transpose(-1, -2))
 
 
 def otam(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None = None) -> Scores:
     """−OTAM(query, mean over shots of the class): alignment in time of the frames as CLIP gave them."""
     check_episode(support, query, class_text, support_mask)
-    return Scores(-otam_distance(query, _prototypes(support, support_mask)))
+    return Scores(-otam_distance(query, prototypes(support, support_mask)))
 
 
 def otam_centred(
     support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None = None
 ) -> Scores:
     """OTAM after each clip's own mean frame is taken away, which leaves what changes in it (our addition)."""
-    support, query = (video - video.mean(-2, keepdim=True) for video in (support, query))
-    return otam(support, query, class_text, support_mask)
+    return otam(centred(support), centred(query), class_text, support_mask)
 
 
-def _prototypes(support: Tensor, support_mask: Tensor | None) -> Tensor:
+TRAINING_FREE: dict[str, Callable[..., Scores]] = {
+    "zero-shot": zero_shot,
+    "prototype": prototype,
+    "otam": otam,
+    "otam centred": otam_centred,
+}
+
+
+def centred(video: Tensor) -> Tensor:
+    """``[..., T, C]`` without each clip's own mean frame."""
+    return video - video.mean(-2, keepdim=True)
+
+
+def prototypes(support: Tensor, support_mask: Tensor | None) -> Tensor:
     """Mean over the shots that are there, frame by frame: ``[..., N, T, C]``."""
     if support_mask is not None:
         support = support.masked_fill(~support_mask[..., None, None], 0)

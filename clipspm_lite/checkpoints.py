@@ -1,4 +1,7 @@
-"""Checkpoints: one safetensors file that holds the weights and, as JSON in its header, the configuration."""
+"""Checkpoints: one safetensors file that holds the weights and, as JSON in its header, the configuration.
+
+And the head of a released checkpoint, whose configuration has to be read off its shapes.
+"""
 
 import json
 import os
@@ -11,16 +14,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from clipspm_lite.files import replacing
+from clipspm_lite.files import CheckpointError, fill, one_line, replacing
 from clipspm_lite.model.clipspm import CLIPSPM
+from clipspm_lite.model.presets import DATASET_SETTINGS
+from clipspm_lite.released import ReleasedCheckpoint
 
 FORMAT_VERSION = 1
+RELEASED_HEADS = 8  # attention heads of a released checkpoint, which its shapes do not tell
 LITE_MODEL = Path(__file__).parent / "weights" / "lite.safetensors"
 LITE_INDUCTIVE_MODEL = Path(__file__).parent / "weights" / "lite-inductive.safetensors"
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be used; the last line of the message names the file."""
 
 
 def write_tensors(
@@ -32,12 +34,15 @@ def write_tensors(
         save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, name, header)
 
 
-def read_tensors(path: str | os.PathLike, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `write_tensors` wrote with ``description["kind"] == kind``.
+def read_tensors(path: str | os.PathLike, *kinds: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `write_tensors` wrote with a ``description["kind"]`` that is one of ``kinds``.
+
+    The header is checked before any tensor is read; a tensor's size is bounded by the file's.
 
     Raises:
         CheckpointError: a missing or foreign file, another kind, or a format newer than this version knows.
     """
+    kind = " or ".join(kinds)
     if not os.path.isfile(path):
         raise CheckpointError(f"no such file, expected a {kind} written by clipspm_lite: {path}")
     try:
@@ -54,10 +59,10 @@ def read_tensors(path: str | os.PathLike, kind: str) -> tuple[dict[str, Tensor],
                     f"format {version} is newer than this version of clipspm_lite reads ({FORMAT_VERSION}): "
                     f"update clipspm_lite to open {path}"
                 )
-            if description["kind"] != kind:
+            if description["kind"] not in kinds:
                 raise CheckpointError(f"expected a {kind}, found a {description['kind']}: {path}")
             return {name: file.get_tensor(name) for name in file.keys()}, description  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError, KeyError, TypeError) as error:
+    except (SafetensorError, json.JSONDecodeError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(f"not a {kind} of clipspm_lite, or damaged ({error}): {path}") from error
 
 
@@ -73,10 +78,83 @@ def load_model(path: str | os.PathLike) -> tuple[CLIPSPM, dict[str, Any]]:
         CheckpointError: the file is not such a checkpoint, or its weights do not fit its configuration.
     """
     tensors, description = read_tensors(path, "model")
+    return build_model(description.get("config"), tensors, path), description
+
+
+def build_model(config: Any, tensors: Mapping[str, Tensor], path: str | os.PathLike) -> CLIPSPM:
+    """The model of a configuration and weights that were read from ``path``, in evaluation mode.
+
+    Raises:
+        CheckpointError: the configuration is none, or the weights do not fit it.
+    """
     try:
-        with torch.random.fork_rng(devices=[]):  # building draws random weights; loading must not
-            model = CLIPSPM(**description["config"])
-        model.load_state_dict(tensors)
-    except (RuntimeError, TypeError, ValueError, KeyError) as error:
-        raise CheckpointError(f"weights and configuration do not fit together ({error}): {path}") from error
-    return model.eval(), description
+        with torch.device("meta"):  # no random numbers are drawn, and a size that is made up takes no memory
+            model = CLIPSPM(**config)
+        fill(model, tensors)
+    except (RuntimeError, TypeError, ValueError, KeyError, OverflowError) as error:
+        raise CheckpointError(
+            f"weights and configuration do not fit together ({one_line(error)}): {path}"
+        ) from error
+    return model.eval()
+
+
+def released_head(
+    checkpoint: ReleasedCheckpoint,
+    path: str | os.PathLike,
+    *,
+    dataset: str | None = None,
+    prompt_weight: float | None = None,
+    gate_slope: float | None = None,
+) -> CLIPSPM:
+    """The head of a released checkpoint that was read from ``path``, preset "released", in evaluation mode.
+
+    Widths are read off its shapes (SPEC section 6).
+
+    Args:
+        dataset: a name of `DATASET_SETTINGS`, which has both numbers below.
+        prompt_weight, gate_slope: α and the gates' LeakyReLU slope, which no shape tells.
+
+    Raises:
+        CheckpointError: shapes that do not fit together.
+        ValueError: an unknown data set, one whose gates have other widths, or a number that is missing.
+    """
+    head = checkpoint.head
+
+    def rows(name: str) -> int:
+        return head[name].shape[0] if head[name].ndim else 0
+
+    dim = rows("mfe.conv1.weight")
+    gates = (rows("fusion.visual_gate.fc1.weight"), rows("fusion.prompt_gate.fc1.weight"))
+    fitting = [
+        name
+        for name, settings in DATASET_SETTINGS.items()
+        if gates == (int(settings["visual_gate_ratio"] * dim), int(settings["prompt_gate_ratio"] * dim))
+    ]
+    if dataset is not None:
+        if dataset not in DATASET_SETTINGS:
+            raise ValueError(f"dataset: expected one of {', '.join(DATASET_SETTINGS)}, found {dataset!r}")
+        if dataset not in fitting:
+            raise ValueError(
+                f"dataset: gates {gates[0]} and {gates[1]} wide are not those of {dataset}, but of "
+                f"{', '.join(fitting) or 'none of the published settings'}: {path}"
+            )
+        settings = DATASET_SETTINGS[dataset]
+        prompt_weight = settings["prompt_weight"] if prompt_weight is None else prompt_weight
+        gate_slope = settings["gate_slope"] if gate_slope is None else gate_slope
+    if prompt_weight is None or gate_slope is None:
+        known = f"dataset= ({' or '.join(fitting)} have gates of these widths), or " if fitting else ""
+        raise ValueError(
+            f"prompt_weight and gate_slope are not in such a file: give {known}both numbers: {path}"
+        )
+    config = dict(
+        dim=dim,
+        heads=RELEASED_HEADS,
+        head_dim=rows("fusion.transformer.to_q.weight") // RELEASED_HEADS,
+        mlp_dim=rows("fusion.transformer.ff1.weight"),
+        visual_gate_ratio=gates[0] / max(dim, 1),
+        prompt_gate_ratio=gates[1] / max(dim, 1),
+        gate_slope=gate_slope,
+        prompt_weight=prompt_weight,
+        preset="released",
+    )
+    return build_model(config, head, path)

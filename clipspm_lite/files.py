@@ -1,11 +1,18 @@
-"""Files that are there whole or not at all, and what identifies their content."""
+"""Files that are there whole or not at all, what identifies their content, and weights out of a stranger's file."""
 
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+
+class CheckpointError(ValueError):
+    """A file of weights that cannot be used: what was found, what to do, and its name, in one line."""
 
 
 @contextmanager
@@ -44,3 +51,28 @@ def file_sha256(path: str | os.PathLike) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Give a module that was built on the meta device its weights: float32, in memory of their own.
+
+    Names and shapes are compared before anything of the module's size is allocated.
+
+    Raises:
+        ValueError: names or shapes differ; the message is one line.
+    """
+    try:
+        module.load_state_dict(tensors, assign=True)
+    except RuntimeError as error:
+        raise ValueError(one_line(error)) from None
+    own = {
+        name: tensor.to(torch.float32 if tensor.is_floating_point() else tensor.dtype, copy=True)
+        for name, tensor in tensors.items()
+    }
+    module.load_state_dict(own, assign=True)
+
+
+def one_line(error: Exception, longest: int = 300) -> str:
+    """An error's message on one line, cut where it goes on and on."""
+    message = " ".join(str(error).split())
+    return message if len(message) <= longest else message[:longest].rstrip() + " …"

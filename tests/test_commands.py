@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from clipspm_lite.__main__ import METHODS, TRAINING_FREE, main
-from clipspm_lite.checkpoints import load_model
+from clipspm_lite.backbones import LOCAL_DIR, TINY_CLIP_DIR
+from clipspm_lite.checkpoints import LITE_MODEL, load_model
 from clipspm_lite.comparison import ABLATIONS, FULL, INDUCTIVE
 from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.datasets import sample_world
 from clipspm_lite.files import file_sha256
+from clipspm_lite.loading import load
 from clipspm_lite.training import TRAINING_PRESETS
 
 CLIPS = Path(__file__).parents[1] / "data_samples" / "clips"
@@ -77,6 +79,61 @@ def test_the_tiny_clip_warns_on_videos_that_are_not_the_sample_world(support, ca
     video = str(sorted((CLIPS / next(support.iterdir()).name).glob("*.mp4"))[12])
     main(["predict", "--support", str(support), video])
     assert "warning: the tiny CLIP" in capsys.readouterr().err
+
+
+def test_predict_prints_the_runner_up_and_scores(support, capsys):
+    video = str(sorted((CLIPS / sorted(support.iterdir())[0].name).glob("*.mp4"))[10])
+    assert main(["predict", "--support", str(support), video, "--json"]) == 0
+    line, last = capsys.readouterr().out.strip().splitlines()
+    answer = json.loads(last)["predictions"][0]
+    ranked = sorted(answer["logits"], key=answer["logits"].get, reverse=True)
+    assert [answer["action"], answer["runner_up"]] == ranked[:2]
+    assert sum(answer["probabilities"].values()) == pytest.approx(1)
+    assert line.startswith(f"{video}: {ranked[0]}, ") and f"next {ranked[1]}, " in line
+
+
+def test_a_saved_recogniser_answers_without_the_support(support, tmp_path, capsys):
+    video = str(sorted((CLIPS / sorted(support.iterdir())[0].name).glob("*.mp4"))[10])
+    file = str(tmp_path / "mine.safetensors")
+    assert main(["predict", "--support", str(support), "--save", file, video, "--json"]) == 0
+    first = last_json(capsys)
+    shutil.rmtree(support)
+    assert main(["predict", "--recogniser", file, video, "--json"]) == 0
+    captured = capsys.readouterr()
+    again = json.loads(captured.out.strip().splitlines()[-1])
+    assert (again["method"], again["recogniser"], again["support"]) == ("clip-spm", file, None)
+    assert again["predictions"][0]["probabilities"] == pytest.approx(
+        first["predictions"][0]["probabilities"], abs=1e-4
+    )
+    assert "clip-spm on tiny" in captured.err and "warning" not in captured.err
+    elsewhere = shutil.copy(video, tmp_path / "elsewhere.mp4")
+    assert main(["predict", "--recogniser", file, str(elsewhere)]) == 0
+    assert "warning: the tiny CLIP" in capsys.readouterr().err
+
+
+def test_choose_shows_what_each_method_got_and_answers_with_the_best(support, tmp_path, capsys):
+    file = str(tmp_path / "mine.safetensors")
+    assert main(["predict", "--support", str(support), "--choose", "--save", file, "--json"]) == 0
+    out = capsys.readouterr().out
+    summary = json.loads(out.strip().splitlines()[-1])
+    left_out = summary["leave_one_out"]
+    alone = sorted(folder.name for folder in support.iterdir() if len(list(folder.iterdir())) == 1)
+    assert (left_out["asked"], left_out["never_asked"]) == (5, alone)
+    assert list(left_out["right"]) == ["zero-shot", "otam", "clip-spm"]
+    assert left_out["right"][summary["method"]] == max(left_out["right"].values())
+    assert out.startswith("leave-one-out: 5 clips of 2 actions could be asked") and "chosen: " in out
+    assert load(file).method == summary["method"]
+
+
+def test_choose_leaves_the_committed_head_out_on_another_backbone(support, capsys):
+    other = f"{LOCAL_DIR}{TINY_CLIP_DIR}"
+    assert main(["predict", "--support", str(support), "--choose", "--json", "--backbone", other]) == 0
+    captured = capsys.readouterr()
+    assert "clip-spm is not among the choices" in captured.err
+    assert list(json.loads(captured.out.strip().splitlines()[-1])["leave_one_out"]["right"]) == [
+        "zero-shot",
+        "otam",
+    ]
 
 
 def test_check_passes_a_good_folder_and_fails_a_bad_one(support, capsys):
@@ -155,6 +212,13 @@ def test_check_of_a_benchmark_names_its_terms_and_fails_where_videos_are_missing
         (["evaluate", "--checkpoint", "nowhere.safetensors"], "nowhere.safetensors"),
         (["evaluate", "--data", "nowhere"], "nowhere"),
         (["predict", "--support", "nowhere", "x.mp4"], "nowhere"),
+        (["predict", "--recogniser", "nowhere.safetensors", "x.mp4"], "nowhere.safetensors"),
+        (["predict", "--recogniser", str(LITE_MODEL), "x.mp4"], "knows no actions.*lite.safetensors"),
+        (["predict", "--recogniser", "x", "--method", "otam", "x.mp4"], "--method goes with --support"),
+        (["predict", "--recogniser", "x", "--frames", "4", "x.mp4"], "--frames goes with --support"),
+        (["predict", "--support", "nowhere"], "nothing to do.*--save.*--choose"),
+        (["predict", "--support", "nowhere", "--choose", "--method", "otam"], "leave one out"),
+        (["predict", "--support", "nowhere", "--save", "."], "--save: cannot be written"),
         (["check", "nowhere"], "nowhere"),
         (["train", "--out", "x", "--data", "nowhere"], "--split"),
         (["train", "--out", "x", "--benchmark", "ucf101"], "ucf101 needs --data"),

@@ -55,3 +55,12 @@ PRESETS = {
 LITE_SIZES: dict[str, Any] = dict(
     heads=4, head_dim=32, mlp_dim=256, prompt_weight=0.3, motion_loss_weight=0.5
 )
+
+# What the released code sets by data set (SPEC section 2), as arguments of `CLIPSPM`.
+DATASET_SETTINGS: dict[str, dict[str, float]] = {
+    "hmdb51": dict(visual_gate_ratio=0.5, prompt_gate_ratio=1.5, gate_slope=0.0025, prompt_weight=0.2),
+    "ssv2-small": dict(visual_gate_ratio=0.5, prompt_gate_ratio=1.5, gate_slope=0.0025, prompt_weight=0.2),
+    "ucf101": dict(visual_gate_ratio=2, prompt_gate_ratio=2, gate_slope=0.054, prompt_weight=0.228),
+    "kinetics": dict(visual_gate_ratio=0.5, prompt_gate_ratio=1.5, gate_slope=0.042, prompt_weight=0.86),
+    "ssv2-full": dict(visual_gate_ratio=0.5, prompt_gate_ratio=0.75, gate_slope=0.052, prompt_weight=0.353),
+}
