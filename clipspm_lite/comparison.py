@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from clipspm_lite.data.datasets import reversed_pairs
-from clipspm_lite.evaluation import Evaluation, Method, evaluate, evaluate_pairs, half_width
+from clipspm_lite.evaluation import Method, count_by_class, evaluate, evaluate_pairs, half_width
 from clipspm_lite.features import EncodedDataset
 from clipspm_lite.model.clipspm import CLIPSPM
 
@@ -92,14 +92,14 @@ def compare(
             for m, result in zip(versions, five_way, strict=True)
         ]
         counts = {
-            measure: [_count(data.classes, [result]) for result in results]
+            measure: [count_by_class(data.classes, [result]) for result in results]
             for measure, results in scored.items()
         }
         for kind, of_kind in pairs.items():
             if of_kind:
                 each = max(1, episodes // len(of_kind))
                 two_way = [evaluate_pairs(m, data, of_kind, episodes=each, **settings) for m in versions]
-                counts[kind] = [_count(data.classes, results.values()) for results in two_way]
+                counts[kind] = [count_by_class(data.classes, results.values()) for results in two_way]
         asked = {measure: versions_counts[0][1] for measure, versions_counts in counts.items()}
         per_episode[name] = np.mean([result.per_episode for result in five_way], axis=0)
         rows[name] = {
@@ -115,18 +115,6 @@ def compare(
             for reference in references
         }
     return {"classes": list(data.classes), "pairs": pairs, "asked": asked, "rows": rows}
-
-
-def _count(classes: Sequence[str], evaluations: Any) -> tuple[list[int], list[int]]:
-    """Rightly answered and asked queries of each class, over several evaluations of some of the classes."""
-    right, asked = np.zeros(len(classes), dtype=int), np.zeros(len(classes), dtype=int)
-    position = {name: place for place, name in enumerate(classes)}
-    evaluation: Evaluation
-    for evaluation in evaluations:
-        places = [position[name] for name in evaluation.classes]
-        right[places] += np.diag(evaluation.confusion)
-        asked[places] += np.diag(evaluation.opportunities)
-    return right.tolist(), asked.tolist()
 
 
 def per_seed(results: Results, name: str, measure: str = FIVE_WAY) -> list[float]:

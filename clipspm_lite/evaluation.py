@@ -96,11 +96,12 @@ def evaluate(
     seed: int = 0,
     device: str | torch.device = "cpu",
     batch_size: int = 100,
-    progress: bool = False,
+    progress: bool | str = False,
 ) -> Evaluation:
     """Score a method on episodes 0 … ``episodes`` − 1 of ``seed``: the same list for every method.
 
-    The paper's protocol is 10,000 episodes with one query a class. ``batch_size`` episodes are scored at a time.
+    The paper's protocol is 10,000 episodes with one query a class. ``batch_size`` episodes are scored at a time, which
+    is what the memory depends on. ``progress`` shows a bar, a text names it.
 
     Raises:
         ValueError: the data set has too few classes, or a class too few videos, for such episodes.
@@ -111,29 +112,48 @@ def evaluate(
     features, class_text = data.features.to(device), data.class_text.to(device)
     if isinstance(method, torch.nn.Module):
         method = method.to(device).eval()
-    per_episode, asked, answered, present = [], [], [], []
-    for start in tqdm(range(0, episodes, batch_size), disable=None if progress else True, desc="episodes"):
-        listed = [sampler[index] for index in range(start, min(start + batch_size, episodes))]
+    # Made beforehand: small tensors kept from every batch would lie between the large ones and keep their memory taken.
+    right = torch.empty(episodes, way * queries, dtype=torch.bool)
+    asked, answered = (torch.empty(episodes, way * queries, dtype=torch.long) for _ in range(2))
+    present = torch.empty(episodes, way, dtype=torch.long)
+    title = progress if isinstance(progress, str) else "episodes"
+    for start in tqdm(range(0, episodes, batch_size), disable=None if progress else True, desc=title):
+        part = slice(start, min(start + batch_size, episodes))
+        listed = [sampler[index] for index in range(part.start, part.stop)]
         batch = gather(features, class_text, listed)
         answers = method(batch.support, batch.query, batch.class_text).logits.argmax(-1)
-        per_episode.append((answers == batch.query_labels).double().mean(-1).cpu())
         classes = torch.as_tensor(np.array([episode.classes for episode in listed]))
-        asked.append(classes.gather(1, batch.query_labels.cpu()))
-        answered.append(classes.gather(1, answers.cpu()))
-        present.append(classes[:, None, :].expand(-1, answers.shape[1], -1))
+        right[part] = (answers == batch.query_labels).cpu()
+        asked[part] = classes.gather(1, batch.query_labels.cpu())
+        answered[part] = classes.gather(1, answers.cpu())
+        present[part] = classes
     count = len(data.classes)
-    asked_class = torch.cat(asked)
     return Evaluation(
         classes=data.classes,
-        per_episode=torch.cat(per_episode).numpy(),
-        confusion=_count_pairs(asked_class, torch.cat(answered), count),
-        opportunities=_count_pairs(asked_class[..., None].expand(-1, -1, way), torch.cat(present), count),
+        per_episode=right.double().mean(-1).numpy(),
+        confusion=_count_pairs(asked, answered, count),
+        opportunities=_count_pairs(
+            asked[..., None].expand(-1, -1, way),
+            present[:, None].expand(-1, way * queries, -1),
+            count,
+        ),
     )
 
 
 def _count_pairs(rows: Tensor, columns: Tensor, count: int) -> np.ndarray:
     flat = (rows * count + columns).flatten()
     return torch.bincount(flat, minlength=count * count).reshape(count, count).numpy()
+
+
+def count_by_class(classes: Sequence[str], evaluations: Iterable[Evaluation]) -> tuple[list[int], list[int]]:
+    """Rightly answered and asked queries of each class, over several evaluations of some of the classes."""
+    right, asked = np.zeros(len(classes), dtype=int), np.zeros(len(classes), dtype=int)
+    position = {name: place for place, name in enumerate(classes)}
+    for evaluation in evaluations:
+        places = [position[name] for name in evaluation.classes]
+        right[places] += np.diag(evaluation.confusion)
+        asked[places] += np.diag(evaluation.opportunities)
+    return right.tolist(), asked.tolist()
 
 
 def evaluate_pairs(

@@ -1,6 +1,7 @@
 from typing import NamedTuple
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -32,6 +33,15 @@ def test_the_same_seed_gives_the_same_episodes_whatever_the_batch_size(encoded):
     other = evaluate(prototype, data, episodes=37, seed=3, batch_size=100)
     assert np.array_equal(one.per_episode, other.per_episode)
     assert not np.array_equal(one.per_episode, evaluate(prototype, data, episodes=37, seed=4).per_episode)
+
+
+def test_memory_does_not_grow_with_the_number_of_episodes(encoded):
+    data = encoded(videos=20, frames=8, dim=512)
+    taken = []
+    for episodes in (300, 2000):
+        evaluate(first_class, data, way=5, shot=5, episodes=episodes, batch_size=30)
+        taken.append(psutil.Process().memory_info().rss)
+    assert taken[1] - taken[0] < 100_000_000
 
 
 def test_interval_is_196_standard_errors_in_points():
