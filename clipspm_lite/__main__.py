@@ -1,8 +1,9 @@
-"""The commands: python -m clipspm_lite start | train | evaluate | compare | predict | check."""
+"""The commands: python -m clipspm_lite start | train | evaluate | table | compare | predict | check."""
 
 import argparse
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -14,9 +15,9 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
-from clipspm_lite.backbones import load_backbone
+from clipspm_lite.backbones import Backbone, load_backbone, public_name
 from clipspm_lite.baselines import TRAINING_FREE
-from clipspm_lite.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model
+from clipspm_lite.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model, read_tensors
 from clipspm_lite.choosing import LeaveOneOut, leave_one_out
 from clipspm_lite.comparison import ABLATIONS, FULL, INDUCTIVE, compare, table
 from clipspm_lite.data.benchmarks import BENCHMARKS, open_benchmark
@@ -27,11 +28,13 @@ from clipspm_lite.data.names import readable
 from clipspm_lite.data.video import VideoError
 from clipspm_lite.evaluation import Method, evaluate
 from clipspm_lite.features import FeatureStore
-from clipspm_lite.files import file_sha256, replace_file
+from clipspm_lite.files import file_sha256, is_safetensors, replace_file
 from clipspm_lite.loading import load
 from clipspm_lite.model.clipspm import CLIPSPM
-from clipspm_lite.model.presets import LITE_SIZES, PRESETS
+from clipspm_lite.model.presets import DATASET_SETTINGS, LITE_SIZES, PRESETS
+from clipspm_lite.published import QUERIES, SHOTS, WAY
 from clipspm_lite.recogniser import CLIP_SPM, Recogniser, encode_support
+from clipspm_lite.table import Entry, markdown, measure, write_results
 from clipspm_lite.training import TRAINING_PRESETS, train
 
 METHODS = (*TRAINING_FREE, CLIP_SPM)
@@ -107,6 +110,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--part", default="novel", help="which classes of the split: base, validation or novel")
     add_backbone_options(sub)
     add_checkpoint_option(sub, LITE_MODEL)
+    add_released_option(sub)
     sub.add_argument("--way", type=int, default=5, help="classes an episode")
     sub.add_argument("--shot", type=int, default=1, help="support videos a class")
     sub.add_argument("--queries", type=int, default=1, help="query videos a class")
@@ -114,6 +118,47 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=0, help="of the list of episodes")
     sub.add_argument("--inductive", action="store_true", help="score each query as an episode of its own")
     sub.add_argument("--json", action="store_true", help="end with one JSON object")
+
+    sub = command(
+        "table",
+        run_table,
+        "Score methods at several shots on the paper's 10,000 episodes, beside the numbers that papers report.",
+    )
+    sub.add_argument(
+        "--methods",
+        nargs="+",
+        choices=METHODS,
+        default=["zero-shot", "otam", CLIP_SPM],
+        help="what is scored; the others' differences are taken to the first",
+    )
+    sub.add_argument(
+        "--shots",
+        type=int,
+        nargs="+",
+        default=list(SHOTS),
+        help="support videos a class, each a row of its own",
+    )
+    add_data_options(sub)
+    sub.add_argument("--part", default="novel", help="which classes of the split: base, validation or novel")
+    add_backbone_options(sub)
+    sub.add_argument(
+        "--checkpoint",
+        nargs="+",
+        metavar="FILE",
+        help="heads: one a shot, in the order of --shots, or one for all (default for tiny: lite.safetensors)",
+    )
+    add_released_option(sub)
+    sub.add_argument("--way", type=int, default=WAY, help="classes an episode")
+    sub.add_argument("--queries", type=int, default=QUERIES, help="query videos a class")
+    sub.add_argument("--episodes", type=int, default=10_000, help="how many")
+    sub.add_argument("--seed", type=int, default=0, help="of the list of episodes")
+    sub.add_argument("--inductive", action="store_true", help="score each query as an episode of its own")
+    sub.add_argument("--results", metavar="FILE.json", help="write everything behind the table as JSON")
+    sub.add_argument("--figure", metavar="FILE.png", help="draw the table")
+    sub.epilog = (
+        f"{CLIP_SPM} is trained for the shot it is tested at. A checkpoint of the authors' released code brings its "
+        "own visual encoder; its text encoder comes from --weights."
+    )
 
     sub = command(
         "compare",
@@ -199,6 +244,14 @@ def add_checkpoint_option(parser: argparse.ArgumentParser, default: Path) -> Non
     )
 
 
+def add_released_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dataset-settings",
+        choices=list(DATASET_SETTINGS),
+        help="of a checkpoint of the released code: which data set it was trained on (default: the --benchmark)",
+    )
+
+
 def check_data_options(options: argparse.Namespace) -> None:
     if options.video_list and options.benchmark is None:
         raise ValueError("--video-list: name its benchmark with --benchmark")
@@ -228,9 +281,13 @@ def open_part(options: argparse.Namespace, part: str) -> VideoDataset:
     return open_folder(options.data, read_split(options.split, part) if options.split else None)
 
 
-def open_store(options: argparse.Namespace, own_videos: bool) -> FeatureStore:
-    if own_videos and options.backbone == "tiny":
+def warn_of_tiny(backbone: str, own_videos: bool) -> None:
+    if own_videos and backbone == "tiny":
         print(TINY_WARNING, file=sys.stderr)
+
+
+def open_store(options: argparse.Namespace, own_videos: bool) -> FeatureStore:
+    warn_of_tiny(options.backbone, own_videos)
     backbone = load_backbone(options.backbone, weights=options.weights, device=options.device)
     return FeatureStore(backbone, options.store, frames=options.frames)
 
@@ -245,6 +302,39 @@ def open_method(options: argparse.Namespace, store: FeatureStore) -> Method:
             f"give the --backbone and --weights it was trained with: {options.checkpoint}"
         )
     return model.to(options.device)
+
+
+# The released code's names of the benchmarks.
+SETTINGS_OF = {"hmdb51": "hmdb51", "ucf101": "ucf101", "kinetics100": "kinetics"} | {
+    "ssv2_full": "ssv2-full",
+    "ssv2_small": "ssv2-small",
+}
+
+
+def open_head(path: str | Path, options: argparse.Namespace, backbone: Backbone | None = None) -> Recogniser:
+    """A head with the backbone of its features: the one asked for, or its own, as released checkpoints have it."""
+    path = Path(path)
+    places: dict[str, Any] = dict(frames=options.frames, device=options.device, store=options.store)
+    if path.is_file() and not is_safetensors(path):
+        settings = options.dataset_settings or SETTINGS_OF.get(options.benchmark)
+        if settings is None:
+            raise ValueError(
+                f"--dataset-settings: a checkpoint of the released code does not say which data set it was trained on; "
+                f"give one of {', '.join(DATASET_SETTINGS)}: {path}"
+            )
+        if options.weights is None:
+            raise ValueError(
+                f"--weights: a checkpoint of the released code has no text encoder; give the weights of the CLIP that "
+                f"it was fine-tuned from, an open_clip tag (openai) or a file: {path}"
+            )
+        return load(path, text_weights=options.weights, dataset=settings, **places)
+    if options.dataset_settings is not None:
+        raise ValueError(
+            f"--dataset-settings: only for a checkpoint of the released code, leave it out: {path}"
+        )
+    read_tensors(path, "model")  # not a saved recogniser, whose clips no episode would use
+    given: dict[str, Any] = dict(backbone=options.backbone, weights=options.weights)
+    return load(path, **(given if backbone is None else dict(backbone=backbone)), **places)
 
 
 def run_train(options: argparse.Namespace) -> int:
@@ -300,10 +390,15 @@ def run_evaluate(options: argparse.Namespace) -> int:
     EpisodeSampler(
         dataset.videos_per_class, options.way, options.shot, options.queries, options.seed, dataset.classes
     )
-    store = open_store(options, own_videos=options.data is not None)
-    method = open_method(options, store)
-    if options.inductive and isinstance(method, CLIPSPM):
-        method.inductive = True
+    method: Method
+    if options.method == CLIP_SPM:
+        recogniser = open_head(options.checkpoint, options)
+        assert recogniser.head is not None
+        method, store = recogniser.head, recogniser.store
+        method.inductive |= options.inductive
+        warn_of_tiny(store.backbone.name, options.data is not None)
+    else:
+        method, store = TRAINING_FREE[options.method], open_store(options, options.data is not None)
     data = store.encode_dataset(dataset, progress=True)
     result = evaluate(
         method,
@@ -344,6 +439,102 @@ def run_evaluate(options: argparse.Namespace) -> int:
             }
         )
     return 0
+
+
+def run_table(options: argparse.Namespace) -> int:
+    checkpoints = check_table_options(options)
+    dataset = open_part(options, options.part)
+    own_videos, trained = options.data is not None, CLIP_SPM in options.methods
+    store = None
+    if set(options.methods) != {CLIP_SPM}:
+        store = open_store(options, own_videos)
+    backbone = None if store is None else store.backbone
+    heads = {path: open_head(path, options, backbone) for path in checkpoints if trained}
+    entries = []
+    for shot, path in zip(options.shots, checkpoints, strict=True):
+        for name in options.methods:
+            if name == CLIP_SPM:
+                head, own = heads[path].head, heads[path].store
+                assert head is not None
+                entries.append(Entry(name, shot, head, own, Path(path), options.inductive))
+            else:
+                assert store is not None
+                entries.append(Entry(name, shot, TRAINING_FREE[name], store))
+    results = measure(
+        entries,
+        dataset,
+        data=data_title(options),
+        benchmark=options.benchmark,
+        part=options.part,
+        way=options.way,
+        queries=options.queries,
+        episodes=options.episodes,
+        seed=options.seed,
+        device=options.device,
+        progress=True,
+    )
+    results |= {"command": table_command(options), "commit": commit(), "device": options.device}
+    if options.results:
+        write_results(options.results, results)
+    if options.figure:
+        from clipspm_lite.plots.base import png  # drawing takes a while to import
+        from clipspm_lite.plots.results import beside_published
+
+        replace_file(options.figure, png(beside_published(results)))
+    print(markdown(results))
+    return 0
+
+
+def check_table_options(options: argparse.Namespace) -> list[Any]:
+    """The checkpoint of each shot, after everything was looked at that needs no data."""
+    for name in ("methods", "shots"):
+        values = getattr(options, name)
+        if len(set(values)) < len(values):
+            raise ValueError(f"--{name}: one is there twice: {' '.join(map(str, values))}")
+    if CLIP_SPM not in options.methods and options.checkpoint is not None:
+        raise ValueError(f"--checkpoint: only {CLIP_SPM} has one; name it among --methods or leave it out")
+    if options.checkpoint is None and options.backbone == "tiny":
+        options.checkpoint = [LITE_MODEL]
+    if options.checkpoint is None and CLIP_SPM in options.methods:
+        raise ValueError(
+            f"--checkpoint: {CLIP_SPM} needs a head for {options.backbone}, which `train` makes; or leave {CLIP_SPM} "
+            "out of --methods"
+        )
+    checkpoints = options.checkpoint or [None]
+    if len(checkpoints) not in (1, len(options.shots)):
+        raise ValueError(
+            f"--checkpoint: expected one for all shots or one for each of {len(options.shots)}, "
+            f"found {len(checkpoints)}"
+        )
+    if options.figure and Path(options.figure).suffix != ".png":
+        raise ValueError(f"--figure: expected a name that ends in .png, found {options.figure}")
+    for option in ("results", "figure"):
+        if path := getattr(options, option):
+            check_writable(f"--{option}", Path(path))
+    return checkpoints * (len(options.shots) if len(checkpoints) == 1 else 1)
+
+
+def data_title(options: argparse.Namespace) -> str:
+    """What is measured, without the folders of this machine."""
+    if options.benchmark:
+        return f"{BENCHMARKS[options.benchmark].title}, {options.part} classes"
+    if options.data:
+        return Path(options.data).resolve().name + (f", {options.part} classes" if options.split else "")
+    return f"the sample world, {options.split or 'default'} split, {options.part} classes"
+
+
+def table_command(options: argparse.Namespace) -> str:
+    """The command that makes the table again, with names in place of paths."""
+    words = ["python", "-m", "clipspm_lite", "table"]
+    paths = ("data", "split", "video_list", "weights", "checkpoint")
+    settings = ("benchmark", "part", "backbone", "frames", "dataset_settings", "methods", "shots", "way")
+    for name in (*paths, *settings, "queries", "episodes", "seed"):
+        values = getattr(options, name)
+        values = values if isinstance(values, list) else [] if values is None else [values]
+        if values:
+            shown = [Path(value).name if name in paths else public_name(str(value)) for value in values]
+            words += [f"--{name.replace('_', '-')}", *shown]
+    return shlex.join([*words, "--inductive"] if options.inductive else words)
 
 
 def run_compare(options: argparse.Namespace) -> int:
@@ -421,7 +612,7 @@ def run_predict(options: argparse.Namespace) -> int:
             f"--choose looks for a method, and --method {options.method} gives one: leave one out"
         )
     if options.save:
-        check_writable(Path(options.save))
+        check_writable("--save", Path(options.save))
     recogniser = reopen_recogniser(options) if options.recogniser else build_recogniser(options)
     chosen = None
     if options.choose:
@@ -500,8 +691,7 @@ def reopen_recogniser(options: argparse.Namespace) -> Recogniser:
     if recogniser.support is None:
         raise ValueError(f"knows no actions; --recogniser expects what --save wrote: {options.recogniser}")
     print(recogniser, file=sys.stderr)
-    if recogniser.store.backbone.name == "tiny" and not all(map(is_sample, options.videos)):
-        print(TINY_WARNING, file=sys.stderr)
+    warn_of_tiny(recogniser.store.backbone.name, not all(map(is_sample, options.videos)))
     return recogniser
 
 
@@ -514,13 +704,13 @@ def choose_method(recogniser: Recogniser) -> tuple[Recogniser, LeaveOneOut]:
     return Recogniser(best, recogniser.store, recogniser.support), result
 
 
-def check_writable(path: Path) -> None:
+def check_writable(option: str, path: Path) -> None:
     """Refuse a file that could not be written, before the work that it is to keep."""
     folder = path.absolute().parent
     while not folder.exists():
         folder = folder.parent
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ValueError(f"--save: cannot be written, it is a folder or lies where nothing can be: {path}")
+        raise ValueError(f"{option}: cannot be written, it is a folder or lies where nothing can be: {path}")
 
 
 def is_sample(folder: str) -> bool:

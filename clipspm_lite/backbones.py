@@ -257,6 +257,13 @@ def load_backbone(
     )
 
 
+def public_name(name: str) -> str:
+    """A backbone's name without the folders around a local one, for files that may be given away."""
+    if name.startswith(LOCAL_DIR):
+        return LOCAL_DIR + Path(name.removeprefix(LOCAL_DIR)).name
+    return name
+
+
 def _is_visual_file(weights: str | Path) -> bool:
     path = Path(weights)
     return path.suffix in WEIGHT_SUFFIXES[1:] and path.is_file() and is_released(path)

@@ -125,13 +125,18 @@ class FeatureStore:
         return torch.stack([stored[content] for content in contents])
 
     def encode_dataset(self, dataset: VideoDataset, *, progress: bool = False) -> EncodedDataset:
-        """All videos and class names of a data set."""
-        paths = dataset.paths
+        """All videos and class names of a data set.
+
+        Raises:
+            ValueError: a backbone without a text encoder; before any video is read.
+            VideoError: a video cannot be read.
+        """
+        class_text = self.backbone.encode_class_names(dataset.classes).cpu()
         return EncodedDataset(
             classes=dataset.classes,
             videos_per_class=dataset.videos_per_class,
-            features=self.encode(paths, progress=progress),
-            class_text=self.backbone.encode_class_names(dataset.classes).cpu(),
+            features=self.encode(dataset.paths, progress=progress),
+            class_text=class_text,
         )
 
     @torch.inference_mode()

@@ -53,6 +53,12 @@ def file_sha256(path: str | os.PathLike) -> str:
     return digest.hexdigest()
 
 
+def is_safetensors(path: Path) -> bool:
+    """Whether a file is meant to be safetensors: by its content, or by its name where the content is damaged."""
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{" or path.suffix == ".safetensors"
+
+
 def fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Give a module that was built on the meta device its weights: float32, in memory of their own.
 

@@ -12,7 +12,7 @@ from clipspm_lite.backbones import LOCAL_DIR, Backbone, load_backbone
 from clipspm_lite.baselines import TRAINING_FREE
 from clipspm_lite.checkpoints import build_model, read_tensors, released_head
 from clipspm_lite.features import FeatureStore
-from clipspm_lite.files import CheckpointError, one_line
+from clipspm_lite.files import CheckpointError, is_safetensors, one_line
 from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.recogniser import CLIP_SPM, HEAD, KIND, Recogniser, Support
 from clipspm_lite.released import read_released
@@ -60,7 +60,7 @@ def load(
     released_settings: dict[str, Any] = dict(
         dataset=dataset, prompt_weight=prompt_weight, gate_slope=gate_slope
     )
-    if path.is_file() and not _is_safetensors(path):
+    if path.is_file() and not is_safetensors(path):
         _refuse(
             "a released checkpoint brings its own visual encoder", path, backbone=backbone, weights=weights
         )
@@ -165,12 +165,6 @@ def _check_weights(expected: str, found: str, opened: Backbone, path: Path) -> N
             f"made with another backbone or other weights than {opened.name}{weights} (fingerprints "
             f"{str(expected)[:12]} and {found[:12]}): give backbone= and weights= that it was made with: {path}"
         )
-
-
-def _is_safetensors(path: Path) -> bool:
-    """By its content, or by its name where the content is damaged."""
-    with path.open("rb") as file:
-        return file.read(9)[8:] == b"{" or path.suffix == ".safetensors"
 
 
 def _refuse(why: str, path: Path, **settings: Any) -> None:

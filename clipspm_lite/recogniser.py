@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from clipspm_lite.backbones import LOCAL_DIR
+from clipspm_lite.backbones import public_name
 from clipspm_lite.baselines import TRAINING_FREE, Scores, centred, prototypes
 from clipspm_lite.checkpoints import write_tensors
 from clipspm_lite.data.datasets import VideoDataset, open_folder
@@ -241,11 +241,6 @@ class Recogniser:
         }
         if self.head is not None:
             tensors |= {HEAD + name: tensor for name, tensor in self.head.state_dict().items()}
-        name = backbone.name
-        if name.startswith(
-            LOCAL_DIR
-        ):  # the file may be given away, and says nothing of this machine's folders
-            name = LOCAL_DIR + Path(name.removeprefix(LOCAL_DIR)).name
         description = {
             "kind": KIND,
             "method": self.method,
@@ -254,7 +249,7 @@ class Recogniser:
             "frames": self.store.frames,
             "resize": self.store.resize,
             "backbone": {
-                "name": name,
+                "name": public_name(backbone.name),
                 "weights": backbone.weights,
                 "normalize_pixels": backbone.normalize_pixels,
                 "visual_fingerprint": backbone.visual_fingerprint,

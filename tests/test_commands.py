@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,13 @@ import pytest
 
 from clipspm_lite.__main__ import METHODS, TRAINING_FREE, main
 from clipspm_lite.backbones import LOCAL_DIR, TINY_CLIP_DIR
-from clipspm_lite.checkpoints import LITE_MODEL, load_model
+from clipspm_lite.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model
 from clipspm_lite.comparison import ABLATIONS, FULL, INDUCTIVE
 from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.datasets import sample_world
 from clipspm_lite.files import file_sha256
 from clipspm_lite.loading import load
+from clipspm_lite.table import markdown, read_results
 from clipspm_lite.training import TRAINING_PRESETS
 
 CLIPS = Path(__file__).parents[1] / "data_samples" / "clips"
@@ -220,6 +222,23 @@ def test_check_of_a_benchmark_names_its_terms_and_fails_where_videos_are_missing
         (["predict", "--support", "nowhere", "--choose", "--method", "otam"], "leave one out"),
         (["predict", "--support", "nowhere", "--save", "."], "--save: cannot be written"),
         (["check", "nowhere"], "nowhere"),
+        (["evaluate", "--dataset-settings", "hmdb51"], "--dataset-settings: only for .*lite.safetensors"),
+        (["table", "--shots", "3", "3"], "--shots: one is there twice: 3 3"),
+        (["table", "--shots", "0"], "shot must be at least 1, found 0"),
+        (["table", "--methods", "otam", "otam"], "--methods: one is there twice"),
+        (["table", "--episodes", "1"], "episodes: an interval needs at least 2"),
+        (["table", "--way", "99"], "way=99 needs as many classes"),
+        (["table", "--methods", "otam", "--checkpoint", "x"], "--checkpoint: only clip-spm"),
+        (["table", "--checkpoint", "x", "y"], "one for each of 3, found 2"),
+        (["table", "--checkpoint", "nowhere.safetensors"], "nowhere.safetensors"),
+        (
+            ["table", "--backbone", "RN50", "--weights", "random"],
+            "--checkpoint: clip-spm needs a head for RN50",
+        ),
+        (["table", "--figure", "table.pdf"], "ends in .png, found table.pdf"),
+        (["table", "--results", "."], "--results: cannot be written"),
+        (["table", "--part", "test"], "base, novel, validation|base, validation, novel"),
+        (["table", "--data", "nowhere", "--benchmark", "ucf101"], "UCF101.rar.*nowhere"),
         (["train", "--out", "x", "--data", "nowhere"], "--split"),
         (["train", "--out", "x", "--benchmark", "ucf101"], "ucf101 needs --data"),
         (["evaluate", "--data", "nowhere", "--benchmark", "ucf101"], "UCF101.rar.*nowhere"),
@@ -239,7 +258,9 @@ def test_a_mistake_is_one_message_and_exit_status_1(arguments, message, capsys, 
     assert not list(tmp_path.iterdir())
 
 
-def test_a_checkpoint_of_another_backbone_is_refused(tmp_path, capsys):
+@pytest.mark.parametrize("command", ["evaluate", "table"])
+def test_a_checkpoint_of_another_backbone_is_refused(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("clipspm_lite.features.load_video", lambda *a, **k: pytest.fail("read a video"))
     import torch
 
     from clipspm_lite import CLIPSPM
@@ -248,12 +269,12 @@ def test_a_checkpoint_of_another_backbone_is_refused(tmp_path, capsys):
     torch.manual_seed(0)
     path = tmp_path / "other.safetensors"
     save_model(path, CLIPSPM(128, heads=1, head_dim=4, mlp_dim=4), backbone="another")
-    assert main(["evaluate", "--checkpoint", str(path)]) == 1
+    assert main([command, "--checkpoint", str(path), "--store", str(tmp_path / "store")]) == 1
     assert "other.safetensors" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_help_names_every_option_of_every_command(capsys):
-    for command in ("start", "train", "evaluate", "compare", "predict", "check"):
+    for command in ("start", "train", "evaluate", "table", "compare", "predict", "check"):
         with pytest.raises(SystemExit) as stop:
             main([command, "--help"])
         assert stop.value.code == 0
@@ -278,3 +299,83 @@ def test_compare_trains_scores_and_says_where_its_numbers_come_from(tmp_path, mo
     assert load_model(head)[0].config | ABLATIONS["without PADM"] == (
         load_model(tmp_path / "runs" / "without-PADM" / "seed3" / "best.safetensors")[0].config
     )
+
+
+def test_a_table_is_printed_kept_and_drawn_with_what_it_was_made_with(tmp_path, capsys):
+    file, figure = tmp_path / "results.json", tmp_path / "table.png"
+    arguments = ["table", "--shots", "1", "5", "--episodes", "20", "--seed", "3"]
+    assert main([*arguments, "--results", str(file), "--figure", str(figure)]) == 0
+    printed = capsys.readouterr().out
+    results = read_results(file)
+    assert printed == markdown(results) + "\n"
+    assert "no paper reports numbers on the sample world, default split, novel classes" in printed
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert {row["method"] for row in results["rows"]} == {"zero-shot", "otam", "clip-spm"}
+    assert {row["head"]["sha256"] for row in results["rows"] if row["head"]} == {file_sha256(LITE_MODEL)}
+    assert re.fullmatch(r"[0-9a-f]{40}\+?", results["commit"])
+    assert "--shots 1 5 --way 5 --queries 1 --episodes 20 --seed 3" in results["command"]
+
+
+def test_the_command_in_a_result_makes_it_again(tmp_path, monkeypatch):
+    shutil.copy(LITE_MODEL, tmp_path / "mine.safetensors")
+    monkeypatch.chdir(tmp_path)
+    elsewhere = str(tmp_path / "mine.safetensors")
+    arguments = ["table", "--episodes", "8", "--methods", "otam centred", "clip-spm", "--inductive"]
+    assert main([*arguments, "--checkpoint", elsewhere, "--results", "first.json"]) == 0
+    first = read_results("first.json")
+    assert str(tmp_path) not in Path("first.json").read_text()
+    python, module, package, *again = shlex.split(first["command"])
+    assert (python, module, package) == ("python", "-m", "clipspm_lite")
+    assert main([*again, "--results", "again.json"]) == 0
+    for row, repeated in zip(first["rows"], read_results("again.json")["rows"], strict=True):
+        assert row | {"seconds": 0} == repeated | {"seconds": 0}
+
+
+def test_a_table_takes_as_many_checkpoints_as_shots_in_their_order(tmp_path):
+    heads = [LITE_INDUCTIVE_MODEL, LITE_MODEL]
+    arguments = ["table", "--methods", "clip-spm", "--shots", "5", "1", "--episodes", "4"]
+    file = str(tmp_path / "results.json")
+    assert main([*arguments, "--checkpoint", *map(str, heads), "--results", file]) == 0
+    used = {row["shot"]: row["head"]["file"] for row in read_results(file)["rows"]}
+    assert used == {5: LITE_INDUCTIVE_MODEL.name, 1: LITE_MODEL.name}
+
+
+def test_a_benchmark_with_other_counts_than_published_is_not_comparable(ssv2, tmp_path, monkeypatch, capsys):
+    root, rest = ssv2
+    benchmark = BENCHMARKS["ssv2_small"]
+    more = replace(benchmark, videos={**benchmark.videos, "novel": 2400})
+    monkeypatch.setitem(BENCHMARKS, "ssv2_small", more)
+    monkeypatch.setattr("clipspm_lite.table.WAY", 2)  # the small download has two classes
+    arguments = ["table", "--data", str(root), *rest, "--methods", "otam", "--shots", "1", "--way", "2"]
+    assert main([*arguments, "--episodes", "4", "--store", str(tmp_path / "store")]) == 0
+    captured = capsys.readouterr()
+    assert "Not comparable: 4 videos of ssv2_small novel, published are 2400" in captured.out
+    assert "warning: the tiny CLIP" in captured.err and "published are 2400" in captured.err
+
+
+@pytest.mark.parametrize("command", [["evaluate"], ["table", "--methods", "clip-spm", "--shots", "1"]])
+def test_a_released_checkpoint_is_opened_with_its_benchmarks_settings_and_a_text_encoder(
+    command, ssv2, tmp_path, monkeypatch, capsys
+):
+    root, rest = ssv2
+    path = tmp_path / "checkpoint_best.pt"
+    path.write_bytes(b"PK, as torch writes it")
+    opened = {}
+
+    def stand_in(file, **settings):
+        opened.update(settings, file=file)
+        return load(LITE_MODEL, store=settings["store"])
+
+    monkeypatch.setattr("clipspm_lite.__main__.load", stand_in)
+    data = ["--data", str(root), *rest, "--way", "2", "--episodes", "4", "--store", str(tmp_path / "store")]
+    arguments = [*command, *data, "--checkpoint", str(path)]
+    assert main(arguments) == 1
+    assert re.search("--weights: .*no text encoder.*checkpoint_best.pt$", capsys.readouterr().err.strip())
+    assert main([*arguments, "--weights", "openai"]) == 0
+    assert opened["file"] == path and "backbone" not in opened
+    assert (opened["text_weights"], opened["dataset"]) == ("openai", "ssv2-small")
+    without = [*command, "--checkpoint", str(path), "--weights", "openai"]
+    assert main(without) == 1
+    assert "--dataset-settings: " in capsys.readouterr().err
+    assert main([*arguments, "--weights", "openai", "--dataset-settings", "ucf101"]) == 0
+    assert opened["dataset"] == "ucf101"

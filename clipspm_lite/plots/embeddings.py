@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -168,18 +169,38 @@ def frame_scores(clips: Mapping[str, Tensor], cosines: Mapping[str, Tensor], nam
 
 @look
 def accuracy_by_shot(
-    shots: Sequence[int], results: Mapping[str, Sequence[tuple[float, float]]], chance: float
+    shots: Sequence[int],
+    results: Mapping[str, Sequence[tuple[float, float]]],
+    chance: float,
+    published: Mapping[str, Mapping[int, float]] | None = None,
 ) -> Figure:
-    """Accuracy in per cent with 95 % half-widths over the number of examples, one line a method."""
-    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    """Accuracy in per cent with 95 % half-widths over the number of examples, one line a method.
+
+    Args:
+        results: for each method (accuracy, half-width) at each of ``shots``.
+        published: what papers report, by whose it is and shot: open markers without an interval.
+    """
+    published = published or {}
+    figure = Figure(figsize=(7, 3.6 + 0.2 * len(published)), layout="constrained")
     ax = figure.subplots()
-    for (name, values), color, line, marker in zip(results.items(), COLORS, LINES, MARKERS, strict=False):
+    markers, lines = cycle(MARKERS), cycle(LINES)
+    for (name, values), color in zip(results.items(), cycle(COLORS), strict=False):
         ax.errorbar(
             shots, [value for value, _ in values], yerr=[interval for _, interval in values], color=color,
-            linestyle=line, marker=marker, capsize=3, label=name,
+            linestyle=next(lines), marker=next(markers), capsize=3, label=name,
+        )  # fmt: skip
+    for source, numbers in published.items():
+        ax.plot(
+            list(numbers), list(numbers.values()), next(markers), markersize=9, markerfacecolor="none",
+            color="black", label=source,
         )  # fmt: skip
     ax.set(xticks=list(shots), xlabel="K, examples a class", ylabel=f"accuracy, % (chance: {chance:.0f} %)")
-    ax.legend()
+    if published:
+        entries = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+        names = [*results, *published]  # matplotlib would put lines with intervals last
+        figure.legend([entries[name] for name in names], names, loc="outside lower left", ncols=2)
+    else:
+        ax.legend()
     sns.despine(ax=ax)
     return figure
 

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from clipspm_lite.plots.base import COLORS, RIGHT, WRONG, film_strip, look
+from clipspm_lite.plots.embeddings import accuracy_by_shot
+from clipspm_lite.table import Results, beside
 
 
 @look
@@ -149,4 +151,22 @@ def confusions(
     ax.invert_yaxis()
     ax.legend(title="asked → answered", loc="lower right")
     sns.despine(ax=ax)
+    return figure
+
+
+@look
+def beside_published(results: Results) -> Figure:
+    """A table of `clipspm_lite.table` as a figure: its methods over shots, open markers for what papers report."""
+    measured: dict[str, list[tuple[float, float]]] = {}
+    published: dict[str, dict[int, float]] = {}
+    for shot in results["shots"]:
+        for row, number in beside(results, shot):
+            if row is not None:
+                measured.setdefault(row["method"], []).append((row["accuracy"], row["interval"]))
+            if number is not None:
+                published.setdefault(f"reported: {number.source}", {})[shot] = number.accuracy
+    figure = accuracy_by_shot(results["shots"], measured, 100 / results["way"], published)
+    figure.axes[0].set_title(
+        f"{results['data']}\n{results['way']}-way, {results['episodes']:,} episodes, seed {results['seed']}"
+    )
     return figure

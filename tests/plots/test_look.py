@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from made_up_table import made_up_table
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -58,7 +59,7 @@ CALLS = {
         [{"there": [(0, 0), (1, 1)], "back": [(0, 1), (2, 3)]}],
     ),
     alignment.walk: (CLIP[:3], CLIP, {"there": [(0, 0), (1, 1)], "back": [(0, 1), (2, 3)]}, 1),
-    embeddings.accuracy_by_shot: ([1, 5], {"one": [(50, 2), (51, 1)]}, 20),
+    embeddings.accuracy_by_shot: ([1, 5], {"one": [(50, 2), (51, 1)]}, 20, {"a paper": {1: 60.0}}),
     embeddings.clips_and_names: ([CLIP] * 2, NUMBERS[:2, :3], NAMES, [0, 1]),
     embeddings.cosine_histograms: (
         {"above": {"one": NUMBERS, "two": NUMBERS / 2}, "below": {"one": NUMBERS}},
@@ -126,6 +127,7 @@ CALLS = {
     prototypes.stacked_distances: ({"one": NUMBERS[0, :3], "two": NUMBERS[1, :3]}, NAMES, 0),
     prototypes.who_sees_whom: (2, 1, 3),
     results.accuracy_bars: (SCORES, 20, "a title"),
+    results.beside_published: (made_up_table(),),
     results.confusions: ([("sit", "wave", 50.0), ("wave", "stand", 30.0)], [("sit", "wave")]),
     results.episode: ([CLIP] * 3, [CLIP] * 2, NAMES, [0, 1], [0, 2]),
     results.episode_board: ([[CLIP]] * 3, [CLIP] * 3, NAMES, [0, 1, 2], [0, 2, 2], 1),

@@ -2,10 +2,13 @@
 
 import pytest
 import torch
+from made_up_table import made_up_table
 from matplotlib.figure import Figure
 
 from clipspm_lite import plots
-from clipspm_lite.plots.results import episode_board
+from clipspm_lite.baselines import TRAINING_FREE
+from clipspm_lite.plots.results import beside_published, episode_board
+from clipspm_lite.published import CLIP_SPM, OTHER_WORK, SHOTS
 
 
 def test_an_episode_has_a_row_a_class_and_says_right_and_wrong():
@@ -51,6 +54,46 @@ def test_accuracy_bars_show_values_and_intervals():
     ax = figure.axes[0]
     assert [bar.get_width() for bar in ax.patches] == [40, 60]
     assert [text.get_text() for text in ax.texts] == ["40.0 ± 2.0", "60.0 ± 1.0"]
+
+
+def drawn(figure):
+    """By its name in the legend, what is drawn: places, marker, and whether the marker is open."""
+    (ax,) = figure.axes
+    handles, names = ax.get_legend_handles_labels()
+    lines = [handle.lines[0] if hasattr(handle, "lines") else handle for handle in handles]
+    return {
+        name: (
+            dict(zip(line.get_xdata(), line.get_ydata(), strict=True)),
+            line.get_marker(),
+            line.get_markerfacecolor() == "none",
+        )
+        for name, line in zip(names, lines, strict=True)
+    }
+
+
+def test_measured_and_published_numbers_are_told_apart_by_filled_and_open_markers():
+    results = made_up_table("ssv2_full", methods=("zero-shot", "otam", "clip-spm"))
+    figure = beside_published(results)
+    shown = drawn(figure)
+    for row in results["rows"]:
+        places, _, is_open = shown[row["method"]]
+        assert places[row["shot"]] == row["accuracy"] and not is_open
+    paper = dict(zip(SHOTS, CLIP_SPM["ViT-B/16"]["ssv2_full"], strict=True))
+    assert shown["reported: the CLIP-SPM paper, ViT-B/16"][::2] == (paper, True)
+    for name, numbers in OTHER_WORK.items():
+        assert shown[f"reported: {name}, ViT-B/16"][::2] == ({1: numbers["ssv2_full"]}, True)
+    assert len({marker for _, marker, _ in shown.values()}) == len(shown) == 8
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()][:3] == ["zero-shot", "otam", "clip-spm"]
+    assert {text.get_text() for text in legend.get_texts()} == set(shown)
+    title = figure.axes[0].get_title()
+    assert "made-up data" in title and "5-way, 10,000 episodes, seed 0" in title
+
+
+def test_a_table_without_published_numbers_is_drawn_with_every_method():
+    methods = (*TRAINING_FREE, "clip-spm")
+    shown = drawn(beside_published(made_up_table(None, methods=methods)))
+    assert list(shown) == list(methods) and not any(is_open for *_, is_open in shown.values())
 
 
 def test_confusions_tell_reversed_pairs_by_colour_and_hatch():

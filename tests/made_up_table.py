@@ -1,0 +1,65 @@
+"""Results of a table that nobody measured, to try how published numbers are put beside measured ones."""
+
+from clipspm_lite.data.benchmarks import BENCHMARKS
+
+HEAD = {
+    "preset": "paper",
+    "trained_inductive": False,
+    "asked_inductive": False,
+    "file": "best.safetensors",
+    "sha256": "0" * 64,
+    "training": {"shot": 1, "seed": 6},
+}
+VIT, RN50 = ("ViT-B-16-quickgelu", "openai"), ("RN50-quickgelu", "rn50.safetensors")
+
+
+def made_up_table(
+    benchmark="hmdb51",
+    backbone=VIT,
+    methods=("zero-shot", "otam", "clip-spm"),
+    shots=(1, 3, 5),
+    head=None,
+    **changes,
+):
+    """What `read_results` would give; ``head`` are changes to what is said of the head, ``changes`` to the rest."""
+    name, weights = backbone
+    about_backbone = {
+        "name": name,
+        "weights": weights,
+        "fingerprint": "1" * 64,
+        "normalize_pixels": True,
+        "frames": 8,
+        "resize": 224,
+    }
+    rows = [
+        {
+            "method": method,
+            "shot": shot,
+            "accuracy": 10.0 * place + shot,
+            "interval": 0.5,
+            "right": [1],
+            "asked": [2],
+            "difference": {"points": 10.0 * place, "interval": 0.25} if place else None,
+            "seconds": 1.0,
+            "backbone": about_backbone,
+            "features": "2" * 64,
+            "head": HEAD | (head or {}) if method == "clip-spm" else None,
+        }
+        for shot in shots
+        for place, method in enumerate(methods)
+    ]
+    results = {
+        "data": "made-up data",
+        "benchmark": benchmark,
+        "part": "novel",
+        "way": 5,
+        "queries": 1,
+        "episodes": 10_000,
+        "seed": 0,
+        "shots": list(shots),
+        "reference": methods[0],
+        "classes": ["everything"],
+        "videos_per_class": [BENCHMARKS[benchmark].videos["novel"] if benchmark else 100],
+        "rows": rows,
+    }
+    return results | changes
