@@ -519,7 +519,8 @@ def data_title(options: argparse.Namespace) -> str:
     if options.benchmark:
         return f"{BENCHMARKS[options.benchmark].title}, {options.part} classes"
     if options.data:
-        return Path(options.data).resolve().name + (f", {options.part} classes" if options.split else "")
+        part = f", {options.part} classes" if options.split else ""
+        return f"the videos in {Path(options.data).resolve().name}{part}"
     return f"the sample world, {options.split or 'default'} split, {options.part} classes"
 
 

@@ -341,7 +341,9 @@ def _head_note(about: dict[str, Any], shots: set[int]) -> str:
     else:
         note += f", **trained for {shot}-shot only**, where the paper trains one for each"
     if not about["asked_inductive"]:
-        return f"{note}. Transductive, as the released code is: it sees one query of every class at once and uses that."
+        return (
+            f"{note}. Transductive, as the released code is: it sees all queries of an episode and uses that."
+        )
     if about["trained_inductive"]:
         return f"{note}. Inductive: trained and asked one query at a time, which the paper does not report."
     return f"{note}. Asked one query at a time, though trained to see all of them; the paper does not report that."
