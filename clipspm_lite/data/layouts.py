@@ -28,7 +28,7 @@ def lay_out_samples(
     videos: int = 4,
     parts: Sequence[str] = ("base", "validation", "novel"),
 ) -> list[Path]:
-    """Copy sample clips into ``root`` under a benchmark's class names, in its layout, and write lists where it has them.
+    """Copy sample clips into ``root`` under a benchmark's class names, in its layout, with lists where it has some.
 
     Base classes are taken from the sample world's base classes. Validation and novel ones share its validation classes,
     from the two ends, so that none of its novel classes is looked at.
