@@ -1,20 +1,24 @@
 """The alignment explorer: OTAM's costs, its soft path and the most probable path between two clips."""
 
-from collections.abc import Callable
 from functools import lru_cache
 
 import ipywidgets as widgets
 import torch
 from torch import Tensor
 
-from clipspm_lite.model.otam import SMOOTHING, align_one_way, frame_distances
+from clipspm_lite.model.otam import SMOOTHING, frame_distances
+from clipspm_lite.model.paths import (
+    DIRECTIONS,
+    Pairs,
+    most_probable_path,
+    share_of_path,
+    smoothed,
+    soft_path,
+)
 from clipspm_lite.plots.alignment import soft_paths, walk
 from clipspm_lite.widgets.base import LABELLED, Explorer, Picture, play
 from clipspm_lite.widgets.clips import WIDTH, called, choose_clip, video_of
 from clipspm_lite.widgets.gallery import Gallery
-
-Align = Callable[[Tensor], Tensor]
-Pairs = list[tuple[int, int]]  # (query frame, support frame)
 
 EPISODE_WAY = 5
 FEATURES = {
@@ -25,15 +29,6 @@ FEATURES = {
 SMOOTHINGS = (0.01, 0.02, 0.05, 0.1, 0.2, SMOOTHING, 1.0, 2.0)
 
 
-def meet_every_query_frame(distances: Tensor) -> Tensor:
-    """The other direction of OTAM: query and support change places."""
-    return align_one_way(distances.transpose(-1, -2))
-
-
-DIRECTIONS: dict[str, Align] = {
-    "every support frame is met": align_one_way,
-    "every query frame is met": meet_every_query_frame,
-}
 BOTH = "both (OTAM)"
 
 
@@ -183,35 +178,3 @@ def alignment_explorer(gallery: Gallery) -> Explorer:
 
     button = play(controls["step"], "walk along the path")
     return Explorer("alignment", controls, {"matrix": matrix, "pairs": pairs}, extra=[button])
-
-
-def smoothed(align: Align, distances: Tensor, smoothing: float) -> Tensor:
-    """``align`` with another λ than the library's: λ only scales costs, D(d; λ) = s · D(d / s) with s = λ / 0.5."""
-    scale = smoothing / SMOOTHING
-    return scale * align(distances.double() / scale)
-
-
-def soft_path(distances: Tensor, align: Align, smoothing: float) -> Tensor:
-    """The share of path weight in every cell: the distance's derivative with respect to that cell's cost."""
-    with torch.enable_grad():
-        leaf = distances.detach().clone().requires_grad_()
-        return torch.autograd.grad(smoothed(align, leaf, smoothing).sum(), leaf)[0]
-
-
-def most_probable_path(distances: Tensor, align: Align) -> Pairs:
-    """The cheapest path's cells in order of time: where the soft path goes when λ → 0.
-
-    A path's weight is exp(−cost / λ), so the cheapest is the most probable for any λ. Of paths that cost the same one
-    is taken, always the same.
-    """
-    hint = torch.rand(distances.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    weights = soft_path(distances.double().clamp_min(0) + 1e-8 * hint, align, 1e-11)
-    return [(int(i), int(j)) for i, j in (weights > 0.5).nonzero()]
-
-
-def share_of_path(distances: Tensor, path: Pairs, align: Align, smoothing: float) -> float:
-    """How much of the weight of all paths one path carries, 0 … 1: the weight left when all other cells cost a lot."""
-    on_path = torch.zeros(distances.shape, dtype=torch.bool)
-    on_path[tuple(zip(*path, strict=True))] = True
-    alone = smoothed(align, distances.masked_fill(~on_path, 1e4), smoothing)
-    return float(torch.exp((smoothed(align, distances, smoothing) - alone) / smoothing))

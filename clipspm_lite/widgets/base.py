@@ -45,7 +45,7 @@ class Explorer(widgets.VBox):
         title: what it is, in a few words; it stands where no widget can be shown.
         controls: widgets with a ``value``, by name. Every one needs a label (``description``).
         draw: by name, functions of control values, whose parameter names are the names of the controls they depend
-            on; only those pictures are redrawn whose controls changed.
+            on; only those pictures are redrawn whose controls changed. None is no picture.
         derive: by name, functions of control values likewise, whose results `draw` may ask for as for a control's.
         extra: widgets to show among the controls which draw nothing by themselves (a `play` button, say).
         slow: names of controls whose change takes long enough to say so.
@@ -55,7 +55,7 @@ class Explorer(widgets.VBox):
         self,
         title: str,
         controls: Mapping[str, Any],
-        draw: Mapping[str, Callable[..., Picture]],
+        draw: Mapping[str, Callable[..., Picture | None]],
         *,
         derive: Mapping[str, Callable[..., Any]] | None = None,
         extra: Collection[Any] = (),
@@ -89,17 +89,23 @@ class Explorer(widgets.VBox):
             for name, needs in self._needs.items():
                 if needs & set(changed):
                     try:
-                        self.pictures[name].value = as_html(self._drawn(name))
+                        self.pictures[name].value = self._rendered(name)
                     except Exception as error:  # a callback's traceback would be lost
                         text = " ".join(str(error).split())
                         message = f"<strong>{html.escape(f'{type(error).__name__}: {text}')}</strong>"
         self.status.value = message
 
+    def _rendered(self, name: str) -> str:
+        picture = self._drawn(name)  # no longer referred to when `redraw` collects what is left of it
+        return as_html(picture) if picture else ""
+
     def static(self, name: str) -> None:
         """Put one of the pictures, as it is now, into the notebook, where it is seen without a kernel too."""
-        self._drawn(name).show()
+        picture = self._drawn(name)
+        if picture:
+            picture.show()
 
-    def _drawn(self, name: str) -> Picture:
+    def _drawn(self, name: str) -> Picture | None:
         return self._call(self._draw[name])
 
     def _call(self, function: Callable[..., Any]) -> Any:
@@ -134,7 +140,7 @@ def figures_collected_young() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-        gc.collect(0)
+        gc.collect(1)
 
 
 def as_html(picture: Picture) -> str:

@@ -193,7 +193,9 @@ def prompt_explorer(gallery: Gallery, *, way: int = 5, seed: int = 0, episodes: 
             description="distance", options=[D_SPM, SCORE], style=LABELLED, layout={"width": "34em"}
         ),
     }
-    draw: dict[str, Callable[..., Picture]] = dict(clips=clips, gates=gates, fused=fused, alphas=alphas)
+    draw: dict[str, Callable[..., Picture | None]] = dict(
+        clips=clips, gates=gates, fused=fused, alphas=alphas
+    )
     return Explorer("prompt", controls, draw, slow=["episode", "query", "names"])
 
 

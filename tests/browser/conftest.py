@@ -92,7 +92,7 @@ def run_notebook(browser, jupyterlab, screenshots):
     """Open a notebook by name, run all its cells, and give the page; a screenshot is kept at the end."""
     pages = []
 
-    def run(name: str, timeout: float = 180):
+    def run(name: str, timeout: float = 400):
         page = browser.new_page(viewport={"width": 1300, "height": 2200})
         pages.append((name, page))
         page.goto(f"{jupyterlab}/lab/tree/{name}.ipynb?reset", wait_until="domcontentloaded")

@@ -4,6 +4,8 @@ import time
 
 import pytest
 
+from clipspm_lite.data.datasets import SAMPLES
+
 
 def images(explorer):
     return [image.get_attribute("src") for image in explorer.locator("img").all()]
@@ -64,6 +66,12 @@ def press_play(page, explorer):
     page.keyboard.press("Enter")
 
 
+def choose_file(page, explorer, path):
+    with page.expect_file_chooser() as chooser:
+        explorer.get_by_role("button", name="choose a clip").click()
+    chooser.value.set_files(path)
+
+
 @pytest.mark.parametrize("name", ["09_explore", "03_matching_in_time", "06_padm"])
 def test_every_control_moves_its_picture_and_nothing_plays_by_itself(name, run_notebook, screenshots):
     page = run_notebook(name)
@@ -89,3 +97,28 @@ def test_every_control_moves_its_picture_and_nothing_plays_by_itself(name, run_n
                 settle(page, explorer)
                 say_no_error(page, explorer)
         explorer.screenshot(path=screenshots / f"{name}_{number}.png")
+
+
+def test_a_clip_uploaded_in_the_browser_is_answered_and_an_unreadable_file_is_refused(
+    run_notebook, screenshots, tmp_path
+):
+    page = run_notebook("10_your_own_videos")
+    explorer = page.locator(".clipspm-explorer").first
+    explorer.scroll_into_view_if_needed()
+    say_no_error(page, explorer)
+    before = settle(page, explorer)
+    clip = SAMPLES / "clips" / "lowering_a_box" / "lowering_a_box_11.mp4"
+    choose_file(page, explorer, clip)
+    wait_for_change(page, explorer, before)
+    explorer.get_by_text("lowering_a_box_11.mp4: ").wait_for()
+    after = settle(page, explorer)
+    say_no_error(page, explorer)
+    choose_another(page, explorer)
+    wait_for_change(page, explorer, after)
+    settle(page, explorer)
+    explorer.screenshot(path=screenshots / "10_upload.png")
+    broken = tmp_path / "broken.mp4"
+    broken.write_text("<html>not a video</html>")
+    choose_file(page, explorer, broken)
+    explorer.locator("strong", has_text="broken.mp4").wait_for()
+    assert explorer.get_by_text("lowering_a_box_11.mp4: ").count() == 1

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from marked_video import write_marked_video
 
 from clipspm_lite.data.benchmarks import BENCHMARKS
+from clipspm_lite.data.layouts import official_name
 
 CLASSES = {
     "hmdb51": {
@@ -71,18 +72,6 @@ def content(suffix: str, frames: int) -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"video{suffix}"
         return write_marked_video(path, frames, **CODECS[suffix]).read_bytes()
-
-
-def official_name(name: str, class_name: str, number: int) -> str:
-    """Where the official download has a video: `number` counts from 0 over the whole benchmark."""
-    if name == "hmdb51":
-        return f"{class_name}/A_film(1)_{class_name}_f_cm_np1_le_med_{number}.avi"
-    if name == "ucf101":
-        spelled = class_name.replace("HandstandPushups", "HandStandPushups")
-        return f"{class_name}/v_{spelled}_g{number:02d}_c01.avi"
-    if name == "kinetics100":
-        return f"{class_name.replace('_', ' ')}/-id_{number:07d}_{number:06d}_{number + 10:06d}.mp4"
-    return f"{1000 + number}.webm"
 
 
 def make_download(root: Path, name: str) -> dict[str, Path]:

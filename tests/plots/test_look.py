@@ -18,6 +18,7 @@ from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.plots import (
     ablations,
     alignment,
+    answers,
     embeddings,
     episodes,
     motion,
@@ -59,6 +60,7 @@ CALLS = {
         [{"there": [(0, 0), (1, 1)], "back": [(0, 1), (2, 3)]}],
     ),
     alignment.walk: (CLIP[:3], CLIP, {"there": [(0, 0), (1, 1)], "back": [(0, 1), (2, 3)]}, 1),
+    answers.ranking: (CLIP, {"sit": 0.7, "stand": 0.3}),
     embeddings.accuracy_by_shot: ([1, 5], {"one": [(50, 2), (51, 1)]}, 20, {"a paper": {1: 60.0}}),
     embeddings.clips_and_names: ([CLIP] * 2, NUMBERS[:2, :3], NAMES, [0, 1]),
     embeddings.cosine_histograms: (

@@ -1,0 +1,104 @@
+"""Uploading a clip, as ipywidgets 7 and 8 hand it over: it is answered, and it is not kept."""
+
+from datetime import datetime
+
+import ipywidgets as widgets
+import pytest
+
+from clipspm_lite.backbones import load_backbone
+from clipspm_lite.checkpoints import LITE_INDUCTIVE_MODEL, load_model
+from clipspm_lite.data.datasets import VideoDataset, sample_world
+from clipspm_lite.features import FeatureStore
+from clipspm_lite.recogniser import Recogniser
+from clipspm_lite.widgets.own_clip import own_clip_explorer, uploaded
+
+
+@pytest.fixture(scope="module")
+def support():
+    world = sample_world("validation")
+    chosen = [
+        world.classes.index(name) for name in ("raising_a_box", "lowering_a_box", "waving_the_left_arm")
+    ]
+    return VideoDataset(
+        world.root,
+        tuple(world.classes[n] for n in chosen),
+        tuple(world.videos[n][: 3 - k] for k, n in enumerate(chosen)),
+    )
+
+
+@pytest.fixture
+def explorer(support, tmp_path):
+    store = FeatureStore(load_backbone("tiny"), tmp_path)
+    methods = {"zero-shot": "zero-shot", "clip-spm": load_model(LITE_INDUCTIVE_MODEL)[0]}
+    recognisers = {name: Recogniser(method, store).with_support(support) for name, method in methods.items()}
+    return own_clip_explorer(recognisers, support, support.paths[0])
+
+
+def upload(explorer, name, content):
+    """What the browser's part of the button does, in the widget's version."""
+    button = explorer.children[0].children[-1]
+    assert isinstance(button, widgets.FileUpload)
+    if isinstance(button.value, dict):
+        button.metadata, button.data = [{"name": name, "type": "video/mp4", "size": len(content)}], [content]
+        button._counter = 1
+    else:
+        about = {
+            "name": name,
+            "type": "video/mp4",
+            "size": len(content),
+            "last_modified": datetime(2026, 1, 1),
+        }
+        button.value = ({**about, "content": memoryview(content)},)
+    return button
+
+
+def test_an_uploaded_clip_is_answered_and_taken_out_of_the_button(explorer, support):
+    before = {name: picture.value for name, picture in explorer.pictures.items()}
+    clip = support.root / "waving_the_left_arm" / "waving_the_left_arm_15.mp4"
+    button = upload(explorer, "mine <b>.mp4", clip.read_bytes())
+    assert explorer.status.value == ""
+    assert "mine &lt;b&gt;.mp4: zero-shot says" in explorer.pictures["ranking"].value
+    assert explorer.pictures["ranking"].value != before["ranking"]
+    assert not button.value
+    upload(explorer, "mine.mp4", clip.read_bytes())  # a second one, of the same content
+    assert "mine.mp4: zero-shot says" in explorer.pictures["ranking"].value
+
+
+def test_the_answer_is_the_recognisers(explorer, support, tmp_path):
+    clip = support.root / "lowering_a_box" / "lowering_a_box_11.mp4"
+    explorer.controls["method"].value = "clip-spm"
+    upload(explorer, "mine.MP4", clip.read_bytes())
+    model, store = load_model(LITE_INDUCTIVE_MODEL)[0], FeatureStore(load_backbone("tiny"), tmp_path)
+    expected = Recogniser(model, store).with_support(support).predict([clip])[0]
+    said = explorer.pictures["ranking"].value
+    assert f"says {expected.action.replace('_', ' ')}; it nearly was" in said
+    assert expected.runner_up.action.replace("_", " ") in said
+
+
+def test_a_method_without_alignment_shows_none_and_one_with_it_shows_why(explorer):
+    assert explorer.pictures["alignment"].value == explorer.pictures["prototypes"].value == ""
+    explorer.controls["method"].value = "clip-spm"
+    assert explorer.status.value == ""
+    assert "distance padm" in explorer.pictures["alignment"].value
+    assert "Prototypes (large) and the clip" in explorer.pictures["prototypes"].value
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("notes.txt", b"a", "notes.txt does not end as a video does"),
+        ("broken.mp4", b"no video", "broken.mp4"),
+        ("../../x.mp4", b"", "x.mp4"),
+    ],
+)
+def test_what_is_no_video_is_refused_by_its_name_and_the_answer_stays(explorer, name, content, expected):
+    before = explorer.pictures["ranking"].value
+    button = upload(explorer, name, content)
+    assert expected in explorer.status.value and "/tmp" not in explorer.status.value
+    assert explorer.pictures["ranking"].value == before and not button.value
+
+
+def test_both_forms_of_an_uploads_value_are_read():
+    assert uploaded(()) is None and uploaded({}) is None
+    assert uploaded(({"name": "a.mp4", "content": memoryview(b"xy")},)) == ("a.mp4", b"xy")
+    assert uploaded({"a.mp4": {"metadata": {}, "content": b"xy"}}) == ("a.mp4", b"xy")
