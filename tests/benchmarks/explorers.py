@@ -59,11 +59,11 @@ def main():
         )
         for label, control in explorer.controls.items():
             start, values = control.value, other_values(control)
-            first, again = (
-                median(seconds(partial(setattr, control, "value", value)) for value in values)
-                for _ in range(2)
-            )
-            control.value = start
+            rows = []
+            for _ in range(2):
+                rows.append(median(seconds(partial(setattr, control, "value", value)) for value in values))
+                control.value = start
+            first, again = rows
             assert explorer.status.value == "", explorer.status.value
             print(f"{name:12s}{label:16s}{1000 * first:16.0f}{1000 * again:17.0f}{again / unit:8.1f}")
         fastest = list(explorer.controls.values())[-1]
