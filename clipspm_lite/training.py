@@ -200,8 +200,10 @@ def train(
     """
     folder = Path(folder)
     check_run(training_data, validation_data, settings, folder, resume=resume)
+    engine: dict[str, Any] = dict(device=device, devices=devices, nodes=nodes, precision=precision)
+    check_engine(settings, finetuning is not None, **engine)
     source = _source(training_data, validation_data, finetuning)
-    fabric = _launch(settings, finetuning, device, devices, nodes, precision)
+    fabric = _launch(**engine)
     run = _Run(model, source, settings, fabric)
     identity: dict[str, Any] = {
         "settings": asdict(settings) | {"betas": list(settings.betas)},
@@ -285,8 +287,10 @@ def plan(
         ValueError, VideoError: as `train`.
     """
     check_run(training_data, validation_data, settings)
+    engine: dict[str, Any] = dict(device=device, devices=devices, nodes=nodes, precision=precision)
+    check_engine(settings, finetuning is not None, **engine)
     source = _source(training_data, validation_data, finetuning)
-    fabric = _launch(settings, finetuning, device, devices, nodes, precision)
+    fabric = _launch(**engine)
     at_once = fabric.world_size if source.one_by_one else settings.episodes_per_step
     short = replace(settings, steps=1 + measured, episodes_per_step=at_once)
     run = _Run(model, source, short, fabric)
@@ -366,18 +370,19 @@ def _source(
     raise ValueError("training_data and validation_data: give two EncodedDatasets, or two VideoDatasets")
 
 
-def _launch(
+def check_engine(
     settings: TrainingSettings,
-    finetuning: FineTuning | None,
-    device: str,
-    devices: int,
-    nodes: int,
-    precision: Any,
-) -> Fabric:
-    """The engine, with its processes running."""
+    finetuning: bool,
+    *,
+    device: str = "auto",
+    devices: int = 1,
+    nodes: int = 1,
+    precision: Any = "32-true",
+) -> None:
+    """Refuse, before any long work, an engine that `train` cannot have; raises ValueError."""
     if precision not in PRECISIONS:
         raise ValueError(f"precision: expected one of {', '.join(PRECISIONS)}, found {precision!r}")
-    if finetuning is None and precision != "32-true":
+    if not finetuning and precision != "32-true":
         raise ValueError(
             f"precision: the head trains in 32-true; {precision!r} is for fine-tuning an encoder"
         )
@@ -393,6 +398,10 @@ def _launch(
         raise ValueError('precision: "16-mixed" needs a GPU; use "bf16-mixed" or "32-true" on a CPU')
     if device == "cuda" and devices > torch.cuda.device_count():
         raise ValueError(f"devices: {devices} GPUs asked for, found {torch.cuda.device_count()}")
+
+
+def _launch(device: str, devices: int, nodes: int, precision: Any) -> Fabric:
+    """The engine, with its processes running."""
     fabric = Fabric(accelerator=device, devices=devices, num_nodes=nodes, precision=precision)
     fabric.launch()
     return fabric
