@@ -155,6 +155,8 @@ class FeatureStore:
             ) from error
 
     def _write(self, stored: dict[str, Tensor]) -> None:
+        """With what other processes wrote meanwhile. If two write in the same moment, one's rows are encoded again."""
+        stored = self._read() | stored
         write_tensors(
             self.path,
             {"features": torch.stack(list(stored.values()))},

@@ -45,7 +45,8 @@ class TrainingSettings:
         validate_every: steps between two validations.
         validation_episodes: episodes of each validation (same way and shot, one query a class).
         patience: stop after so many validations without a better one; None never stops early.
-        seed: of initial weights (see `train`), of the list of episodes, and of dropout in every step.
+        seed: of initial weights (see `train`), of the list of episodes, of how their videos are cut, and of dropout in
+            every step.
     """
 
     way: int = 5
@@ -247,13 +248,14 @@ def train(
             history.append(fabric.broadcast(entry))  # one process's, so that all stop at the same step
             if fabric.is_global_zero:
                 if _best(history) is history[-1]:
-                    validation = {
-                        k.removeprefix("validation_"): entry[k] for k in entry if "validation_" in k
-                    }
                     kept: dict[str, Any] = {
                         **(description or {}),
                         "training": identity["settings"],
-                        "validation": {"step": step + 1, **validation},
+                        "validation": {
+                            "step": step + 1,
+                            "accuracy": scored.accuracy,
+                            "interval": scored.interval,
+                        },
                     }
                     _save_best(folder / BEST, model, finetuning, kept)
                 run.save(folder / LAST, identity, history)

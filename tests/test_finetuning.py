@@ -112,9 +112,10 @@ def test_a_run_that_ends_anywhere_resumes_to_the_bitwise_same_files(
         assert (tmp_path / file).read_bytes() == (folder / file).read_bytes()
 
 
-def start(folder, processes=1):
+def start(folder, processes=1, steps=small.SETTINGS.steps):
+    arguments = [str(folder), str(processes), str(steps)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.Popen([sys.executable, str(SCRIPT), str(folder), str(processes)], env=environment)
+    return subprocess.Popen([sys.executable, str(SCRIPT), *arguments], env=environment)
 
 
 def validations(path):
@@ -124,33 +125,35 @@ def validations(path):
 @pytest.mark.slow
 def test_a_process_killed_again_and_again_resumes_to_the_bitwise_same_files(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert start(whole).wait() == 0
+    assert start(whole, steps=16).wait() == 0
     moments = random.Random(0)
-    for seen in (0, 1, 2):  # validations in the file when the clock to the kill starts
-        process = start(killed)
-        while process.poll() is None and seen > validations(killed / LAST):
-            time.sleep(0.01)
-        time.sleep(moments.uniform(0, 0.5) if seen else 3)
+    for seen in (0, 3):  # validations in the file; at first there is no file, only the folder
+        process = start(killed, steps=16)
+        while process.poll() is None and not (killed.exists() and validations(killed / LAST) >= seen):
+            time.sleep(0.001)
+        time.sleep(moments.uniform(0, 0.3) if seen else 0)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL, "the run ended before it was killed"
-    assert start(killed).wait() == 0
+    assert start(killed, steps=16).wait() == 0
     for file in (BEST, LAST):
         assert (killed / file).read_bytes() == (whole / file).read_bytes()
 
 
 @pytest.mark.slow
 def test_two_processes_train_as_one_does(whole, tmp_path):
-    folder, result = whole
-    assert start(tmp_path, processes=2).wait() == 0
-    first, second = (json.loads((tmp_path / f"history{rank}.json").read_text()) for rank in range(2))
+    assert start(tmp_path / "two", processes=2).wait() == 0
+    first, second = (json.loads((tmp_path / "two" / f"history{rank}.json").read_text()) for rank in range(2))
     assert first == second
-    for ours, theirs in zip(first, result.history, strict=True):
-        assert ours == pytest.approx(theirs, abs=1e-5)
-    one, two = (read_tensors(path / LAST, "training state")[0] for path in (folder, tmp_path))
-    moments = [name for name in one if name.endswith("exp_avg")]  # what the gradients were
-    largest = max(one[name].abs().max() for name in moments)
-    for name in moments:
-        torch.testing.assert_close(two[name], one[name], atol=1e-5 * float(largest), rtol=1e-4)
+    folder, result = whole
+    alone = small.run_head(tmp_path / "head")
+    for one, two in zip([*result.history, *alone.history], sum(first, []), strict=True):
+        assert two == pytest.approx(one, abs=1e-5)
+    for one, two in ((folder, tmp_path / "two"), (tmp_path / "head", tmp_path / "two" / "head")):
+        one, two = (read_tensors(path / LAST, "training state")[0] for path in (one, two))
+        moments = [name for name in one if name.endswith("exp_avg")]  # what the gradients were
+        largest = max(float(one[name].abs().max()) for name in moments)
+        for name in moments:
+            torch.testing.assert_close(two[name], one[name], atol=1e-5 * largest, rtol=1e-4)
 
 
 def test_resuming_in_half_precision_goes_on_with_the_scale_of_the_loss(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ import torch
 from clipspm_lite import CLIPSPM
 from clipspm_lite.backbones import load_backbone
 from clipspm_lite.data.datasets import SAMPLES, VideoDataset
+from clipspm_lite.features import EncodedDataset
 from clipspm_lite.sources import FineTuning
 from clipspm_lite.training import TrainingResult, TrainingSettings, train
 
@@ -36,9 +38,9 @@ TRAINING = clips("squatting", "swaying", "waving_both_arms")
 VALIDATION = clips("standing_up", "sitting_down")
 
 
-def small_model() -> CLIPSPM:
+def small_model(**sizes) -> CLIPSPM:
     torch.manual_seed(0)
-    return CLIPSPM(128, heads=2, head_dim=4, mlp_dim=16)
+    return CLIPSPM(128, heads=2, head_dim=4, mlp_dim=16, **sizes)
 
 
 def run(folder: str | Path, settings: TrainingSettings = SETTINGS, **arguments) -> TrainingResult:
@@ -56,10 +58,23 @@ def run(folder: str | Path, settings: TrainingSettings = SETTINGS, **arguments) 
     )
 
 
+def run_head(folder: str | Path, **arguments) -> TrainingResult:
+    """The head alone, without dropout, on made-up features."""
+
+    def features(name: str) -> EncodedDataset:
+        classes = tuple(f"{name} {i}" for i in range(3))
+        return EncodedDataset(classes, (3,) * 3, torch.randn(9, 2, 128), torch.randn(3, 128))
+
+    model = small_model(dropout=0, feedforward_dropout=0)
+    data = features("base"), features("held out")
+    return train(model, *data, SETTINGS, folder, device="cpu", progress=False, **arguments)
+
+
 if __name__ == "__main__":
-    folder, processes = sys.argv[1], int(sys.argv[2])
+    folder, processes, steps = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     torch.set_num_threads(1)
-    result = run(folder, resume=True, devices=processes)
-    Path(folder, f"history{torch.distributed.get_rank() if processes > 1 else 0}.json").write_text(
-        json.dumps(result.history)
-    )
+    result = run(folder, replace(SETTINGS, steps=steps), resume=True, devices=processes)
+    if processes > 1:
+        head = run_head(Path(folder, "head"), devices=processes)
+        history = Path(folder, f"history{torch.distributed.get_rank()}.json")
+        history.write_text(json.dumps([result.history, head.history]))
