@@ -432,6 +432,10 @@ def open_finetuned(options: argparse.Namespace) -> tuple[Method, FeatureStore]:
         options.checkpoint, weights=options.weights, device=options.device
     )
     made_with = description["backbone"]
+    print(
+        f"the checkpoint's own encoder: {made_with['name']}, {made_with['frames']} frames, "
+        f"shorter side {made_with['resize']} pixels"
+    )
     store = FeatureStore(backbone, options.store, frames=made_with["frames"], resize=made_with["resize"])
     return model, store
 

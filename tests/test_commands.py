@@ -205,7 +205,8 @@ def test_what_finetuning_leaves_is_evaluated_with_its_own_encoder(ssv2, tmp_path
     arguments = ["evaluate", "--checkpoint", str(run / "best.safetensors"), "--data", str(root), *rest]
     arguments += ["--way", "2", "--episodes", "4", "--store", str(tmp_path / "store")]
     assert main(arguments) == 0
-    assert "clip-spm on ssv2_small" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "own encoder: tiny, 2 frames, shorter side 73" in out and "clip-spm on ssv2_small" in out
 
 
 def test_check_of_a_benchmark_names_its_terms_and_fails_where_videos_are_missing(ssv2, capsys):

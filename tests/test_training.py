@@ -114,6 +114,7 @@ KILLED = """
 """
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_any_moment_continues_to_the_same_curve(tmp_path):
     script = tmp_path / "run.py"
     script.write_text(textwrap.dedent(KILLED))
