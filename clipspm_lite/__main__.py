@@ -2,22 +2,30 @@
 
 import argparse
 import json
+import math
 import os
 import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric.utilities import rank_zero_only
 from tqdm.auto import tqdm
 
 from clipspm_lite.backbones import Backbone, load_backbone, public_name
 from clipspm_lite.baselines import TRAINING_FREE
-from clipspm_lite.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model, read_tensors
+from clipspm_lite.checkpoints import (
+    LITE_INDUCTIVE_MODEL,
+    LITE_MODEL,
+    is_finetuned,
+    load_model,
+    read_tensors,
+)
 from clipspm_lite.choosing import LeaveOneOut, leave_one_out
 from clipspm_lite.comparison import ABLATIONS, FULL, INDUCTIVE, compare, table
 from clipspm_lite.data.benchmarks import BENCHMARKS, open_benchmark
@@ -27,15 +35,25 @@ from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.data.names import readable
 from clipspm_lite.data.video import VideoError
 from clipspm_lite.evaluation import Method, evaluate
-from clipspm_lite.features import FeatureStore
+from clipspm_lite.features import EncodedDataset, FeatureStore
 from clipspm_lite.files import file_sha256, is_safetensors, replace_file
 from clipspm_lite.loading import load
 from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.model.presets import DATASET_SETTINGS, LITE_SIZES, PRESETS
 from clipspm_lite.published import QUERIES, SHOTS, WAY
 from clipspm_lite.recogniser import CLIP_SPM, Recogniser, encode_support
+from clipspm_lite.sources import FineTuning
 from clipspm_lite.table import Entry, markdown, measure, write_results
-from clipspm_lite.training import TRAINING_PRESETS, train
+from clipspm_lite.training import (
+    PRECISIONS,
+    TRAINING_PRESETS,
+    TrainingSettings,
+    check_engine,
+    check_run,
+    plan,
+    preset_settings,
+    train,
+)
 
 METHODS = (*TRAINING_FREE, CLIP_SPM)
 CHOICES = ("zero-shot", "otam")  # what --choose compares with the head, the simplest first
@@ -45,6 +63,12 @@ TINY_WARNING = (
     "warning: the tiny CLIP has seen only this project's generated figures. On filmed videos expect little "
     "more than chance; for a real answer give --backbone and --weights of a real CLIP."
 )
+
+FINETUNING_FLAGS = {
+    "gradient-checkpointing": "compute activations twice instead of keeping them: far less memory",
+    "no-augment": "no random frames, crops and flips",
+    "no-flip": "mirror no video, because a class depends on the side (SSv2 and the samples: never mirrored)",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -89,6 +113,10 @@ def build_parser() -> argparse.ArgumentParser:
     sub = command(
         "train", run_train, "Train CLIP-SPM on the base classes, choosing on the validation classes."
     )
+    sub.epilog = (
+        "With --benchmark the presets paper and released take the sizes and numbers that the authors' code has for it "
+        "(SPEC sections 2 and 4). Every option that is given overrides its preset."
+    )
     sub.add_argument("--out", required=True, metavar="FOLDER", help="gets best.safetensors, last.safetensors")
     sub.add_argument("--resume", action="store_true", help="continue the run in --out")
     add_data_options(sub)
@@ -97,11 +125,28 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--way", type=int, default=5, help="classes an episode")
     sub.add_argument("--shot", type=int, default=1, help="support videos a class")
     sub.add_argument("--inductive", action="store_true", help="train on each query as an episode of its own")
-    sub.add_argument("--steps", type=int, help="optimizer steps (default: the preset's)")
+    sub.add_argument("--steps", type=int, help="optimizer steps (default: the preset's number of episodes)")
+    sub.add_argument(
+        "--episodes-per-step", type=int, help="whose gradients make a step (default: the preset's)"
+    )
     sub.add_argument("--learning-rate", type=float, help="of the optimizer (default: the preset's)")
     sub.add_argument("--patience", type=int, help="stop after so many validations without a better one")
-    sub.add_argument("--seed", type=int, default=0, help="of weights, episodes and dropout")
-    sub.add_argument("--precision", default="32-true", help="Fabric's: 32-true, bf16-mixed, …")
+    sub.add_argument(
+        "--seed", type=int, help="of weights, episodes, frames and dropout (default: the preset's)"
+    )
+    sub.add_argument("--finetune", action="store_true", help="from videos, and the visual encoder too")
+    for option, meaning in FINETUNING_FLAGS.items():
+        sub.add_argument(f"--{option}", action="store_true", help=f"with --finetune: {meaning}")
+    sub.add_argument(
+        "--precision", choices=PRECISIONS, default="32-true", help="with --finetune: the encoder's"
+    )
+    sub.add_argument("--devices", type=int, default=1, help="processes on each machine, one a GPU")
+    sub.add_argument("--nodes", type=int, default=1, help="machines (see clipspm_lite/SCALING.md)")
+    sub.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="train on a few episodes, say what time and memory the run will take, and write nothing",
+    )
     sub.add_argument("--json", action="store_true", help="end with one JSON object")
 
     sub = command("evaluate", run_evaluate, "Score a method on listed few-shot episodes.")
@@ -304,19 +349,12 @@ def open_method(options: argparse.Namespace, store: FeatureStore) -> Method:
     return model.to(options.device)
 
 
-# The released code's names of the benchmarks.
-SETTINGS_OF = {"hmdb51": "hmdb51", "ucf101": "ucf101", "kinetics100": "kinetics"} | {
-    "ssv2_full": "ssv2-full",
-    "ssv2_small": "ssv2-small",
-}
-
-
 def open_head(path: str | Path, options: argparse.Namespace, backbone: Backbone | None = None) -> Recogniser:
     """A head with the backbone of its features: the one asked for, or its own, as released checkpoints have it."""
     path = Path(path)
     places: dict[str, Any] = dict(frames=options.frames, device=options.device, store=options.store)
     if path.is_file() and not is_safetensors(path):
-        settings = options.dataset_settings or SETTINGS_OF.get(options.benchmark)
+        settings = options.dataset_settings or options.benchmark
         if settings is None:
             raise ValueError(
                 f"--dataset-settings: a checkpoint of the released code does not say which data set it was trained on; "
@@ -332,6 +370,8 @@ def open_head(path: str | Path, options: argparse.Namespace, backbone: Backbone 
         raise ValueError(
             f"--dataset-settings: only for a checkpoint of the released code, leave it out: {path}"
         )
+    if is_finetuned(path):
+        return load(path, weights=options.weights, device=options.device, store=options.store)
     read_tensors(path, "model")  # not a saved recogniser, whose clips no episode would use
     given: dict[str, Any] = dict(backbone=options.backbone, weights=options.weights)
     return load(path, **(given if backbone is None else dict(backbone=backbone)), **places)
@@ -345,30 +385,55 @@ def run_train(options: argparse.Namespace) -> int:
             "--split: your own --data needs a JSON file with the classes of base, validation and novel "
             "(a benchmark needs --benchmark instead)"
         )
-    store = open_store(options, own_videos=options.data is not None)
-    base, validation = (
-        store.encode_dataset(open_part(options, part), progress=True) for part in ("base", "validation")
+    check_finetuning_options(options)
+    settings = resolve_settings(options)
+    engine: dict[str, Any] = dict(
+        device=options.device, devices=options.devices, nodes=options.nodes, precision=options.precision
     )
-    changes = {
-        name: value
-        for name in ("way", "shot", "steps", "learning_rate", "patience", "seed")
-        if (value := getattr(options, name)) is not None
-    }
-    settings = replace(TRAINING_PRESETS[options.preset], **changes)
+    check_engine(settings, options.finetune, **engine)
+    videos = [open_part(options, part) for part in ("base", "validation")]
+    check_run(videos[0], videos[1], settings, options.out, resume=options.resume)
+
+    finetuning, description = None, {}
+    data: list[VideoDataset] | list[EncodedDataset] = videos
+    if options.finetune:
+        finetuning = open_finetuning(options)
+        dim = finetuning.backbone.dim
+    else:
+        store = open_store(options, own_videos=options.data is not None)
+        dim = store.backbone.dim
+        description = {"backbone": store.backbone_fingerprint, "backbone_name": options.backbone}
+        if options.dry_run:
+            data = [stand_in(store, part) for part in videos]
+        else:
+            data = [store.encode_dataset(part, progress=True) for part in videos]
     torch.manual_seed(settings.seed)
-    sizes: dict[str, Any] = LITE_SIZES if options.preset == "lite" else {}
-    model = CLIPSPM(store.backbone.dim, preset=options.preset, inductive=options.inductive, **sizes)
+    sizes: dict[str, Any] = (
+        LITE_SIZES if options.preset == "lite" else DATASET_SETTINGS.get(options.benchmark, {})
+    )
+    model = CLIPSPM(dim, preset=options.preset, inductive=options.inductive, **sizes)
+    if is_first_process():
+        print_resolved(options, settings, sizes, finetuning)
+    if options.dry_run:
+        planned = plan(model, data[0], data[1], settings, finetuning=finetuning, **engine)
+        if is_first_process():
+            print(planned)
+            if options.json:
+                print_json(asdict(planned) | {"seconds": planned.seconds})
+        return 0
     result = train(
         model,
-        base,
-        validation,
+        data[0],
+        data[1],
         settings,
         options.out,
+        finetuning=finetuning,
         resume=options.resume,
-        device=options.device,
-        precision=options.precision,
-        description={"backbone": store.backbone_fingerprint, "backbone_name": options.backbone},
+        description=description,
+        **engine,
     )
+    if not is_first_process():
+        return 0
     for entry in result.history:
         print(
             f"step {entry['step']:5d}   loss {entry['loss']:.3f}   training {entry['accuracy']:5.1f} %   "
@@ -381,6 +446,89 @@ def run_train(options: argparse.Namespace) -> int:
         summary = {"best_step": result.best_step, "validation_accuracy": result.best_accuracy}
         print_json(summary | {"checkpoint": str(result.best_path), "seconds": time.perf_counter() - started})
     return 0
+
+
+def check_finetuning_options(options: argparse.Namespace) -> None:
+    if options.finetune:
+        if options.store is not None:
+            raise ValueError(
+                "--store: with --finetune no features are kept, the encoder changes; leave it out"
+            )
+        return
+    given = [option for option in FINETUNING_FLAGS if getattr(options, option.replace("-", "_"))]
+    if given:
+        raise ValueError(f"--{given[0]} goes with --finetune: a head alone trains on stored features")
+
+
+def resolve_settings(options: argparse.Namespace) -> TrainingSettings:
+    """The preset's settings for the benchmark, with what was given in place of them."""
+    preset = preset_settings(options.preset, options.benchmark)
+    names = ("way", "shot", "steps", "episodes_per_step", "learning_rate", "patience", "seed")
+    changes = {name: value for name in names if (value := getattr(options, name)) is not None}
+    per_step = changes.get("episodes_per_step", preset.episodes_per_step)
+    if per_step >= 1 and per_step != preset.episodes_per_step:  # the same episodes in other steps
+        ratio = preset.episodes_per_step / per_step
+        changes = {
+            "steps": math.ceil(preset.steps * ratio),
+            "validate_every": max(1, round(preset.validate_every * ratio)),
+        } | changes
+    return replace(preset, **changes)
+
+
+def open_finetuning(options: argparse.Namespace) -> FineTuning:
+    sides_matter = options.data is None or (options.benchmark or "").startswith("ssv2")
+    backbone = load_backbone(
+        options.backbone, weights=options.weights, normalize_pixels=options.preset != "released"
+    )
+    return FineTuning(
+        backbone,
+        frames=options.frames,
+        augment=not options.no_augment,
+        flip=not (options.no_augment or options.no_flip or sides_matter),
+        recompute=options.gradient_checkpointing,
+    )
+
+
+def stand_in(store: FeatureStore, videos: VideoDataset) -> EncodedDataset:
+    """For a dry run: random features of the right shape, and word of what encoding the videos will take."""
+    few = videos.paths[:16]
+    started = time.perf_counter()
+    features = store.encode_anew(few)
+    seconds = (time.perf_counter() - started) / len(few)
+    if is_first_process():
+        print(
+            f"to encode once, where the feature store lacks them: {len(videos.paths):,} videos, {seconds:.2g} s each"
+        )
+    return EncodedDataset(
+        videos.classes,
+        videos.videos_per_class,
+        torch.randn(len(videos.paths), *features.shape[1:]),
+        store.backbone.encode_class_names(videos.classes).cpu(),
+    )
+
+
+def print_resolved(
+    options: argparse.Namespace,
+    settings: TrainingSettings,
+    sizes: dict[str, Any],
+    finetuning: FineTuning | None,
+) -> None:
+    """What presets and options came to."""
+    weights = f" ({options.weights})" if options.weights else ""
+    print(
+        f"{options.benchmark or options.data or 'sample world'}, {options.backbone}{weights}, {options.preset}"
+    )
+    print("head: " + ", ".join(f"{name} {value}" for name, value in sizes.items() or [("sizes", "default")]))
+    print("training: " + ", ".join(f"{name} {value}" for name, value in asdict(settings).items()))
+    if finetuning is not None:
+        parts = {f.name: getattr(finetuning, f.name) for f in fields(finetuning) if f.name != "backbone"}
+        parts |= {"normalize_pixels": finetuning.backbone.normalize_pixels, "precision": options.precision}
+        print("visual encoder: fine-tuned, " + ", ".join(f"{name} {value}" for name, value in parts.items()))
+
+
+def is_first_process() -> bool:
+    """Of those that train together: the one that prints."""
+    return getattr(rank_zero_only, "rank", 0) == 0
 
 
 def run_evaluate(options: argparse.Namespace) -> int:

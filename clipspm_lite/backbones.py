@@ -10,6 +10,7 @@ from typing import Any
 import open_clip
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from clipspm_lite.data.names import readable
 from clipspm_lite.files import fill, one_line
@@ -50,7 +51,8 @@ class Backbone(nn.Module):
 
     The text encoder is frozen. The visual encoder is frozen too until `set_trainable(True)`.
     BatchNorm (RN50) keeps its stored statistics always, in training as well: an episode's few clips
-    give statistics of their own, and they would leak from one clip to another.
+    give statistics of their own, and they would leak from one clip to another. Its scale and shift
+    are trained like all other weights.
 
     Attributes:
         clip: the open_clip model; `clip.visual` is the visual encoder.
@@ -110,12 +112,15 @@ class Backbone(nn.Module):
                 module.eval()
         return self
 
-    def encode_frames(self, frames: Tensor, *, chunk: int = 256) -> Tensor:
+    def encode_frames(self, frames: Tensor, *, chunk: int = 256, recompute: bool = False) -> Tensor:
         """Encode frames with the visual encoder and its projection; not L2-normalised (SPEC section 1).
 
         Args:
             frames: float RGB in [0, 1], `[..., T, 3, H, W]` with H = W = `image_size`.
             chunk: how many frames pass the encoder at once; fewer need less memory.
+            recompute: gradient checkpointing: keep no activations for the backward pass, which computes them
+                again chunk by chunk. Memory is then a chunk's, however many frames there are, for a forward pass
+                more. (open_clip's own `set_grad_checkpointing` does nothing for a ResNet.)
 
         Returns:
             `[..., T, C]`. Differentiable with respect to the visual encoder once it is trainable.
@@ -141,7 +146,11 @@ class Backbone(nn.Module):
                 "give them unnormalised, the backbone applies its own mean and standard deviation."
             )
         flat = frames.reshape(-1, 3, size, size)
-        features = [self._encode_chunk(part) for part in flat.split(chunk)] if len(flat) else []
+        parts = flat.split(chunk) if len(flat) else []
+        if recompute:
+            features = [checkpoint(self._encode_chunk, part, use_reentrant=False) for part in parts]
+        else:
+            features = [self._encode_chunk(part) for part in parts]
         encoded = torch.cat(features) if features else flat.new_zeros(0, self.dim)
         return encoded.view(*frames.shape[:-3], self.dim)
 

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from clipspm_lite.backbones import Backbone, load_backbone
 from clipspm_lite.files import CheckpointError, fill, one_line, replacing
 from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.model.presets import DATASET_SETTINGS
@@ -21,6 +22,7 @@ from clipspm_lite.released import ReleasedCheckpoint
 
 FORMAT_VERSION = 1
 RELEASED_HEADS = 8  # attention heads of a released checkpoint, which its shapes do not tell
+VISUAL = "visual."  # before the names of a fine-tuned visual encoder's entries
 LITE_MODEL = Path(__file__).parent / "weights" / "lite.safetensors"
 LITE_INDUCTIVE_MODEL = Path(__file__).parent / "weights" / "lite-inductive.safetensors"
 
@@ -78,6 +80,10 @@ def load_model(path: str | os.PathLike) -> tuple[CLIPSPM, dict[str, Any]]:
         CheckpointError: the file is not such a checkpoint, or its weights do not fit its configuration.
     """
     tensors, description = read_tensors(path, "model")
+    if any(name.startswith(VISUAL) for name in tensors):
+        raise CheckpointError(
+            f"this head belongs to the fine-tuned visual encoder beside it: open both with load_finetuned: {path}"
+        )
     return build_model(description.get("config"), tensors, path), description
 
 
@@ -158,3 +164,78 @@ def released_head(
         preset="released",
     )
     return build_model(config, head, path)
+
+
+def save_finetuned(
+    path: str | os.PathLike,
+    model: CLIPSPM,
+    backbone: Backbone,
+    *,
+    frames: int,
+    resize: int,
+    **description: Any,
+) -> None:
+    """Write a model with the visual encoder that was trained with it, but not the text encoder.
+
+    The encoder's entries are ``visual.*``, with open_clip's names; ``description["backbone"]`` says what it is and how
+    it takes videos: ``name``, ``normalize_pixels``, ``frames``, ``resize``, and the ``fingerprint`` of the whole
+    `Backbone`, by which a wrong text encoder is noticed.
+    """
+    encoder = {VISUAL + name: tensor for name, tensor in backbone.clip.visual.state_dict().items()}
+    made_with = dict(
+        name=backbone.name,
+        normalize_pixels=backbone.normalize_pixels,
+        frames=frames,
+        resize=resize,
+        fingerprint=backbone.fingerprint,
+    )
+    write_tensors(
+        path,
+        {**model.state_dict(), **encoder},
+        {**description, "kind": "model", "config": model.config, "backbone": made_with},
+    )
+
+
+def load_finetuned(
+    path: str | os.PathLike, *, weights: str | Path | None = None, device: str | torch.device = "cpu"
+) -> tuple[CLIPSPM, Backbone, dict[str, Any]]:
+    """The model of a file that `save_finetuned` wrote, its backbone, both in evaluation mode, and its description.
+
+    Args:
+        weights: of the CLIP that training started from, whose text encoder is used: as for `load_backbone`.
+        device: where both go.
+
+    Raises:
+        CheckpointError: no such checkpoint, or the text encoder is not the one of its training.
+        ValueError, FileNotFoundError, RuntimeError: about ``weights``, as `load_backbone` raises them.
+    """
+    tensors, description = read_tensors(path, "model")
+    encoder = {k.removeprefix(VISUAL): v for k, v in tensors.items() if k.startswith(VISUAL)}
+    if not encoder:
+        raise CheckpointError(f"a head without a visual encoder of its own: open it with load_model: {path}")
+    model = build_model(
+        description.get("config"), {k: v for k, v in tensors.items() if not k.startswith(VISUAL)}, path
+    )
+    made_with = description["backbone"]
+    backbone = load_backbone(
+        made_with["name"], weights=weights, normalize_pixels=made_with["normalize_pixels"]
+    )
+    try:
+        backbone.clip.visual.load_state_dict(encoder)
+    except RuntimeError as error:
+        raise CheckpointError(f"not the visual encoder of {backbone.name} ({error}): {path}") from error
+    if backbone.fingerprint != made_with["fingerprint"]:
+        raise CheckpointError(
+            f"trained beside the text encoder of other weights than {weights!r}; give weights= those of the CLIP that "
+            f"training started from: {path}"
+        )
+    return model.to(device), backbone.to(device), description
+
+
+def is_finetuned(path: str | os.PathLike) -> bool:
+    """Whether a file is one of `save_finetuned`; only its header is read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return any(name.startswith(VISUAL) for name in file.keys())  # noqa: SIM118
+    except (SafetensorError, OSError):
+        return False

@@ -111,7 +111,7 @@ class FeatureStore:
                 for start in range(0, len(todo), VIDEOS_PER_BATCH):
                     batch = todo[start : start + VIDEOS_PER_BATCH]
                     for (content, _), features in zip(
-                        batch, self._encode_batch([p for _, p in batch]), strict=True
+                        batch, self.encode_anew([p for _, p in batch]), strict=True
                     ):
                         stored[content] = features
                     unsaved += len(batch)
@@ -140,7 +140,8 @@ class FeatureStore:
         )
 
     @torch.inference_mode()
-    def _encode_batch(self, paths: Sequence[str | Path]) -> Tensor:
+    def encode_anew(self, paths: Sequence[str | Path]) -> Tensor:
+        """Features ``[V, T, C]`` of a few videos, all at once; nothing is looked up or kept."""
         size = self.backbone.image_size
         videos = [load_video(path, self.frames, size, resize=self.resize) for path in paths]
         device = next(self.backbone.parameters()).device
@@ -159,6 +160,8 @@ class FeatureStore:
             ) from error
 
     def _write(self, stored: dict[str, Tensor]) -> None:
+        """With what other processes wrote meanwhile. If two write in the same moment, one's rows are encoded again."""
+        stored = self._read() | stored
         write_tensors(
             self.path,
             {"features": torch.stack(list(stored.values()))},

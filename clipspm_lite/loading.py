@@ -10,7 +10,13 @@ from torch import Tensor
 
 from clipspm_lite.backbones import LOCAL_DIR, Backbone, load_backbone
 from clipspm_lite.baselines import TRAINING_FREE
-from clipspm_lite.checkpoints import build_model, read_tensors, released_head
+from clipspm_lite.checkpoints import (
+    build_model,
+    is_finetuned,
+    load_finetuned,
+    read_tensors,
+    released_head,
+)
 from clipspm_lite.features import FeatureStore
 from clipspm_lite.files import CheckpointError, is_safetensors, one_line
 from clipspm_lite.model.clipspm import CLIPSPM
@@ -34,7 +40,8 @@ def load(
     device: str | torch.device = "cpu",
     store: str | Path | None = None,
 ) -> Recogniser:
-    """Open a recogniser, a trained head, or a checkpoint of the authors' released code (SPEC section 6).
+    """Open a recogniser, a trained head, with its encoder if it was fine-tuned too, or a checkpoint of the authors'
+    released code (SPEC section 6).
 
     What the file is, is seen from its content; printing the result says it. A saved recogniser knows its actions, the
     other two know none until `Recogniser.with_support`. No kind of file runs code.
@@ -44,10 +51,10 @@ def load(
         backbone, weights: as for `load_backbone`, or a `Backbone`. By default what a recogniser or a head was made
             with, where that is the tiny CLIP or (for a recogniser) has an open_clip tag. A released checkpoint
             brings its own visual encoder, which takes raw [0, 1] frames.
-        text_weights: an open_clip tag or a file for the text encoder that a released checkpoint lacks. Not needed
-            until class names are encoded.
+        text_weights: an open_clip tag or a file for the text encoder that a released or a fine-tuned checkpoint lacks.
+            The first does not need it until class names are encoded.
         dataset, prompt_weight, gate_slope: for a released checkpoint, which does not hold the last two: both, or the
-            data set that has them ("hmdb51", "ucf101", "kinetics", "ssv2-full", "ssv2-small"; SPEC section 2).
+            data set that has them ("hmdb51", "ucf101", "kinetics100", "ssv2_full", "ssv2_small"; SPEC section 2).
         frames: T for a head or a released checkpoint (default 8); a recogniser has its own.
         device: where backbone and head go.
         store: folder of the feature store; default: this user's cache folder.
@@ -76,8 +83,14 @@ def load(
         kept = FeatureStore(own, store, frames=8 if frames is None else frames, resize=RELEASED_RESIZE)
         return Recogniser(head.to(device), kept)
 
-    tensors, description = read_tensors(path, "model", KIND)
     _refuse("only a released checkpoint needs them", path, **released_settings)
+    if is_finetuned(path):
+        _refuse("it has its own visual encoder and frames", path, backbone=backbone, frames=frames)
+        head, opened, description = load_finetuned(path, weights=weights or text_weights, device=device)
+        made_with = description["backbone"]
+        kept = FeatureStore(opened, store, frames=made_with["frames"], resize=made_with["resize"])
+        return Recogniser(head, kept)
+    tensors, description = read_tensors(path, "model", KIND)
     given = (backbone, weights, text_weights, device)
     if description["kind"] == "model":
         head = build_model(description.get("config"), tensors, path)

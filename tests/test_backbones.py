@@ -1,5 +1,7 @@
 """Frames and names through open_clip: shapes, pixels, gradients, and weights that are what they claim."""
 
+from functools import partial
+
 import open_clip
 import pytest
 import torch
@@ -7,7 +9,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torchvision.transforms.functional import to_tensor
 
-from clipspm_lite.backbones import TINY_CLIP_DIR, load_backbone
+from clipspm_lite.backbones import TINY_CLIP_DIR, Backbone, load_backbone
 from clipspm_lite.prompts import TEMPLATES, fill_templates
 
 CLOSE = {"atol": 1e-3, "rtol": 1e-4}  # the tiny CLIP's features reach 50
@@ -80,6 +82,35 @@ def test_a_frozen_backbone_builds_no_graph_and_a_trainable_one_trains_only_its_v
     assert trained == {f"visual.{name}" for name, _ in backbone.clip.visual.named_parameters()}
     assert torch.equal(backbone.clip.visual.bn1.running_mean, running_mean), "BatchNorm keeps its statistics"
     assert not backbone.encode_class_names(["waving"]).requires_grad
+
+
+def small_vit():
+    torch.manual_seed(0)
+    config = dict(
+        embed_dim=16,
+        vision_cfg=dict(image_size=32, patch_size=8, layers=2, width=64, head_width=32),
+        text_cfg=dict(context_length=8, vocab_size=9, width=8, heads=1, layers=1),
+    )
+    clip = open_clip.CLIP(**config)
+    clip.visual.image_mean, clip.visual.image_std = (0.5,) * 3, (0.5,) * 3
+    return Backbone(clip, str.split, config, name="a small ViT")
+
+
+@pytest.mark.parametrize("build", [small_vit, load_backbone], ids=["ViT", "ResNet"])
+def test_gradient_checkpointing_keeps_far_less_and_gives_the_same_gradients(build):
+    backbone = build().set_trainable(True).train()
+    frames = torch.rand(8, 3, backbone.image_size, backbone.image_size)
+    gradients, kept = [], []
+    for recompute in (False, True):
+        sizes: list[int] = []
+        count = partial(lambda sizes, tensor: (sizes.append(tensor.nbytes), tensor)[1], sizes)
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            features = backbone.encode_frames(frames, chunk=2, recompute=recompute)
+        kept.append(sum(sizes))
+        gradients.append(torch.autograd.grad(features.square().mean(), backbone.clip.visual.parameters()))
+    assert kept[1] < kept[0] / 5
+    for with_it, without in zip(*reversed(gradients), strict=True):
+        torch.testing.assert_close(with_it, without)
 
 
 def test_a_class_name_is_the_mean_over_the_templates(tiny):

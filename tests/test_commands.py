@@ -17,6 +17,7 @@ from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.datasets import sample_world
 from clipspm_lite.files import file_sha256
 from clipspm_lite.loading import load
+from clipspm_lite.model.presets import DATASET_SETTINGS
 from clipspm_lite.table import markdown, read_results
 from clipspm_lite.training import TRAINING_PRESETS
 
@@ -194,6 +195,79 @@ def test_a_benchmark_is_trained_on_without_a_split_file(ssv2, tmp_path, monkeypa
     assert (tmp_path / "run" / "best.safetensors").exists()
 
 
+@pytest.fixture
+def brief(monkeypatch):
+    """The paper's preset made small enough for two classes of two videos."""
+    brief = replace(TRAINING_PRESETS["paper"], steps=2, episodes_per_step=2, way=2, queries=1)
+    monkeypatch.setitem(TRAINING_PRESETS, "paper", replace(brief, validate_every=2, validation_episodes=2))
+
+
+FINETUNE = ["--finetune", "--preset", "paper", "--way", "2", "--frames", "2"]
+
+
+def test_a_preset_resolves_to_the_benchmarks_settings_and_single_options_override(
+    ssv2, tmp_path, brief, capsys
+):
+    root, rest = ssv2
+    arguments = ["train", "--out", str(tmp_path / "run"), "--data", str(root), *rest, *FINETUNE, "--dry-run"]
+    assert main([*arguments, "--learning-rate", "0.5", "--episodes-per-step", "1", "--json"]) == 0
+    out = capsys.readouterr().out
+    for name, value in DATASET_SETTINGS["ssv2_small"].items():
+        assert f"{name} {value}" in out
+    assert "learning_rate 0.5" in out and "betas (0.5, 0.999)" in out and "seed 6" in out
+    assert "flip False" in out and "resize 73" in out
+    planned = json.loads(out.splitlines()[-1])
+    assert (planned["episodes"], planned["steps"]) == (4, 4), "as many episodes, in other steps"
+    assert planned["peak_memory"] > 0 and planned["trained"]["visual encoder"] > 0
+    assert not (tmp_path / "run").exists()
+
+
+def test_videos_are_mirrored_on_benchmarks_without_left_and_right(tmp_path, monkeypatch, brief, capsys):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "data"))
+    from small_benchmarks import make_download, make_published_numbers_small
+
+    make_published_numbers_small(monkeypatch)
+    make_download(tmp_path / "hmdb51", "hmdb51")
+    arguments = [
+        "train",
+        "--out",
+        "x",
+        "--data",
+        str(tmp_path / "hmdb51"),
+        "--benchmark",
+        "hmdb51",
+        "--dry-run",
+    ]
+    for options, flips in (
+        ([], "flip True"),
+        (["--no-flip"], "flip False"),
+        (["--no-augment"], "flip False"),
+    ):
+        assert main([*arguments, *FINETUNE, *options]) == 0
+        assert flips in capsys.readouterr().out
+
+
+def test_a_dry_run_of_the_head_encodes_a_few_videos_and_keeps_nothing(ssv2, tmp_path, brief, capsys):
+    root, rest = ssv2
+    before = set(tmp_path.rglob("*"))
+    arguments = ["train", "--out", str(tmp_path / "run"), "--data", str(root), *rest, "--preset", "paper"]
+    assert main([*arguments, "--way", "2", "--store", str(tmp_path / "store"), "--dry-run"]) == 0
+    assert "to encode once, where the feature store lacks them: 4 videos" in capsys.readouterr().out
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_what_finetuning_leaves_is_evaluated_with_its_own_encoder(ssv2, tmp_path, brief, capsys):
+    root, rest = ssv2
+    run = tmp_path / "run"
+    assert main(["train", "--out", str(run), "--data", str(root), *rest, *FINETUNE]) == 0
+    assert "best on validation" in capsys.readouterr().out
+    arguments = ["evaluate", "--checkpoint", str(run / "best.safetensors"), "--data", str(root), *rest]
+    arguments += ["--way", "2", "--episodes", "4", "--store", str(tmp_path / "store")]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "own encoder: tiny, 2 frames, shorter side 73" in out and "clip-spm on ssv2_small" in out
+
+
 def test_check_of_a_benchmark_names_its_terms_and_fails_where_videos_are_missing(ssv2, capsys):
     root, rest = ssv2
     assert main(["check", str(root), *rest]) == 0
@@ -241,6 +315,13 @@ def test_check_of_a_benchmark_names_its_terms_and_fails_where_videos_are_missing
         (["table", "--data", "nowhere", "--benchmark", "ucf101"], "UCF101.rar.*nowhere"),
         (["train", "--out", "x", "--data", "nowhere"], "--split"),
         (["train", "--out", "x", "--benchmark", "ucf101"], "ucf101 needs --data"),
+        (["train", "--out", "x", "--no-flip"], "--no-flip goes with --finetune"),
+        (["train", "--out", "x", "--gradient-checkpointing"], "--gradient-checkpointing goes with"),
+        (["train", "--out", "x", "--finetune", "--store", "y"], "--store"),
+        (["train", "--out", "x", "--precision", "bf16-mixed"], "precision"),
+        (["train", "--out", "x", "--episodes-per-step", "0"], "episodes_per_step"),
+        (["train", "--out", "x", "--devices", "9"], "9 processes share the 8 episodes"),
+        (["train", "--out", "x", "--shot", "99"], "shot=99"),
         (["evaluate", "--data", "nowhere", "--benchmark", "ucf101"], "UCF101.rar.*nowhere"),
         (["evaluate", "--data", "nowhere", "--benchmark", "ssv2_full"], "--video-list"),
         (["evaluate", "--data", "nowhere", "--benchmark", "ucf101", "--split", "x"], "--split"),
@@ -373,7 +454,7 @@ def test_a_released_checkpoint_is_opened_with_its_benchmarks_settings_and_a_text
     assert re.search("--weights: .*no text encoder.*checkpoint_best.pt$", capsys.readouterr().err.strip())
     assert main([*arguments, "--weights", "openai"]) == 0
     assert opened["file"] == path and "backbone" not in opened
-    assert (opened["text_weights"], opened["dataset"]) == ("openai", "ssv2-small")
+    assert (opened["text_weights"], opened["dataset"]) == ("openai", "ssv2_small")
     without = [*command, "--checkpoint", str(path), "--weights", "openai"]
     assert main(without) == 1
     assert "--dataset-settings: " in capsys.readouterr().err

@@ -59,6 +59,17 @@ def test_each_video_is_encoded_once_and_equal_files_share_a_row(videos, tmp_path
     assert features.requires_grad is False and not features.is_inference()
 
 
+def test_processes_that_fill_a_store_together_keep_each_others_rows(videos, tmp_path, monkeypatch):
+    backbone, folder = CountingBackbone(), tmp_path / "store"
+    paths = videos(0.1, 0.2)
+    ours, theirs = FeatureStore(backbone, folder), FeatureStore(backbone, folder)
+    encode = ours.encode_anew
+    monkeypatch.setattr(ours, "encode_anew", lambda batch: (theirs.encode(paths[:1]), encode(batch))[1])
+    ours.encode(paths[1:])
+    FeatureStore(backbone, folder).encode(paths)
+    assert backbone.encoded == 2
+
+
 def test_a_changed_file_other_sampling_or_other_weights_never_meet_an_old_row(videos, tmp_path):
     backbone, folder = CountingBackbone(), tmp_path / "store"
     (path,) = videos(0.1)

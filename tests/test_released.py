@@ -31,7 +31,7 @@ ENCODERS = {
     scope="module",
     params=[
         pytest.param(("ViT-B-16-quickgelu", "ucf101", ""), marks=pytest.mark.slow),
-        ("RN50-quickgelu", "ssv2-full", "module."),
+        ("RN50-quickgelu", "ssv2_full", "module."),
     ],
 )
 def released(request, tmp_path_factory):
@@ -135,7 +135,9 @@ def small(tmp_path):
 
 def test_what_the_shapes_cannot_tell_is_asked_for_and_a_data_set_that_cannot_be_is_refused(small):
     path = small()
-    with pytest.raises(ValueError, match="hmdb51 or ssv2-small or kinetics have gates.*checkpoint_best.pt$"):
+    with pytest.raises(
+        ValueError, match="hmdb51 or kinetics100 or ssv2_small have gates.*checkpoint_best.pt$"
+    ):
         clipspm_lite.load(path)
     with pytest.raises(ValueError, match="prompt_weight and gate_slope are not in such a file"):
         clipspm_lite.load(path, prompt_weight=0.2)

@@ -1,16 +1,29 @@
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from clipspm_lite import CLIPSPM
 from clipspm_lite.checkpoints import CheckpointError, load_model, read_tensors
-from clipspm_lite.training import BEST, LAST, TRAINING_PRESETS, TrainingSettings, train
+from clipspm_lite.data.benchmarks import BENCHMARKS
+from clipspm_lite.model import clipspm
+from clipspm_lite.model.presets import DATASET_SETTINGS
+from clipspm_lite.training import (
+    BEST,
+    LAST,
+    TRAINING_PRESETS,
+    TrainingSettings,
+    check_run,
+    preset_settings,
+    train,
+)
 
 SETTINGS = TrainingSettings(
     way=3,
@@ -101,6 +114,7 @@ KILLED = """
 """
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_any_moment_continues_to_the_same_curve(tmp_path):
     script = tmp_path / "run.py"
     script.write_text(textwrap.dedent(KILLED))
@@ -160,6 +174,46 @@ def test_released_weight_decay_keeps_its_ratio_to_a_gradient_20_times_larger():
     assert TRAINING_PRESETS["released"].weight_decay == pytest.approx(
         20 * TRAINING_PRESETS["paper"].weight_decay
     )
+
+
+def spec_numbers(line):
+    """Numbers in brackets on the line of SPEC that starts so, for each data set that it names."""
+    spec = Path(clipspm.__file__).with_name("SPEC.md").read_text(encoding="utf-8")
+    text = re.sub(r"\s+", " ", spec[spec.index(line) :].split("\n\n")[0].split("R computes")[0])
+    found = {}
+    for names, numbers in re.findall(r"([A-Z][\w, -]*?) (\([\d., ]+\))", text):
+        for name in names.split(", "):
+            found[name] = tuple(map(float, numbers.strip("()").split(",")))
+    return found
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_the_head_of_a_benchmark_has_the_numbers_of_SPEC(benchmark):
+    name = BENCHMARKS[benchmark].title
+    name = {"Kinetics-100": "Kinetics"}.get(name, name)
+    settings = DATASET_SETTINGS[benchmark]
+    names = ("visual_gate_ratio", "prompt_gate_ratio", "gate_slope", "prompt_weight")
+    assert (
+        tuple(settings[name] for name in names) == spec_numbers("(r_v, r_p, LeakyReLU slope, α) in R")[name]
+    )
+    names = ("feature_consistency_weight", "text_consistency_weight")
+    assert tuple(settings[name] for name in names) == spec_numbers("(w_c, w_t) as R lists them")[name]
+    CLIPSPM(16, heads=1, head_dim=4, mlp_dim=4, **settings)
+
+
+@pytest.mark.parametrize("preset", ["paper", "released"])
+def test_ssv2_full_trains_five_times_as_long_with_its_own_rate_and_decay(preset):
+    usual, full = preset_settings(preset, "hmdb51"), preset_settings(preset, "ssv2_full")
+    assert usual == TRAINING_PRESETS[preset]
+    assert full.steps * full.episodes_per_step == 100_000 == 5 * usual.steps * usual.episodes_per_step
+    assert full.learning_rate == pytest.approx(1.6 * usual.learning_rate)
+    assert full.weight_decay / usual.weight_decay == pytest.approx(9.7e-4 / 5e-5)
+    assert preset_settings("lite", "ssv2_full") == TRAINING_PRESETS["lite"]
+
+
+def test_validation_classes_with_too_few_videos_are_found_before_training(encoded, tmp_path):
+    with pytest.raises(ValueError, match="'held out 0' has 1 videos"):
+        check_run(encoded(prefix="base"), encoded(prefix="held out", videos=1), SETTINGS, tmp_path)
 
 
 @pytest.mark.parametrize("bad", [dict(steps=0), dict(optimizer="sgd"), dict(schedule="linear")])

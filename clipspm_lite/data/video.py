@@ -43,6 +43,7 @@ def load_video(
     resize: int | None = None,
     random_segments: bool = False,
     random_crop: bool = False,
+    random_flip: bool = False,
     generator: torch.Generator | None = None,
 ) -> torch.Tensor:
     """T frames of a video as float32 RGB `[T, 3, H, W]` in [0, 1] (SPEC sections 1 and 4).
@@ -58,6 +59,8 @@ def load_video(
             resized to `resize`, then a square cut from the centre.
         resize: in pixels, at least `size`, which it defaults to; the benchmarks use `resize=256, size=224`.
         random_crop: cut a random square instead, the same for all frames of the clip (training).
+        random_flip: exchange left and right in every second clip, in all of its frames (training, where no class
+            depends on the side).
         generator: makes the random choices repeatable.
 
     Raises:
@@ -77,9 +80,13 @@ def load_video(
         offsets = torch.full((frames,), 0.5, dtype=torch.float64)
     pictures = _read_frames(Path(path), offsets)
     if size is None or shorter is None:
-        return torch.stack([_to_float(picture) for picture in pictures])
-    clip = torch.stack([_resized(_to_float(picture), shorter) for picture in pictures])
-    return _cropped(clip, size, random_crop, generator)
+        clip = torch.stack([_to_float(picture) for picture in pictures])
+    else:
+        clip = torch.stack([_resized(_to_float(picture), shorter) for picture in pictures])
+        clip = _cropped(clip, size, random_crop, generator)
+    if random_flip and torch.rand((), generator=generator) < 0.5:
+        clip = clip.flip(-1)
+    return clip
 
 
 def count_frames(path: str | Path) -> int:

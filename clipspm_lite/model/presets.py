@@ -56,11 +56,22 @@ LITE_SIZES: dict[str, Any] = dict(
     heads=4, head_dim=32, mlp_dim=256, prompt_weight=0.3, motion_loss_weight=0.5
 )
 
-# What the released code sets by data set (SPEC section 2), as arguments of `CLIPSPM`.
+# What the released code sets by data set (SPEC sections 2 and 3), as arguments of `CLIPSPM`: r_v, r_p, LeakyReLU slope,
+# α, w_c and w_t. The same for every backbone; the names are those of `clipspm_lite.data.benchmarks`.
 DATASET_SETTINGS: dict[str, dict[str, float]] = {
-    "hmdb51": dict(visual_gate_ratio=0.5, prompt_gate_ratio=1.5, gate_slope=0.0025, prompt_weight=0.2),
-    "ssv2-small": dict(visual_gate_ratio=0.5, prompt_gate_ratio=1.5, gate_slope=0.0025, prompt_weight=0.2),
-    "ucf101": dict(visual_gate_ratio=2, prompt_gate_ratio=2, gate_slope=0.054, prompt_weight=0.228),
-    "kinetics": dict(visual_gate_ratio=0.5, prompt_gate_ratio=1.5, gate_slope=0.042, prompt_weight=0.86),
-    "ssv2-full": dict(visual_gate_ratio=0.5, prompt_gate_ratio=0.75, gate_slope=0.052, prompt_weight=0.353),
+    name: dict(
+        visual_gate_ratio=visual,
+        prompt_gate_ratio=prompt,
+        gate_slope=slope,
+        prompt_weight=alpha,
+        feature_consistency_weight=feature,
+        text_consistency_weight=text,
+    )
+    for name, visual, prompt, slope, alpha, feature, text in (
+        ("hmdb51", 0.5, 1.5, 0.0025, 0.2, 0.54, 0.07),
+        ("ucf101", 2.0, 2.0, 0.054, 0.228, 0.221, 0.0295),
+        ("kinetics100", 0.5, 1.5, 0.042, 0.86, 0.62, 0.041),
+        ("ssv2_full", 0.5, 0.75, 0.052, 0.353, 0.579, 0.49),
+        ("ssv2_small", 0.5, 1.5, 0.0025, 0.2, 0.54, 0.07),
+    )
 }

@@ -123,6 +123,19 @@ def test_random_segments_and_crop_repeat_with_their_generator(clip):
     assert not torch.equal(draw(0), draw(1))
 
 
+def test_every_second_clip_is_mirrored_as_a_whole(clip):
+    def draw(seed, **flip):
+        generator = torch.Generator().manual_seed(seed)
+        return load_video(clip, 4, 32, random_segments=True, random_crop=True, generator=generator, **flip)
+
+    mirrored = 0
+    for seed in range(20):
+        plain, flipped = draw(seed), draw(seed, random_flip=True)
+        assert torch.equal(flipped, plain) or torch.equal(flipped, plain.flip(-1))
+        mirrored += not torch.equal(flipped, plain)
+    assert 4 <= mirrored <= 16
+
+
 def test_a_random_crop_is_the_same_for_all_frames_of_a_clip(folder):
     still = folder / "still.mp4"
     write_marked_video(still, 1)

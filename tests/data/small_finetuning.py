@@ -1,0 +1,80 @@
+"""A small run of fine-tuning on sample clips, for tests: called, or run as a script that can be killed."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from clipspm_lite import CLIPSPM
+from clipspm_lite.backbones import load_backbone
+from clipspm_lite.data.datasets import SAMPLES, VideoDataset
+from clipspm_lite.features import EncodedDataset
+from clipspm_lite.sources import FineTuning
+from clipspm_lite.training import TrainingResult, TrainingSettings, train
+
+SETTINGS = TrainingSettings(
+    way=2,
+    queries=1,
+    steps=6,
+    episodes_per_step=2,
+    learning_rate=1e-4,
+    validate_every=2,
+    validation_episodes=10,
+    seed=0,
+)
+
+
+def clips(*classes: str, videos: int = 3) -> VideoDataset:
+    return VideoDataset(
+        SAMPLES / "clips",
+        classes,
+        tuple(tuple(f"{c}/{c}_{i:02d}.mp4" for i in range(videos)) for c in classes),
+    )
+
+
+TRAINING = clips("squatting", "swaying", "waving_both_arms")
+VALIDATION = clips("standing_up", "sitting_down")
+
+
+def small_model(**sizes) -> CLIPSPM:
+    torch.manual_seed(0)
+    return CLIPSPM(128, heads=2, head_dim=4, mlp_dim=16, **sizes)
+
+
+def run(folder: str | Path, settings: TrainingSettings = SETTINGS, **arguments) -> TrainingResult:
+    finetuning = arguments.pop("finetuning", None) or FineTuning(load_backbone("tiny"), frames=2)
+    return train(
+        small_model(),
+        TRAINING,
+        VALIDATION,
+        settings,
+        folder,
+        finetuning=finetuning,
+        device="cpu",
+        progress=False,
+        **arguments,
+    )
+
+
+def run_head(folder: str | Path, **arguments) -> TrainingResult:
+    """The head alone, without dropout, on made-up features."""
+
+    def features(name: str) -> EncodedDataset:
+        classes = tuple(f"{name} {i}" for i in range(3))
+        return EncodedDataset(classes, (3,) * 3, torch.randn(9, 2, 128), torch.randn(3, 128))
+
+    model = small_model(dropout=0, feedforward_dropout=0)
+    data = features("base"), features("held out")
+    return train(model, *data, SETTINGS, folder, device="cpu", progress=False, **arguments)
+
+
+if __name__ == "__main__":
+    folder, processes, steps = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    torch.set_num_threads(1)
+    result = run(folder, replace(SETTINGS, steps=steps), resume=True, devices=processes)
+    if processes > 1:
+        head = run_head(Path(folder, "head"), devices=processes)
+        history = Path(folder, f"history{torch.distributed.get_rank()}.json")
+        history.write_text(json.dumps([result.history, head.history]))
