@@ -544,6 +544,9 @@ def run_evaluate(options: argparse.Namespace) -> int:
         assert recogniser.head is not None
         method, store = recogniser.head, recogniser.store
         method.inductive |= options.inductive
+        if is_finetuned(options.checkpoint):
+            video = f"{store.frames} frames, shorter side {store.resize}"
+            print(f"the checkpoint's own encoder: {store.backbone.name}, {video}")
         warn_of_tiny(store.backbone.name, options.data is not None)
     else:
         method, store = TRAINING_FREE[options.method], open_store(options, options.data is not None)
