@@ -90,7 +90,10 @@ def check(
                 progress(path)
             readable[name] += _read(path, frames, first_with, problems, remarks)
         if readable[name] < minimum:
-            problems.append(f"{readable[name]} readable videos, a class needs {minimum}: {printable(folder)}")
+            problems.append(
+                f"{readable[name]} readable videos, a class needs {minimum} (--minimum; one is enough to predict): "
+                f"{printable(folder)}"
+            )
     return Report(root, readable, tuple(problems), tuple(remarks))
 
 

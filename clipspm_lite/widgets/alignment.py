@@ -59,12 +59,6 @@ def alignment_explorer(gallery: Gallery) -> Explorer:
         "step": widgets.IntSlider(description="step", min=1, max=frames, value=1, style=LABELLED),
     }
 
-    def chosen(query_class: int, query_clip: int, support_class: int, support_clip: int) -> tuple[int, int]:
-        return (
-            video_of(gallery, query_class, query_clip),
-            video_of(gallery, support_class, support_clip),
-        )
-
     def episode_classes(query: int, support: int) -> list[int]:
         """The classes of the two clips and those after them in the gallery: what SPM is asked to tell apart."""
         first = [gallery.class_of(support), gallery.class_of(query)]
@@ -104,16 +98,7 @@ def alignment_explorer(gallery: Gallery) -> Explorer:
         others = ", ".join(gallery.names[number] for number in episode_classes(query, support))
         return text + f"fused by SPM in an episode of {others}"
 
-    def matrix(
-        query_class: int,
-        query_clip: int,
-        support_class: int,
-        support_clip: int,
-        features: str,
-        smoothing: float,
-        direction: str,
-    ) -> Picture:
-        query, support = chosen(query_class, query_clip, support_class, support_clip)
+    def matrix(query: int, support: int, features: str, smoothing: float, direction: str) -> Picture:
         costs, walks = costs_and_walks(query, support, features)
         names = taken(direction)
         distances = {name: smoothed(DIRECTIONS[name], costs, smoothing) for name in names}
@@ -142,16 +127,7 @@ def alignment_explorer(gallery: Gallery) -> Explorer:
             f"the most probable one. {label} {total:.2f}.",
         )
 
-    def pairs(
-        query_class: int,
-        query_clip: int,
-        support_class: int,
-        support_clip: int,
-        features: str,
-        direction: str,
-        step: int,
-    ) -> Picture:
-        query, support = chosen(query_class, query_clip, support_class, support_clip)
+    def pairs(query: int, support: int, features: str, direction: str, step: int) -> Picture:
         costs, walks = costs_and_walks(query, support, features)
         said = []
         for name in taken(direction):
@@ -177,4 +153,13 @@ def alignment_explorer(gallery: Gallery) -> Explorer:
         )
 
     button = play(controls["step"], "walk along the path")
-    return Explorer("alignment", controls, {"matrix": matrix, "pairs": pairs}, extra=[button])
+    return Explorer(
+        "alignment",
+        controls,
+        {"matrix": matrix, "pairs": pairs},
+        derive={
+            "query": lambda query_class, query_clip: video_of(gallery, query_class, query_clip),
+            "support": lambda support_class, support_clip: video_of(gallery, support_class, support_clip),
+        },
+        extra=[button],
+    )

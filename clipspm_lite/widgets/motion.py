@@ -84,8 +84,7 @@ def motion_explorer(gallery: Gallery) -> Explorer:
             name += f", which were {'drawn' if weights == FRESH else 'trained'} for {model.mfe.motion} motion"
         return name
 
-    def clips(action: int, clip: int, donor: int) -> Picture:
-        video = video_of(gallery, action, clip)
+    def clips(video: int, donor: int) -> Picture:
         other = donor_of(video, donor)
         name, other_name = called(gallery, video), called(gallery, other)
         caption = (
@@ -101,8 +100,7 @@ def motion_explorer(gallery: Gallery) -> Explorer:
             f"Film strips of {name}: {', '.join(TWINS[:-1])}, and with the still part of {other_name}.",
         )
 
-    def features(action: int, clip: int, donor: int, motion: Motion, weights: str) -> Picture:
-        video = video_of(gallery, action, clip)
+    def features(video: int, donor: int, motion: Motion, weights: str) -> Picture:
         output, _ = measure(video, donor_of(video, donor), motion, weights)
         token = output.motion_token.squeeze(-2)
         answers = list(zip(TWINS, compared_with_first(output.shallow), strict=True))
@@ -129,8 +127,7 @@ def motion_explorer(gallery: Gallery) -> Explorer:
             f"{called(gallery, video)} and its twins, one row each, with lengths and cosines beside them. {said}.",
         )
 
-    def steps(action: int, clip: int, donor: int, motion: Motion, weights: str, level: str) -> Picture:
-        video = video_of(gallery, action, clip)
+    def steps(video: int, donor: int, motion: Motion, weights: str, level: str) -> Picture:
         terms = measure(video, donor_of(video, donor), motion, weights)[1][level]
         sign, what_cancels = {
             "symmetric": ("+", "Steps that say the same add up, and so does what never changes."),
@@ -153,6 +150,7 @@ def motion_explorer(gallery: Gallery) -> Explorer:
         "motion",
         controls,
         {"clips": clips, "features": features, "steps": steps},
+        derive={"video": lambda action, clip: video_of(gallery, action, clip)},
         slow=["action", "clip", "donor"],
     )
 

@@ -9,6 +9,19 @@ from clipspm_lite.features import EncodedDataset
 from clipspm_lite.widgets.gallery import Gallery
 
 
+@pytest.fixture
+def changed_by():
+    """Which pictures of an explorer change when a control takes a value; it may say no error."""
+
+    def change(explorer, control, value):
+        before = {name: picture.value for name, picture in explorer.pictures.items()}
+        explorer.controls[control].value = value
+        assert explorer.status.value == ""
+        return {name for name, picture in explorer.pictures.items() if picture.value != before[name]}
+
+    return change
+
+
 @pytest.fixture(scope="session")
 def gallery():
     """Raising and lowering a box, picking up and putting down a ball; C = 16, T = 8."""

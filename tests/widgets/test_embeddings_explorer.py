@@ -19,14 +19,7 @@ def explorer(gallery):
     return embeddings_explorer(gallery, episodes=3)
 
 
-def changed_by(explorer, control, value):
-    before = {name: picture.value for name, picture in explorer.pictures.items()}
-    explorer.controls[control].value = value
-    assert explorer.status.value == ""
-    return {name for name, picture in explorer.pictures.items() if picture.value != before[name]}
-
-
-def test_each_control_changes_its_pictures_only(explorer):
+def test_each_control_changes_its_pictures_only(explorer, changed_by):
     assert explorer.status.value == ""
     assert changed_by(explorer, "stage", "after SPM") == {"map"}
     assert changed_by(explorer, "perplexity", 3) == {"map"}
@@ -85,7 +78,7 @@ def test_the_points_are_the_models_own_outputs(gallery):
     assert videos == [(video,) for video in episode.query]
 
 
-def test_colour_by_split_is_there_where_the_split_is_known(gallery):
+def test_colour_by_split_is_there_where_the_split_is_known(gallery, changed_by):
     assert "split" not in embeddings_explorer(gallery, episodes=1).controls["colour"].options
     known = replace(gallery, parts=("base", "base", "validation", "validation"))
     explorer = embeddings_explorer(known, episodes=1)

@@ -26,14 +26,7 @@ def explorer(gallery):
     return prompt_explorer(gallery, episodes=3)
 
 
-def changed_by(explorer, control, value):
-    before = {name: picture.value for name, picture in explorer.pictures.items()}
-    explorer.controls[control].value = value
-    assert explorer.status.value == ""
-    return {name for name, picture in explorer.pictures.items() if picture.value != before[name]}
-
-
-def test_each_control_changes_its_pictures_only(explorer):
+def test_each_control_changes_its_pictures_only(explorer, changed_by):
     assert explorer.status.value == ""
     assert changed_by(explorer, "alpha", 0.8) == {"fused", "alphas"}
     assert changed_by(explorer, "shown", SCORE) == {"alphas"}

@@ -48,11 +48,8 @@ def drawn(gallery):
         ("chosen", 3, {"frames"}),
     ],
 )
-def test_a_control_changes_its_pictures_and_only_those(explorer, control, value, pictures):
-    before = {name: picture.value for name, picture in explorer.pictures.items()}
-    explorer.controls[control].value = value
-    assert explorer.status.value == ""
-    assert {name for name, picture in explorer.pictures.items() if picture.value != before[name]} == pictures
+def test_a_control_changes_its_pictures_and_only_those(explorer, control, value, pictures, changed_by):
+    assert changed_by(explorer, control, value) == pictures
 
 
 def test_the_stages_are_the_models_own(gallery, drawn):
