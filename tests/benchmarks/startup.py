@@ -31,9 +31,8 @@ def main():
     took = {}
     for name, code in STEPS.items():
         took[name] = seconds(lambda code=code: subprocess.run([sys.executable, "-c", code], check=True), 3)
-        print(
-            f"{name:28s} {took[name]:5.2f} s   {took[name] / took.get('import torch', took[name]):4.1f} × import torch"
-        )
+        torch_import = took.get("import torch", took[name])
+        print(f"{name:28s} {took[name]:5.2f} s   {took[name] / torch_import:4.1f} × import torch")
 
 
 if __name__ == "__main__":
