@@ -50,7 +50,7 @@ def small_baseline(name):
     return build_head({"model": name, "dim": 16, "normalize_features": True, **BASELINES[name]})
 
 
-BASELINES = {"clip-fsar": dict(heads=2, head_dim=4, mlp_dim=16)}
+BASELINES = {"clip-fsar": dict(heads=2, head_dim=4, mlp_dim=16), "trx": dict(width=16)}
 
 
 def run(data, folder, settings=SETTINGS, **arguments):

@@ -5,11 +5,12 @@ from typing import Any
 
 from clipspm_lite.model.clip_fsar import CLIPFSAR
 from clipspm_lite.model.clipspm import CLIPSPM
+from clipspm_lite.model.trx import TRX
 
-Head = CLIPSPM | CLIPFSAR
+Head = CLIPSPM | CLIPFSAR | TRX
 
 # By the name under "model" in a configuration. CLIP-SPM's has none, as files had before there was another model.
-HEADS: dict[str, type[Head]] = {"clip-spm": CLIPSPM, "clip-fsar": CLIPFSAR}
+HEADS: dict[str, type[Head]] = {"clip-spm": CLIPSPM, "clip-fsar": CLIPFSAR, "trx": TRX}
 
 
 def build_head(config: Mapping[str, Any]) -> Head:

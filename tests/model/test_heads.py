@@ -1,16 +1,18 @@
 """The trained baselines: each is its equation, and a user can rely on what he relies on with `CLIPSPM`."""
 
 import math
+from itertools import combinations
 
 import pytest
 import torch
 from torch.nn import functional as F
 
-from clipspm_lite import CLIPSPM
+from clipspm_lite import CLIPSPM, baselines
 from clipspm_lite.evaluation import evaluate
 from clipspm_lite.model.clip_fsar import CLIPFSAR
 from clipspm_lite.model.heads import HEADS, build_head
 from clipspm_lite.model.otam import otam
+from clipspm_lite.model.trx import TRX, frame_tuples
 
 DIM, WAY, SHOT, QUERIES, FRAMES = 8, 3, 2, 4, 4
 
@@ -20,7 +22,7 @@ def build(name, **changes):
     return build_head({"model": name, "dim": DIM, **SIZES[name], **changes})
 
 
-SIZES = {"clip-fsar": dict(heads=2, head_dim=4, mlp_dim=12)}
+SIZES = {"clip-fsar": dict(heads=2, head_dim=4, mlp_dim=12), "trx": dict(width=6)}
 
 
 def random_episode(*leading):
@@ -198,3 +200,68 @@ def test_clip_fsar_looks_at_the_class_text_of_supports():
 def test_a_temperature_that_is_not_positive_is_refused():
     with pytest.raises(ValueError, match="temperature: expected more than 0, found 0"):
         CLIPFSAR(DIM, temperature=0)
+
+
+def test_trx_is_its_equation():
+    support, query, class_text, labels = random_episode()
+    model = build("trx", tuple_sizes=(2, 3)).eval()
+
+    def positioned(video):
+        encoded = video.clone()
+        for t in range(FRAMES):
+            for c in range(0, DIM, 2):
+                angle = t / 10000 ** (c / DIM)
+                encoded[t, c] += math.sin(angle)
+                encoded[t, c + 1] += math.cos(angle)
+        return encoded
+
+    def keys_and_values(video, attention):
+        frames = positioned(video)
+        tuples = [
+            torch.cat([frames[t] for t in places]) for places in combinations(range(FRAMES), attention.size)
+        ]
+        normed = [attention.norm(attention.to_key(one)) for one in tuples]
+        return list(zip(normed, (attention.to_value(one) for one in tuples), strict=True))
+
+    expected = torch.zeros(QUERIES, WAY)
+    for attention, (q, n) in (
+        (a, (q, n)) for a in model.attentions for q in range(QUERIES) for n in range(WAY)
+    ):
+        known = [pair for shot in support[n] for pair in keys_and_values(shot, attention)]
+        asked = keys_and_values(query[q], attention)
+        for key, value in asked:
+            weights = torch.softmax(torch.stack([key @ k for k, _ in known]) / math.sqrt(6), dim=0)
+            prototype = sum(w * v for w, (_, v) in zip(weights, known, strict=True))
+            expected[q, n] -= ((value - prototype) ** 2).sum() / len(asked) / 2
+    close(model(support, query, class_text).logits, expected)
+    losses = model.losses(support, query, class_text, labels)
+    close(losses.total, F.cross_entropy(expected, labels))
+    assert losses.hsmr == losses.consistency == losses.text == 0
+
+
+def test_trx_tells_a_video_from_its_reverse_and_bi_mhm_does_not():
+    support, _, class_text, _ = random_episode()
+    video = support[0, :1]
+    pair = torch.stack([video, video.flip(-2)])  # two classes, one the other backwards
+    logits = build("trx").eval()(pair, video, class_text[:2]).logits[0]
+    assert logits[0] > logits[1] + 1e-2
+    close(*baselines.bi_mhm(pair, video, class_text[:2]).logits[0])
+
+
+def test_trx_has_28_pairs_and_56_triples_of_8_frames_all_in_order():
+    video = torch.arange(8.0)[:, None]
+    for size, count in ((2, 28), (3, 56)):
+        tuples = frame_tuples(video, size)
+        assert tuples.shape == (count, size) and len({tuple(one) for one in tuples.tolist()}) == count
+        assert (tuples.diff(dim=-1) > 0).all()
+
+
+def test_trx_looks_at_no_text_and_refuses_videos_that_hold_no_tuple():
+    support, query, class_text, _ = random_episode()
+    model = build("trx").eval()
+    assert torch.equal(model(support, query, -class_text).logits, model(support, query, class_text).logits)
+    with pytest.raises(ValueError, match="tuples of 3 frames.*found videos of 2"):
+        model(support[..., :2, :], query[..., :2, :], class_text)
+    for sizes in ((), (2, 2), (0,)):
+        with pytest.raises(ValueError, match="tuple_sizes"):
+            TRX(DIM, tuple_sizes=sizes)
