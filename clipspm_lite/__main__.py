@@ -22,6 +22,7 @@ from clipspm_lite.baselines import TRAINING_FREE
 from clipspm_lite.checkpoints import (
     LITE_INDUCTIVE_MODEL,
     LITE_MODEL,
+    clip_spm_only,
     is_finetuned,
     load_model,
     read_tensors,
@@ -346,7 +347,7 @@ def open_method(options: argparse.Namespace, store: FeatureStore) -> Method:
             f"the checkpoint was trained on features of another backbone than {options.backbone!r}; "
             f"give the --backbone and --weights it was trained with: {options.checkpoint}"
         )
-    return model.to(options.device)
+    return clip_spm_only(model, options.checkpoint).to(options.device)
 
 
 def open_head(path: str | Path, options: argparse.Namespace, backbone: Backbone | None = None) -> Recogniser:

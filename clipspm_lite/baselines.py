@@ -1,7 +1,8 @@
 """Training-free baselines behind the model's own call: features of an episode in, logits out.
 
 Shapes are the model's: support ``[..., N, K, T, C]``, query ``[..., Q, T, C]``, class_text ``[..., N, C]``,
-support_mask ``[..., N, K]`` → logits ``[..., Q, N]``.
+support_mask ``[..., N, K]`` → logits ``[..., Q, N]``. The baselines that are trained are modules beside the model:
+`clipspm_lite.model.clip_fsar` and `clipspm_lite.model.trx`.
 """
 
 from collections.abc import Callable
@@ -11,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clipspm_lite.model.clipspm import check_episode
+from clipspm_lite.model.otam import frame_distances
 from clipspm_lite.model.otam import otam as otam_distance
-from clipspm_lite.model.transformer import shot_mean
+from clipspm_lite.model.transformer import masked_mean, shot_mean
 
 
 class Scores(NamedTuple):
@@ -52,11 +54,29 @@ def otam_centred(
     return otam(centred(support), centred(query), class_text, support_mask)
 
 
+def bi_mhm(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None = None) -> Scores:
+    """−mean over shots of D(query, shot): frames matched as sets (bidirectional mean Hausdorff, HyRSM, CVPR 2022).
+
+        D(x, y) = mean_i min_j d(x_i, y_j) + mean_j min_i d(x_i, y_j),   d as in OTAM, SPEC section 2
+
+    Every frame meets its nearest in the other video, so a clip and its reverse are one. The distances of the shots are
+    averaged and not their frames, as a mean of the shots' first frames would bring an order back.
+    """
+    check_episode(support, query, class_text, support_mask)
+    if support_mask is not None:
+        support = support.masked_fill(~support_mask[..., None, None], 0)
+    distances = frame_distances(query[..., None, None, :, :], support.unsqueeze(-5))  # [..., Q, N, K, T, T]
+    hausdorff = distances.amin(-1).mean(-1) + distances.amin(-2).mean(-1)
+    mask = None if support_mask is None else support_mask.unsqueeze(-3)
+    return Scores(-masked_mean(hausdorff, mask, dim=-1))
+
+
 TRAINING_FREE: dict[str, Callable[..., Scores]] = {
     "zero-shot": zero_shot,
     "prototype": prototype,
     "otam": otam,
     "otam centred": otam_centred,
+    "bi-mhm": bi_mhm,
 }
 
 

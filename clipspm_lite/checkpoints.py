@@ -17,6 +17,7 @@ from torch import Tensor
 from clipspm_lite.backbones import Backbone, load_backbone
 from clipspm_lite.files import CheckpointError, fill, one_line, replacing
 from clipspm_lite.model.clipspm import CLIPSPM
+from clipspm_lite.model.heads import Head, build_head
 from clipspm_lite.model.presets import DATASET_SETTINGS
 from clipspm_lite.released import ReleasedCheckpoint
 
@@ -68,12 +69,12 @@ def read_tensors(path: str | os.PathLike, *kinds: str) -> tuple[dict[str, Tensor
         raise CheckpointError(f"not a {kind} of clipspm_lite, or damaged ({error}): {path}") from error
 
 
-def save_model(path: str | os.PathLike, model: CLIPSPM, **description: Any) -> None:
+def save_model(path: str | os.PathLike, model: Head, **description: Any) -> None:
     """Write a model's weights and configuration; ``description`` is kept with them (seed, backbone, accuracy…)."""
     write_tensors(path, model.state_dict(), {"kind": "model", "config": model.config, **description})
 
 
-def load_model(path: str | os.PathLike) -> tuple[CLIPSPM, dict[str, Any]]:
+def load_model(path: str | os.PathLike) -> tuple[Head, dict[str, Any]]:
     """The model of a file that `save_model` wrote, in evaluation mode, and its description.
 
     Raises:
@@ -87,21 +88,37 @@ def load_model(path: str | os.PathLike) -> tuple[CLIPSPM, dict[str, Any]]:
     return build_model(description.get("config"), tensors, path), description
 
 
-def build_model(config: Any, tensors: Mapping[str, Tensor], path: str | os.PathLike) -> CLIPSPM:
+def build_model(config: Any, tensors: Mapping[str, Tensor], path: str | os.PathLike) -> Head:
     """The model of a configuration and weights that were read from ``path``, in evaluation mode.
+
+    ``config["model"]`` says which of `HEADS` it is, CLIP-SPM where it says nothing.
 
     Raises:
         CheckpointError: the configuration is none, or the weights do not fit it.
     """
     try:
         with torch.device("meta"):  # no random numbers are drawn, and a size that is made up takes no memory
-            model = CLIPSPM(**config)
+            model = build_head(config)
         fill(model, tensors)
     except (RuntimeError, TypeError, ValueError, KeyError, OverflowError) as error:
         raise CheckpointError(
             f"weights and configuration do not fit together ({one_line(error)}): {path}"
         ) from error
     return model.eval()
+
+
+def clip_spm_only(model: Head, path: str | os.PathLike) -> CLIPSPM:
+    """The model, for what explains or keeps the answers of a CLIP-SPM head.
+
+    Raises:
+        CheckpointError: it is another of `HEADS`.
+    """
+    if not isinstance(model, CLIPSPM):
+        raise CheckpointError(
+            f"expected a CLIP-SPM head, found a {type(model).__name__}: open it with load_model and score it with "
+            f"evaluate: {path}"
+        )
+    return model
 
 
 def released_head(
@@ -163,12 +180,12 @@ def released_head(
         prompt_weight=prompt_weight,
         preset="released",
     )
-    return build_model(config, head, path)
+    return clip_spm_only(build_model(config, head, path), path)
 
 
 def save_finetuned(
     path: str | os.PathLike,
-    model: CLIPSPM,
+    model: Head,
     backbone: Backbone,
     *,
     frames: int,
@@ -198,7 +215,7 @@ def save_finetuned(
 
 def load_finetuned(
     path: str | os.PathLike, *, weights: str | Path | None = None, device: str | torch.device = "cpu"
-) -> tuple[CLIPSPM, Backbone, dict[str, Any]]:
+) -> tuple[Head, Backbone, dict[str, Any]]:
     """The model of a file that `save_finetuned` wrote, its backbone, both in evaluation mode, and its description.
 
     Args:

@@ -12,6 +12,7 @@ from clipspm_lite.backbones import LOCAL_DIR, Backbone, load_backbone
 from clipspm_lite.baselines import TRAINING_FREE
 from clipspm_lite.checkpoints import (
     build_model,
+    clip_spm_only,
     is_finetuned,
     load_finetuned,
     read_tensors,
@@ -86,14 +87,14 @@ def load(
     _refuse("only a released checkpoint needs them", path, **released_settings)
     if is_finetuned(path):
         _refuse("it has its own visual encoder and frames", path, backbone=backbone, frames=frames)
-        head, opened, description = load_finetuned(path, weights=weights or text_weights, device=device)
+        trained, opened, description = load_finetuned(path, weights=weights or text_weights, device=device)
         made_with = description["backbone"]
         kept = FeatureStore(opened, store, frames=made_with["frames"], resize=made_with["resize"])
-        return Recogniser(head, kept)
+        return Recogniser(clip_spm_only(trained, path), kept)
     tensors, description = read_tensors(path, "model", KIND)
     given = (backbone, weights, text_weights, device)
     if description["kind"] == "model":
-        head = build_model(description.get("config"), tensors, path)
+        head = clip_spm_only(build_model(description.get("config"), tensors, path), path)
         opened = _open_backbone({"name": description.get("backbone_name")}, path, *given)
         _check_weights(description.get("backbone", opened.fingerprint), opened.fingerprint, opened, path)
         kept = FeatureStore(opened, store, frames=8 if frames is None else frames)
@@ -104,7 +105,7 @@ def load(
     method: str | CLIPSPM = description["method"]
     if method == CLIP_SPM:
         of_head = {name.removeprefix(HEAD): t for name, t in tensors.items() if name.startswith(HEAD)}
-        method = build_model(description.get("head"), of_head, path).to(device)
+        method = clip_spm_only(build_model(description.get("head"), of_head, path), path).to(device)
     made_with = description["backbone"]
     opened = _open_backbone(made_with, path, *given)
     _check_weights(made_with["visual_fingerprint"], opened.visual_fingerprint, opened, path)

@@ -160,9 +160,10 @@ class Recogniser:
     """
 
     def __init__(self, method: str | CLIPSPM, store: FeatureStore, support: Support | None = None):
-        if isinstance(method, str) and method not in TRAINING_FREE:
+        if not isinstance(method, CLIPSPM) and method not in TRAINING_FREE:
+            found = repr(method) if isinstance(method, str) else f"a {type(method).__name__}"
             raise ValueError(
-                f"method: expected a CLIPSPM or one of {', '.join(TRAINING_FREE)}, found {method!r}"
+                f"method: expected a CLIPSPM or one of {', '.join(TRAINING_FREE)}, found {found}"
             )
         self.head = None if isinstance(method, str) else method.eval()
         self.method = method if isinstance(method, str) else CLIP_SPM

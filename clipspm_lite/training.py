@@ -25,7 +25,7 @@ from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.episodes import EpisodeBatch, EpisodeSampler
 from clipspm_lite.evaluation import Evaluation, evaluate
 from clipspm_lite.features import EncodedDataset
-from clipspm_lite.model.clipspm import CLIPSPM
+from clipspm_lite.model.heads import Head
 from clipspm_lite.model.presets import EPISODES_PER_STEP
 from clipspm_lite.sources import FeatureSource, FineTuning, Listed, VideoSource
 
@@ -155,7 +155,7 @@ class Plan:
 
 
 def train(
-    model: CLIPSPM,
+    model: Head,
     training_data: EncodedDataset | VideoDataset,
     validation_data: EncodedDataset | VideoDataset,
     settings: TrainingSettings,
@@ -267,7 +267,7 @@ def train(
 
 
 def plan(
-    model: CLIPSPM,
+    model: Head,
     training_data: EncodedDataset | VideoDataset,
     validation_data: EncodedDataset | VideoDataset,
     settings: TrainingSettings,
@@ -413,7 +413,7 @@ class _Run:
     """What is trained, on an engine: the same steps for a run and a dry run."""
 
     def __init__(
-        self, model: CLIPSPM, source: FeatureSource | VideoSource, settings: TrainingSettings, fabric: Fabric
+        self, model: Head, source: FeatureSource | VideoSource, settings: TrainingSettings, fabric: Fabric
     ) -> None:
         self.model, self.source, self.settings, self.fabric = model, source, settings, fabric
         fabric.to_device(model)
@@ -462,7 +462,7 @@ class _Run:
             batch = next(batches)
             losses = self.model.losses(batch.support, batch.query, batch.class_text, batch.query_labels)
             total = losses.total.sum()
-            if self.model.convention.loss_form == "mean":
+            if self.model.loss_form == "mean":
                 total = total / episodes
             self.fabric.backward(total)
             correct = (losses.logits.argmax(-1) == batch.query_labels).float().mean()
@@ -550,7 +550,7 @@ class _Run:
         return description["history"]
 
 
-def _save_best(path: Path, model: CLIPSPM, finetuning: FineTuning | None, kept: dict[str, Any]) -> None:
+def _save_best(path: Path, model: Head, finetuning: FineTuning | None, kept: dict[str, Any]) -> None:
     if finetuning is None:
         save_model(path, model, **kept)
     else:

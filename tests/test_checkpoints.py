@@ -4,8 +4,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from clipspm_lite import CLIPSPM
+from clipspm_lite import CLIPSPM, load
 from clipspm_lite.checkpoints import CheckpointError, load_model, read_tensors, save_model, write_tensors
+from clipspm_lite.model.heads import HEADS, build_head
 
 
 @pytest.fixture
@@ -25,6 +26,22 @@ def test_a_loaded_model_is_the_saved_one_with_its_configuration(model, tmp_path)
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, twin.state_dict()[name])
     assert twin.fusion.visual_gate.slope == 0.054 and twin.mfe.motion == "antisymmetric"
+
+
+@pytest.mark.parametrize("name", [name for name in HEADS if name != "clip-spm"])
+def test_a_baseline_reopens_as_itself_and_is_refused_where_only_clip_spm_will_do(name, tmp_path):
+    path = tmp_path / "m.safetensors"
+    baseline = build_head({"model": name, "dim": 16})
+    save_model(path, baseline)
+    twin, _ = load_model(path)
+    assert type(twin) is HEADS[name] and twin.config == baseline.config and not twin.training
+    for key, tensor in baseline.state_dict().items():
+        assert torch.equal(tensor, twin.state_dict()[key])
+    with pytest.raises(CheckpointError, match=f"CLIP-SPM head, found a {HEADS[name].__name__}.*load_model"):
+        load(path, backbone="tiny")
+    write_tensors(path, twin.state_dict(), {"kind": "model", "config": twin.config | {"model": "newer"}})
+    with pytest.raises(CheckpointError, match="expected one of clip-spm.*'newer'.*m.safetensors"):
+        load_model(path)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(model, tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from clipspm_lite.checkpoints import LITE_INDUCTIVE_MODEL, CheckpointError, load
 from clipspm_lite.data.datasets import DatasetError, VideoDataset, sample_world
 from clipspm_lite.features import FeatureStore
 from clipspm_lite.model.otam import align
+from clipspm_lite.model.trx import TRX
 from clipspm_lite.recogniser import Recogniser, Support
 
 VERSION_1 = Path(__file__).parent / "recogniser_version_1.safetensors"
@@ -97,6 +98,8 @@ def test_what_cannot_be_a_recogniser_is_refused(tmp_path, store):
         Recogniser("otam", store).with_support("nowhere")
     with pytest.raises(ValueError, match="expected a CLIPSPM or one of zero-shot.*found 'otm'"):
         Recogniser("otm", store)
+    with pytest.raises(ValueError, match="expected a CLIPSPM or one of zero-shot.*found a TRX"):
+        Recogniser(TRX(128, width=2), store)
     with pytest.raises(ValueError, match="width 16, tiny makes 128"):
         Recogniser(CLIPSPM(16, heads=1, head_dim=2, mlp_dim=2), store)
     for use in (lambda r: r.predict([tmp_path / "a.mp4"]), lambda r: r.save(tmp_path / "r.safetensors")):

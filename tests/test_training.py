@@ -14,6 +14,7 @@ from clipspm_lite import CLIPSPM
 from clipspm_lite.checkpoints import CheckpointError, load_model, read_tensors
 from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.model import clipspm
+from clipspm_lite.model.heads import build_head
 from clipspm_lite.model.presets import DATASET_SETTINGS
 from clipspm_lite.training import (
     BEST,
@@ -44,6 +45,14 @@ def small_model(preset="lite", **overrides):
     return CLIPSPM(16, heads=2, head_dim=4, mlp_dim=16, preset=preset, **overrides)
 
 
+def small_baseline(name):
+    torch.manual_seed(0)
+    return build_head({"model": name, "dim": 16, "normalize_features": True, **BASELINES[name]})
+
+
+BASELINES = {"clip-fsar": dict(heads=2, head_dim=4, mlp_dim=16), "trx": dict(width=16)}
+
+
 def run(data, folder, settings=SETTINGS, **arguments):
     model = arguments.pop("model", None) or small_model()
     return train(
@@ -68,8 +77,25 @@ def test_training_lowers_the_loss_and_keeps_the_best_on_validation(encoded, tmp_
     assert description["validation"]["step"] == result.best_step
 
 
-def test_a_resumed_run_is_bitwise_the_run_that_was_never_stopped(encoded, tmp_path):
-    whole = run(encoded, tmp_path / "whole")
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_trains_in_the_same_loop_and_reopens_as_what_it_was(encoded, tmp_path, name):
+    settings = replace(SETTINGS, steps=60, validate_every=20, learning_rate=3e-3)
+    model = small_baseline(name)
+    result = run(encoded, tmp_path, settings, model=model)
+    assert result.history[-1]["loss"] < result.history[0]["loss"]
+    best, description = load_model(result.best_path)
+    assert type(best) is type(model) and best.config == model.config
+    assert description["validation"]["step"] == result.best_step
+    with pytest.raises(CheckpointError, match="model differ"):
+        run(encoded, tmp_path, settings, resume=True)
+
+
+@pytest.mark.parametrize("name", ["clip-spm", *BASELINES])
+def test_a_resumed_run_is_bitwise_the_run_that_was_never_stopped(encoded, tmp_path, name):
+    def new():
+        return small_baseline(name) if name in BASELINES else small_model()
+
+    whole = run(encoded, tmp_path / "whole", model=new())
 
     class Stop(Exception):
         pass
@@ -87,8 +113,8 @@ def test_a_resumed_run_is_bitwise_the_run_that_was_never_stopped(encoded, tmp_pa
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "evaluate", stopped)
         with pytest.raises(Stop):
-            run(encoded, tmp_path / "stopped")
-    resumed = run(encoded, tmp_path / "stopped", resume=True)
+            run(encoded, tmp_path / "stopped", model=new())
+    resumed = run(encoded, tmp_path / "stopped", resume=True, model=new())
     assert resumed.history == whole.history
     for name in (BEST, LAST):
         assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

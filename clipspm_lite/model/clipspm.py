@@ -35,7 +35,8 @@ class CLIPSPMOutput(NamedTuple):
 class Losses(NamedTuple):
     """Loss terms of SPEC section 4, one value an episode (shape: the leading axes), before their weights.
 
-    ``total`` is what is trained, by the preset's formula. Terms that the preset leaves out are zero.
+    ``total`` is what is trained, by the preset's formula. Terms that the preset leaves out, or that another model does
+    not have, are zero.
     """
 
     total: Tensor
@@ -173,6 +174,11 @@ class CLIPSPM(nn.Module):
         else:
             self.register_buffer("motion_loss_weight", weight)
 
+    @property
+    def loss_form(self) -> Literal["mean", "summed"]:
+        """Whether an episode's loss is divided by the episodes of a step ("mean") or already is ("summed")."""
+        return self.convention.loss_form
+
     def forward(
         self,
         support: Tensor,
@@ -213,8 +219,7 @@ class CLIPSPM(nn.Module):
         support, query, class_text = self.prepare(support, query, class_text, support_mask)
         scored = self._score(support, query, class_text, support_mask, self.inductive)
 
-        per_query = F.cross_entropy(scored.logits.flatten(0, -2), query_labels.flatten(), reduction="none")
-        cross_entropy = per_query.view(query_labels.shape)
+        cross_entropy = query_cross_entropy(scored.logits, query_labels)
         hsmr_loss = self._hsmr_loss(support, query, support_mask)
         consistency = text = torch.zeros_like(hsmr_loss)
         if self.convention.consistency and scored.spm is not None:
@@ -224,9 +229,7 @@ class CLIPSPM(nn.Module):
 
         regularizer = consistency + text + self.motion_loss_weight * hsmr_loss
         supervised = (
-            cross_entropy.mean(-1)
-            if self.convention.loss_form == "mean"
-            else cross_entropy.sum(-1) / EPISODES_PER_STEP
+            cross_entropy.mean(-1) if self.loss_form == "mean" else cross_entropy.sum(-1) / EPISODES_PER_STEP
         )
         total = supervised + self.convention.regularizer_weight * regularizer
         return Losses(total, cross_entropy.mean(-1), hsmr_loss, consistency, text, scored.logits)
@@ -235,15 +238,9 @@ class CLIPSPM(nn.Module):
         self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Support, query and class_text as the preset wants them: missing shots zero, lengths √C if it says so."""
-        if support_mask is not None:
-            # What stands in a missing shot's place, NaN included, must reach no sum and no gradient.
-            support = support.masked_fill(~support_mask[..., None, None], 0)
-        if self.convention.normalize_features:
-            length = self.dim**0.5
-            support, query, class_text = (
-                length * F.normalize(features, dim=-1) for features in (support, query, class_text)
-            )
-        return support, query, class_text
+        return prepare_episode(
+            support, query, class_text, support_mask, normalize=self.convention.normalize_features
+        )
 
     def _score(
         self,
@@ -329,6 +326,27 @@ def mean_over_supports(per_video: Tensor, support_mask: Tensor | None) -> Tensor
     return masked_mean(
         per_video.flatten(-2), None if support_mask is None else support_mask.flatten(-2), dim=-1
     )
+
+
+def prepare_episode(
+    support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None, *, normalize: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Support, query and class_text with missing shots zero and, if ``normalize``, every feature of length √C."""
+    if support_mask is not None:
+        # What stands in a missing shot's place, NaN included, must reach no sum and no gradient.
+        support = support.masked_fill(~support_mask[..., None, None], 0)
+    if normalize:
+        length = support.shape[-1] ** 0.5
+        support, query, class_text = (
+            length * F.normalize(features, dim=-1) for features in (support, query, class_text)
+        )
+    return support, query, class_text
+
+
+def query_cross_entropy(logits: Tensor, query_labels: Tensor) -> Tensor:
+    """Cross-entropy of each query: logits ``[..., Q, N]``, query_labels ``[..., Q]`` → ``[..., Q]``."""
+    per_query = F.cross_entropy(logits.flatten(0, -2), query_labels.flatten(), reduction="none")
+    return per_query.view(query_labels.shape)
 
 
 def check_episode(
