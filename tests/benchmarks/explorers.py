@@ -1,7 +1,7 @@
 """How long a change of each control takes, and what 500 changes leave in memory: python tests/benchmarks/explorers.py
 
 Every change is timed with the validation clips already encoded and, for its second row of numbers, with everything that
-it shows seen before. "× bare" is against saving a figure of one empty axis in the same run. Takes about two minutes.
+it shows seen before. "× bare" is against saving a figure of one empty axis in the same run. Takes about four minutes.
 """
 
 import importlib
