@@ -28,7 +28,7 @@ from clipspm_lite.checkpoints import (
     read_tensors,
 )
 from clipspm_lite.choosing import LeaveOneOut, leave_one_out
-from clipspm_lite.comparison import ABLATIONS, FULL, INDUCTIVE, compare, table
+from clipspm_lite.comparison import ABLATIONS, FULL, INDUCTIVE, TRAINED_BASELINES, compare, table
 from clipspm_lite.data.benchmarks import BENCHMARKS, open_benchmark
 from clipspm_lite.data.check import check, check_benchmark
 from clipspm_lite.data.datasets import SAMPLES, VideoDataset, open_folder, read_split, sample_world
@@ -40,6 +40,7 @@ from clipspm_lite.features import EncodedDataset, FeatureStore
 from clipspm_lite.files import file_sha256, is_safetensors, replace_file
 from clipspm_lite.loading import load
 from clipspm_lite.model.clipspm import CLIPSPM
+from clipspm_lite.model.heads import build_head
 from clipspm_lite.model.presets import DATASET_SETTINGS, LITE_SIZES, PRESETS
 from clipspm_lite.published import QUERIES, SHOTS, WAY
 from clipspm_lite.recogniser import CLIP_SPM, Recogniser, encode_support
@@ -218,6 +219,9 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--episodes", type=int, default=2000, help="how many")
     sub.add_argument("--seed", type=int, default=0, help="of the list of episodes")
     sub.add_argument("--ablations", action="store_true", help="also train the head without each of its parts")
+    sub.add_argument(
+        "--baselines", action="store_true", help="also train CLIP-FSAR and TRX, in the same loop"
+    )
     sub.add_argument("--results", metavar="FILE", help="write the counts behind the table as JSON")
 
     sub = command("predict", run_predict, "Name the action in videos, from a folder ACTION/clip.mp4.")
@@ -702,13 +706,16 @@ def run_compare(options: argparse.Namespace) -> int:
     description = {"backbone": store.backbone_fingerprint, "backbone_name": "tiny"}
     methods: dict[str, Sequence[Method]] = {name: [method] for name, method in TRAINING_FREE.items()}
     weights: dict[str, list[str]] = {}
-    variants = {FULL: {}} | INDUCTIVE | (ABLATIONS if options.ablations else {})
-    for name, changes in variants.items():
+    full = dict(preset="lite", **LITE_SIZES)
+    changed = {FULL: {}} | INDUCTIVE | (ABLATIONS if options.ablations else {})
+    variants = {name: full | changes for name, changes in changed.items()}
+    variants |= TRAINED_BASELINES if options.baselines else {}
+    for name, config in variants.items():
         checkpoints = []
         for seed in options.seeds:
             settings = replace(TRAINING_PRESETS["lite"], seed=seed, shot=options.shot)
             torch.manual_seed(seed)
-            model = CLIPSPM(store.backbone.dim, preset="lite", **{**LITE_SIZES, **changes})
+            model = build_head({"dim": store.backbone.dim, **config})
             run = Path(options.out) / name.replace(" ", "-") / f"seed{seed}"
             best = train(
                 model, base, validation, settings, run, resume=True, device="cpu", description=description
@@ -726,11 +733,12 @@ def run_compare(options: argparse.Namespace) -> int:
     )
     print(table(results, "otam"))
     if options.results:
-        ablations = " --ablations" if options.ablations else ""
+        also = " --ablations" if options.ablations else ""
+        also += " --baselines" if options.baselines else ""
         seeds = " ".join(map(str, options.seeds))
         provenance = {
             "format_version": 1,
-            "command": f"python -m clipspm_lite compare --part {options.part} --shot {options.shot}{ablations} "
+            "command": f"python -m clipspm_lite compare --part {options.part} --shot {options.shot}{also} "
             f"--seeds {seeds} --episodes {options.episodes} --seed {options.seed}",
             "commit": commit(),
             "part": options.part,

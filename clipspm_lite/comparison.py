@@ -25,6 +25,11 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "without support names": dict(support_text="generated"),
 }
 INDUCTIVE = {"clip-spm inductive": dict(inductive=True)}
+# Other trained methods, as arguments of `build_head` beside ``dim``, of about the lite head's size.
+TRAINED_BASELINES: dict[str, dict[str, Any]] = {
+    "clip-fsar": dict(model="clip-fsar", heads=4, head_dim=32, mlp_dim=256, normalize_features=True),
+    "trx": dict(model="trx", width=128, normalize_features=True),
+}
 
 FIVE_WAY, ONE_BY_ONE = "5-way", "5-way, one query at a time"
 PAIR_KINDS = ("reversed", "similar", "other")

@@ -12,7 +12,7 @@ import pytest
 from clipspm_lite.__main__ import METHODS, TRAINING_FREE, main
 from clipspm_lite.backbones import LOCAL_DIR, TINY_CLIP_DIR
 from clipspm_lite.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model
-from clipspm_lite.comparison import ABLATIONS, FULL, INDUCTIVE
+from clipspm_lite.comparison import ABLATIONS, FULL, INDUCTIVE, TRAINED_BASELINES
 from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.datasets import sample_world
 from clipspm_lite.files import file_sha256
@@ -369,14 +369,26 @@ def test_compare_trains_scores_and_says_where_its_numbers_come_from(tmp_path, mo
         "clipspm_lite.comparison.pairs_by_kind", lambda data: {"reversed": [data.classes[:2]]}
     )
     file = tmp_path / "results.json"
-    arguments = ["compare", "--ablations", "--out", str(tmp_path / "runs"), "--seeds", "3", "--episodes", "4"]
+    arguments = [
+        "compare",
+        "--ablations",
+        "--baselines",
+        "--out",
+        str(tmp_path / "runs"),
+        "--seeds",
+        "3",
+        "--episodes",
+        "4",
+    ]
     assert main([*arguments, "--results", str(file)]) == 0
     results = json.loads(file.read_text())
-    assert set(results["rows"]) == {*TRAINING_FREE, FULL, *INDUCTIVE, *ABLATIONS}
+    assert set(results["rows"]) == {*TRAINING_FREE, FULL, *INDUCTIVE, *ABLATIONS, *TRAINED_BASELINES}
     assert len(capsys.readouterr().out.splitlines()) == 2 + len(results["rows"])
     head = tmp_path / "runs" / "clip-spm" / "seed3" / "best.safetensors"
     assert results["sha256"]["heads"][FULL] == [file_sha256(head)]
-    assert results["training_seeds"] == [3] and "--ablations" in results["command"]
+    assert results["training_seeds"] == [3] and "--ablations --baselines" in results["command"]
+    trx = load_model(tmp_path / "runs" / "trx" / "seed3" / "best.safetensors")[0]
+    assert trx.config["model"] == "trx" and results["sha256"]["heads"]["trx"]
     assert load_model(head)[0].config | ABLATIONS["without PADM"] == (
         load_model(tmp_path / "runs" / "without-PADM" / "seed3" / "best.safetensors")[0].config
     )
