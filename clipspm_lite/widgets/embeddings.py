@@ -105,7 +105,7 @@ def embeddings_explorer(gallery: Gallery, *, seed: int = 0, episodes: int = 20) 
                 limits_around(np.concatenate(list(every.values()))),
                 every[stages[number - 1]][shown] if number else None,
             )
-        names = [gallery.names[n] for n in data.episode.classes]
+        names = gallery.names_of(data.episode)
         figure = stage_maps(
             maps,
             [data.points[n].kind for n in shown],
@@ -255,7 +255,7 @@ def cloud_of(gallery: Gallery, episode: Episode) -> Cloud:
         stage: F.normalize(torch.cat(list(kinds.values())), dim=-1).numpy() for stage, kinds in parts.items()
     }
 
-    names = [gallery.names[number] for number in episode.classes]
+    names = gallery.names_of(episode)
     supports = [(n, k) for n in range(way) for k in range(shot)]
     queries, counts = [], [0] * way
     for video, label in zip(episode.query, episode.query_labels, strict=True):

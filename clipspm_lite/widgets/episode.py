@@ -40,14 +40,11 @@ def episode_explorer(gallery: Gallery) -> Explorer:
         batch = gather(gallery.data.features, gallery.data.class_text, [episode])
         return gallery.model(batch.support[0], batch.query[0], batch.class_text[0], inductive=asked)
 
-    def names_of(episode: Episode) -> list[str]:
-        return [gallery.names[number] for number in episode.classes]
-
     def board(drawn: tuple[Episode, str], asked: bool, frame: int) -> Picture:
         episode, output = drawn[0], answers_to(drawn[0], asked)
         answers = output.logits.argmax(-1).tolist()
         right = sum(answer == label for answer, label in zip(answers, episode.query_labels, strict=True))
-        names = names_of(episode)
+        names = gallery.names_of(episode)
         how = "one at a time" if asked else "all together"
         return Picture(
             episode_board(
@@ -63,7 +60,7 @@ def episode_explorer(gallery: Gallery) -> Explorer:
 
     def strips(drawn: tuple[Episode, str], asked: bool, query: int) -> Picture:
         episode, output = drawn[0], answers_to(drawn[0], asked)
-        names = names_of(episode)
+        names = gallery.names_of(episode)
         chosen = min(query, len(names)) - 1
         label, answer = episode.query_labels[chosen], int(output.logits[chosen].argmax())
         shown = {
@@ -83,7 +80,7 @@ def episode_explorer(gallery: Gallery) -> Explorer:
 
     def distances(drawn: tuple[Episode, str], asked: bool, query: int) -> Picture:
         episode, output = drawn[0], answers_to(drawn[0], asked)
-        names = names_of(episode)
+        names = gallery.names_of(episode)
         chosen = min(query, len(names)) - 1
         label, logits = episode.query_labels[chosen], output.logits[chosen]
         parts = parts_of(output, gallery.model, asked)

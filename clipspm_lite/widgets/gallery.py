@@ -9,6 +9,7 @@ from torch import Tensor
 
 from clipspm_lite.comparison import pairs_by_kind
 from clipspm_lite.data.datasets import VideoDataset
+from clipspm_lite.data.episodes import Episode
 from clipspm_lite.data.names import readable
 from clipspm_lite.data.video import load_video
 from clipspm_lite.features import EncodedDataset
@@ -75,6 +76,10 @@ class Gallery:
             for kind, why in (("reversed", "order-reversed"), ("similar", "look alike"))
             for one, other in kinds[kind][:MOST_PAIRS]
         )
+
+    def names_of(self, episode: Episode) -> list[str]:
+        """Names of an episode's classes, in its order."""
+        return [self.names[number] for number in episode.classes]
 
     def class_of(self, video: int) -> int:
         """The class that a video belongs to."""

@@ -145,7 +145,7 @@ def prompt_explorer(gallery: Gallery, *, way: int = 5, seed: int = 0, episodes: 
         chosen = case(episode, query, names)
         rows = torch.stack([distances(episode, names, query - 1, weight, shown) for weight in GRID])
         here = distances(episode, names, query - 1, alpha, shown)
-        classes = [gallery.names[n] for n in chosen.episode.classes]
+        classes = gallery.names_of(chosen.episode)
         best, label = int(here.argmin()), chosen.label
         mark = "✓" if best == label else f"✗, it is {classes[label]}"
         others = here.clone()

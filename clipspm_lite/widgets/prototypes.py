@@ -82,12 +82,9 @@ def prototypes_explorer(gallery: Gallery) -> Explorer:
     def plane(episode: Episode, view: str) -> Plane:
         return on_one_plane(stages(episode), averaged=view == AVERAGED)
 
-    def names_of(episode: Episode) -> list[str]:
-        return [gallery.names[number] for number in episode.classes]
-
     def map_(drawn: tuple[Episode, str], stage: str, view: str) -> Picture:
         episode, source = drawn
-        names, on_plane = names_of(episode), plane(episode, view)
+        names, on_plane = gallery.names_of(episode), plane(episode, view)
         prototypes, queries, anchor = on_plane.places[stage]
         what = "a point a class" if view == AVERAGED else "a path a class, its first frame ringed"
         asked = ", asked together though this model is inductive" if model.inductive else ""
@@ -101,7 +98,7 @@ def prototypes_explorer(gallery: Gallery) -> Explorer:
 
     def distances(drawn: tuple[Episode, str], stage: str, view: str) -> Picture:
         episode, _ = drawn
-        names = names_of(episode)
+        names = gallery.names_of(episode)
         tables = {name: of.distances(view) for name, of in stages(episode).items()}
         every = torch.cat([table.flatten() for table in tables.values()])
         table = tables[stage]
@@ -117,7 +114,7 @@ def prototypes_explorer(gallery: Gallery) -> Explorer:
         )
 
     def frames(drawn: tuple[Episode, str], stage: str, chosen: int) -> Picture:
-        names = names_of(drawn[0])
+        names = gallery.names_of(drawn[0])
         place = min(chosen, len(names)) - 1
         of = stages(drawn[0])[stage]
         directions = F.normalize(of.prototypes, dim=-1)
