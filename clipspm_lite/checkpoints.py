@@ -5,7 +5,8 @@ And the head of a released checkpoint, whose configuration has to be read off it
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from clipspm_lite.backbones import Backbone, load_backbone
-from clipspm_lite.files import CheckpointError, fill, one_line, replacing
+from clipspm_lite.files import CheckpointError, fill, is_safetensors, one_line, replacing
 from clipspm_lite.model.clipspm import CLIPSPM
-from clipspm_lite.model.heads import Head, build_head
+from clipspm_lite.model.heads import HEADS, Head, build_head
 from clipspm_lite.model.presets import DATASET_SETTINGS
 from clipspm_lite.released import ReleasedCheckpoint
 
@@ -45,6 +46,19 @@ def read_tensors(path: str | os.PathLike, *kinds: str) -> tuple[dict[str, Tensor
     Raises:
         CheckpointError: a missing or foreign file, another kind, or a format newer than this version knows.
     """
+    with _opened(path, *kinds) as (file, description):
+        return {name: file.get_tensor(name) for name in file.keys()}, description  # noqa: SIM118
+
+
+def read_description(path: str | os.PathLike, *kinds: str) -> dict[str, Any]:
+    """The description alone, from the header of the file; otherwise as `read_tensors`."""
+    with _opened(path, *kinds) as (_, description):
+        return description
+
+
+@contextmanager
+def _opened(path: str | os.PathLike, *kinds: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """A file of one of ``kinds`` whose tensors can be read, and its description."""
     kind = " or ".join(kinds)
     if not os.path.isfile(path):
         raise CheckpointError(f"no such file, expected a {kind} written by clipspm_lite: {path}")
@@ -64,7 +78,7 @@ def read_tensors(path: str | os.PathLike, *kinds: str) -> tuple[dict[str, Tensor
                 )
             if description["kind"] not in kinds:
                 raise CheckpointError(f"expected a {kind}, found a {description['kind']}: {path}")
-            return {name: file.get_tensor(name) for name in file.keys()}, description  # noqa: SIM118
+            yield file, description
     except (SafetensorError, json.JSONDecodeError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(f"not a {kind} of clipspm_lite, or damaged ({error}): {path}") from error
 
@@ -107,6 +121,21 @@ def build_model(config: Any, tensors: Mapping[str, Tensor], path: str | os.PathL
     return model.eval()
 
 
+def head_name(path: str | os.PathLike) -> str:
+    """Which of `HEADS` a checkpoint holds; only its header is read.
+
+    Raises:
+        CheckpointError: no such file, none that holds a head, or a head that is unknown here.
+    """
+    if os.path.isfile(path) and not is_safetensors(Path(path)):
+        return "clip-spm"  # of the released code
+    config = read_description(path, "model").get("config")
+    name = config.get("model", "clip-spm") if isinstance(config, dict) else None
+    if name not in tuple(HEADS):
+        raise CheckpointError(f"model: expected one of {', '.join(HEADS)}, found {name!r}: {path}")
+    return name
+
+
 def clip_spm_only(model: Head, path: str | os.PathLike) -> CLIPSPM:
     """The model, for what explains or keeps the answers of a CLIP-SPM head.
 
@@ -115,7 +144,7 @@ def clip_spm_only(model: Head, path: str | os.PathLike) -> CLIPSPM:
     """
     if not isinstance(model, CLIPSPM):
         raise CheckpointError(
-            f"expected a CLIP-SPM head, found a {type(model).__name__}: open it with load_model and score it with "
+            f"expected a CLIP-SPM head, found a {type(model).__name__}: open it with load_head and score it with "
             f"evaluate: {path}"
         )
     return model

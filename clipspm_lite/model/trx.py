@@ -106,9 +106,8 @@ class TRX(nn.Module):
             ValueError: shapes that do not fit together, a class without any shot, or fewer frames than a tuple has.
         """
         check_episode(support, query, class_text, support_mask, self.dim)
-        frames, largest = query.shape[-2], max(self.config["tuple_sizes"])
-        if frames < largest:
-            raise ValueError(f"query: tuples of {largest} frames need as many, found videos of {frames}")
+        frames = query.shape[-2]
+        self.check_frames(frames)
         support, query, _ = prepare_episode(
             support, query, class_text, support_mask, normalize=self.normalize_features
         )
@@ -118,6 +117,12 @@ class TRX(nn.Module):
             [attention(support, query, support_mask) for attention in self.attentions], dim=-1
         )
         return TRXOutput(-distances.mean(-1), distances)
+
+    def check_frames(self, frames: int) -> None:
+        """Refuse videos of too few frames, also before any is encoded; raises ValueError."""
+        largest = max(self.config["tuple_sizes"])
+        if frames < largest:
+            raise ValueError(f"frames: tuples of {largest} frames need as many, found videos of {frames}")
 
     def losses(
         self,
