@@ -47,7 +47,7 @@ from clipspm_lite.model.trx import TRX
 from clipspm_lite.published import QUERIES, SHOTS, WAY
 from clipspm_lite.recogniser import CLIP_SPM, Recogniser, encode_support
 from clipspm_lite.sources import FineTuning
-from clipspm_lite.table import Entry, markdown, measure, write_results
+from clipspm_lite.table import Entry, episodes_at_once, markdown, measure, write_results
 from clipspm_lite.training import (
     PRECISIONS,
     TRAINING_PRESETS,
@@ -598,6 +598,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
         episodes=options.episodes,
         seed=options.seed,
         device=options.device,
+        batch_size=episodes_at_once(options.way, options.shot, options.queries, options.inductive),
         progress=True,
     )
     if options.benchmark:

@@ -124,7 +124,7 @@ def measure(
                 episodes=episodes,
                 seed=seed,
                 device=device,
-                batch_size=_batch_size(way, shot, queries, entry.inductive),
+                batch_size=episodes_at_once(way, shot, queries, entry.inductive),
                 progress=f"{entry.name}, {shot}-shot" if progress else False,
             )
             scored[entry.name] = result
@@ -149,8 +149,8 @@ def measure(
     }
 
 
-def _batch_size(way: int, shot: int, queries: int, inductive: bool) -> int:
-    """Episodes that are scored together."""
+def episodes_at_once(way: int, shot: int, queries: int, inductive: bool) -> int:
+    """How many episodes are scored together, so that the memory does not depend on what they are."""
     videos = way * (shot + queries)
     if inductive:  # PADM sees the supports anew with each query
         videos = way * queries * (way * shot + 1)
