@@ -29,11 +29,12 @@ FORMAT_VERSION = 1
 KIND = "table"
 VIDEOS_AT_ONCE = 1000  # of the episodes that are scored together; a full-size head then needs about 1 GB
 
-# What has to be known of a head that is no CLIP-SPM.
-BASELINES = {
-    "clip-fsar": "CLIP-FSAR, written from its paper (what differs: clipspm_lite/model/clip_fsar.py), reads the class "
-    "names of the supports",
-    "trx": "TRX, written from its paper (what differs: clipspm_lite/model/trx.py), reads no class name",
+# What has to be known of a head that is not CLIP-SPM as the paper has it.
+OTHERS = {
+    "clip-spm-extended": "CLIP-SPM with changes that are not the paper's, which the file's configuration names",
+    "clip-fsar": "CLIP-FSAR, written from its paper (what differs: clipspm_lite/model/clip_fsar.py), which reads the "
+    "class names of the supports",
+    "trx": "TRX, written from its paper (what differs: clipspm_lite/model/trx.py), which reads no class name",
 }
 
 Results = dict[str, Any]
@@ -343,8 +344,9 @@ def _head_note(about: dict[str, Any], shots: set[int]) -> str:
     file = f"{about['file']} (SHA-256 {about['sha256'][:12]}…)" if about["file"] else "a head"
     training = about["training"] or {}
     shot, seed = training.get("shot"), training.get("seed")
-    baseline = BASELINES.get(about.get("model", "clip-spm"))  # which files of before had no name for
-    note = file if baseline else f"{file}, preset {about['preset']}"
+    other = OTHERS.get(about.get("model", "clip-spm"))  # files of before have no model
+    note = f"{other}, {file}" if other else file
+    note += f", preset {about['preset']}" if about["preset"] else ""
     note += f", training seed {seed}" if seed is not None else ""
     if shot is None:
         note += ", for how many shots it was trained is not recorded"
@@ -352,9 +354,9 @@ def _head_note(about: dict[str, Any], shots: set[int]) -> str:
         note += f", trained for {shot}-shot"
     else:
         note += f", **trained for {shot}-shot only**"
-        note += "" if baseline else ", where the paper trains one for each"
-    if baseline:
-        return f"{note}. Not transductive: each query is answered by itself. {baseline}."
+        note += "" if other else ", where the paper trains one for each"
+    if about["preset"] is None:  # presets are CLIP-SPM's
+        return f"{note}. Not transductive: it answers each query by itself."
     if not about["asked_inductive"]:
         return (
             f"{note}. Transductive, as the released code is: it sees all queries of an episode and uses that."

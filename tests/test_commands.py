@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from clipspm_lite.__main__ import METHODS, TRAINING_FREE, main
+from clipspm_lite.__main__ import METHODS, TRAINED, TRAINING_FREE, main
 from clipspm_lite.backbones import LOCAL_DIR, TINY_CLIP_DIR, load_backbone
 from clipspm_lite.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model, save_model
 from clipspm_lite.comparison import ABLATIONS, FULL, INDUCTIVE, TRAINED_BASELINES
@@ -17,7 +17,7 @@ from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.datasets import sample_world
 from clipspm_lite.files import file_sha256
 from clipspm_lite.loading import load, load_head
-from clipspm_lite.model.heads import HEADS, build_head
+from clipspm_lite.model.heads import build_head
 from clipspm_lite.model.presets import DATASET_SETTINGS, LITE_SIZES
 from clipspm_lite.table import markdown, read_results
 from clipspm_lite.training import TRAINING_PRESETS
@@ -196,8 +196,8 @@ def brief(monkeypatch):
 FINETUNE = ["--finetune", "--preset", "paper", "--way", "2", "--frames", "3"]
 SAID = {  # of each head below a table
     "clip-spm": "preset lite, training seed 0, trained for 1-shot. Transductive",
-    "clip-fsar": "Not transductive: .* CLIP-FSAR, .*reads the class names of the supports.",
-    "trx": "Not transductive: .* TRX, .*reads no class name.",
+    "clip-fsar": "CLIP-FSAR, .*reads the class names of the supports, .*for 1-shot. Not transductive: ",
+    "trx": "TRX, .*reads no class name, .*for 1-shot. Not transductive: ",
 }
 
 
@@ -220,7 +220,7 @@ def trained(brief, small, tmp_path, capsys):
     return train
 
 
-@pytest.mark.parametrize("model", HEADS)
+@pytest.mark.parametrize("model", TRAINED)
 def test_every_model_is_trained_and_then_evaluated_and_tabled_under_its_own_name(
     model, trained, small, tmp_path, capsys
 ):
@@ -245,7 +245,7 @@ def test_every_model_is_trained_and_then_evaluated_and_tabled_under_its_own_name
 
 def test_the_conventions_of_the_released_code_leave_another_models_decay_as_the_papers(brief, small, capsys):
     decays = {}
-    for model in HEADS:
+    for model in TRAINED:
         for preset in ("paper", "released"):
             assert (
                 main(["train", "--out", "x", "--model", model, "--preset", preset, *small, "--dry-run"]) == 0
@@ -307,7 +307,7 @@ def test_a_dry_run_of_the_head_encodes_a_few_videos_and_keeps_nothing(ssv2, tmp_
     assert set(tmp_path.rglob("*")) == before
 
 
-@pytest.mark.parametrize("model", HEADS)
+@pytest.mark.parametrize("model", TRAINED)
 def test_what_finetuning_leaves_is_scored_with_its_own_encoder(model, ssv2, tmp_path, brief, small, capsys):
     root, rest = ssv2
     run = tmp_path / "run"
@@ -440,6 +440,8 @@ def test_compare_trains_scores_and_says_where_its_numbers_come_from(tmp_path, mo
         "compare",
         "--ablations",
         "--baselines",
+        "--extensions",
+        "names dropped",
         "--out",
         str(tmp_path / "runs"),
         "--seeds",
@@ -447,10 +449,21 @@ def test_compare_trains_scores_and_says_where_its_numbers_come_from(tmp_path, mo
         "--episodes",
         "4",
     ]
-    assert main([*arguments, "--results", str(file)]) == 0
+    figure = tmp_path / "table.png"
+    assert main([*arguments, "--results", str(file), "--figure", str(figure), "--reference", "trx"]) == 0
     results = json.loads(file.read_text())
-    assert set(results["rows"]) == {*TRAINING_FREE, FULL, *INDUCTIVE, *ABLATIONS, *TRAINED_BASELINES}
-    assert len(capsys.readouterr().out.splitlines()) == 2 + len(results["rows"])
+    assert set(results["rows"]) == {
+        *TRAINING_FREE,
+        FULL,
+        *INDUCTIVE,
+        *ABLATIONS,
+        *TRAINED_BASELINES,
+        "names dropped",
+    }
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 2 + len(results["rows"]) and "minus trx, points" in printed[0]
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert "--extensions 'names dropped' --seeds 3" in results["command"]
     head = tmp_path / "runs" / "clip-spm" / "seed3" / "best.safetensors"
     assert results["sha256"]["heads"][FULL] == [file_sha256(head)]
     assert results["training_seeds"] == [3] and "--ablations --baselines" in results["command"]
@@ -459,6 +472,33 @@ def test_compare_trains_scores_and_says_where_its_numbers_come_from(tmp_path, mo
     assert load_model(head)[0].config | ABLATIONS["without PADM"] == (
         load_model(tmp_path / "runs" / "without-PADM" / "seed3" / "best.safetensors")[0].config
     )
+
+
+def test_compare_takes_committed_heads_for_training_seed_0_if_they_were_trained_as_asked(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(
+        "clipspm_lite.__main__.train", lambda *a, **k: pytest.fail("nothing is to be trained")
+    )
+    monkeypatch.setattr("clipspm_lite.__main__.compare", lambda *a, **k: {"rows": {}, "shot": 1, "asked": []})
+    file = tmp_path / "results.json"
+    arguments = ["compare", "--out", str(tmp_path / "runs"), "--committed", "--seeds", "0"]
+    assert main([*arguments, "--results", str(file)]) == 0
+    heads = json.loads(file.read_text())["sha256"]["heads"]
+    assert heads == {
+        FULL: [file_sha256(LITE_MODEL)],
+        "clip-spm inductive": [file_sha256(LITE_INDUCTIVE_MODEL)],
+    }
+    capsys.readouterr()
+    assert main([*arguments, "--shot", "5"]) == 1
+    assert "--committed: lite.safetensors was trained otherwise" in capsys.readouterr().err
+
+
+def test_compare_refuses_an_unknown_reference_before_it_trains(tmp_path, capsys):
+    arguments = ["compare", "--out", str(tmp_path / "runs"), "--reference", "trx"]
+    assert main(arguments) == 1
+    assert re.search(r"^error: --reference: expected one of .* found trx$", capsys.readouterr().err.strip())
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_table_is_printed_kept_and_drawn_with_what_it_was_made_with(tmp_path, capsys):
