@@ -3,6 +3,10 @@
 import re
 from pathlib import Path
 
+CONVERT = (
+    "convert it with `ffmpeg -i IN -pix_fmt yuv420p OUT.mp4` or leave it out"  # a video that cannot be read
+)
+
 _WORD_BOUNDARY = re.compile(
     r"(?<=[a-z])(?=[A-Z])"  # taiChi → tai Chi
     r"|(?<=[A-Z])(?=[A-Z][a-z])"  # TVShow → TV Show
