@@ -20,6 +20,7 @@ import os
 import re
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from typing import Any, BinaryIO
@@ -33,8 +34,15 @@ sys.modules["nvidia"] = None  # type: ignore[assignment]  # decord would load al
 
 import decord  # noqa: E402
 
-decord.logging.set_level(decord.logging.QUIET)  # FFmpeg's remarks; errors still arrive as exceptions
+decord.logging.set_level(decord.logging.INFO)  # FFmpeg's remarks, which `_Remarks` reads
 
+# FFmpeg covers up for damage and goes on; it says so in a remark, and only there.
+_DAMAGE = re.compile(
+    r"concealing \d+ DC|error while decoding|Error at MB|\S+ damaged at|header damaged|LZW decode failed"  # pictures
+    r"|overread (?!\d\b|[1-5]\d\b)"  # a few bits are usual, in MJPEG of webcams
+    r"|Packet corrupt|Truncating packet|Packet mismatch|Track size mismatch"  # containers
+    r"|File ended prematurely|Element at .* exceeds containing master element|.* invalid as first byte of an EBML"
+)
 # decord covers up for frames that cannot be decoded with copies of the last one; this makes it raise at the first copy.
 _NO_COPIES = "0.000000001"
 MAX_PIXELS = 8192 * 8192  # a picture; FFmpeg would take up to 16000 x 16000, 0.8 GB each
@@ -53,23 +61,24 @@ def serve() -> None:
     "shape": [pictures, H, W, 3], "places": [of each offset among the pictures]}`, and then the pictures, uint8.
     """
     answers = os.fdopen(os.dup(1), "wb")
-    nowhere = os.open(os.devnull, os.O_RDWR)
+    remarks = _Remarks()
     answers.write(b"ready\n")
     answers.flush()
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)  # what libraries print when they crash
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C and Jupyter's stop are for the process that asked
     for line in sys.stdin.buffer:
-        _answer(json.loads(line), answers)
+        _answer(json.loads(line), answers, remarks)
         answers.flush()
 
 
-def _answer(request: dict[str, Any], answers: BinaryIO) -> None:
+def _answer(request: dict[str, Any], answers: BinaryIO, remarks: "_Remarks") -> None:
     watchdog = _Watchdog(request["limit"])
     _limit_memory(MAX_MEMORY + len(request["offsets"]) * MAX_PIXELS * 3)
+    remarks.clear()
     pictures: list[np.ndarray] = []
     try:
         kept, count = _read_frames(request["path"], request["offsets"], watchdog)
+        if damage := remarks.damage():
+            raise Unreadable(f"damaged, FFmpeg can only guess some of its pictures ({damage}); {CONVERT}")
         order = list(kept)
         pictures = [kept[index] for index in order]
         if len({picture.shape for picture in pictures}) > 1:
@@ -87,6 +96,35 @@ def _answer(request: dict[str, Any], answers: BinaryIO) -> None:
     answers.write(json.dumps(answer).encode() + b"\n")
     for picture in pictures if "error" not in answer else ():
         answers.write(np.ascontiguousarray(picture).data)
+
+
+class _Remarks:
+    """What FFmpeg and other libraries print, in a file: decord has no other way to ask for it."""
+
+    LONGEST = 1 << 20
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  (open as long as the process is there)
+        for printed in (1, 2):
+            os.dup2(self._file.fileno(), printed)
+        with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no such limit
+            import resource
+
+            hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.LONGEST, hard))
+
+    def clear(self) -> None:
+        self._file.seek(0)  # what is printed goes on from here too
+        self._file.truncate()
+
+    def damage(self) -> str | None:
+        """The first remark that tells of damage, without the part of FFmpeg that made it."""
+        self._file.seek(0)
+        for line in self._file.read(self.LONGEST).decode(errors="replace").splitlines():
+            remark = re.sub(r"^\[.*?\] ", "", line)
+            if _DAMAGE.match(remark):
+                return remark
+        return None
 
 
 class _Watchdog:

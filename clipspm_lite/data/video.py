@@ -4,6 +4,7 @@ Here a file is looked at before it is decoded, and its frames are made into what
 process of its own: `decoder.py` is what runs there, `processes.py` what keeps its crashes away from this one.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -82,14 +83,26 @@ def count_frames(path: str | Path) -> int:
 
 def _decode(path: Path, offsets: torch.Tensor) -> tuple[list[np.ndarray], int]:
     """The chosen frames, uint8 `[H, W, 3]` each, and how many there are."""
-    _check_file(path)
+    before = check_file(path)
     try:
         # An absolute path, because FFmpeg would take a name such as "http:clip.mp4" for an address.
-        return decode(str(path.absolute()), offsets.tolist())
+        decoded = decode(str(path.absolute()), offsets.tolist())
     except DecodingFailed as error:
+        _check_unchanged(path, before)
         raise _error(path, str(error)) from None
-    except OSError as error:
-        raise _error(path, f"it vanished while it was read ({error.strerror}); copy it again") from None
+    if path.exists():  # one that was removed meanwhile was read to its end all the same
+        _check_unchanged(path, before)
+    return decoded
+
+
+def _check_unchanged(path: Path, before: os.stat_result) -> None:
+    after = check_file(path)
+    if (before.st_size, before.st_mtime_ns, before.st_ino) != (
+        after.st_size,
+        after.st_mtime_ns,
+        after.st_ino,
+    ):
+        raise _error(path, "it changed while it was read; try again when it is complete")
 
 
 def _to_float(picture: np.ndarray) -> torch.Tensor:
@@ -116,24 +129,40 @@ def _cropped(clip: torch.Tensor, size: int, random: bool, generator: torch.Gener
     return clip[..., top : top + size, left : left + size].contiguous()
 
 
-def _check_file(path: Path) -> None:
-    """Says what a file is that decord would only call unreadable, or would wait for without end."""
+def check_file(path: str | Path) -> os.stat_result:
+    """Says what a file is that decord would only call unreadable, or would wait for without end; returns its status.
+
+    Raises:
+        VideoError: it is no file, cannot be opened, or is at first sight no video.
+    """
+    path = Path(path)
     try:
         if path.is_dir():
             raise _error(path, "this is a folder; expected a video")
         if not path.is_file():
-            found = "not a regular file" if path.exists() else "no such file"
+            found = "no such file"
+            if path.is_symlink():
+                found = f"a link to nothing ({printable(os.readlink(path))})"
+            if path.exists():
+                found = "not a regular file"
             raise _error(path, f"{found}; expected a video")
         with path.open("rb") as file:
+            status = os.fstat(file.fileno())
             start = file.read(256)
-    except OSError as error:
-        raise _error(path, f"cannot be opened ({error.strerror}); check its permissions") from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in its name
+        reason = getattr(error, "strerror", None) or error
+        raise _error(path, f"cannot be opened ({reason}); check its name and permissions") from None
     if not start:
         raise _error(path, "the file is empty; copy or download it again")
     if start.startswith(b"version https://git-lfs"):
         raise _error(path, "a Git LFS pointer, not the video; fetch it with `git lfs pull`")
-    if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+    beginning = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if beginning.startswith((b"<!doctype html", b"<html")):
         raise _error(path, "a web page under a video's name; download the video again")
+    if beginning.startswith((b"#extm3u", b"ffconcat", b"<?xml", b"<mpd", b"v=0")):
+        # FFmpeg would open what it names: other files, or addresses in the network.
+        raise _error(path, "a playlist or another text, not a video; give the video that it names")
+    return status
 
 
 def _error(path: Path, found: str) -> VideoError:
