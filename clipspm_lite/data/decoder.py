@@ -38,10 +38,29 @@ decord.logging.set_level(decord.logging.INFO)  # FFmpeg's remarks, which `_Remar
 
 # FFmpeg covers up for damage and goes on; it says so in a remark, and only there.
 _DAMAGE = re.compile(
-    r"concealing \d+ DC|error while decoding|Error at MB|\S+ damaged at|header damaged|LZW decode failed"  # pictures
-    r"|overread (?!\d\b|[1-5]\d\b)"  # a few bits are usual, in MJPEG of webcams
-    r"|Packet corrupt|Truncating packet|Packet mismatch|Track size mismatch"  # containers
-    r"|File ended prematurely|Element at .* exceeds containing master element|.* invalid as first byte of an EBML"
+    "|".join(
+        (
+            r"concealing \d+ DC",  # in pictures
+            r"error while decoding",
+            r"Error at MB",
+            r"\S+ damaged at",
+            r"header damaged",
+            r"LZW decode failed",
+            r"overread \d+",
+            r"Packet corrupt",  # in containers
+            r"Packet mismatch",
+            r"Truncating packet",
+            r"Track size mismatch",
+            r"Invalid track number",
+            r"Length \d+ indicated by an EBML number's first byte",
+            r"packet_\w+_size .*invalid",
+            r"freeing incomplete packet",
+            r"ff asf skip \d+ \(unknown stream",
+            r"File ended prematurely",
+            r"Element at .* exceeds containing master element",
+            r".* invalid as first byte of an EBML",
+        )
+    )
 )
 # decord covers up for frames that cannot be decoded with copies of the last one; this makes it raise at the first copy.
 _NO_COPIES = "0.000000001"
@@ -195,7 +214,7 @@ def _read_forward(
     except decord.DECORDError as error:
         raise Unreadable(f"damaged, not all frames can be decoded ({_reason(error)}); {CONVERT}") from None
     if count == 0 or count < len(reader) - _surplus(reader):
-        found = f"damaged, or a transport stream: only {count} of its {len(reader)} frames can be decoded"
+        found = f"damaged, trimmed, or a transport stream: only {count} of its {len(reader)} frames can be decoded"
         raise Unreadable(f"{found}; {CONVERT}")
     return kept, count
 
@@ -232,10 +251,13 @@ def _open(path: str) -> decord.VideoReader:
         reason = _reason(error)
     if "cannot find video stream" in reason:
         raise Unreadable(f"no video stream that can be decoded (only sound, or an unknown codec); {CONVERT}")
-    raise Unreadable(f"not a video, or damaged ({reason}); {CONVERT}")
+    raise Unreadable(
+        f"not a video, or damaged{'' if 'Error reading' in reason else f' ({reason})'}; {CONVERT}"
+    )
 
 
 def _reason(error: Exception) -> str:
-    """The first line of decord's message, without its clock, C++ source lines and conditions."""
+    """The first line of decord's message, without its clock, C++ source lines, conditions and the file's name."""
     first_line = (str(error).strip().splitlines() or ["no reason given"])[0]
-    return re.sub(r"\[[\d:]+\] \S+:\d+: |Check failed: .*\) ", "", first_line).rstrip(".")
+    reason = re.sub(r"\[[\d:]+\] \S+:\d+: |Check failed: .*\) ", "", first_line)
+    return re.sub(r"^\[.*\] ?| because the video might .*", "", reason).rstrip(".")

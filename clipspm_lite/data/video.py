@@ -161,7 +161,9 @@ def check_file(path: str | Path) -> os.stat_result:
         raise _error(path, "a web page under a video's name; download the video again")
     if beginning.startswith((b"#extm3u", b"ffconcat", b"<?xml", b"<mpd", b"v=0")):
         # FFmpeg would open what it names: other files, or addresses in the network.
-        raise _error(path, "a playlist or another text, not a video; give the video that it names")
+        raise _error(
+            path, "a playlist or another text, not a video; give the video itself, or download it again"
+        )
     return status
 
 
