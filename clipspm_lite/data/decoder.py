@@ -36,7 +36,9 @@ import decord  # noqa: E402
 
 decord.logging.set_level(decord.logging.INFO)  # FFmpeg's remarks, which `_Remarks` reads
 
-# FFmpeg covers up for damage and goes on; it says so in a remark, and only there.
+# FFmpeg covers up for damage and goes on; it says so in a remark, and only there. What it does not notice goes unseen:
+# of 10,000 clips with random damage 6 % gave damaged frames and no error, most of them VP9 (28 %), VP8 (24 %), HEVC and
+# WMV (10 %), whose bits nearly always decode to something; the other containers and codecs of mutate.py 3 % or less.
 _DAMAGE = re.compile(
     "|".join(
         (
@@ -166,13 +168,14 @@ class _Watchdog:
 
 
 def _limit_memory(size: int) -> None:
+    """Where the system can: what is in use counts, not the address space, of which every thread reserves a lot."""
     try:
         import resource
     except ImportError:
         return  # Windows
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     with contextlib.suppress(ValueError, OSError):  # macOS
-        resource.setrlimit(resource.RLIMIT_AS, (size if hard < 0 else min(size, hard), hard))
+        resource.setrlimit(resource.RLIMIT_DATA, (size if hard < 0 else min(size, hard), hard))
 
 
 def _read_frames(

@@ -98,7 +98,7 @@ def test_predict_names_the_action_in_the_good_videos_and_the_error_of_the_bad_on
         timeout=300,
     )
     assert done.returncode == 1, done.stderr
-    answers = json.loads(done.stdout.splitlines()[-1])["answers"]
+    answers = json.loads(done.stdout.splitlines()[-1])["predictions"]
     assert [("action" in answer, "error" in answer) for answer in answers] == [
         (False, True),
         (True, False),
