@@ -4,9 +4,9 @@ Of 10,000 clips with random damage (tests/data/mutate.py) decord crashed on 2; t
 reports. Another process costs little: one starts in 0.2 s, takes 38 MB, and is kept for the next file, so that the
 sample clips are read at 81 % of decord's bare rate, where reading them in this process reached 85 %.
 
-One that met a bad file is not used again, because what that did to its memory is unknown. They are started anew instead
-of forked, since a decord reader opened before `fork` hangs, and not by `multiprocessing`, which imports a script without
-a main guard a second time and may not start anything inside a DataLoader's workers.
+One that met a bad file is not used again, because what that did to its memory is unknown. They are started anew and
+not forked, since a decord reader opened before `fork` hangs, and not by `multiprocessing`, which imports a script
+without a main guard a second time and may not start anything inside a DataLoader's workers.
 """
 
 import atexit
