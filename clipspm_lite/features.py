@@ -21,7 +21,7 @@ from clipspm_lite.backbones import Backbone
 from clipspm_lite.checkpoints import CheckpointError, read_tensors, write_tensors
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.video import load_video
-from clipspm_lite.files import file_sha256
+from clipspm_lite.files import check_writable, file_sha256
 
 VIDEOS_PER_SAVE = 500  # a kill loses at most the encoding of so many videos
 VIDEOS_PER_BATCH = 16
@@ -68,6 +68,8 @@ class EncodedDataset:
 class FeatureStore:
     """Frame features of videos, encoded on first use and kept in ``folder``.
 
+    A file there that is damaged, or no such store, is refused with its name; it is never written over.
+
     Args:
         backbone: frozen while the store is used; its fingerprint is taken here.
         folder: default: this user's cache folder.
@@ -96,6 +98,8 @@ class FeatureStore:
 
         Raises:
             VideoError: a video cannot be read. What was encoded before it is kept.
+            CheckpointError: the store's file is damaged, or something else.
+            OSError: it cannot be written.
         """
         contents = [file_sha256(path) for path in paths]
         stored = self._read()
@@ -103,6 +107,8 @@ class FeatureStore:
             content: path for content, path in zip(contents, paths, strict=True) if content not in stored
         }
         todo = list(missing.items())
+        if todo:
+            check_writable(self.path)
         unsaved = 0
         try:
             with tqdm(
@@ -152,8 +158,13 @@ class FeatureStore:
             return {}
         try:
             tensors, description = read_tensors(self.path, "feature store")
-            rows = tensors["features"]
-            return dict(zip(description["contents"], rows, strict=True))
+            rows, contents = tensors["features"], description["contents"]
+            expected = (self.frames, self.backbone.dim)
+            if rows.dtype != torch.float32 or rows.ndim != 3 or rows.shape[1:] != expected:
+                raise ValueError(f"rows of {list(rows.shape[1:])} {rows.dtype}, expected {list(expected)}")
+            if not isinstance(contents, list) or not all(isinstance(content, str) for content in contents):
+                raise ValueError("it does not say which videos its rows are")
+            return dict(zip(contents, rows, strict=True))
         except (CheckpointError, KeyError, ValueError) as error:
             raise CheckpointError(
                 f"a damaged or foreign feature store ({error}); delete it, it is made again: {self.path}"
