@@ -285,7 +285,10 @@ def _from_folder(folder: Path, weights: str | Path | None) -> tuple[nn.Module, T
     needed = ["open_clip_config.json"] + ([WEIGHTS_FILE] if weights is None else [])
     for file in needed:
         if not (folder / file).is_file():
-            raise FileNotFoundError(f"a tiny CLIP's folder needs {file}, not found: {folder / file}")
+            raise FileNotFoundError(
+                f"a tiny CLIP's folder needs {file}, which a clone of the repository has and "
+                f"`python -m clipspm_lite.tiny_clip.train` writes; not found: {folder / file}"
+            )
     name = f"{LOCAL_DIR}{folder}"
     config = open_clip.get_model_config(name)
     clip = open_clip.create_model(name, load_weights=weights is None, weights_only=True)

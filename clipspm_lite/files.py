@@ -2,8 +2,11 @@
 
 import glob
 import hashlib
+import multiprocessing
 import os
+import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -23,7 +26,7 @@ class CheckpointError(ValueError):
 
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[str]:
-    """Gives the name of a file beside ``path`` to write to, which takes ``path``'s place when the block ends well.
+    """Gives the name of a file near ``path`` to write to, which takes ``path``'s place when the block ends well.
 
     Whatever happens, ``path`` afterwards holds what it held before or the complete new content; file and folder are
     synced, so that this holds for a loss of power too, and so does the order of two writes. A link is followed. A
@@ -49,19 +52,19 @@ def _replacing(path: Path) -> Iterator[str]:
         raise OSError("not a regular file")
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
-    os.close(handle)
+    # A folder, as some libraries write to another name first and would leave that.
+    unfinished = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
     try:
+        name = os.path.join(unfinished, path.name)
         yield name
         with open(name, "rb+") as written:
             os.fsync(written.fileno())
         umask = os.umask(0)
         os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)  # mkstemp lets nobody else read
+        os.chmod(name, 0o666 & ~umask)  # some libraries let nobody else read
         os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
     with suppress(OSError):  # no folder can be opened on Windows, and not every file system syncs one
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -74,8 +77,9 @@ def _remove_abandoned(path: Path) -> None:
     """Unfinished files of ``path`` that nobody has written to for an hour: their processes were killed."""
     for unfinished in path.parent.glob(f".{glob.escape(path.name)}.*{UNFINISHED}"):
         with suppress(OSError):
-            if time.time() - unfinished.stat().st_mtime > ABANDONED_AFTER:
-                unfinished.unlink()
+            last = max(written.stat().st_mtime for written in (unfinished, *unfinished.iterdir()))
+            if time.time() - last > ABANDONED_AFTER:
+                shutil.rmtree(unfinished)
 
 
 def check_writable(path: str | os.PathLike) -> None:
@@ -95,6 +99,18 @@ def replace_file(path: str | os.PathLike, content: bytes) -> None:
     """Write ``content`` to ``path`` as `replacing` does."""
     with replacing(path) as name:
         Path(name).write_bytes(content)
+
+
+def end_with_parent() -> None:
+    """For a worker process, as it starts: should its parent be killed, it ends too, and writes no more files."""
+
+    def wait() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def file_sha256(path: str | os.PathLike) -> str:
