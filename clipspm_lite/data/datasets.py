@@ -112,7 +112,7 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
         )
     parts = {name: classes for name, classes in split.items() if isinstance(classes, list)}
     if part not in parts:
-        raise DatasetError(f"no part {part!r}; the parts are {', '.join(parts) or 'none'}: {path}")
+        raise DatasetError(f"no part {part!r}; the parts are {', '.join([*parts][:10]) or 'none'}: {path}")
     _check_class_names(parts[part], path)
     return tuple(parts[part])
 
@@ -151,7 +151,7 @@ def _check_class_names(classes: Sequence[str], source: Path) -> None:
             raise DatasetError(f"{shown} is not a class name; expected the name of a folder: {source}")
     twice = sorted(name for name, count in Counter(classes).items() if count > 1)
     if twice:
-        raise DatasetError(f"classes named twice: {', '.join(twice)}: {source}")
+        raise DatasetError(f"classes named twice: {', '.join(twice[:5])}: {source}")
 
 
 def _is_folder_name(name: str) -> bool:
