@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clipspm_lite.model.clipspm import check_episode
-from clipspm_lite.model.otam import frame_distances
+from clipspm_lite.model.otam import centred, frame_distances
 from clipspm_lite.model.otam import otam as otam_distance
 from clipspm_lite.model.transformer import masked_mean, shot_mean
 
@@ -78,11 +78,6 @@ TRAINING_FREE: dict[str, Callable[..., Scores]] = {
     "otam centred": otam_centred,
     "bi-mhm": bi_mhm,
 }
-
-
-def centred(video: Tensor) -> Tensor:
-    """``[..., T, C]`` without each clip's own mean frame."""
-    return video - video.mean(-2, keepdim=True)
 
 
 def prototypes(support: Tensor, support_mask: Tensor | None) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,10 @@ from tqdm.auto import tqdm
 
 from clipspm_lite.data.episodes import EpisodeSampler, gather
 from clipspm_lite.features import EncodedDataset
+from clipspm_lite.model.clipspm import CLIPSPM
+from clipspm_lite.model.spm import FusedSupport
+
+VIDEOS_AT_ONCE = 500  # whose SF output is computed together
 
 Method = Callable[..., Any]  # (support, query, class_text) → a result with .logits [..., Q, N]
 
@@ -101,7 +106,8 @@ def evaluate(
     """Score a method on episodes 0 … ``episodes`` − 1 of ``seed``: the same list for every method.
 
     The paper's protocol is 10,000 episodes with one query a class. ``batch_size`` episodes are scored at a time, which
-    is what the memory depends on. ``progress`` shows a bar, a text names it.
+    is what the memory depends on. ``progress`` shows a bar, a text names it. What CLIP-SPM can know of a support before
+    the episode is computed once a video, also for a ``functools.partial`` of a model.
 
     Raises:
         ValueError: the data set has too few classes, or a class too few videos, for such episodes.
@@ -117,11 +123,16 @@ def evaluate(
     asked, answered = (torch.empty(episodes, way * queries, dtype=torch.long) for _ in range(2))
     present = torch.empty(episodes, way, dtype=torch.long)
     title = progress if isinstance(progress, str) else "episodes"
+    # It pays as soon as the episodes hold more supports than there are videos.
+    fused = _fuse_all(method, data, device) if episodes * way * shot > len(features) else None
     for start in tqdm(range(0, episodes, batch_size), disable=None if progress else True, desc=title):
         part = slice(start, min(start + batch_size, episodes))
         listed = [sampler[index] for index in range(part.start, part.stop)]
         batch = gather(features, class_text, listed)
-        answers = method(batch.support, batch.query, batch.class_text).logits.argmax(-1)
+        known = {}
+        if fused is not None:
+            known["fused"] = FusedSupport(*(gather(of_all, class_text, listed).support for of_all in fused))
+        answers = method(batch.support, batch.query, batch.class_text, **known).logits.argmax(-1)
         classes = torch.as_tensor(np.array([episode.classes for episode in listed]))
         right[part] = (answers == batch.query_labels).cpu()
         asked[part] = classes.gather(1, batch.query_labels.cpu())
@@ -138,6 +149,21 @@ def evaluate(
             count,
         ),
     )
+
+
+def _fuse_all(method: Method, data: EncodedDataset, device: str | torch.device) -> FusedSupport | None:
+    """SF of every video with its own class name, ``[V, T, C]`` and ``[V, 1, C]``; None where it can't be known."""
+    model = method.func if isinstance(method, partial) else method
+    if not isinstance(model, CLIPSPM):
+        return None
+    text = data.class_text.repeat_interleave(torch.tensor(data.videos_per_class), dim=0)
+    parts = []
+    for videos, names in zip(data.features.split(VIDEOS_AT_ONCE), text.split(VIDEOS_AT_ONCE), strict=True):
+        part = model.fuse_known(videos[:, None, None].to(device), names[:, None].to(device))
+        if part is None:
+            return None
+        parts.append(part)
+    return FusedSupport(*(torch.cat(of_parts).flatten(0, 2) for of_parts in zip(*parts, strict=True)))
 
 
 def _count_pairs(rows: Tensor, columns: Tensor, count: int) -> np.ndarray:

@@ -1,3 +1,4 @@
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -5,8 +6,10 @@ import psutil
 import pytest
 import torch
 
+from clipspm_lite import CLIPSPM
 from clipspm_lite.baselines import prototype, zero_shot
 from clipspm_lite.evaluation import evaluate, evaluate_pairs, half_width, paired_difference, pooled
+from clipspm_lite.features import EncodedDataset
 
 
 class Scores(NamedTuple):
@@ -91,3 +94,30 @@ def test_too_small_a_data_set_is_refused(encoded):
         evaluate(prototype, encoded(videos=2), shot=2, queries=1)
     with pytest.raises(ValueError, match="episodes"):
         evaluate(prototype, encoded(), episodes=0)
+
+
+@pytest.mark.parametrize("changes", [{}, {"support_text": "generated"}, {"with_spm": False}])
+@pytest.mark.parametrize("shot", [1, 2])
+def test_supports_fused_once_a_data_set_give_the_answers_of_fusing_them_in_every_episode(changes, shot):
+    torch.manual_seed(0)
+    data = EncodedDataset(("a", "b", "c"), (4, 3, 5), torch.randn(12, 4, 16), torch.randn(3, 16))
+    head = CLIPSPM(16, heads=2, head_dim=8, mlp_dim=16, preset="lite", **changes).eval()
+    settings = dict(way=3, shot=shot, episodes=40, seed=3)
+    for method in (head, partial(head, inductive=True)):
+        known, anew = (evaluate(m, data, **settings) for m in (method, lambda *e, m=method: m(*e)))
+        assert np.array_equal(known.per_episode, anew.per_episode)
+        assert np.array_equal(known.confusion, anew.confusion)
+
+
+def test_a_supports_semantic_fusion_is_computed_once_a_video(monkeypatch):
+    torch.manual_seed(0)
+    data = EncodedDataset(("a", "b", "c"), (4, 3, 5), torch.randn(12, 4, 16), torch.randn(3, 16))
+    head = CLIPSPM(16, heads=2, head_dim=8, mlp_dim=16, preset="lite").eval()
+    fused = []
+    monkeypatch.setattr(
+        head.fusion,
+        "forward",
+        lambda f, p: fused.append(len(f.flatten(0, -3))) or (f, p.expand(*f.shape[:-2], 1, 16)),
+    )
+    evaluate(head, data, way=3, shot=2, episodes=40, batch_size=10)
+    assert fused == [12, 30, 30, 30, 30]  # every video, then the queries of four batches

@@ -13,6 +13,7 @@ from clipspm_lite.model.otam import otam
 from clipspm_lite.model.padm import PADM, PADMOutput
 from clipspm_lite.model.presets import EPISODES_PER_STEP, PRESETS
 from clipspm_lite.model.spm import (
+    FusedSupport,
     PromptCondition,
     PromptGenerator,
     SPMOutput,
@@ -187,6 +188,7 @@ class CLIPSPM(nn.Module):
         support_mask: Tensor | None = None,
         *,
         inductive: bool | None = None,
+        fused: FusedSupport | None = None,
     ) -> CLIPSPMOutput:
         """Score every query against every class. No label of a query enters.
 
@@ -196,6 +198,7 @@ class CLIPSPM(nn.Module):
             class_text: text features of the class names ``[..., N, C]``.
             support_mask: bool ``[..., N, K]``, False where a class has fewer than K shots.
             inductive: overrides the setting of the model for this call.
+            fused: what `fuse_known` gave for the supports, if it was asked before.
 
         Raises:
             ValueError: shapes that do not fit together, or a class without any shot.
@@ -203,7 +206,17 @@ class CLIPSPM(nn.Module):
         check_episode(support, query, class_text, support_mask, self.dim)
         support, query, class_text = self.prepare(support, query, class_text, support_mask)
         inductive = self.inductive if inductive is None else inductive
-        return self._score(support, query, class_text, support_mask, inductive)
+        return self._score(support, query, class_text, support_mask, inductive, fused)
+
+    def fuse_known(self, support: Tensor, class_text: Tensor) -> FusedSupport | None:
+        """SF of supports ``[..., N, K, T, C]`` with class_text ``[..., N, C]``, for `forward` in many episodes.
+
+        None where it depends on the episode: with generated prompts, or without SPM.
+        """
+        if not self.with_spm or self.support_text != "class":
+            return None
+        support, _, class_text = self.prepare(support, support.flatten(-4, -3), class_text, None)
+        return FusedSupport(*self.fusion(support, support_prompt(support, class_text)))
 
     def losses(
         self,
@@ -249,6 +262,7 @@ class CLIPSPM(nn.Module):
         class_text: Tensor,
         support_mask: Tensor | None,
         inductive: bool,
+        fused: FusedSupport | None = None,
     ) -> CLIPSPMOutput:
         modulated = None
         if self.with_spm:
@@ -260,6 +274,7 @@ class CLIPSPM(nn.Module):
                 self.fusion,
                 self.prompt_generator,
                 support_text=self.support_text,
+                fused=fused,
             )
             support, query = modulated.support, modulated.query
             spm_distance = modulated.distance

@@ -1,16 +1,22 @@
-"""The models that can be trained and kept in a checkpoint: CLIP-SPM and the trained baselines, with one call."""
+"""The models that can be trained and kept in a checkpoint: CLIP-SPM, changes to it, trained baselines; one call."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from clipspm_lite.model.clip_fsar import CLIPFSAR
 from clipspm_lite.model.clipspm import CLIPSPM
+from clipspm_lite.model.extensions import ExtendedCLIPSPM
 from clipspm_lite.model.trx import TRX
 
 Head = CLIPSPM | CLIPFSAR | TRX
 
 # By the name under "model" in a configuration. CLIP-SPM's has none, as files had before there was another model.
-HEADS: dict[str, type[Head]] = {"clip-spm": CLIPSPM, "clip-fsar": CLIPFSAR, "trx": TRX}
+HEADS: dict[str, type[Head]] = {
+    "clip-spm": CLIPSPM,
+    "clip-spm-extended": ExtendedCLIPSPM,
+    "clip-fsar": CLIPFSAR,
+    "trx": TRX,
+}
 
 
 def build_head(config: Mapping[str, Any]) -> Head:

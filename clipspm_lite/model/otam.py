@@ -76,3 +76,8 @@ def otam(query: Tensor, support: Tensor) -> Tensor:
             "encode both with the same backbone"
         )
     return align(frame_distances(query.unsqueeze(-3), support.unsqueeze(-4)))
+
+
+def centred(video: Tensor) -> Tensor:
+    """``[..., T, C]`` without each clip's own mean frame, which is what stands still in it."""
+    return video - video.mean(-2, keepdim=True)

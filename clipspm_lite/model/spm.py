@@ -37,6 +37,13 @@ class PromptGenerator(nn.Module):
         return self.dropout(self.fc2(hidden)).unsqueeze(-2)
 
 
+class FusedSupport(NamedTuple):
+    """Supports after SF. With their class text as prompt they depend on the video and its class name alone."""
+
+    frames: Tensor  # f_s [..., N, K, T, C]
+    token: Tensor  # t_s [..., N, K, 1, C]
+
+
 class SPMOutput(NamedTuple):
     """What SPM computes for an episode; all with the episode's leading axes."""
 
@@ -65,17 +72,21 @@ def spm(
     generator: PromptGenerator,
     *,
     support_text: SupportText = "class",
+    fused: FusedSupport | None = None,
 ) -> SPMOutput:
     """Modulate supports by their class text and queries by a generated prompt, then match them in time.
 
     Shapes: support ``[..., N, K, T, C]``, query ``[..., Q, T, C]``, class_text ``[..., N, C]``,
     support_mask ``[..., N, K]``. support_text "generated" gives supports a generated prompt too (an ablation).
+    ``fused`` is the supports' SF output, where it is known already.
     """
-    if support_text == "class":
-        prompt = support_prompt(support, class_text)
-    else:
-        prompt = generate_prompt(support, class_text, generator)
-    fused_support, support_token = fusion(support, prompt)
+    if fused is None:
+        if support_text == "class":
+            prompt = support_prompt(support, class_text)
+        else:
+            prompt = generate_prompt(support, class_text, generator)
+        fused = FusedSupport(*fusion(support, prompt))
+    fused_support, support_token = fused
     query_prompt = generate_prompt(query, class_text, generator)
     fused_query, query_token = fusion(query, query_prompt)
     prototypes = shot_mean(fused_support, support_mask)

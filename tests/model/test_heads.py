@@ -44,7 +44,9 @@ def model(request):
 
 
 def test_every_trained_baseline_is_tried_here():
-    assert {"clip-spm", *SIZES} == set(HEADS)
+    assert {"clip-spm", "clip-spm-extended", *SIZES} == set(
+        HEADS
+    )  # the first two: test_clipspm, test_extensions
 
 
 def test_a_configuration_builds_the_model_again_and_an_unknown_one_is_refused(model):

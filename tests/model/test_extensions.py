@@ -1,0 +1,119 @@
+"""Our changes to CLIP-SPM: without any it is CLIP-SPM, and each does what it says."""
+
+import pytest
+import torch
+
+from clipspm_lite import CLIPSPM
+from clipspm_lite.comparison import EXTENSIONS
+from clipspm_lite.model.extensions import ExtendedCLIPSPM
+from clipspm_lite.model.heads import build_head
+from clipspm_lite.model.otam import otam
+
+SIZES = dict(heads=2, head_dim=8, mlp_dim=16, preset="lite", dropout=0.0, feedforward_dropout=0.0)
+
+
+@pytest.fixture
+def episode():
+    torch.manual_seed(0)
+    return torch.randn(3, 2, 5, 16), torch.randn(4, 5, 16), torch.randn(3, 16)
+
+
+def made(**changes):
+    torch.manual_seed(1)
+    return ExtendedCLIPSPM(16, **SIZES, **changes)
+
+
+def test_without_any_change_it_is_clip_spm(episode):
+    plain = CLIPSPM(16, **SIZES)
+    same = made()
+    same.load_state_dict(plain.state_dict())
+    torch.testing.assert_close(same(*episode).logits, plain(*episode).logits, rtol=0, atol=0)
+    labels = torch.tensor([0, 1, 2, 0])
+    assert torch.equal(same.losses(*episode, labels).total, plain.losses(*episode, labels).total)
+
+
+@pytest.mark.parametrize("name", EXTENSIONS)
+def test_every_change_that_is_compared_changes_answer_or_loss_and_can_be_built_again(name, episode):
+    config = {"dim": 16, **SIZES, **EXTENSIONS[name]}
+    torch.manual_seed(1)
+    model, plain = build_head(config), made()
+    assert build_head(model.config).config == model.config
+    model.load_state_dict(plain.state_dict())
+    labels = torch.tensor([0, 1, 2, 0])
+    losses = []
+    for head in (model, plain):
+        torch.manual_seed(2)
+        losses.append(head.losses(*episode, labels).total.item())
+    assert losses[0] != losses[1]
+    only_training = name in ("names dropped", "names mixed", "antisymmetric motion")
+    assert torch.equal(model.eval()(*episode).logits, plain.eval()(*episode).logits) == only_training
+
+
+@pytest.mark.parametrize("name", EXTENSIONS)
+def test_a_missing_shot_changes_nothing_and_queries_are_answered_in_batches_as_alone(name, episode):
+    support, query, class_text = episode
+    torch.manual_seed(1)
+    model = build_head({"dim": 16, **SIZES, **EXTENSIONS[name]}).eval()
+    mask = torch.tensor([[True, False]] * 3)
+    other = support.clone()
+    other[:, 1] = torch.nan
+    torch.testing.assert_close(
+        model(support[:, :1], query, class_text).logits, model(other, query, class_text, mask).logits
+    )
+    batch = [torch.stack([x, x.flip(0)]) for x in episode]
+    torch.testing.assert_close(model(*batch).logits[0], model(*episode).logits, rtol=1e-4, atol=1e-5)
+    alone = torch.cat([model(support, q[None], class_text).logits for q in query])
+    torch.testing.assert_close(
+        model(support, query, class_text, inductive=True).logits, alone, rtol=1e-4, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("frames", ["centred", "steps"])
+def test_what_stands_still_in_a_clip_does_not_reach_centred_frames_and_steps(frames, episode):
+    model = made(frames=frames, normalize_features=False).eval()
+    support, query, class_text = episode
+    still = torch.randn(4, 1, 16)
+    torch.testing.assert_close(
+        model(support, query + still, class_text).logits, model(*episode).logits, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_positions_tell_a_clip_from_its_shuffled_frames_in_semantic_fusion(episode):
+    support, query, class_text = episode
+    shuffled = query[:, [3, 1, 4, 0, 2]]
+
+    def fused(model, videos):
+        return model(support, videos, class_text).spm.query
+
+    plain, placed = made().eval(), made(position_weight=0.3).eval()
+    torch.testing.assert_close(fused(plain, shuffled), fused(plain, query)[:, [3, 1, 4, 0, 2]])
+    assert not torch.allclose(fused(placed, shuffled), fused(placed, query)[:, [3, 1, 4, 0, 2]], atol=1e-3)
+
+
+def test_a_querys_own_anchor_gives_each_query_its_own_distances(episode):
+    refined = made(anchor="query").eval()(*episode).padm
+    assert refined.anchor_distance.shape == (4, 3)
+    torch.testing.assert_close(refined.anchor_distance, otam(refined.query, refined.class_tokens))
+    assert made().eval()(*episode).padm.anchor_distance.shape == (1, 3)
+
+
+def test_temperature_divides_logits_and_the_centred_distance_is_subtracted(episode):
+    support, query, class_text = episode
+    plain = made().eval()
+    torch.testing.assert_close(2 * plain(*episode).logits, made(temperature=0.5).eval()(*episode).logits)
+    prepared, asked, _ = plain.prepare(*episode, None)
+    still = prepared.mean(-2, keepdim=True), asked.mean(-2, keepdim=True)
+    distance = otam(asked - still[1], (prepared - still[0]).mean(-3))
+    torch.testing.assert_close(
+        plain(*episode).logits - distance, made(centred_distance=True).eval()(*episode).logits
+    )
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [dict(frames="centered"), dict(names="none"), dict(anchor="global"), dict(temperature=0.0)],
+)
+def test_words_and_numbers_it_does_not_know_are_refused(bad):
+    (argument,) = bad
+    with pytest.raises(ValueError, match=f"^{argument}: expected"):
+        made(**bad)
