@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 from clipspm_lite.untrusted import Refused, parse_json, read_text
 
@@ -155,7 +155,7 @@ def _check_class_names(classes: Sequence[str], source: Path) -> None:
 
 
 def _is_folder_name(name: str) -> bool:
-    if name in ("", ".", "..") or any(c in name for c in "/\\\0") or PureWindowsPath(name).drive:
+    if name in ("", ".", "..") or any(c in name for c in "/\\\0") or name[1:2] == ":":  # a drive of Windows
         return False
     try:
         return len(os.fsencode(name)) <= 255

@@ -85,7 +85,7 @@ def huge_head(path):
     side = 1 << 20
     small = released_code.head(8, (4, 12), head_width=2, mlp=16)
     grown = {
-        name: torch.zeros(1).expand([{8: side, 4: side // 2, 12: 3 * side // 2}.get(n, n) for n in t.shape])
+        name: torch.zeros(()).expand([{8: side, 4: side // 2, 12: 3 * side // 2}.get(n, n) for n in t.shape])
         for name, t in small.items()
     }
     torch.save(
@@ -107,13 +107,13 @@ BOMBS = {
     ),
     "empty tensor.pt": lambda path: archive(path, opcode(b"torch\nTensor", 2_000_000_000)),
     "zip.pt": lambda path: archive(
-        path, b"\x80\x02X" + struct.pack("<I", 900_000_000) + bytes(900_000_000) + b".", zipfile.ZIP_DEFLATED
+        path, b"\x80\x02X" + struct.pack("<I", 300_000_000) + bytes(300_000_000) + b".", zipfile.ZIP_DEFLATED
     ),
-    "many lists.pt": lambda path: archive(path, b"\x80\x02" + b"]" * 50_000_000 + b"."),
+    "many lists.pt": lambda path: archive(path, b"\x80\x02" + b"]" * 20_000_000 + b"."),
     "repeated.pt": huge_head,
     "header.safetensors": lambda path: path.write_bytes(struct.pack("<Q", 1 << 62) + b"{}"),
     "long header.safetensors": lambda path: path.write_bytes(
-        save({"x": torch.zeros(1)}, {"clipspm_lite": "[" + "[]," * 30_000_000 + "[]]"})
+        save({"x": torch.zeros(1)}, {"clipspm_lite": "[" + "[]," * 5_000_000 + "[]]"})
     ),
     "claimed.safetensors": lambda path: path.write_bytes(
         header({"x": {"dtype": "F32", "shape": [1 << 40], "data_offsets": [0, 1 << 42]}})
@@ -133,9 +133,10 @@ from clipspm_lite.backbones import load_backbone
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 settings = dict(prompt_weight=0.2, gate_slope=0.01)
 for path in sys.argv[1:]:
+    pickled = path.endswith("pt")
     for open_it in (
-        lambda: clipspm_lite.load(path, **(settings if path.endswith("pt") else {})),
-        lambda: load_backbone("RN50", weights=path),
+        lambda: clipspm_lite.load(path, **(settings if pickled else {})),
+        lambda: load_backbone("RN50", weights=path) if pickled else clipspm_lite.load(path),
     ):
         try:
             open_it()
@@ -149,13 +150,13 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="measures memory as Linux counts it")
 def test_no_file_takes_memory_that_it_only_claims(tmp_path):
-    """All together; each would take hundreds of megabytes to terabytes. (The RN50 that is built takes some itself.)"""
+    """Each would take hundreds of megabytes to terabytes."""
     for name, write in BOMBS.items():
         write(tmp_path / name)
     paths = [str(tmp_path / name) for name in BOMBS]
     done = subprocess.run([sys.executable, "-c", MEASURED, *paths], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert int(done.stdout) < 250, f"{done.stdout} MB more than before"
+    assert int(done.stdout) < 200, f"{done.stdout} MB more than before"
     for path in paths:
         Path(path).unlink()
 

@@ -6,7 +6,6 @@ import os
 import numpy as np
 import pytest
 import torch
-from IPython.utils.capture import capture_output
 from matplotlib.figure import Figure
 
 from clipspm_lite.__main__ import main
@@ -50,14 +49,15 @@ def test_a_figure_draws_any_class_name_as_it_is(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_name_breaks_out_of_a_widget_or_a_caption(name):
+def test_no_name_breaks_out_of_a_widget_or_a_caption(name, monkeypatch):
     text = readable(NAMES[name])
     picture = Picture(Figure((1, 1)), f"the clip {text}", f"a picture of {text}", ((0.5, 0.5, text),))
     page = as_html(picture)
     assert "<script" not in page and "<img src=x" not in page and page.count("<img") == 1
-    with capture_output() as shown:
-        show(picture.figure, picture.caption, picture.alt)
-    caption = shown.outputs[1].data["text/markdown"]
+    shown = []
+    monkeypatch.setattr("clipspm_lite.plots.base.display", lambda *objects: shown.extend(objects))
+    show(picture.figure, picture.caption, picture.alt)
+    caption = shown[1].data
     assert "<" not in caption and "](" not in caption.replace("\\]", "")
     assert "$" not in caption.replace("\\$", "")
 
@@ -127,8 +127,8 @@ def test_a_split_file_without_end_is_not_read(tmp_path):
             read_split(path, "novel")
 
 
-def test_a_million_class_names_are_compared_at_once(tmp_path):
+def test_a_hundred_thousand_class_names_are_compared_at_once(tmp_path):
     path = tmp_path / "split.json"
-    path.write_text(json.dumps({"format_version": 1, "novel": [f"{n}" for n in range(500_000)] + ["7"]}))
+    path.write_text(json.dumps({"format_version": 1, "novel": [f"{n}" for n in range(100_000)] + ["7"]}))
     with pytest.raises(DatasetError, match="named twice: 7:"):
         read_split(path, "novel")
