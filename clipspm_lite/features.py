@@ -21,7 +21,7 @@ from clipspm_lite.backbones import Backbone
 from clipspm_lite.checkpoints import CheckpointError, read_tensors, write_tensors
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.video import VideoError, check_file, load_video
-from clipspm_lite.files import file_sha256
+from clipspm_lite.files import check_writable, file_sha256
 
 VIDEOS_PER_SAVE = 500  # a kill loses at most the encoding of so many videos
 VIDEOS_PER_BATCH = 16
@@ -68,6 +68,8 @@ class EncodedDataset:
 class FeatureStore:
     """Frame features of videos, encoded on first use and kept in ``folder``.
 
+    A file there that is damaged, or no such store, is refused with its name; it is never written over.
+
     Args:
         backbone: frozen while the store is used; its fingerprint is taken here.
         folder: default: this user's cache folder.
@@ -96,9 +98,11 @@ class FeatureStore:
 
         Raises:
             VideoError: videos cannot be read; it names each of them. The others were encoded all the same and are kept.
+            CheckpointError: the store's file is damaged, or something else.
+            OSError: it cannot be written.
         """
         contents: list[str] = []
-        todo: list[tuple[str, str | Path]] = []
+        missing: dict[str, str | Path] = {}
         failures: list[str] = []
         stored = self._read()
         for path in paths:
@@ -109,7 +113,10 @@ class FeatureStore:
                 failures.append(str(error))
                 continue
             if contents[-1] not in stored:
-                todo.append((contents[-1], path))
+                missing[contents[-1]] = path
+        todo = list(missing.items())
+        if todo:
+            check_writable(self.path)
         unsaved = 0
         try:
             with tqdm(
@@ -119,8 +126,7 @@ class FeatureStore:
                     videos: dict[str, Tensor] = {}
                     for content, path in todo[start : start + VIDEOS_PER_BATCH]:
                         try:
-                            if content not in stored and content not in videos:
-                                videos[content] = self._load(path)
+                            videos[content] = self._load(path)
                         except VideoError as error:
                             failures.append(str(error))
                         bar.update()
@@ -172,8 +178,13 @@ class FeatureStore:
             return {}
         try:
             tensors, description = read_tensors(self.path, "feature store")
-            rows = tensors["features"]
-            return dict(zip(description["contents"], rows, strict=True))
+            rows, contents = tensors["features"], description["contents"]
+            expected = (self.frames, self.backbone.dim)
+            if rows.dtype != torch.float32 or rows.ndim != 3 or rows.shape[1:] != expected:
+                raise ValueError(f"rows of {list(rows.shape[1:])} {rows.dtype}, expected {list(expected)}")
+            if not isinstance(contents, list) or not all(isinstance(content, str) for content in contents):
+                raise ValueError("it does not say which videos its rows are")
+            return dict(zip(contents, rows, strict=True))
         except (CheckpointError, KeyError, ValueError) as error:
             raise CheckpointError(
                 f"a damaged or foreign feature store ({error}); delete it, it is made again: {self.path}"
