@@ -135,7 +135,7 @@ def clip_spm_only(model: Head, path: str | os.PathLike) -> CLIPSPM:
     Raises:
         CheckpointError: it is another of `HEADS`.
     """
-    if not isinstance(model, CLIPSPM):
+    if type(model) is not CLIPSPM:  # of an extended one the parts of an answer would not add up
         raise CheckpointError(
             f"expected a CLIP-SPM head, found a {type(model).__name__}: open it with load_model and score it with "
             f"evaluate: {path}"

@@ -102,7 +102,7 @@ class FeatureStore:
             OSError: it cannot be written.
         """
         contents: list[str] = []
-        missing: dict[str, str | Path] = {}
+        todo: list[tuple[str, str | Path]] = []
         failures: list[str] = []
         stored = self._read()
         for path in paths:
@@ -113,8 +113,7 @@ class FeatureStore:
                 failures.append(str(error))
                 continue
             if contents[-1] not in stored:
-                missing[contents[-1]] = path
-        todo = list(missing.items())
+                todo.append((contents[-1], path))
         if todo:
             check_writable(self.path)
         unsaved = 0
@@ -126,7 +125,8 @@ class FeatureStore:
                     videos: dict[str, Tensor] = {}
                     for content, path in todo[start : start + VIDEOS_PER_BATCH]:
                         try:
-                            videos[content] = self._load(path)
+                            if content not in stored and content not in videos:
+                                videos[content] = self._load(path)
                         except VideoError as error:
                             failures.append(str(error))
                         bar.update()
