@@ -3,7 +3,6 @@
 import argparse
 import json
 import math
-import os
 import shlex
 import subprocess
 import sys
@@ -34,11 +33,11 @@ from clipspm_lite.data.benchmarks import BENCHMARKS, open_benchmark
 from clipspm_lite.data.check import check, check_benchmark
 from clipspm_lite.data.datasets import SAMPLES, VideoDataset, open_folder, read_split, sample_world
 from clipspm_lite.data.episodes import EpisodeSampler
-from clipspm_lite.data.names import readable
+from clipspm_lite.data.names import on_terminal, printable, readable
 from clipspm_lite.data.video import VideoError
 from clipspm_lite.evaluation import Method, evaluate
 from clipspm_lite.features import EncodedDataset, FeatureStore
-from clipspm_lite.files import file_sha256, is_safetensors, replace_file
+from clipspm_lite.files import check_writable, file_sha256, is_safetensors, replace_file
 from clipspm_lite.loading import load, load_head
 from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.model.heads import HEADS, Head, build_head
@@ -83,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return options.run(options)
     except (ValueError, OSError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {on_terminal(error)}", file=sys.stderr)
         return 1
 
 
@@ -686,7 +685,7 @@ def run_table(options: argparse.Namespace) -> int:
         from clipspm_lite.plots.results import beside_published
 
         replace_file(options.figure, png(beside_published(results)))
-    print(markdown(results))
+    print(on_terminal(markdown(results)))
     return 0
 
 
@@ -867,12 +866,12 @@ def run_predict(options: argparse.Namespace) -> int:
             f"--choose looks for a method, and --method {options.method} gives one: leave one out"
         )
     if options.save:
-        check_writable("--save", Path(options.save))
+        check_output("--save", options.save)
     recogniser = reopen_recogniser(options) if options.recogniser else build_recogniser(options)
     chosen = None
     if options.choose:
         recogniser, chosen = choose_method(recogniser)
-        print(chosen)
+        print(on_terminal(chosen))
     if options.save:
         recogniser.save(options.save)
         print(f"saved in {options.save}: {recogniser}")
@@ -883,7 +882,7 @@ def run_predict(options: argparse.Namespace) -> int:
         except (VideoError, OSError) as error:
             failures += 1
             answers.append({"video": video, "error": str(error)})
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {on_terminal(error)}", file=sys.stderr)
             continue
         best, second = prediction.ranking[:2]
         answers.append(
@@ -895,9 +894,10 @@ def run_predict(options: argparse.Namespace) -> int:
                 "logits": {one.action: one.logit for one in prediction.ranking},
             }
         )
+        first, other = printable(best.action), printable(second.action)
         print(
-            f"{video}: {best.action}, {100 * best.probability:.0f} % "
-            f"(next {second.action}, {100 * second.probability:.0f} %; logits {best.logit:.2f} and {second.logit:.2f})"
+            f"{printable(video)}: {first}, {100 * best.probability:.0f} % "
+            f"(next {other}, {100 * second.probability:.0f} %; logits {best.logit:.2f} and {second.logit:.2f})"
         )
     if options.json:
         summary = {"method": recogniser.method, "support": options.support, "recogniser": options.recogniser}
@@ -945,7 +945,7 @@ def reopen_recogniser(options: argparse.Namespace) -> Recogniser:
     )
     if recogniser.support is None:
         raise ValueError(f"knows no actions; --recogniser expects what --save wrote: {options.recogniser}")
-    print(recogniser, file=sys.stderr)
+    print(on_terminal(recogniser), file=sys.stderr)
     warn_of_tiny(recogniser.store.backbone.name, not all(map(is_sample, options.videos)))
     return recogniser
 
@@ -965,16 +965,15 @@ def check_outputs(options: argparse.Namespace) -> None:
         raise ValueError(f"--figure: expected a name that ends in .png, found {options.figure}")
     for option in ("results", "figure"):
         if path := getattr(options, option):
-            check_writable(f"--{option}", Path(path))
+            check_output(f"--{option}", path)
 
 
-def check_writable(option: str, path: Path) -> None:
+def check_output(option: str, path: str) -> None:
     """Refuse a file that could not be written, before the work that it is to keep."""
-    folder = path.absolute().parent
-    while not folder.exists():
-        folder = folder.parent
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ValueError(f"{option}: cannot be written, it is a folder or lies where nothing can be: {path}")
+    try:
+        check_writable(path)
+    except OSError as error:
+        raise ValueError(f"{option}: {error}") from None
 
 
 def is_sample(folder: str) -> bool:
@@ -988,7 +987,7 @@ def run_check(options: argparse.Namespace) -> int:
         with tqdm(desc="reading", unit=" videos", disable=None) as bar:
             minimum = 2 if options.minimum is None else options.minimum
             report = check(options.folder, minimum=minimum, progress=lambda _: bar.update())
-        print(report)
+        print(on_terminal(report))
         return 0 if report.ok else 1
     if options.minimum is not None:
         raise ValueError("--minimum: a benchmark's classes have published numbers; leave it out")
@@ -1006,7 +1005,7 @@ def run_check(options: argparse.Namespace) -> int:
             decode=not options.no_decode,
             progress=lambda _: bar.update(),
         )
-    print(report)
+    print(on_terminal(report))
     return 0 if report.ok else 1
 
 

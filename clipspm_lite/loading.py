@@ -11,8 +11,11 @@ from torch import Tensor
 from clipspm_lite.backbones import LOCAL_DIR, Backbone, load_backbone
 from clipspm_lite.baselines import TRAINING_FREE
 from clipspm_lite.checkpoints import (
+    LARGEST_FRAMES,
+    LARGEST_RESIZE,
     build_model,
     clip_spm_only,
+    is_count,
     is_finetuned,
     load_finetuned,
     load_model,
@@ -28,7 +31,6 @@ from clipspm_lite.recogniser import CLIP_SPM, HEAD, KIND, Recogniser, Support
 from clipspm_lite.released import read_released
 
 RELEASED_RESIZE = 256  # the released code's shorter side, before its crop of 224 pixels (SPEC section 4)
-LARGEST_RESIZE = 4096  # pixels; a stranger's file must not ask for frames that fill the memory
 
 
 def load(
@@ -162,9 +164,11 @@ def _read_support(tensors: dict[str, Tensor], description: dict[str, Any], path:
         sound = (
             all(isinstance(name, str) for name in support.classes)
             and description["method"] in (CLIP_SPM, *TRAINING_FREE)
+            and is_count(frames, LARGEST_FRAMES)
             and frames == support.features.shape[-2]
-            and isinstance(resize, int)
-            and 1 <= resize <= LARGEST_RESIZE
+            and is_count(resize, LARGEST_RESIZE)
+            and support.mask.dtype == torch.bool
+            and all(bool(t.isfinite().all()) for t in (support.features, support.class_text))
             and isinstance(made_with["visual_fingerprint"], str)
             and isinstance(made_with["normalize_pixels"], bool)
         )
@@ -191,12 +195,12 @@ def _open_backbone(
     if name is None:
         name, tag = made_with.get("name"), made_with.get("weights")
         if not isinstance(name, str) or name.startswith(LOCAL_DIR):
-            found = "not said" if name is None else f"{name!r}, a folder somewhere"
+            found = f"{name[:80]!r}, a folder somewhere" if isinstance(name, str) else "not said"
             raise CheckpointError(f"give backbone=: the one that the file was made with is {found}: {path}")
         if name != "tiny" and weights is None:
             if tag not in open_clip.list_pretrained_tags_by_model(name):
                 raise CheckpointError(
-                    f"made with {name} and weights {tag!r}: give weights= the file they are in: {path}"
+                    f"made with {name[:80]} and weights {repr(tag)[:80]}: give weights= the file they are in: {path}"
                 )
             weights = tag
     return load_backbone(

@@ -160,7 +160,7 @@ class Recogniser:
     """
 
     def __init__(self, method: str | CLIPSPM, store: FeatureStore, support: Support | None = None):
-        if not isinstance(method, CLIPSPM) and method not in TRAINING_FREE:
+        if type(method) is not CLIPSPM and method not in TRAINING_FREE:
             found = repr(method) if isinstance(method, str) else f"a {type(method).__name__}"
             raise ValueError(
                 f"method: expected a CLIPSPM or one of {', '.join(TRAINING_FREE)}, found {found}"

@@ -2,13 +2,17 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from clipspm_lite.untrusted import Refused, parse_json, read_text
+
 VIDEO_SUFFIXES = (".mp4", ".avi", ".webm", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
 SPLIT_FORMAT = 1
+SPLIT_LIMIT = 10_000_000  # bytes
 SAMPLES = Path(__file__).resolve().parents[2] / "data_samples"
 
 
@@ -94,11 +98,9 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
     """
     path = Path(path)
     try:
-        split = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DatasetError(f"the split file cannot be read ({error.strerror}): {path}") from None
-    except (ValueError, RecursionError) as error:
-        raise DatasetError(f"the split file is not JSON ({error}): {path}") from None
+        split = parse_json(read_text(path, SPLIT_LIMIT))
+    except Refused as error:
+        raise DatasetError(f"the split file: {error}: {path}") from None
     if not isinstance(split, dict) or not isinstance(split.get("format_version"), int):
         raise DatasetError(
             f'expected {{"format_version": {SPLIT_FORMAT}, "base": ["a class", …], …}}: {path}'
@@ -110,7 +112,7 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
         )
     parts = {name: classes for name, classes in split.items() if isinstance(classes, list)}
     if part not in parts:
-        raise DatasetError(f"no part {part!r}; the parts are {', '.join(parts) or 'none'}: {path}")
+        raise DatasetError(f"no part {part!r}; the parts are {', '.join([*parts][:10]) or 'none'}: {path}")
     _check_class_names(parts[part], path)
     return tuple(parts[part])
 
@@ -143,8 +145,19 @@ def reversed_pairs(classes: Sequence[str]) -> list[tuple[str, str]]:
 def _check_class_names(classes: Sequence[str], source: Path) -> None:
     """A class is one folder inside the data set: a list from a stranger must not lead out of it."""
     for name in classes:
-        if not isinstance(name, str) or name in ("", ".", "..") or any(c in name for c in "/\\\0"):
-            raise DatasetError(f"{name!r} is not a class name; expected the name of a folder: {source}")
-    twice = sorted({name for name in classes if classes.count(name) > 1})
+        if not isinstance(name, str) or not _is_folder_name(name):
+            shown = repr(name)
+            shown = shown if len(shown) <= 100 else shown[:100] + " …"
+            raise DatasetError(f"{shown} is not a class name; expected the name of a folder: {source}")
+    twice = sorted(name for name, count in Counter(classes).items() if count > 1)
     if twice:
-        raise DatasetError(f"classes named twice: {', '.join(twice)}: {source}")
+        raise DatasetError(f"classes named twice: {', '.join(twice[:5])}: {source}")
+
+
+def _is_folder_name(name: str) -> bool:
+    if name in ("", ".", "..") or any(c in name for c in "/\\\0") or name[1:2] == ":":  # a drive of Windows
+        return False
+    try:
+        return len(os.fsencode(name)) <= 255
+    except UnicodeEncodeError:  # half a character, which JSON can hold
+        return False

@@ -364,6 +364,13 @@ def query_cross_entropy(logits: Tensor, query_labels: Tensor) -> Tensor:
     return per_query.view(query_labels.shape)
 
 
+def cross_entropy_losses(logits: Tensor, query_labels: Tensor) -> Losses:
+    """`Losses` of a model that is trained on cross-entropy alone; shapes as in `query_cross_entropy`."""
+    cross_entropy = query_cross_entropy(logits, query_labels).mean(-1)
+    zero = torch.zeros_like(cross_entropy)
+    return Losses(cross_entropy, cross_entropy, zero, zero, zero, logits)
+
+
 def check_episode(
     support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None, dim: int | None = None
 ) -> None:

@@ -13,8 +13,8 @@ from clipspm_lite.model.clipspm import (
     Losses,
     check_episode,
     check_labels,
+    cross_entropy_losses,
     prepare_episode,
-    query_cross_entropy,
 )
 
 
@@ -140,10 +140,7 @@ class TRX(nn.Module):
         """
         check_episode(support, query, class_text, support_mask, self.dim)
         check_labels(query_labels, query, class_text)
-        logits = self(support, query, class_text, support_mask).logits
-        cross_entropy = query_cross_entropy(logits, query_labels).mean(-1)
-        zero = torch.zeros_like(cross_entropy)
-        return Losses(cross_entropy, cross_entropy, zero, zero, zero, logits)
+        return cross_entropy_losses(self(support, query, class_text, support_mask).logits, query_labels)
 
 
 class TupleAttention(nn.Module):
