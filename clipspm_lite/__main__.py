@@ -33,16 +33,25 @@ from clipspm_lite.data.benchmarks import BENCHMARKS, open_benchmark
 from clipspm_lite.data.check import check, check_benchmark
 from clipspm_lite.data.datasets import SAMPLES, VideoDataset, open_folder, read_split, sample_world
 from clipspm_lite.data.episodes import EpisodeSampler
-from clipspm_lite.data.names import readable
+from clipspm_lite.data.names import printable, readable
 from clipspm_lite.data.video import VideoError
 from clipspm_lite.evaluation import Method, evaluate
-from clipspm_lite.features import EncodedDataset, FeatureStore
-from clipspm_lite.files import file_sha256, is_safetensors, replace_file
+from clipspm_lite.features import MOST_FRAMES, EncodedDataset, FeatureStore
+from clipspm_lite.files import check_writable, file_sha256, is_safetensors, replace_file
 from clipspm_lite.loading import load
 from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.model.heads import build_head
 from clipspm_lite.model.presets import DATASET_SETTINGS, LITE_SIZES, PRESETS
-from clipspm_lite.published import QUERIES, SHOTS, WAY
+from clipspm_lite.options import (
+    OneLineParser,
+    check_not_empty,
+    count,
+    device_name,
+    number_from,
+    positive_number,
+    seed_number,
+)
+from clipspm_lite.published import PART, QUERIES, SHOTS, WAY
 from clipspm_lite.recogniser import CLIP_SPM, Recogniser, encode_support
 from clipspm_lite.sources import FineTuning
 from clipspm_lite.table import Entry, markdown, measure, write_results
@@ -74,9 +83,11 @@ FINETUNING_FLAGS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; an error that a user can mend is one message on stderr and exit status 1."""
+    """Run one command; an error that a user can mend is one message on stderr and exit status 1, or 2 if an option is
+    no value of its kind."""
     options = build_parser().parse_args(arguments)
     try:
+        check_not_empty(options)
         return options.run(options)
     except (ValueError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -99,7 +110,7 @@ class HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="python -m clipspm_lite", description="Few-shot action recognition with CLIP-SPM."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -124,17 +135,17 @@ def build_parser() -> argparse.ArgumentParser:
     add_data_options(sub)
     add_backbone_options(sub)
     sub.add_argument("--preset", choices=list(PRESETS), default="lite", help="conventions and learning rate")
-    sub.add_argument("--way", type=int, default=5, help="classes an episode")
-    sub.add_argument("--shot", type=int, default=1, help="support videos a class")
+    sub.add_argument("--way", type=count, default=5, help="classes an episode")
+    sub.add_argument("--shot", type=count, default=1, help="support videos a class")
     sub.add_argument("--inductive", action="store_true", help="train on each query as an episode of its own")
-    sub.add_argument("--steps", type=int, help="optimizer steps (default: the preset's number of episodes)")
+    sub.add_argument("--steps", type=count, help="optimizer steps (default: the preset's number of episodes)")
     sub.add_argument(
-        "--episodes-per-step", type=int, help="whose gradients make a step (default: the preset's)"
+        "--episodes-per-step", type=count, help="whose gradients make a step (default: the preset's)"
     )
-    sub.add_argument("--learning-rate", type=float, help="of the optimizer (default: the preset's)")
-    sub.add_argument("--patience", type=int, help="stop after so many validations without a better one")
+    sub.add_argument("--learning-rate", type=positive_number, help="of the optimizer (default: the preset's)")
+    sub.add_argument("--patience", type=count, help="stop after so many validations without a better one")
     sub.add_argument(
-        "--seed", type=int, help="of weights, episodes, frames and dropout (default: the preset's)"
+        "--seed", type=seed_number, help="of weights, episodes, frames and dropout (default: the preset's)"
     )
     sub.add_argument("--finetune", action="store_true", help="from videos, and the visual encoder too")
     for option, meaning in FINETUNING_FLAGS.items():
@@ -142,8 +153,8 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--precision", choices=PRECISIONS, default="32-true", help="with --finetune: the encoder's"
     )
-    sub.add_argument("--devices", type=int, default=1, help="processes on each machine, one a GPU")
-    sub.add_argument("--nodes", type=int, default=1, help="machines (see clipspm_lite/SCALING.md)")
+    sub.add_argument("--devices", type=count, default=1, help="processes on each machine, one a GPU")
+    sub.add_argument("--nodes", type=count, default=1, help="machines (see clipspm_lite/SCALING.md)")
     sub.add_argument(
         "--dry-run",
         action="store_true",
@@ -154,15 +165,15 @@ def build_parser() -> argparse.ArgumentParser:
     sub = command("evaluate", run_evaluate, "Score a method on listed few-shot episodes.")
     sub.add_argument("--method", choices=METHODS, default="clip-spm", help="what is scored")
     add_data_options(sub)
-    sub.add_argument("--part", default="novel", help="which classes of the split: base, validation or novel")
+    sub.add_argument("--part", default=PART, help="which classes of the split: base, validation or novel")
     add_backbone_options(sub)
     add_checkpoint_option(sub, LITE_MODEL)
     add_released_option(sub)
-    sub.add_argument("--way", type=int, default=5, help="classes an episode")
-    sub.add_argument("--shot", type=int, default=1, help="support videos a class")
-    sub.add_argument("--queries", type=int, default=1, help="query videos a class")
-    sub.add_argument("--episodes", type=int, default=2000, help="how many")
-    sub.add_argument("--seed", type=int, default=0, help="of the list of episodes")
+    sub.add_argument("--way", type=count, default=5, help="classes an episode")
+    sub.add_argument("--shot", type=count, default=1, help="support videos a class")
+    sub.add_argument("--queries", type=count, default=1, help="query videos a class")
+    sub.add_argument("--episodes", type=count, default=2000, help="how many")
+    sub.add_argument("--seed", type=seed_number, default=0, help="of the list of episodes")
     sub.add_argument("--inductive", action="store_true", help="score each query as an episode of its own")
     sub.add_argument("--json", action="store_true", help="end with one JSON object")
 
@@ -180,13 +191,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     sub.add_argument(
         "--shots",
-        type=int,
+        type=count,
         nargs="+",
         default=list(SHOTS),
         help="support videos a class, each a row of its own",
     )
     add_data_options(sub)
-    sub.add_argument("--part", default="novel", help="which classes of the split: base, validation or novel")
+    sub.add_argument("--part", default=PART, help="which classes of the split: base, validation or novel")
     add_backbone_options(sub)
     sub.add_argument(
         "--checkpoint",
@@ -195,10 +206,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="heads: one a shot, in the order of --shots, or one for all (default for tiny: lite.safetensors)",
     )
     add_released_option(sub)
-    sub.add_argument("--way", type=int, default=WAY, help="classes an episode")
-    sub.add_argument("--queries", type=int, default=QUERIES, help="query videos a class")
-    sub.add_argument("--episodes", type=int, default=10_000, help="how many")
-    sub.add_argument("--seed", type=int, default=0, help="of the list of episodes")
+    sub.add_argument("--way", type=count, default=WAY, help="classes an episode")
+    sub.add_argument("--queries", type=count, default=QUERIES, help="query videos a class")
+    sub.add_argument("--episodes", type=count, default=10_000, help="how many")
+    sub.add_argument("--seed", type=seed_number, default=0, help="of the list of episodes")
     sub.add_argument("--inductive", action="store_true", help="score each query as an episode of its own")
     sub.add_argument("--results", metavar="FILE.json", help="write everything behind the table as JSON")
     sub.add_argument("--figure", metavar="FILE.png", help="draw the table")
@@ -213,11 +224,11 @@ def build_parser() -> argparse.ArgumentParser:
         "Train CLIP-SPM with several seeds; score it and the baselines on the same episodes.",
     )
     sub.add_argument("--out", required=True, metavar="FOLDER", help="training runs, kept and continued")
-    sub.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of training")
+    sub.add_argument("--seeds", type=seed_number, nargs="+", default=[0, 1, 2], help="of training")
     sub.add_argument("--part", default="validation", help="sample classes to score: validation or novel")
-    sub.add_argument("--shot", type=int, default=1, help="support videos a class")
-    sub.add_argument("--episodes", type=int, default=2000, help="how many")
-    sub.add_argument("--seed", type=int, default=0, help="of the list of episodes")
+    sub.add_argument("--shot", type=count, default=1, help="support videos a class")
+    sub.add_argument("--episodes", type=count, default=2000, help="how many")
+    sub.add_argument("--seed", type=seed_number, default=0, help="of the list of episodes")
     sub.add_argument("--ablations", action="store_true", help="also train the head without each of its parts")
     sub.add_argument(
         "--baselines", action="store_true", help="also train CLIP-FSAR and TRX, in the same loop"
@@ -249,7 +260,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "folder", metavar="FOLDER", help="a folder with one folder a class, or a benchmark's download"
     )
-    sub.add_argument("--minimum", type=int, help="videos a class needs: shots + queries (default: 2)")
+    sub.add_argument("--minimum", type=count, help="videos a class needs: shots + queries (default: 2)")
     add_benchmark_options(sub)
     sub.add_argument("--no-decode", action="store_true", help="with --benchmark: only count, read no video")
     return parser
@@ -281,17 +292,20 @@ def add_benchmark_options(parser: argparse.ArgumentParser) -> None:
 def add_backbone_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backbone", default="tiny", help='"tiny", or an open_clip architecture')
     parser.add_argument("--weights", help="an open_clip tag, a file, or random (not for tiny)")
-    parser.add_argument("--frames", type=int, default=8, help="frames that stand for a video")
     parser.add_argument(
-        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where it runs"
+        "--frames", type=number_from(1, MOST_FRAMES), default=8, help="frames that stand for a video"
+    )
+    parser.add_argument(
+        "--device",
+        type=device_name,
+        default="cuda" if torch.cuda.is_available() else "cpu",
+        help="where it runs",
     )
     parser.add_argument("--store", metavar="FOLDER", help="feature store (default: your cache folder)")
 
 
 def add_checkpoint_option(parser: argparse.ArgumentParser, default: Path) -> None:
-    parser.add_argument(
-        "--checkpoint", metavar="FILE", default=default, help=f"trained by `train` (default: {default.name})"
-    )
+    parser.add_argument("--checkpoint", metavar="FILE", help=f"trained by `train` (default: {default.name})")
 
 
 def add_released_option(parser: argparse.ArgumentParser) -> None:
@@ -315,6 +329,11 @@ def check_data_options(options: argparse.Namespace) -> None:
 
 def open_part(options: argparse.Namespace, part: str) -> VideoDataset:
     check_data_options(options)
+    if options.data is not None and options.split is None and options.benchmark is None and part != PART:
+        raise ValueError(
+            f"--part {part}: --data alone has no parts, all its classes are taken; give --split FILE.json, which says "
+            "what the classes of each part are, or leave --part out"
+        )
     if options.benchmark is not None:
         dataset = open_benchmark(options.benchmark, options.data, part, options.video_list)
         published = BENCHMARKS[options.benchmark].videos[part]
@@ -380,6 +399,15 @@ def open_head(path: str | Path, options: argparse.Namespace, backbone: Backbone 
     read_tensors(path, "model")  # not a saved recogniser, whose clips no episode would use
     given: dict[str, Any] = dict(backbone=options.backbone, weights=options.weights)
     return load(path, **(given if backbone is None else dict(backbone=backbone)), **places)
+
+
+def check_head_options(options: argparse.Namespace) -> None:
+    """Refuse what only a head has, where another method is asked for."""
+    for name in ("checkpoint", "dataset_settings"):
+        if options.method not in (None, CLIP_SPM) and getattr(options, name, None) is not None:
+            raise ValueError(
+                f"--{name.replace('_', '-')}: only {CLIP_SPM} has one; leave it out, or --method {options.method}"
+            )
 
 
 def run_train(options: argparse.Namespace) -> int:
@@ -538,6 +566,7 @@ def is_first_process() -> bool:
 
 def run_evaluate(options: argparse.Namespace) -> int:
     started = time.perf_counter()
+    check_head_options(options)
     dataset = open_part(options, options.part)
     # Impossible episodes are refused here, before any video is decoded.
     EpisodeSampler(
@@ -545,11 +574,12 @@ def run_evaluate(options: argparse.Namespace) -> int:
     )
     method: Method
     if options.method == CLIP_SPM:
-        recogniser = open_head(options.checkpoint, options)
+        checkpoint = options.checkpoint or LITE_MODEL
+        recogniser = open_head(checkpoint, options)
         assert recogniser.head is not None
         method, store = recogniser.head, recogniser.store
         method.inductive |= options.inductive
-        if is_finetuned(options.checkpoint):
+        if is_finetuned(checkpoint):
             video = f"{store.frames} frames, shorter side {store.resize}"
             print(f"the checkpoint's own encoder: {store.backbone.name}, {video}")
         warn_of_tiny(store.backbone.name, options.data is not None)
@@ -664,9 +694,11 @@ def check_table_options(options: argparse.Namespace) -> list[Any]:
         )
     if options.figure and Path(options.figure).suffix != ".png":
         raise ValueError(f"--figure: expected a name that ends in .png, found {options.figure}")
+    if options.figure and options.figure == options.results:
+        raise ValueError(f"--results and --figure: one file cannot be both: {options.figure}")
     for option in ("results", "figure"):
         if path := getattr(options, option):
-            check_writable(f"--{option}", Path(path))
+            check_writable(path, f"--{option}")
     return checkpoints * (len(options.shots) if len(checkpoints) == 1 else 1)
 
 
@@ -773,7 +805,7 @@ def run_predict(options: argparse.Namespace) -> int:
             f"--choose looks for a method, and --method {options.method} gives one: leave one out"
         )
     if options.save:
-        check_writable("--save", Path(options.save))
+        check_writable(options.save, "--save")
     recogniser = reopen_recogniser(options) if options.recogniser else build_recogniser(options)
     chosen = None
     if options.choose:
@@ -802,7 +834,7 @@ def run_predict(options: argparse.Namespace) -> int:
             }
         )
         print(
-            f"{video}: {best.action}, {100 * best.probability:.0f} % "
+            f"{printable(video)}: {best.action}, {100 * best.probability:.0f} % "
             f"(next {second.action}, {100 * second.probability:.0f} %; logits {best.logit:.2f} and {second.logit:.2f})"
         )
     if options.json:
@@ -821,7 +853,9 @@ def run_predict(options: argparse.Namespace) -> int:
 
 def build_recogniser(options: argparse.Namespace) -> Recogniser:
     """From --support. With --choose it has the head, if there is one for this backbone."""
+    check_head_options(options)
     dataset = open_folder(options.support)
+    check_files(options.videos)
     own_head = options.checkpoint is not None
     for name, default in PREDICT_DEFAULTS.items():
         if getattr(options, name) is None:
@@ -851,9 +885,16 @@ def reopen_recogniser(options: argparse.Namespace) -> Recogniser:
     )
     if recogniser.support is None:
         raise ValueError(f"knows no actions; --recogniser expects what --save wrote: {options.recogniser}")
+    check_files(options.videos)
     print(recogniser, file=sys.stderr)
     warn_of_tiny(recogniser.store.backbone.name, not all(map(is_sample, options.videos)))
     return recogniser
+
+
+def check_files(videos: Sequence[str]) -> None:
+    """A path that is mistyped is noticed before the first video is encoded."""
+    if missing := [video for video in videos if not os.path.isfile(video)]:
+        raise ValueError(f"no such file, so nothing was done: {', '.join(map(printable, missing))}")
 
 
 def choose_method(recogniser: Recogniser) -> tuple[Recogniser, LeaveOneOut]:
@@ -863,15 +904,6 @@ def choose_method(recogniser: Recogniser) -> tuple[Recogniser, LeaveOneOut]:
     result = leave_one_out([*CHOICES] if head is None else [*CHOICES, head], recogniser.support)
     best = head if head is not None and result.best == CLIP_SPM else result.best
     return Recogniser(best, recogniser.store, recogniser.support), result
-
-
-def check_writable(option: str, path: Path) -> None:
-    """Refuse a file that could not be written, before the work that it is to keep."""
-    folder = path.absolute().parent
-    while not folder.exists():
-        folder = folder.parent
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ValueError(f"{option}: cannot be written, it is a folder or lies where nothing can be: {path}")
 
 
 def is_sample(folder: str) -> bool:
@@ -908,8 +940,12 @@ def run_check(options: argparse.Namespace) -> int:
 
 
 def run_start(options: argparse.Namespace) -> int:
-    from clipspm_lite.notebooks import show_start  # needs the notebooks extra, the other commands do not
-
+    try:
+        from clipspm_lite.notebooks import show_start  # needs the notebooks extra, the other commands do not
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"start runs a notebook, and {error.name} is not installed: pip install -e '.[notebooks]'"
+        ) from None
     show_start(Path(options.out))
     return 0
 

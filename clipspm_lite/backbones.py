@@ -296,7 +296,8 @@ def _from_folder(folder: Path, weights: str | Path | None) -> tuple[nn.Module, T
 def _from_architecture(name: str, weights: str | Path | None) -> tuple[nn.Module, Tokenizer, dict[str, Any]]:
     config = open_clip.get_model_config(name) if name in open_clip.list_models() else None
     if config is None:
-        raise ValueError(f"unknown backbone {name!r}: {_near(name, ['tiny', *open_clip.list_models()])}.")
+        near = _near(name, ["tiny", "ViT-B-16-quickgelu", "RN50-quickgelu", *open_clip.list_models()])
+        raise ValueError(f"unknown backbone {name!r}: {near}, all in open_clip.list_models().")
     tags = open_clip.list_pretrained_tags_by_model(name)
     if weights is None:
         # open_clip itself would go on with random weights and only a warning.
@@ -362,4 +363,6 @@ def _from_file(name: str, path: Path, tags: list[str]) -> nn.Module:
 def _near(word: str, known: list[str]) -> str:
     lowered = {candidate.lower(): candidate for candidate in known}
     near = [lowered[match] for match in difflib.get_close_matches(word.lower(), lowered, n=5, cutoff=0.4)]
-    return f"did you mean {', '.join(near)}" if near else f"known are {', '.join(known)}"
+    if near:
+        return f"did you mean {', '.join(near)}"
+    return f"known are {', '.join(known[:8])}" + (f" and {len(known) - 8} more" if len(known) > 8 else "")

@@ -21,10 +21,11 @@ from clipspm_lite.backbones import Backbone
 from clipspm_lite.checkpoints import CheckpointError, read_tensors, write_tensors
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.video import load_video
-from clipspm_lite.files import file_sha256
+from clipspm_lite.files import check_writable, file_sha256
 
 VIDEOS_PER_SAVE = 500  # a kill loses at most the encoding of so many videos
 VIDEOS_PER_BATCH = 16
+MOST_FRAMES = 1000  # of a video; every one of them is decoded, kept and encoded
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,9 @@ class FeatureStore:
         folder: default: this user's cache folder.
         frames: T, frames a video, one from the centre of each segment.
         resize: length of the shorter side before the centre crop; default: the backbone's image size.
+
+    Raises:
+        ValueError: frames out of 1 … 1000.
     """
 
     def __init__(
@@ -83,6 +87,8 @@ class FeatureStore:
         frames: int = 8,
         resize: int | None = None,
     ):
+        if not 1 <= frames <= MOST_FRAMES:
+            raise ValueError(f"frames: expected 1 to {MOST_FRAMES}, found {frames}")
         self.backbone = backbone
         self.frames = frames
         self.resize = backbone.image_size if resize is None else resize
@@ -103,6 +109,8 @@ class FeatureStore:
             content: path for content, path in zip(contents, paths, strict=True) if content not in stored
         }
         todo = list(missing.items())
+        if todo:
+            check_writable(self.path, "the feature store")
         unsaved = 0
         try:
             with tqdm(

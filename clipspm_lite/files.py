@@ -15,6 +15,29 @@ class CheckpointError(ValueError):
     """A file of weights that cannot be used: what was found, what to do, and its name, in one line."""
 
 
+def check_writable(path: str | os.PathLike, what: str) -> None:
+    """Refuse a file that could not be written, before the work that it is to keep.
+
+    Args:
+        what: names it in the message, by an option or an argument.
+
+    Raises:
+        ValueError: it is a folder, or no file can be made in the folder it is to lie in.
+    """
+    path = Path(path)
+    folder = path.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    if path.is_dir():
+        raise ValueError(f"{what}: cannot be written, this is a folder; give the name of a file: {path}")
+    if not folder.is_dir():
+        raise ValueError(f"{what}: cannot be written, {folder} is a file and no folder; give another: {path}")
+    if not os.access(folder, os.W_OK):
+        raise ValueError(
+            f"{what}: cannot be written, nothing may be written in {folder}; give another: {path}"
+        )
+
+
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[str]:
     """Gives the name of a file beside ``path`` to write to, which takes ``path``'s place when the block ends well.

@@ -25,6 +25,7 @@ from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.episodes import EpisodeBatch, EpisodeSampler
 from clipspm_lite.evaluation import Evaluation, evaluate
 from clipspm_lite.features import EncodedDataset
+from clipspm_lite.files import check_writable
 from clipspm_lite.model.heads import Head
 from clipspm_lite.model.presets import EPISODES_PER_STEP
 from clipspm_lite.sources import FeatureSource, FineTuning, Listed, VideoSource
@@ -352,6 +353,8 @@ def check_run(
         raise FileExistsError(
             f"a training run is already there: choose another folder, or resume it (--resume): {Path(folder) / LAST}"
         )
+    if folder is not None:
+        check_writable(Path(folder) / LAST, "the folder of the run")
     for data, queries in ((training_data, settings.queries), (validation_data, 1)):
         EpisodeSampler(data.videos_per_class, settings.way, settings.shot, queries, class_names=data.classes)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from clipspm_lite.data.names import is_text, readable
+
 VIDEO_SUFFIXES = (".mp4", ".avi", ".webm", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
 SPLIT_FORMAT = 1
 SAMPLES = Path(__file__).resolve().parents[2] / "data_samples"
@@ -49,20 +51,20 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
         classes: the class folders to take, in this order; all of them, sorted, where it is None.
 
     Raises:
-        DatasetError: `root` or a class folder is missing, a class has no video, or is named twice.
+        DatasetError: `root` or a class folder is missing, a class has no video, or a name cannot be used
+            (`check_class_names`).
     """
     root = Path(root)
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise DatasetError(f"no such folder; expected one with a folder for each class: {root}")
     if classes is None:
         classes = class_folders(root)
-    else:
-        _check_class_names(classes, root)
+    check_class_names(classes, root)
     if not classes:
         raise DatasetError(f"no class folders; expected one for each class, with its videos in it: {root}")
     videos = []
     for name in classes:
-        if not (root / name).is_dir():
+        if not os.path.isdir(root / name):  # False for a name too long to be one, too
             raise DatasetError(f"the class {name!r} has no folder here: {root}")
         names = video_names(root / name)
         if not names:
@@ -90,11 +92,12 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
     """The class names of one part of a split file: `{"format_version": 1, "base": […], "novel": […], …}`.
 
     Raises:
-        DatasetError: the file is missing or is no such file, has no such part, or names a class twice.
+        DatasetError: the file is missing or is no such file, has no such part, none in it, or a name that cannot be
+            used (`check_class_names`).
     """
     path = Path(path)
     try:
-        split = json.loads(path.read_text(encoding="utf-8"))
+        split = json.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin with a mark
     except OSError as error:
         raise DatasetError(f"the split file cannot be read ({error.strerror}): {path}") from None
     except (ValueError, RecursionError) as error:
@@ -108,11 +111,15 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
             f"format_version {split['format_version']} is newer than this clipspm_lite reads ({SPLIT_FORMAT}); "
             f"update clipspm_lite: {path}"
         )
-    parts = {name: classes for name, classes in split.items() if isinstance(classes, list)}
+    parts = [name for name, classes in split.items() if isinstance(classes, list)]
     if part not in parts:
-        raise DatasetError(f"no part {part!r}; the parts are {', '.join(parts) or 'none'}: {path}")
-    _check_class_names(parts[part], path)
-    return tuple(parts[part])
+        found = f"{part!r} is no list of class names" if part in split else f"no part {part!r}"
+        raise DatasetError(f"{found}; the parts are {', '.join(parts) or 'none'}: {path}")
+    classes = split[part]
+    if not classes:
+        raise DatasetError(f"the part {part!r} has no classes; name some: {path}")
+    check_class_names(classes, path)
+    return tuple(classes)
 
 
 def sample_world(part: str = "novel", split: str = "default") -> VideoDataset:
@@ -140,11 +147,30 @@ def reversed_pairs(classes: Sequence[str]) -> list[tuple[str, str]]:
     return [(one, other) for one, other in pairs if one in classes and other in classes]
 
 
-def _check_class_names(classes: Sequence[str], source: Path) -> None:
-    """A class is one folder inside the data set: a list from a stranger must not lead out of it."""
+def check_class_names(classes: Sequence[str], source: str | Path) -> None:
+    """Refuse class names that could not be told from each other, or lead out of the data set.
+
+    A class is one folder inside the data set, and the text encoder reads it as `readable` words, which must be there
+    and its own: "Jump_rope" and "jump rope" would be the same to it.
+
+    Args:
+        source: the file or folder that they are from, for the message.
+
+    Raises:
+        DatasetError: the first name that is none, or names that read the same.
+    """
+    first: dict[str, str] = {}
     for name in classes:
         if not isinstance(name, str) or name in ("", ".", "..") or any(c in name for c in "/\\\0"):
             raise DatasetError(f"{name!r} is not a class name; expected the name of a folder: {source}")
-    twice = sorted({name for name in classes if classes.count(name) > 1})
-    if twice:
-        raise DatasetError(f"classes named twice: {', '.join(twice)}: {source}")
+        words = readable(name)
+        if not words or not is_text(words):
+            raise DatasetError(f"{name!r} has no words to read; rename the class: {source}")
+        if words in first:
+            found = (
+                f"{name!r} is there twice"
+                if first[words] == name
+                else f"{first[words]!r} and {name!r} read alike"
+            )
+            raise DatasetError(f"{found}; a class needs a name of its own, rename one or join them: {source}")
+        first[words] = name

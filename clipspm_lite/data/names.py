@@ -21,6 +21,15 @@ def readable(name: str) -> str:
     return _NOT_A_WORD.sub(" ", _WORD_BOUNDARY.sub(" ", name)).strip().lower()
 
 
+def is_text(name: str) -> bool:
+    """Whether a name can be written down: what a file system gives for bytes that are no text cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def printable(path: str | Path) -> str:
     """A file's name for a message: as it is, or quoted and escaped where it holds line breaks and the like."""
     name = str(path)

@@ -1,0 +1,223 @@
+"""Commands with options that cannot be: one line that says so, an exit status, and nothing read or written before."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from few_examples import few
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clipspm_lite.__main__ import main
+from clipspm_lite.checkpoints import LITE_MODEL
+from clipspm_lite.data.datasets import SAMPLES
+
+NO_COUNT = ["0", "-1", "x", "1.5", "nan", "", "1e3", "٣٣x", str(10**30)]
+NO_SEED = ["-1", "x", "1.5", "", str(2**63)]
+NO_FRAMES = [*NO_COUNT, "1001"]
+NO_DEVICE = ["foo", "cuda:99", "meta", "", "CPU", "cpu:1"]
+NO_BACKBONE = ["nowhere", "", "local-dir:", "local-dir:nowhere", "local-dir:file", "RN50"]
+NO_WEIGHTS = ["x", "", "file", "data", "nowhere.pt"]  # the tiny CLIP has its own
+NO_STORE = ["file", "file/x", ""]
+NO_DATA = ["nowhere", "file", "", "empty", "same", "wordless", "clipless", "two.json"]
+NO_SPLIT = [
+    "nowhere.json", "", "data", "file", "broken.json", "list.json", "numbers.json", "text.json", "none.json",
+    "twice.json", "alike.json", "outside.json", "absent.json", "newer.json", "latin.json", "deep.json",
+    "surrogate.json", "wordless.json", "long.json",
+]  # fmt: skip
+NO_HEAD = ["nowhere", "data", "file", "", "empty.safetensors"]
+NO_FILE = ["", "data", "file/x"]  # to be written
+
+# The command that can run, and for each of its options what it cannot take.
+DATA = {
+    "--data": NO_DATA,
+    "--split": NO_SPLIT,
+    "--benchmark": ["x", "ucf101", "ssv2_full"],
+    "--video-list": ["x"],
+}
+BACKBONE = {
+    "--backbone": NO_BACKBONE, "--weights": NO_WEIGHTS, "--frames": NO_FRAMES, "--device": NO_DEVICE,
+    "--store": NO_STORE,
+}  # fmt: skip
+EPISODES = {
+    "--way": [*NO_COUNT, "4"], "--queries": [*NO_COUNT, "3"], "--episodes": NO_COUNT, "--seed": NO_SEED,
+    "--part": ["", "test", "Novel"],
+}  # fmt: skip
+COMMANDS = {
+    "evaluate": (
+        ["--data", "data", "--way", "2", "--episodes", "4", "--store", "store"],
+        DATA | BACKBONE | EPISODES
+        | {"--shot": [*NO_COUNT, "3"], "--method": ["x", ""], "--checkpoint": NO_HEAD,
+           "--dataset-settings": ["x", "hmdb51"]},
+    ),
+    "table": (
+        ["--data", "data", "--way", "2", "--episodes", "4", "--shots", "1", "--store", "store"],
+        DATA | BACKBONE | EPISODES
+        | {"--shots": [*NO_COUNT, "3"], "--methods": ["x", ""], "--checkpoint": NO_HEAD, "--results": NO_FILE,
+           "--figure": [*NO_FILE, "table.pdf", "table"], "--episodes": [*NO_COUNT, "1"],
+           "--dataset-settings": ["x", "hmdb51"]},
+    ),
+    "train": (
+        ["--out", "run", "--data", "data", "--split", "good.json", "--way", "1", "--store", "store"],
+        DATA | BACKBONE
+        | {"--out": ["", "file", "file/x", "trained"], "--way": [*NO_COUNT, "2"], "--shot": [*NO_COUNT, "9"],
+           "--steps": NO_COUNT, "--episodes-per-step": NO_COUNT, "--patience": NO_COUNT, "--seed": NO_SEED,
+           "--learning-rate": ["0", "-1", "nan", "inf", "-inf", "x", ""], "--preset": ["x", ""],
+           "--devices": [*NO_COUNT, "9"], "--nodes": [*NO_COUNT, "9"],
+           "--precision": ["x", "", "16-mixed", "bf16-mixed"]},
+    ),
+    "predict": (
+        ["clip.mp4", "--support", "data", "--store", "store"],
+        BACKBONE
+        | {"--support": [*NO_DATA, "single"], "--recogniser": ["nowhere", "data", "file", "", "head.safetensors"],
+           "--save": NO_FILE, "--method": ["x", ""], "--checkpoint": NO_HEAD},
+    ),
+    "check": (
+        ["data"],
+        {"--minimum": NO_COUNT, "--benchmark": ["x", "ssv2_full"], "--video-list": ["x"]},
+    ),
+}  # fmt: skip
+
+
+class WorkStarted(BaseException):
+    """A video was about to be read."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_world(tmp_path_factory):
+    """A working folder with three classes of three clips, and much that is none. No video may be read."""
+    here = tmp_path_factory.mktemp("world")
+    names = ("a_ball_bouncing", "a_ball_falling", "a_ball_rising")
+    clips = [sorted((SAMPLES / "clips" / name).iterdir())[:3] for name in names]
+
+    def make(folder, *classes):
+        for name, files in zip(classes, clips, strict=False):
+            (here / folder / name).mkdir(parents=True)
+            for file in files:
+                shutil.copy(file, here / folder / name)
+
+    make("data", *names)
+    make("same", "Jump_rope", "jump rope", "c")
+    make("wordless", "___", "b", "c")
+    make("single", names[0])
+    (here / "clipless" / "a").mkdir(parents=True)
+    (here / "empty").mkdir()
+    (here / "trained").mkdir()
+    (here / "trained" / "last.safetensors").write_text("a run")
+    (here / "file").write_text("x")
+    (here / "empty.safetensors").write_bytes(b"")
+    shutil.copy(LITE_MODEL, here / "head.safetensors")
+    shutil.copy(clips[0][0], here / "clip.mp4")
+    a, b, c = names
+    for name, novel in {
+        "good": f'["{c}"]', "numbers": "[1, 2]", "text": '"a"', "none": "[]", "twice": f'["{a}", "{a}"]',
+        "alike": '["Jump_rope", "jump rope"]', "outside": '["..", "a/b"]', "absent": '["nowhere"]',
+        "surrogate": '["\\ud800"]', "wordless": '["()"]', "long": f'["{"a" * 300}"]', "two": f'["{a}", "{b}"]',
+    }.items():  # fmt: skip
+        base = f'["{a}"]' if name in ("good", "two") else novel
+        split = f'{{"format_version": 1, "base": {base}, "validation": ["{b}"], "novel": {novel}}}'
+        (here / f"{name}.json").write_text(split)
+    (here / "broken.json").write_text("{")
+    (here / "list.json").write_text("[1]")
+    (here / "newer.json").write_text('{"format_version": 99, "novel": ["a"]}')
+    (here / "latin.json").write_bytes('{"format_version": 1, "novel": ["é"]}'.encode("latin-1"))
+    (here / "deep.json").write_text("[" * 100_000)
+
+    def read(*_, **__):
+        raise WorkStarted
+
+    with pytest.MonkeyPatch.context() as patch:
+        for place in (
+            "features.load_video",
+            "sources.load_video",
+            "data.check.count_frames",
+            "notebooks.execute",
+        ):
+            patch.setattr(f"clipspm_lite.{place}", read)
+        patch.chdir(here)
+        yield here
+
+
+def run(arguments, capsys):
+    """Exit status and what is on stderr."""
+    try:
+        status = main(arguments)
+    except SystemExit as stop:
+        status = stop.code
+    return status, capsys.readouterr().err
+
+
+def tree():
+    return {path: path.stat().st_mtime_ns for path in Path().rglob("*")}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_commands_below_run_where_nothing_is_wrong(command):
+    with pytest.raises(WorkStarted):
+        main([command, *COMMANDS[command][0]])
+
+
+def refused(arguments, capsys):
+    before = tree()
+    status, error = run(arguments, capsys)
+    assert status in (1, 2), arguments
+    last = error.strip().splitlines()[-1]
+    assert last.startswith("error: ") and 20 < len(last) < 400, last
+    rest = error.strip().splitlines()[:-1]
+    assert all(line.startswith("warning: the tiny CLIP") for line in rest), rest
+    assert tree() == before
+    return last
+
+
+@pytest.mark.parametrize(
+    "command, option, value",
+    [
+        (command, option, value)
+        for command, (_, options) in COMMANDS.items()
+        for option, values in options.items()
+        for value in values
+    ],
+)
+def test_one_wrong_option_is_one_line_before_any_work(command, option, value, capsys):
+    arguments, _ = COMMANDS[command]
+    refused([command, *arguments, option, value], capsys)
+
+
+@few
+@given(data=st.data())
+def test_several_wrong_options_are_still_one_line(data, capsys):
+    command = data.draw(st.sampled_from(sorted(COMMANDS)))
+    good, options = COMMANDS[command]
+    chosen = data.draw(st.lists(st.sampled_from(sorted(options)), min_size=2, max_size=4, unique=True))
+    arguments = [command, *good]
+    for option in chosen:
+        arguments += [option, data.draw(st.sampled_from(options[option]))]
+    refused(arguments, capsys)
+
+
+TEXT_OPTIONS = (
+    "--data",
+    "--split",
+    "--part",
+    "--backbone",
+    "--weights",
+    "--device",
+    "--store",
+    "--checkpoint",
+)
+
+
+@few
+@given(
+    command=st.sampled_from(["evaluate", "table", "predict"]),
+    option=st.sampled_from(TEXT_OPTIONS),
+    text=st.text(max_size=8),
+)
+def test_any_text_is_taken_or_refused_in_one_line(command, option, text, capsys):
+    arguments = [command, *COMMANDS[command][0], option, text]
+    try:
+        status, error = run(arguments, capsys)
+    except WorkStarted:
+        assert option in ("--store", "--part"), arguments
+        return
+    assert status in (1, 2) and error.strip().splitlines()[-1].startswith("error: "), (arguments, error)
