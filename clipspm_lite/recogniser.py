@@ -14,7 +14,8 @@ from clipspm_lite.baselines import TRAINING_FREE, Scores, centred, prototypes
 from clipspm_lite.checkpoints import write_tensors
 from clipspm_lite.data.datasets import VideoDataset, open_folder
 from clipspm_lite.features import FeatureStore
-from clipspm_lite.model.clipspm import CLIPSPM, CLIPSPMOutput, check_episode
+from clipspm_lite.model.checks import check_episode
+from clipspm_lite.model.clipspm import CLIPSPM, CLIPSPMOutput
 from clipspm_lite.model.otam import frame_distances
 from clipspm_lite.model.padm import PADMOutput
 from clipspm_lite.model.spm import SPMOutput

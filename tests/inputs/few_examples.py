@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 
 _examples = os.environ.get("HYPOTHESIS_EXAMPLES")
 few = settings(
-    max_examples=int(_examples or 25),
+    max_examples=int(_examples or 10),
     derandomize=_examples is None,
     deadline=None,
     database=None,
