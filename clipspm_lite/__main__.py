@@ -28,7 +28,7 @@ from clipspm_lite.checkpoints import (
     read_tensors,
 )
 from clipspm_lite.choosing import LeaveOneOut, leave_one_out
-from clipspm_lite.comparison import ABLATIONS, FULL, INDUCTIVE, TRAINED_BASELINES, compare, table
+from clipspm_lite.comparison import ABLATIONS, EXTENSIONS, FULL, INDUCTIVE, TRAINED_BASELINES, compare, table
 from clipspm_lite.data.benchmarks import BENCHMARKS, open_benchmark
 from clipspm_lite.data.check import check, check_benchmark
 from clipspm_lite.data.datasets import SAMPLES, VideoDataset, open_folder, read_split, sample_world
@@ -40,7 +40,7 @@ from clipspm_lite.features import MOST_FRAMES, EncodedDataset, FeatureStore
 from clipspm_lite.files import check_writable, file_sha256, is_safetensors, replace_file
 from clipspm_lite.loading import load
 from clipspm_lite.model.clipspm import CLIPSPM
-from clipspm_lite.model.heads import build_head
+from clipspm_lite.model.heads import Head, build_head
 from clipspm_lite.model.presets import DATASET_SETTINGS, LITE_SIZES, PRESETS
 from clipspm_lite.options import (
     OneLineParser,
@@ -225,7 +225,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--out", required=True, metavar="FOLDER", help="training runs, kept and continued")
     sub.add_argument("--seeds", type=seed_number, nargs="+", default=[0, 1, 2], help="of training")
-    sub.add_argument("--part", default="validation", help="sample classes to score: validation or novel")
+    sub.add_argument(
+        "--part", choices=("validation", "novel"), default="validation", help="sample classes to score"
+    )
     sub.add_argument("--shot", type=count, default=1, help="support videos a class")
     sub.add_argument("--episodes", type=count, default=2000, help="how many")
     sub.add_argument("--seed", type=seed_number, default=0, help="of the list of episodes")
@@ -233,7 +235,21 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--baselines", action="store_true", help="also train CLIP-FSAR and TRX, in the same loop"
     )
+    sub.add_argument(
+        "--extensions",
+        nargs="*",
+        choices=list(EXTENSIONS),
+        metavar="NAME",
+        help="also train changes that are not the paper's: all of them, or these",
+    )
+    sub.add_argument(
+        "--committed",
+        action="store_true",
+        help="take the heads that this repository holds for training seed 0 instead of training them",
+    )
+    sub.add_argument("--reference", default="otam", help="the row that others are compared with in the table")
     sub.add_argument("--results", metavar="FILE", help="write the counts behind the table as JSON")
+    sub.add_argument("--figure", metavar="FILE.png", help="draw the table")
 
     sub = command("predict", run_predict, "Name the action in videos, from a folder ACTION/clip.mp4.")
     sub.add_argument("videos", nargs="*", metavar="VIDEO", help="videos to name")
@@ -692,13 +708,7 @@ def check_table_options(options: argparse.Namespace) -> list[Any]:
             f"--checkpoint: expected one for all shots or one for each of {len(options.shots)}, "
             f"found {len(checkpoints)}"
         )
-    if options.figure and Path(options.figure).suffix != ".png":
-        raise ValueError(f"--figure: expected a name that ends in .png, found {options.figure}")
-    if options.figure and options.figure == options.results:
-        raise ValueError(f"--results and --figure: one file cannot be both: {options.figure}")
-    for option in ("results", "figure"):
-        if path := getattr(options, option):
-            check_writable(path, f"--{option}")
+    check_outputs(options)
     return checkpoints * (len(options.shots) if len(checkpoints) == 1 else 1)
 
 
@@ -727,27 +737,39 @@ def table_command(options: argparse.Namespace) -> str:
 
 
 def run_compare(options: argparse.Namespace) -> int:
-    torch.set_num_threads(
-        1
-    )  # the same numbers whatever the machine's cores; so small a head gains nothing by more
+    variants = compared_variants(options)
+    rows = [*TRAINING_FREE, *variants]
+    if options.reference not in rows:
+        raise ValueError(
+            f"--reference: expected one of the rows ({', '.join(rows)}), found {options.reference}"
+        )
+    check_outputs(options)
+    if len(set(options.seeds)) < len(options.seeds):
+        raise ValueError(f"--seeds: one is there twice: {' '.join(map(str, options.seeds))}")
+    videos = [sample_world(part) for part in ("base", "validation", options.part)]
+    every_settings = {s: replace(TRAINING_PRESETS["lite"], seed=s, shot=options.shot) for s in options.seeds}
+    for settings in every_settings.values():
+        check_run(videos[0], videos[1], settings, options.out, resume=True)
+    # The same numbers whatever the machine's cores; so small a head gains nothing by more.
+    torch.set_num_threads(1)
     store = FeatureStore(load_backbone("tiny"))
-    base, validation, scored = (
-        store.encode_dataset(sample_world(part), progress=True)
-        for part in ("base", "validation", options.part)
-    )
+    committed = {FULL: LITE_MODEL, next(iter(INDUCTIVE)): LITE_INDUCTIVE_MODEL} if options.committed else {}
+    if 0 in every_settings:
+        for name, path in committed.items():
+            model = build_head({"dim": store.backbone.dim, **variants[name]})
+            check_committed(path, model, every_settings[0])
+    base, validation, scored = (store.encode_dataset(part, progress=True) for part in videos)
     description = {"backbone": store.backbone_fingerprint, "backbone_name": "tiny"}
     methods: dict[str, Sequence[Method]] = {name: [method] for name, method in TRAINING_FREE.items()}
     weights: dict[str, list[str]] = {}
-    full = dict(preset="lite", **LITE_SIZES)
-    changed = {FULL: {}} | INDUCTIVE | (ABLATIONS if options.ablations else {})
-    variants = {name: full | changes for name, changes in changed.items()}
-    variants |= TRAINED_BASELINES if options.baselines else {}
     for name, config in variants.items():
         checkpoints = []
-        for seed in options.seeds:
-            settings = replace(TRAINING_PRESETS["lite"], seed=seed, shot=options.shot)
+        for seed, settings in every_settings.items():
             torch.manual_seed(seed)
             model = build_head({"dim": store.backbone.dim, **config})
+            if seed == 0 and name in committed:
+                checkpoints.append(committed[name])
+                continue
             run = Path(options.out) / name.replace(" ", "-") / f"seed{seed}"
             best = train(
                 model, base, validation, settings, run, resume=True, device="cpu", description=description
@@ -758,34 +780,62 @@ def run_compare(options: argparse.Namespace) -> int:
     results = compare(
         methods,
         scored,
-        references=("otam", FULL),
+        references=list(dict.fromkeys(("otam", FULL, options.reference))),
         shot=options.shot,
         episodes=options.episodes,
         seed=options.seed,
     )
-    print(table(results, "otam"))
+    print(table(results, options.reference))
+    provenance = {
+        "format_version": 1,
+        "command": compare_command(options),
+        "commit": commit(),
+        "part": options.part,
+        "episodes": options.episodes,
+        "training_seeds": options.seeds,
+        "sha256": {
+            "backbone": store.backbone_fingerprint,
+            "clips": file_sha256(SAMPLES / "manifest.json"),
+            "heads": weights,
+        },
+    }
     if options.results:
-        also = " --ablations" if options.ablations else ""
-        also += " --baselines" if options.baselines else ""
-        seeds = " ".join(map(str, options.seeds))
-        provenance = {
-            "format_version": 1,
-            "command": f"python -m clipspm_lite compare --part {options.part} --shot {options.shot}{also} "
-            f"--seeds {seeds} --episodes {options.episodes} --seed {options.seed}",
-            "commit": commit(),
-            "part": options.part,
-            "shot": options.shot,
-            "episodes": options.episodes,
-            "seed": options.seed,
-            "training_seeds": options.seeds,
-            "sha256": {
-                "backbone": store.backbone_fingerprint,
-                "clips": file_sha256(SAMPLES / "manifest.json"),
-                "heads": weights,
-            },
-        }
         replace_file(options.results, (json.dumps(provenance | results) + "\n").encode())
+    if options.figure:
+        from clipspm_lite.plots.ablations import comparison  # drawing takes a while to import
+        from clipspm_lite.plots.base import png
+
+        replace_file(options.figure, png(comparison(results)))
     return 0
+
+
+def compared_variants(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """The rows of `compare` that are trained, as arguments of `build_head` beside ``dim``."""
+    full = dict(preset="lite", **LITE_SIZES)
+    changed = {FULL: {}} | INDUCTIVE | (ABLATIONS if options.ablations else {})
+    if options.extensions is not None:
+        changed |= {name: EXTENSIONS[name] for name in options.extensions or EXTENSIONS}
+    variants = {name: full | changes for name, changes in changed.items()}
+    return variants | (TRAINED_BASELINES if options.baselines else {})
+
+
+def check_committed(path: Path, model: Head, settings: TrainingSettings) -> None:
+    """Refuse a committed head in place of one that would be trained otherwise."""
+    head, description = load_model(path)
+    if head.config != model.config or description["training"] != json.loads(json.dumps(asdict(settings))):
+        raise ValueError(
+            f"--committed: {path.name} was trained otherwise than --shot and this version ask for"
+        )
+
+
+def compare_command(options: argparse.Namespace) -> str:
+    """The command that gives these results again, but for where files go."""
+    words = ["python", "-m", "clipspm_lite", "compare", "--part", options.part, "--shot", str(options.shot)]
+    words += [f"--{name}" for name in ("ablations", "baselines", "committed") if getattr(options, name)]
+    if options.extensions is not None:
+        words += ["--extensions", *options.extensions]
+    words += ["--seeds", *map(str, options.seeds), "--episodes", str(options.episodes)]
+    return shlex.join([*words, "--seed", str(options.seed)])
 
 
 def commit() -> str:
@@ -904,6 +954,17 @@ def choose_method(recogniser: Recogniser) -> tuple[Recogniser, LeaveOneOut]:
     result = leave_one_out([*CHOICES] if head is None else [*CHOICES, head], recogniser.support)
     best = head if head is not None and result.best == CLIP_SPM else result.best
     return Recogniser(best, recogniser.store, recogniser.support), result
+
+
+def check_outputs(options: argparse.Namespace) -> None:
+    """Refuse --results and --figure that could not be written."""
+    if options.figure and options.figure == options.results:
+        raise ValueError(f"--results and --figure: one file cannot be both: {options.figure}")
+    if options.figure and Path(options.figure).suffix != ".png":
+        raise ValueError(f"--figure: expected a name that ends in .png, found {options.figure}")
+    for option in ("results", "figure"):
+        if path := getattr(options, option):
+            check_writable(path, f"--{option}")
 
 
 def is_sample(folder: str) -> bool:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from clipspm_lite.data.names import readable
+from clipspm_lite.data.names import is_text, readable
 from clipspm_lite.files import fill, one_line
 from clipspm_lite.prompts import TEMPLATES, fill_templates
 from clipspm_lite.released import is_released, read_released
@@ -127,7 +127,7 @@ class Backbone(nn.Module):
 
         Raises:
             TypeError: the frames are not floating point.
-            ValueError: a wrong shape or size, values outside of [0, 1], or a chunk below 1.
+            ValueError: a wrong shape, size or device, values outside of [0, 1], or a chunk below 1.
         """
         size = self.image_size
         if not frames.is_floating_point():
@@ -139,13 +139,17 @@ class Backbone(nn.Module):
             )
         if chunk < 1:
             raise ValueError(f"chunk must be at least 1, found {chunk}.")
+        if frames.device != self.pixel_mean.device:
+            raise ValueError(
+                f"frames are on {frames.device}, {self.name} is on {self.pixel_mean.device}: move them."
+            )
         # A resize may overshoot by a rounding error, hence the margin.
         if frames.numel() and not -1e-3 <= frames.min() <= frames.max() <= 1.001:
             raise ValueError(
                 f"frames must lie in [0, 1], found [{frames.min():.3g}, {frames.max():.3g}]: "
                 "give them unnormalised, the backbone applies its own mean and standard deviation."
             )
-        flat = frames.reshape(-1, 3, size, size)
+        flat = frames.reshape(-1, 3, size, size).to(self.pixel_mean.dtype)
         parts = flat.split(chunk) if len(flat) else []
         if recompute:
             features = [checkpoint(self._encode_chunk, part, use_reentrant=False) for part in parts]
@@ -171,12 +175,17 @@ class Backbone(nn.Module):
             `[N, C]`, not L2-normalised, without gradient.
 
         Raises:
-            TypeError: one string instead of a sequence of them.
-            ValueError: a template without exactly one `{}`, or a backbone without a text encoder (a released
-                checkpoint has none; see `load_backbone`).
+            TypeError: one string instead of a sequence of them, or a name that is none.
+            ValueError: a name without any word, a template without exactly one `{}`, or a backbone without a text
+                encoder (a released checkpoint has none; see `load_backbone`).
         """
         if isinstance(names, str):
             raise TypeError(f"names must be a sequence of class names, found a string: use [{names!r}].")
+        for name in names:
+            if not isinstance(name, str):
+                raise TypeError(f"names: expected class names, found {name!r}.")
+            if not readable(name) or not is_text(name):
+                raise ValueError(f"names: {name!r} has no words to read; rename the class.")
         features = []
         for name in names:
             tokens = self.tokenizer(fill_templates(readable(name), templates))

@@ -49,7 +49,9 @@ TRAINED_BASELINES: dict[str, dict[str, Any]] = {
 
 FIVE_WAY, ONE_BY_ONE = "5-way", "5-way, one query at a time"
 PAIR_KINDS = ("reversed", "similar", "other")
-MEASURES = (FIVE_WAY, ONE_BY_ONE, *PAIR_KINDS)
+BY_SHOT = ("5-way, 3-shot", "5-way, 5-shot")  # beside 5-way 1-shot, for which the heads were trained
+MEASURES = (FIVE_WAY, *BY_SHOT, ONE_BY_ONE, *PAIR_KINDS)
+SHOTS = (1, 3, 5)
 
 Results = dict[str, Any]
 
@@ -82,20 +84,21 @@ def compare(
     episodes: int = 2000,
     seed: int = 0,
 ) -> Results:
-    """Score every method on the same episodes, 5-way and on pairs of classes.
+    """Score every method on the same episodes: 5-way with 1, 3 and 5 shots, and on pairs of classes.
 
     Args:
         methods: for each name its trained versions, one a training seed (a training-free method has one).
         data: classes of the sample world.
         references: names of methods to whose rows the others' differences are taken, episode by episode.
+        shot: of every measure but those that name another. Nothing is trained anew for those.
         episodes: of each measure; on a kind of pair they are shared evenly among its pairs (two-way).
         seed: of every list of episodes.
 
     Returns:
-        What JSON can hold. ``pairs`` lists the pairs of each kind. ``asked[measure]`` counts the queries of each class,
-        and ``rows[name]["right"][measure]`` those answered rightly, a list over classes for each training seed.
-        ``interval`` and ``difference[reference]`` are over 5-way episodes, as the paper's: half-widths in points, each
-        episode the mean over training seeds.
+        What JSON can hold. ``shot`` and ``seed`` as given. ``pairs`` lists the pairs of each kind. ``asked[measure]``
+        counts the queries of each class, and ``rows[name]["right"][measure]`` those answered rightly, a list over
+        classes for each training seed. ``interval`` and ``difference[reference]`` are over 5-way episodes, as the
+        paper's: half-widths in points, each episode the mean over training seeds.
     """
     settings: dict[str, Any] = dict(shot=shot, seed=seed)
     pairs = pairs_by_kind(data)
@@ -112,6 +115,11 @@ def compare(
             else result
             for m, result in zip(versions, five_way, strict=True)
         ]
+        for other in SHOTS:
+            if other != shot:
+                scored[f"5-way, {other}-shot"] = [
+                    evaluate(m, data, shot=other, episodes=episodes, seed=seed) for m in versions
+                ]
         counts = {
             measure: [count_by_class(data.classes, [result]) for result in results]
             for measure, results in scored.items()
@@ -135,7 +143,7 @@ def compare(
             }
             for reference in references
         }
-    return {"classes": list(data.classes), "pairs": pairs, "asked": asked, "rows": rows}
+    return {**settings, "classes": list(data.classes), "pairs": pairs, "asked": asked, "rows": rows}
 
 
 def per_seed(results: Results, name: str, measure: str = FIVE_WAY) -> list[float]:
@@ -185,19 +193,22 @@ def bootstrap(
     return float(low), float(high)
 
 
-def table(results: Results, reference: str, names: Sequence[str] | None = None) -> str:
-    """Rows as a Markdown table, with the paper's kind of interval, over episodes."""
-    lines = [
-        f"| method | 5-way accuracy, % | minus {reference}, points | one query at a time, % | "
-        "order-reversed pairs, 2-way, % |",
-        "|---|---|---|---|---|",
-    ]
+def table(
+    results: Results,
+    reference: str,
+    names: Sequence[str] | None = None,
+    measures: Sequence[str] | None = None,
+) -> str:
+    """Rows as a Markdown table, ± the paper's kind of interval, over episodes; ``measures``: of `MEASURES`, or all."""
+    others = [m for m in (measures or results["asked"]) if m != FIVE_WAY]
+    heads = ["method", f"5-way {results['shot']}-shot, %", f"minus {reference}, points"]
+    heads += [f"{m}{' pairs, 2-way' if m in PAIR_KINDS else ''}, %" for m in others]
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for name in names or results["rows"]:
         row = results["rows"][name]
         difference = row["difference"][reference]
         minus = "" if name == reference else f"{difference['points']:+.1f} ± {difference['interval']:.1f}"
-        measured = " | ".join(f"{accuracy(results, name, m):.1f}" for m in (ONE_BY_ONE, "reversed"))
-        lines.append(
-            f"| {name} | {accuracy(results, name):.1f} ± {row['interval']:.1f} | {minus} | {measured} |"
-        )
+        cells = [name, f"{accuracy(results, name):.1f} ± {row['interval']:.1f}", minus]
+        cells += [f"{accuracy(results, name, m):.1f}" for m in others]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

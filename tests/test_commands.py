@@ -371,6 +371,8 @@ def test_compare_trains_scores_and_says_where_its_numbers_come_from(tmp_path, mo
         "compare",
         "--ablations",
         "--baselines",
+        "--extensions",
+        "names dropped",
         "--out",
         str(tmp_path / "runs"),
         "--seeds",
@@ -378,10 +380,21 @@ def test_compare_trains_scores_and_says_where_its_numbers_come_from(tmp_path, mo
         "--episodes",
         "4",
     ]
-    assert main([*arguments, "--results", str(file)]) == 0
+    figure = tmp_path / "table.png"
+    assert main([*arguments, "--results", str(file), "--figure", str(figure), "--reference", "trx"]) == 0
     results = json.loads(file.read_text())
-    assert set(results["rows"]) == {*TRAINING_FREE, FULL, *INDUCTIVE, *ABLATIONS, *TRAINED_BASELINES}
-    assert len(capsys.readouterr().out.splitlines()) == 2 + len(results["rows"])
+    assert set(results["rows"]) == {
+        *TRAINING_FREE,
+        FULL,
+        *INDUCTIVE,
+        *ABLATIONS,
+        *TRAINED_BASELINES,
+        "names dropped",
+    }
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 2 + len(results["rows"]) and "minus trx, points" in printed[0]
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert "--extensions 'names dropped' --seeds 3" in results["command"]
     head = tmp_path / "runs" / "clip-spm" / "seed3" / "best.safetensors"
     assert results["sha256"]["heads"][FULL] == [file_sha256(head)]
     assert results["training_seeds"] == [3] and "--ablations --baselines" in results["command"]
@@ -390,6 +403,33 @@ def test_compare_trains_scores_and_says_where_its_numbers_come_from(tmp_path, mo
     assert load_model(head)[0].config | ABLATIONS["without PADM"] == (
         load_model(tmp_path / "runs" / "without-PADM" / "seed3" / "best.safetensors")[0].config
     )
+
+
+def test_compare_takes_committed_heads_for_training_seed_0_if_they_were_trained_as_asked(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(
+        "clipspm_lite.__main__.train", lambda *a, **k: pytest.fail("nothing is to be trained")
+    )
+    monkeypatch.setattr("clipspm_lite.__main__.compare", lambda *a, **k: {"rows": {}, "shot": 1, "asked": []})
+    file = tmp_path / "results.json"
+    arguments = ["compare", "--out", str(tmp_path / "runs"), "--committed", "--seeds", "0"]
+    assert main([*arguments, "--results", str(file)]) == 0
+    heads = json.loads(file.read_text())["sha256"]["heads"]
+    assert heads == {
+        FULL: [file_sha256(LITE_MODEL)],
+        "clip-spm inductive": [file_sha256(LITE_INDUCTIVE_MODEL)],
+    }
+    capsys.readouterr()
+    assert main([*arguments, "--shot", "5"]) == 1
+    assert "--committed: lite.safetensors was trained otherwise" in capsys.readouterr().err
+
+
+def test_compare_refuses_an_unknown_reference_before_it_trains(tmp_path, capsys):
+    arguments = ["compare", "--out", str(tmp_path / "runs"), "--reference", "trx"]
+    assert main(arguments) == 1
+    assert re.search(r"^error: --reference: expected one of .* found trx$", capsys.readouterr().err.strip())
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_table_is_printed_kept_and_drawn_with_what_it_was_made_with(tmp_path, capsys):

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from clipspm_lite.comparison import FIVE_WAY, PAIR_KINDS, Results, accuracy, bootstrap, per_seed
 from clipspm_lite.plots.base import COLORS, HATCHES, LINES, MARKERS, look
 
 
@@ -63,6 +64,37 @@ def estimates(panels: Mapping[str, Mapping[str, Estimate]], line: float | None, 
     ]
     figure.legend(handles=keys if some_bar else [keys[0], *keys[2:]], loc="outside upper center", ncols=4)
     return figure
+
+
+def estimate(results: Results, name: str, measure: str = FIVE_WAY, minus: str | None = None) -> Estimate:
+    """One row's accuracy in a measure of `comparison.compare`'s results, or its difference to the row ``minus``.
+
+    The interval over episodes is there for the 5-way measure, and for differences to rows that were references.
+    """
+    row, value, seeds = (
+        results["rows"][name],
+        accuracy(results, name, measure),
+        np.array(per_seed(results, name, measure)),
+    )
+    half = row["interval"]
+    if minus is not None:
+        value = value - accuracy(results, minus, measure)
+        seeds = seeds - per_seed(results, minus, measure)
+        half = row["difference"][minus]["interval"] if minus in row["difference"] else None
+    low, high = bootstrap(results, name, measure, minus=minus)
+    return Estimate(value, half if measure == FIVE_WAY else None, low, high, seeds.tolist())
+
+
+def comparison(results: Results) -> Figure:
+    """Every row of `comparison.compare`'s results, 5-way and on each kind of pair."""
+    measures = [m for m in (FIVE_WAY, *PAIR_KINDS) if m in results["asked"]]
+    panels = {
+        f"{measure} pairs, 2-way" if measure in PAIR_KINDS else f"5-way {results['shot']}-shot": {
+            name: estimate(results, name, measure) for name in results["rows"]
+        }
+        for measure in measures
+    }
+    return estimates(panels, None, "accuracy, % (chance: 20 % 5-way, 50 % 2-way)")
 
 
 @look

@@ -1,6 +1,8 @@
 """Commands with options that cannot be: one line that says so, an exit status, and nothing read or written before."""
 
+import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,13 @@ COMMANDS = {
         | {"--support": [*NO_DATA, "single"], "--recogniser": ["nowhere", "data", "file", "", "head.safetensors"],
            "--save": NO_FILE, "--method": ["x", ""], "--checkpoint": NO_HEAD},
     ),
+    "compare": (
+        ["--out", "runs"],
+        {"--out": ["", "file", "file/x"], "--seeds": NO_SEED, "--part": ["x", "base", ""], "--shot": [*NO_COUNT, "19"],
+         "--episodes": NO_COUNT, "--seed": NO_SEED, "--results": NO_FILE, "--figure": [*NO_FILE, "figure.pdf"],
+         "--reference": ["x", "", "trx"], "--extensions": ["x", ""]},
+    ),
+    "start": ([], {"--out": ["", "file", "file/x"]}),
     "check": (
         ["data"],
         {"--minimum": NO_COUNT, "--benchmark": ["x", "ssv2_full"], "--video-list": ["x"]},
@@ -134,6 +143,8 @@ def small_world(tmp_path_factory):
             "notebooks.execute",
         ):
             patch.setattr(f"clipspm_lite.{place}", read)
+        patch.setattr("clipspm_lite.__main__.train", read)
+        patch.setenv("XDG_CACHE_HOME", str(here / "cache"))  # no features that were stored before
         patch.chdir(here)
         yield here
 
@@ -155,6 +166,57 @@ def tree():
 def test_the_commands_below_run_where_nothing_is_wrong(command):
     with pytest.raises(WorkStarted):
         main([command, *COMMANDS[command][0]])
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["compare", "--out", "runs", "--seeds", "0", "0"], "--seeds: one is there twice"),
+        (["compare", "--out", "runs", "--committed", "--shot", "3"], "--committed"),
+        (["table", "--results", "one.png", "--figure", "one.png"], "one file cannot be both"),
+        (["evaluate", "--method", "otam", "--checkpoint", "head.safetensors"], "--checkpoint: only clip-spm"),
+        (
+            ["evaluate", "--method", "otam", "--dataset-settings", "hmdb51"],
+            "--dataset-settings: only clip-spm",
+        ),
+        (
+            ["predict", "--support", "data", "clip.mp4", "--method", "otam", "--checkpoint", "x"],
+            "only clip-spm",
+        ),
+        (
+            ["predict", "--support", "data", "clip.mp4", "nowhere.mp4", "data"],
+            "nothing was done: nowhere.mp4, data",
+        ),
+        (["predict", "--recogniser", "head.safetensors", "clip.mp4"], "knows no actions"),
+        (["predict", "--support", "data", "--recogniser", "x", "clip.mp4"], "not allowed with"),
+        (["predict", "clip.mp4"], "--support --recogniser is required"),
+        (
+            ["evaluate", "--data", "data", "--part", "validation"],
+            "--part validation: --data alone has no parts",
+        ),
+        (["evaluate", "--split", "study_c"], "no split 'study_c'.*default, study_a, study_b"),
+        (["train", "--data", "data"], "--out"),
+        (["nonsense"], "invalid choice: 'nonsense'.*start.*predict"),
+        ([], "COMMAND"),
+        (["evaluate", "--nonsense"], "unrecognized arguments: --nonsense"),
+    ],
+)
+def test_options_that_do_not_go_together_are_named(arguments, message, capsys):
+    assert re.search(message, refused(arguments, capsys))
+
+
+@pytest.mark.parametrize("missing", ["nbformat", "nbclient"])
+def test_start_without_the_packages_of_notebooks_says_what_to_install(missing, monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "clipspm_lite.notebooks", raising=False)
+    monkeypatch.delattr("clipspm_lite.notebooks", raising=False)
+    monkeypatch.setitem(sys.modules, missing, None)
+    assert "pip install -e '.[notebooks]'" in refused(["start"], capsys)
+
+
+def test_a_folder_where_nothing_may_be_written_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr("os.access", lambda *_: False)  # a test that runs as root may write everywhere
+    for arguments in (["train", *COMMANDS["train"][0]], ["start"], ["table", "--results", "x.json"]):
+        assert "nothing may be written in" in refused(arguments, capsys)
 
 
 def refused(arguments, capsys):
