@@ -250,7 +250,7 @@ def test_one_wrong_option_is_one_line_before_any_work(command, option, value, ca
 def test_several_wrong_options_are_still_one_line(data, capsys):
     command = data.draw(st.sampled_from(sorted(COMMANDS)))
     good, options = COMMANDS[command]
-    chosen = data.draw(st.lists(st.sampled_from(sorted(options)), min_size=2, max_size=4, unique=True))
+    chosen = data.draw(st.lists(st.sampled_from(sorted(options)), min_size=1, max_size=4, unique=True))
     arguments = [command, *good]
     for option in chosen:
         arguments += [option, data.draw(st.sampled_from(options[option]))]
