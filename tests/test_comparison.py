@@ -31,8 +31,8 @@ def data():
     """Features of eight classes of the sample world, drawn so that methods are neither at chance nor perfect."""
     torch.manual_seed(0)
     centres = torch.randn(8, 1, 1, 16)
-    features = (centres + 1.5 * torch.randn(8, 5, 4, 16)).flatten(0, 1)
-    return EncodedDataset(CLASSES, (5,) * 8, features, centres[:, 0, 0] + torch.randn(8, 16))
+    features = (centres + 1.5 * torch.randn(8, 6, 4, 16)).flatten(0, 1)
+    return EncodedDataset(CLASSES, (6,) * 8, features, centres[:, 0, 0] + torch.randn(8, 16))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_every_pair_of_classes_is_of_one_kind(data):
 
 def test_similar_pairs_are_those_that_look_alike(data):
     features = data.features.clone()
-    features[:5] = features[20:25] + 0.01  # two classes that are no reversed pair
+    features[:6] = features[24:30] + 0.01  # two classes that are no reversed pair
     kinds = pairs_by_kind(replace(data, features=features))
     assert kinds["similar"][0] == (CLASSES[0], CLASSES[4])
 
@@ -70,6 +70,13 @@ def test_counts_give_the_accuracies_of_evaluate(results, data, heads):
     scores = [evaluate(head, data, episodes=60, seed=4).accuracy for head in heads]
     assert per_seed(results, "head") == pytest.approx(scores)
     assert accuracy(results, "head") == pytest.approx(np.mean(scores))
+
+
+@pytest.mark.parametrize("shot", [3, 5])
+def test_more_shots_are_asked_of_the_same_methods(shot, results, data, heads):
+    for name, method in (("otam", baselines.otam), ("head", heads[0])):
+        scored = evaluate(method, data, shot=shot, episodes=60, seed=4).accuracy
+        assert per_seed(results, name, f"5-way, {shot}-shot")[0] == pytest.approx(scored)
 
 
 def test_every_measure_is_there_and_json_holds_it(results):
@@ -129,6 +136,11 @@ def test_the_table_has_a_row_a_method_and_none_for_the_reference_difference(resu
     lines = table(results, "otam").splitlines()
     assert len(lines) == 2 + 3
     assert lines[3].startswith("| otam | ") and "|  |" in lines[3]
+    for measure, shown in (("5-way, 5-shot", "5-way, 5-shot, %"), ("reversed", "reversed pairs, 2-way, %")):
+        column = lines[0].split(" | ").index(shown)
+        assert lines[2].split(" | ")[column].startswith(f"{accuracy(results, 'zero-shot', measure):.1f}")
+    few = table(results, "otam", ["head"], [FIVE_WAY, "similar"]).splitlines()
+    assert len(few) == 3 and few[0].count("|") == 5
 
 
 def test_every_ablation_changes_the_answer_or_the_loss_of_the_full_model(data):

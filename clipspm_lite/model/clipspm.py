@@ -366,3 +366,10 @@ def query_cross_entropy(logits: Tensor, query_labels: Tensor) -> Tensor:
     """Cross-entropy of each query: logits ``[..., Q, N]``, query_labels ``[..., Q]`` → ``[..., Q]``."""
     per_query = F.cross_entropy(logits.flatten(0, -2), query_labels.flatten(), reduction="none")
     return per_query.view(query_labels.shape)
+
+
+def cross_entropy_losses(logits: Tensor, query_labels: Tensor) -> Losses:
+    """`Losses` of a model that is trained on cross-entropy alone; shapes as in `query_cross_entropy`."""
+    cross_entropy = query_cross_entropy(logits, query_labels).mean(-1)
+    zero = torch.zeros_like(cross_entropy)
+    return Losses(cross_entropy, cross_entropy, zero, zero, zero, logits)

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from clipspm_lite.model.checks import check_config, check_episode, check_labels
 from clipspm_lite.model.clipspm import (
     Losses,
+    cross_entropy_losses,
     prepare_episode,
-    query_cross_entropy,
 )
 
 
@@ -135,10 +135,7 @@ class TRX(nn.Module):
         """
         check_episode(support, query, class_text, support_mask, self)
         check_labels(query_labels, query, class_text)
-        logits = self(support, query, class_text, support_mask).logits
-        cross_entropy = query_cross_entropy(logits, query_labels).mean(-1)
-        zero = torch.zeros_like(cross_entropy)
-        return Losses(cross_entropy, cross_entropy, zero, zero, zero, logits)
+        return cross_entropy_losses(self(support, query, class_text, support_mask).logits, query_labels)
 
 
 class TupleAttention(nn.Module):

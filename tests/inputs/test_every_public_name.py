@@ -48,6 +48,7 @@ NAMES = {
     "model.clipspm": {
         "Losses": "a result", "mean_over_supports": "inside the model", "prepare_episode": "inside the model",
         "query_cross_entropy": "inside the model",
+        "cross_entropy_losses": "inside the model",
     },
     "model.extensions": {"QueryAnchorPADM": "inside the model"},
     "model.otam": {"softmin": "inside `align_one_way`"},

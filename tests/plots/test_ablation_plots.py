@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clipspm_lite.plots.ablations import Estimate, by_class, draws, estimates
+from clipspm_lite.plots.ablations import Estimate, by_class, comparison, draws, estimate, estimates
 
 ROWS = {
     "without this": Estimate(-2.0, 0.5, -4.0, 1.0, [-3.0, -1.0]),
@@ -63,3 +63,37 @@ def test_classes_are_sorted_and_each_seed_is_there():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["c", "a b", "d"]
     assert [bar.get_width() for bar in ax.patches] == [-6, 2, 4]
     assert list(ax.lines[0].get_xdata()) == [-5, 1, 3] and list(ax.lines[1].get_xdata()) == [-7, 3, 5]
+
+
+@pytest.fixture(scope="module")
+def results():
+    """What a comparison of two trained heads and one untrained method could have given."""
+    right = {"head": [[8, 6, 4], [9, 7, 2]], "otam": [[5, 5, 5]]}
+    return {
+        "shot": 1,
+        "asked": {"5-way": [10, 10, 10], "reversed": [10, 10, 10]},
+        "rows": {
+            name: {
+                "right": {"5-way": rows, "reversed": rows},
+                "interval": 2.0,
+                "difference": {"otam": {"points": 10.0, "interval": 1.5}},
+            }
+            for name, rows in right.items()
+        },
+    }
+
+
+def test_an_estimate_is_the_rows_accuracy_or_its_difference_with_each_training_seeds(results):
+    alone = estimate(results, "head")
+    assert (alone.value, alone.half_width, alone.per_seed) == (60.0, 2.0, [60.0, 60.0])
+    assert alone.low < 60 < alone.high
+    against = estimate(results, "head", minus="otam")
+    assert (against.value, against.half_width, against.per_seed) == (10.0, 1.5, [10.0, 10.0])
+    assert estimate(results, "otam", minus="head").half_width is None  # the head was no reference
+    assert estimate(results, "head", "reversed").half_width is None
+
+
+def test_a_comparison_is_drawn_with_every_row_in_a_panel_a_measure(results):
+    figure = comparison(results)
+    assert [ax.get_title() for ax in figure.axes] == ["5-way 1-shot", "reversed pairs, 2-way"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["head", "otam"]
