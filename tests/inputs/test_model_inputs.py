@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from episodes import FRAMES, WIDTH, episodes, strided, turned
+from episode_strategies import FRAMES, WIDTH, episodes, strided, turned
 from few_examples import few
 from hypothesis import given
 from hypothesis import strategies as st
-from test_episodes import METHODS, SMALL, head
+from test_episode_inputs import METHODS, SMALL, head
 
 from clipspm_lite import CLIPSPM, otam
 from clipspm_lite.model.checks import check_config

@@ -4,7 +4,7 @@ import re
 
 import pytest
 import torch
-from episodes import (
+from episode_strategies import (
     WIDTH,
     WRONG_EPISODES,
     WRONG_LABELS,
