@@ -110,9 +110,16 @@ def evaluate(
     the episode is computed once a video, also for a ``functools.partial`` of a model.
 
     Raises:
+        TypeError: no method, or videos in place of their features.
         ValueError: the data set has too few classes, or a class too few videos, for such episodes; or the method gives
             logits of another shape, or NaN.
     """
+    if not callable(method):
+        raise TypeError(f"method: expected a model or a function such as those of baselines, found {method!r}")
+    if not isinstance(data, EncodedDataset):
+        raise TypeError(
+            f"data: expected an EncodedDataset, found a {type(data).__name__}: FeatureStore.encode_dataset makes one"
+        )
     for name, value in (("episodes", episodes), ("batch_size", batch_size)):
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"{name}: expected a whole number of at least 1, found {value!r}")

@@ -319,7 +319,8 @@ def plan(
     source = _source(training_data, validation_data, finetuning)
     fabric = _launch(**engine)
     at_once = fabric.world_size if source.one_by_one else settings.episodes_per_step
-    short = replace(settings, steps=1 + measured, episodes_per_step=at_once)
+    # Nothing is learnt: a learning rate that would diverge takes as long as any other.
+    short = replace(settings, steps=1 + measured, episodes_per_step=at_once, learning_rate=0.0)
     run = _Run(model, source, short, fabric)
     run.synchronize()
     batches = run.batches(range(short.steps))

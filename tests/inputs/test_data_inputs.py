@@ -267,6 +267,13 @@ def test_evaluation_refuses_numbers_that_are_none(name, value, encoded):
         evaluate(otam, encoded(), **{"way": 2, name: value})
 
 
+def test_evaluation_says_that_it_takes_features_and_a_method_to_call(encoded):
+    with pytest.raises(TypeError, match="data: .*found a VideoDataset: FeatureStore.encode_dataset"):
+        evaluate(otam, sample_world())
+    with pytest.raises(TypeError, match="method: .*found 'otam'"):
+        evaluate("otam", encoded())
+
+
 class Answer:
     def __init__(self, logits):
         self.logits = logits
