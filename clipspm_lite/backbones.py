@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from clipspm_lite.data.names import is_text, readable
+from clipspm_lite.data.names import readable
 from clipspm_lite.files import fill, one_line
 from clipspm_lite.prompts import TEMPLATES, fill_templates
 from clipspm_lite.released import is_released, read_released
+from clipspm_lite.untrusted import Refused, check_safetensors, check_size, read_torch
 
 TINY_CLIP_DIR = Path(__file__).parent / "tiny_clip"
 LOCAL_DIR = "local-dir:"
@@ -184,7 +185,7 @@ class Backbone(nn.Module):
         for name in names:
             if not isinstance(name, str):
                 raise TypeError(f"names: expected class names, found {name!r}.")
-            if not readable(name) or not is_text(name):
+            if not readable(name):
                 raise ValueError(f"names: {name!r} has no words to read; rename the class.")
         features = []
         for name in names:
@@ -293,7 +294,10 @@ def _from_folder(folder: Path, weights: str | Path | None) -> tuple[nn.Module, T
     needed = ["open_clip_config.json"] + ([WEIGHTS_FILE] if weights is None else [])
     for file in needed:
         if not (folder / file).is_file():
-            raise FileNotFoundError(f"a tiny CLIP's folder needs {file}, not found: {folder / file}")
+            raise FileNotFoundError(
+                f"a tiny CLIP's folder needs {file}, which a clone of the repository has and "
+                f"`python -m clipspm_lite.tiny_clip.train` writes; not found: {folder / file}"
+            )
     name = f"{LOCAL_DIR}{folder}"
     config = open_clip.get_model_config(name)
     clip = open_clip.create_model(name, load_weights=weights is None, weights_only=True)
@@ -363,7 +367,15 @@ def _from_file(name: str, path: Path, tags: list[str]) -> nn.Module:
     if path.suffix not in WEIGHT_SUFFIXES:
         raise ValueError(f"weights file must end in one of {', '.join(WEIGHT_SUFFIXES)}: {path}")
     try:
+        if path.suffix == ".safetensors":
+            check_safetensors(path)
+        else:
+            content = read_torch(path)
+            state = content.get("state_dict", content)
+            check_size((value for value in state.values() if isinstance(value, torch.Tensor)), path)
         return open_clip.create_model(name, str(path), require_pretrained=True, weights_only=True)
+    except Refused as error:
+        raise ValueError(f"not weights of {name} ({error}): {path}") from None
     except Exception as error:  # torch, pickle and safetensors raise types of their own for a bad file
         reason = f"{type(error).__name__}: {one_line(error)}"
         raise ValueError(f"not weights of {name} ({reason}): {path}") from error

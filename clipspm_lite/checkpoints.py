@@ -4,8 +4,10 @@ And the head of a released checkpoint, whose configuration has to be read off it
 """
 
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from clipspm_lite.backbones import Backbone, load_backbone
-from clipspm_lite.files import CheckpointError, fill, one_line, replacing
+from clipspm_lite.backbones import LOCAL_DIR, Backbone, load_backbone
+from clipspm_lite.files import CheckpointError, fill, is_safetensors, one_line, replacing
 from clipspm_lite.model.clipspm import CLIPSPM
-from clipspm_lite.model.heads import Head, build_head
+from clipspm_lite.model.heads import HEADS, Head, build_head
 from clipspm_lite.model.presets import DATASET_SETTINGS
 from clipspm_lite.released import ReleasedCheckpoint
+from clipspm_lite.untrusted import Refused, check_safetensors, parse_json
 
 FORMAT_VERSION = 1
+LARGEST_CONFIG = 10_000  # characters
+# A stranger's file must not ask for videos that fill the memory.
+LARGEST_FRAMES = 1024
+LARGEST_RESIZE = 4096  # pixels
 RELEASED_HEADS = 8  # attention heads of a released checkpoint, which its shapes do not tell
 VISUAL = "visual."  # before the names of a fine-tuned visual encoder's entries
 LITE_MODEL = Path(__file__).parent / "weights" / "lite.safetensors"
@@ -45,17 +52,30 @@ def read_tensors(path: str | os.PathLike, *kinds: str) -> tuple[dict[str, Tensor
     Raises:
         CheckpointError: a missing or foreign file, another kind, or a format newer than this version knows.
     """
+    with _opened(path, *kinds) as (file, description):
+        return {name: file.get_tensor(name) for name in file.keys()}, description  # noqa: SIM118
+
+
+def read_description(path: str | os.PathLike, *kinds: str) -> dict[str, Any]:
+    """The description alone, from the header of the file; otherwise as `read_tensors`."""
+    with _opened(path, *kinds) as (_, description):
+        return description
+
+
+@contextmanager
+def _opened(path: str | os.PathLike, *kinds: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """A file of one of ``kinds`` whose tensors can be read, and its description."""
     kind = " or ".join(kinds)
-    if not os.path.isfile(path):
-        raise CheckpointError(f"no such file, expected a {kind} written by clipspm_lite: {path}")
+    _check_there(path, kind)
     try:
+        check_safetensors(path)
         with safe_open(path, framework="pt") as file:
             header = (file.metadata() or {}).get("clipspm_lite")
             if header is None:
                 raise CheckpointError(
                     f"a safetensors file without clipspm_lite's description, expected a {kind}: {path}"
                 )
-            description = json.loads(header)
+            description = parse_json(header)
             version = description["format_version"]
             if version > FORMAT_VERSION:
                 raise CheckpointError(
@@ -64,9 +84,21 @@ def read_tensors(path: str | os.PathLike, *kinds: str) -> tuple[dict[str, Tensor
                 )
             if description["kind"] not in kinds:
                 raise CheckpointError(f"expected a {kind}, found a {description['kind']}: {path}")
-            return {name: file.get_tensor(name) for name in file.keys()}, description  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError, KeyError, TypeError, RecursionError) as error:
-        raise CheckpointError(f"not a {kind} of clipspm_lite, or damaged ({error}): {path}") from error
+            yield file, description
+    except CheckpointError:
+        raise
+    except OSError as error:
+        raise CheckpointError(f"cannot be read ({error.strerror or one_line(error)}): {path}") from None
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise CheckpointError(
+            f"not a {kind} of clipspm_lite, or damaged ({one_line(error)}): {path}"
+        ) from None
+
+
+def _check_there(path: str | os.PathLike, kind: str) -> None:
+    if not os.path.isfile(path):
+        found = "not a regular file" if os.path.exists(path) else "no such file"
+        raise CheckpointError(f"{found}, expected a {kind} written by clipspm_lite: {path}")
 
 
 def save_model(path: str | os.PathLike, model: Head, **description: Any) -> None:
@@ -97,14 +129,33 @@ def build_model(config: Any, tensors: Mapping[str, Tensor], path: str | os.PathL
         CheckpointError: the configuration is none, or the weights do not fit it.
     """
     try:
+        if len(repr(config)) > LARGEST_CONFIG:
+            raise ValueError("a configuration as long as no model's")
+        if any(isinstance(value, float) and not math.isfinite(value) for value in config.values()):
+            raise ValueError("a number that is none in the configuration")
         with torch.device("meta"):  # no random numbers are drawn, and a size that is made up takes no memory
             model = build_head(config)
         fill(model, tensors)
-    except (RuntimeError, TypeError, ValueError, KeyError, OverflowError) as error:
+    except (RuntimeError, TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
         raise CheckpointError(
             f"weights and configuration do not fit together ({one_line(error)}): {path}"
         ) from error
     return model.eval()
+
+
+def head_name(path: str | os.PathLike) -> str:
+    """Which of `HEADS` a checkpoint holds; only its header is read.
+
+    Raises:
+        CheckpointError: no such file, none that holds a head, or a head that is unknown here.
+    """
+    if os.path.isfile(path) and not is_safetensors(Path(path)):
+        return "clip-spm"  # of the released code
+    config = read_description(path, "model").get("config")
+    name = config.get("model", "clip-spm") if isinstance(config, dict) else None
+    if name not in tuple(HEADS):
+        raise CheckpointError(f"model: expected one of {', '.join(HEADS)}, found {repr(name)[:80]}: {path}")
+    return name
 
 
 def clip_spm_only(model: Head, path: str | os.PathLike) -> CLIPSPM:
@@ -113,9 +164,9 @@ def clip_spm_only(model: Head, path: str | os.PathLike) -> CLIPSPM:
     Raises:
         CheckpointError: it is another of `HEADS`.
     """
-    if not isinstance(model, CLIPSPM):
+    if type(model) is not CLIPSPM:  # of an extended one the parts of an answer would not add up
         raise CheckpointError(
-            f"expected a CLIP-SPM head, found a {type(model).__name__}: open it with load_model and score it with "
+            f"expected a CLIP-SPM head, found a {type(model).__name__}: open it with load_head and score it with "
             f"evaluate: {path}"
         )
     return model
@@ -219,7 +270,8 @@ def load_finetuned(
     """The model of a file that `save_finetuned` wrote, its backbone, both in evaluation mode, and its description.
 
     Args:
-        weights: of the CLIP that training started from, whose text encoder is used: as for `load_backbone`.
+        weights: of the CLIP that training started from, whose text encoder is used: as for `load_backbone`, or
+            "local-dir:FOLDER" where it was one in a folder.
         device: where both go.
 
     Raises:
@@ -233,15 +285,29 @@ def load_finetuned(
     model = build_model(
         description.get("config"), {k: v for k, v in tensors.items() if not k.startswith(VISUAL)}, path
     )
-    made_with = description["backbone"]
-    backbone = load_backbone(
-        made_with["name"], weights=weights, normalize_pixels=made_with["normalize_pixels"]
-    )
+    made_with = description.get("backbone")
+    if not (
+        isinstance(made_with, dict)
+        and isinstance(name := made_with.get("name"), str)
+        and isinstance(made_with.get("normalize_pixels"), bool)
+        and is_count(made_with.get("frames"), LARGEST_FRAMES)
+        and is_count(made_with.get("resize"), LARGEST_RESIZE)
+    ):
+        raise CheckpointError(f"damaged (it does not say what its visual encoder is): {path}")
+    if name.startswith(LOCAL_DIR):  # a stranger's file must not choose what is read here
+        if not str(weights).startswith(LOCAL_DIR):
+            raise CheckpointError(
+                f"trained from the CLIP in a folder, {name[:80]!r}: give weights= it, as {LOCAL_DIR}FOLDER: {path}"
+            )
+        name, weights = str(weights), None
+    backbone = load_backbone(name, weights=weights, normalize_pixels=made_with["normalize_pixels"])
     try:
         backbone.clip.visual.load_state_dict(encoder)
     except RuntimeError as error:
-        raise CheckpointError(f"not the visual encoder of {backbone.name} ({error}): {path}") from error
-    if backbone.fingerprint != made_with["fingerprint"]:
+        raise CheckpointError(
+            f"not the visual encoder of {backbone.name} ({one_line(error)}): {path}"
+        ) from None
+    if backbone.fingerprint != made_with.get("fingerprint"):
         raise CheckpointError(
             f"trained beside the text encoder of other weights than {weights!r}; give weights= those of the CLIP that "
             f"training started from: {path}"
@@ -249,10 +315,16 @@ def load_finetuned(
     return model.to(device), backbone.to(device), description
 
 
+def is_count(value: Any, largest: int) -> bool:
+    """Whether a value of a stranger's file is a whole number from 1 to ``largest``."""
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= largest
+
+
 def is_finetuned(path: str | os.PathLike) -> bool:
     """Whether a file is one of `save_finetuned`; only its header is read."""
     try:
+        check_safetensors(path)
         with safe_open(path, framework="pt") as file:
             return any(name.startswith(VISUAL) for name in file.keys())  # noqa: SIM118
-    except (SafetensorError, OSError):
+    except (SafetensorError, Refused, OSError):
         return False

@@ -115,7 +115,9 @@ def evaluate(
             logits of another shape, or NaN.
     """
     if not callable(method):
-        raise TypeError(f"method: expected a model or a function such as those of baselines, found {method!r}")
+        raise TypeError(
+            f"method: expected a model or a function such as those of baselines, found {method!r}"
+        )
     if not isinstance(data, EncodedDataset):
         raise TypeError(
             f"data: expected an EncodedDataset, found a {type(data).__name__}: FeatureStore.encode_dataset makes one"

@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 from clipspm_lite.backbones import Backbone
 from clipspm_lite.checkpoints import CheckpointError, read_tensors, write_tensors
 from clipspm_lite.data.datasets import VideoDataset
-from clipspm_lite.data.video import load_video
+from clipspm_lite.data.video import VideoError, check_file, load_video
 from clipspm_lite.files import check_writable, file_sha256
 from clipspm_lite.model.checks import check_tensors
 
@@ -127,6 +127,8 @@ def check_finite(name: str, tensor: Tensor) -> None:
 class FeatureStore:
     """Frame features of videos, encoded on first use and kept in ``folder``.
 
+    A file there that is damaged, or no such store, is refused with its name; it is never written over.
+
     Args:
         backbone: frozen while the store is used; its fingerprint is taken here.
         folder: default: this user's cache folder.
@@ -160,40 +162,58 @@ class FeatureStore:
 
         Raises:
             TypeError: one path instead of a sequence of them.
-            ValueError: no paths, a store that cannot be written, or features that are not finite.
-            VideoError: a video cannot be read. What was encoded before it is kept.
+            ValueError: no paths, or features that are not finite.
+            VideoError: videos cannot be read; it names each of them. The others were encoded all the same and are kept.
+            CheckpointError: the store's file is damaged, or something else.
+            OSError: it cannot be written.
         """
         if isinstance(paths, (str, Path)):
             raise TypeError(f"paths: expected a sequence of video files, found one: use [{str(paths)!r}]")
         if not paths:
             raise ValueError("paths: expected at least one video, found none")
-        contents = [file_sha256(path) for path in paths]
+        contents: list[str] = []
+        todo: list[tuple[str, str | Path]] = []
+        failures: list[str] = []
         stored = self._read()
-        missing = {
-            content: path for content, path in zip(contents, paths, strict=True) if content not in stored
-        }
-        todo = list(missing.items())
+        for path in paths:
+            try:
+                check_file(path)
+                contents.append(file_sha256(path))
+            except (VideoError, OSError) as error:
+                failures.append(str(error))
+                continue
+            if contents[-1] not in stored:
+                todo.append((contents[-1], path))
         if todo:
-            check_writable(self.path, "the feature store")
+            check_writable(self.path)
         unsaved = 0
         try:
             with tqdm(
                 total=len(todo), disable=None if progress and todo else True, desc="encoding videos"
             ) as bar:
                 for start in range(0, len(todo), VIDEOS_PER_BATCH):
-                    batch = todo[start : start + VIDEOS_PER_BATCH]
-                    for (content, _), features in zip(
-                        batch, self.encode_anew([p for _, p in batch]), strict=True
-                    ):
-                        stored[content] = features
-                    unsaved += len(batch)
-                    bar.update(len(batch))
+                    videos: dict[str, Tensor] = {}
+                    for content, path in todo[start : start + VIDEOS_PER_BATCH]:
+                        try:
+                            if content not in stored and content not in videos:
+                                videos[content] = self._load(path)
+                        except VideoError as error:
+                            failures.append(str(error))
+                        bar.update()
+                    if videos:
+                        stored |= zip(videos, self._encode(list(videos.values())), strict=True)
+                    unsaved += len(videos)
                     if unsaved >= VIDEOS_PER_SAVE:
                         self._write(stored)
                         unsaved = 0
         finally:
             if unsaved:
                 self._write(stored)
+        if len(failures) > 1:
+            found = f"{len(failures)} of {len(paths)} videos cannot be read, the others are encoded and kept"
+            failures.insert(0, f"{found}; mend these or leave them out:")
+        if failures:
+            raise VideoError("\n".join(failures))
         features = torch.stack([stored[content] for content in contents])
         check_finite("features of the videos", features)
         return features
@@ -203,7 +223,7 @@ class FeatureStore:
 
         Raises:
             ValueError: a backbone without a text encoder; before any video is read.
-            VideoError: a video cannot be read.
+            VideoError: as `encode`.
         """
         class_text = self.backbone.encode_class_names(dataset.classes).cpu()
         return EncodedDataset(
@@ -213,11 +233,15 @@ class FeatureStore:
             class_text=class_text,
         )
 
-    @torch.inference_mode()
     def encode_anew(self, paths: Sequence[str | Path]) -> Tensor:
         """Features ``[V, T, C]`` of a few videos, all at once; nothing is looked up or kept."""
-        size = self.backbone.image_size
-        videos = [load_video(path, self.frames, size, resize=self.resize) for path in paths]
+        return self._encode([self._load(path) for path in paths])
+
+    def _load(self, path: str | Path) -> Tensor:
+        return load_video(path, self.frames, self.backbone.image_size, resize=self.resize)
+
+    @torch.inference_mode()
+    def _encode(self, videos: list[Tensor]) -> Tensor:
         device = next(self.backbone.parameters()).device
         return self.backbone.encode_frames(torch.stack(videos).to(device)).float().cpu()
 
@@ -226,8 +250,13 @@ class FeatureStore:
             return {}
         try:
             tensors, description = read_tensors(self.path, "feature store")
-            rows = tensors["features"]
-            return dict(zip(description["contents"], rows, strict=True))
+            rows, contents = tensors["features"], description["contents"]
+            expected = (self.frames, self.backbone.dim)
+            if rows.dtype != torch.float32 or rows.ndim != 3 or rows.shape[1:] != expected:
+                raise ValueError(f"rows of {list(rows.shape[1:])} {rows.dtype}, expected {list(expected)}")
+            if not isinstance(contents, list) or not all(isinstance(content, str) for content in contents):
+                raise ValueError("it does not say which videos its rows are")
+            return dict(zip(contents, rows, strict=True))
         except (CheckpointError, KeyError, ValueError) as error:
             raise CheckpointError(
                 f"a damaged or foreign feature store ({error}); delete it, it is made again: {self.path}"

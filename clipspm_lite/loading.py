@@ -1,4 +1,4 @@
-"""Opening what holds a recogniser, or the part of one that was trained: `clipspm_lite.load`."""
+"""Opening what holds a recogniser, or the part of one that was trained: `clipspm_lite.load`, `load_head`."""
 
 import os
 from pathlib import Path
@@ -11,21 +11,26 @@ from torch import Tensor
 from clipspm_lite.backbones import LOCAL_DIR, Backbone, load_backbone
 from clipspm_lite.baselines import TRAINING_FREE
 from clipspm_lite.checkpoints import (
+    LARGEST_FRAMES,
+    LARGEST_RESIZE,
     build_model,
     clip_spm_only,
+    is_count,
     is_finetuned,
     load_finetuned,
+    load_model,
+    read_description,
     read_tensors,
     released_head,
 )
 from clipspm_lite.features import FeatureStore
 from clipspm_lite.files import CheckpointError, is_safetensors, one_line
 from clipspm_lite.model.clipspm import CLIPSPM
+from clipspm_lite.model.heads import Head
 from clipspm_lite.recogniser import CLIP_SPM, HEAD, KIND, Recogniser, Support
 from clipspm_lite.released import read_released
 
 RELEASED_RESIZE = 256  # the released code's shorter side, before its crop of 224 pixels (SPEC section 4)
-LARGEST_RESIZE = 4096  # pixels; a stranger's file must not ask for frames that fill the memory
 
 
 def load(
@@ -61,19 +66,66 @@ def load(
         store: folder of the feature store; default: this user's cache folder.
 
     Raises:
-        CheckpointError: no such file, none of the three, newer, damaged, or made with other backbone weights.
+        CheckpointError: no such file, none of the three, newer, damaged, made with other backbone weights, or a head of
+            another method than CLIP-SPM.
         ValueError: a setting that is missing or belongs to another kind of file, or an unknown backbone or weights.
     """
     path = Path(path)
-    released_settings: dict[str, Any] = dict(
-        dataset=dataset, prompt_weight=prompt_weight, gate_slope=gate_slope
-    )
+    settings: dict[str, Any] = dict(dataset=dataset, prompt_weight=prompt_weight, gate_slope=gate_slope)
+    released = path.is_file() and not is_safetensors(path)
+    if released or read_description(path, "model", KIND)["kind"] == "model":
+        head, kept = load_head(
+            path,
+            backbone=backbone,
+            weights=weights,
+            text_weights=text_weights,
+            **settings,
+            frames=frames,
+            device=device,
+            store=store,
+        )
+        return Recogniser(clip_spm_only(head, path), kept)
+
+    _refuse("a recogniser has its own", path, frames=frames)
+    _refuse("only a released checkpoint needs them", path, **settings)
+    tensors, description = read_tensors(path, KIND)
+    support = _read_support(tensors, description, path)
+    method: str | CLIPSPM = description["method"]
+    if method == CLIP_SPM:
+        of_head = {name.removeprefix(HEAD): t for name, t in tensors.items() if name.startswith(HEAD)}
+        method = clip_spm_only(build_model(description.get("head"), of_head, path), path).to(device)
+    made_with = description["backbone"]
+    opened = _open_backbone(made_with, path, backbone, weights, text_weights, device)
+    _check_weights(made_with["visual_fingerprint"], opened.visual_fingerprint, opened, path)
+    kept = FeatureStore(opened, store, frames=description["frames"], resize=description["resize"])
+    return Recogniser(method, kept, support)
+
+
+def load_head(
+    path: str | os.PathLike,
+    *,
+    backbone: Backbone | str | None = None,
+    weights: str | Path | None = None,
+    text_weights: str | Path | None = None,
+    dataset: str | None = None,
+    prompt_weight: float | None = None,
+    gate_slope: float | None = None,
+    frames: int | None = None,
+    device: str | torch.device = "cpu",
+    store: str | Path | None = None,
+) -> tuple[Head, FeatureStore]:
+    """A trained head of any method, in evaluation mode, and what encodes videos and class names for it.
+
+    Args and errors are those of `load`, which opens a head of CLIP-SPM as a recogniser; a saved recogniser is refused.
+    """
+    path = Path(path)
+    settings: dict[str, Any] = dict(dataset=dataset, prompt_weight=prompt_weight, gate_slope=gate_slope)
     if path.is_file() and not is_safetensors(path):
         _refuse(
             "a released checkpoint brings its own visual encoder", path, backbone=backbone, weights=weights
         )
         checkpoint = read_released(path)
-        head = released_head(checkpoint, path, **released_settings)
+        head: Head = released_head(checkpoint, path, **settings)
         own = load_backbone(
             checkpoint.architecture,
             weights=path,
@@ -82,35 +134,21 @@ def load(
             normalize_pixels=False,
         )
         kept = FeatureStore(own, store, frames=8 if frames is None else frames, resize=RELEASED_RESIZE)
-        return Recogniser(head.to(device), kept)
+        return head.to(device), kept
 
-    _refuse("only a released checkpoint needs them", path, **released_settings)
+    _refuse("only a released checkpoint needs them", path, **settings)
     if is_finetuned(path):
         _refuse("it has its own visual encoder and frames", path, backbone=backbone, frames=frames)
-        trained, opened, description = load_finetuned(path, weights=weights or text_weights, device=device)
+        head, opened, description = load_finetuned(path, weights=weights or text_weights, device=device)
         made_with = description["backbone"]
         kept = FeatureStore(opened, store, frames=made_with["frames"], resize=made_with["resize"])
-        return Recogniser(clip_spm_only(trained, path), kept)
-    tensors, description = read_tensors(path, "model", KIND)
-    given = (backbone, weights, text_weights, device)
-    if description["kind"] == "model":
-        head = clip_spm_only(build_model(description.get("config"), tensors, path), path)
-        opened = _open_backbone({"name": description.get("backbone_name")}, path, *given)
-        _check_weights(description.get("backbone", opened.fingerprint), opened.fingerprint, opened, path)
-        kept = FeatureStore(opened, store, frames=8 if frames is None else frames)
-        return Recogniser(head.to(device), kept)
-
-    _refuse("a recogniser has its own", path, frames=frames)
-    support = _read_support(tensors, description, path)
-    method: str | CLIPSPM = description["method"]
-    if method == CLIP_SPM:
-        of_head = {name.removeprefix(HEAD): t for name, t in tensors.items() if name.startswith(HEAD)}
-        method = clip_spm_only(build_model(description.get("head"), of_head, path), path).to(device)
-    made_with = description["backbone"]
-    opened = _open_backbone(made_with, path, *given)
-    _check_weights(made_with["visual_fingerprint"], opened.visual_fingerprint, opened, path)
-    kept = FeatureStore(opened, store, frames=description["frames"], resize=description["resize"])
-    return Recogniser(method, kept, support)
+        return head, kept
+    head, description = load_model(path)
+    made_with = {"name": description.get("backbone_name")}
+    opened = _open_backbone(made_with, path, backbone, weights, text_weights, device)
+    _check_weights(description.get("backbone", opened.fingerprint), opened.fingerprint, opened, path)
+    kept = FeatureStore(opened, store, frames=8 if frames is None else frames)
+    return head.to(device), kept
 
 
 def _read_support(tensors: dict[str, Tensor], description: dict[str, Any], path: Path) -> Support:
@@ -126,9 +164,11 @@ def _read_support(tensors: dict[str, Tensor], description: dict[str, Any], path:
         sound = (
             all(isinstance(name, str) for name in support.classes)
             and description["method"] in (CLIP_SPM, *TRAINING_FREE)
+            and is_count(frames, LARGEST_FRAMES)
             and frames == support.features.shape[-2]
-            and isinstance(resize, int)
-            and 1 <= resize <= LARGEST_RESIZE
+            and is_count(resize, LARGEST_RESIZE)
+            and support.mask.dtype == torch.bool
+            and all(bool(t.isfinite().all()) for t in (support.features, support.class_text))
             and isinstance(made_with["visual_fingerprint"], str)
             and isinstance(made_with["normalize_pixels"], bool)
         )
@@ -155,12 +195,12 @@ def _open_backbone(
     if name is None:
         name, tag = made_with.get("name"), made_with.get("weights")
         if not isinstance(name, str) or name.startswith(LOCAL_DIR):
-            found = "not said" if name is None else f"{name!r}, a folder somewhere"
+            found = f"{name[:80]!r}, a folder somewhere" if isinstance(name, str) else "not said"
             raise CheckpointError(f"give backbone=: the one that the file was made with is {found}: {path}")
         if name != "tiny" and weights is None:
             if tag not in open_clip.list_pretrained_tags_by_model(name):
                 raise CheckpointError(
-                    f"made with {name} and weights {tag!r}: give weights= the file they are in: {path}"
+                    f"made with {name[:80]} and weights {repr(tag)[:80]}: give weights= the file they are in: {path}"
                 )
             weights = tag
     return load_backbone(

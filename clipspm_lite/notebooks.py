@@ -71,7 +71,7 @@ def show_start(out: Path) -> None:
     if not path.is_file():
         raise FileNotFoundError(f"the notebooks belong to a clone of the repository; not found: {path}")
     page = out / "00_start_here.html"
-    check_writable(page, "--out")
+    check_writable(page)
     print("running notebooks/00_start_here.ipynb …", flush=True)
     try:
         notebook, seconds = execute(path)

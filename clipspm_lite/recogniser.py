@@ -319,7 +319,7 @@ class Recogniser:
 
 def check_method(method: object) -> None:
     """Refuse what is neither a `CLIPSPM` nor the name of a training-free method; raises ValueError."""
-    if not isinstance(method, CLIPSPM) and not (isinstance(method, str) and method in TRAINING_FREE):
+    if type(method) is not CLIPSPM and not (isinstance(method, str) and method in TRAINING_FREE):
         found = repr(method) if isinstance(method, str) else f"a {type(method).__name__}"
         raise ValueError(f"method: expected a CLIPSPM or one of {', '.join(TRAINING_FREE)}, found {found}")
 

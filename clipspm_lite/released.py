@@ -5,17 +5,15 @@ SPEC section 6 describes such a file (`checkpoint_best.pt`). `load_backbone` mak
 """
 
 import os
-import re
-import zipfile
+import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from clipspm_lite.files import CheckpointError
+from clipspm_lite.untrusted import Refused, check_size, read_torch
 
 EXPECTED = "expected a checkpoint_best.pt of the released code"
 
@@ -97,6 +95,11 @@ def read_released(path: str | os.PathLike) -> ReleasedCheckpoint:
     if odd:
         raise CheckpointError(f"entries of model_state_dict that are no tensors: {_few(odd)}: {path}")
 
+    try:
+        check_size(state.values(), path)
+    except Refused as error:
+        raise CheckpointError(f"{error}; {EXPECTED}: {path}") from None
+
     visual, head, unexpected = {}, {}, []
     entries = _entries()
     for name, tensor in state.items():
@@ -140,35 +143,39 @@ def _is_released(content: Any) -> bool:
     return isinstance(content, dict) and isinstance(content.get("model_state_dict"), dict)
 
 
+class _Float64Type:
+    """Stands for NumPy's, of which a stranger's file could make one of any size."""
+
+    def __init__(self, *arguments: Any) -> None:
+        if arguments != ("f8", False, True):
+            raise Refused("a number of another type than float64")
+
+    def __setstate__(self, state: Any) -> None:
+        """Byte order and the like, which are the same for all."""
+
+
+def _float64(kind: Any, content: Any) -> float:
+    if not isinstance(kind, _Float64Type) or not isinstance(content, bytes) or len(content) != 8:
+        raise Refused("a number of another type than float64")
+    return struct.unpack("<d", content)[0]
+
+
 def _unpickle(path: str | os.PathLike) -> Any:
     """A torch file's content; of what is no tensor, number or container only a NumPy float64 is let through (`acc`)."""
     if not os.path.isfile(path):
         raise CheckpointError(f"no such file, {EXPECTED}: {path}")
-    zero = np.float64()
-    scalar: Any = zero.__reduce__()[0]
-    allowed: list[Any] = [
-        (scalar, "numpy._core.multiarray.scalar"),
-        (scalar, "numpy.core.multiarray.scalar"),  # as NumPy 1 wrote it
-        np.dtype,
-        type(zero.dtype),
+    allowed: list[tuple[Any, str]] = [
+        (_float64, "numpy._core.multiarray.scalar"),
+        (_float64, "numpy.core.multiarray.scalar"),  # as NumPy 1 wrote it
+        (_Float64Type, "numpy.dtype"),
     ]
     try:
-        with torch.serialization.safe_globals(allowed):
-            # Mapped, so that the optimizer's state, twice the size of the model, is never read.
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except (
-        Exception
-    ) as error:  # torch, pickle and zipfile raise types of their own, with advice not meant for this
-        forbidden = re.search(r"GLOBAL (\S+)", str(error))
-        if forbidden:
-            raise CheckpointError(
-                f"a pickle that asks for {forbidden[1]}, more than tensors and numbers; as that could run code, it was "
-                f"not opened; {EXPECTED}: {path}"
-            ) from None
-        raise CheckpointError(f"not a file of torch, or damaged; {EXPECTED}: {path}") from None
+        return read_torch(path, allowed)
+    except Refused as error:
+        raise CheckpointError(f"{error}; {EXPECTED}: {path}") from None
 
 
 def _few(names: Iterable[Any]) -> str:
     """The first names of many."""
-    names = [str(name)[:80] for name in names]
+    names = [name[:80] if isinstance(name, str) else f"a {type(name).__name__}" for name in names]
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

@@ -12,11 +12,13 @@ import math
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from filelock import FileLock, Timeout
 from lightning_fabric import Fabric
 from tqdm.auto import tqdm
 
@@ -26,12 +28,13 @@ from clipspm_lite.data.episodes import EpisodeBatch, EpisodeSampler
 from clipspm_lite.data.names import readable
 from clipspm_lite.evaluation import Evaluation, evaluate
 from clipspm_lite.features import EncodedDataset
-from clipspm_lite.files import check_writable
+from clipspm_lite.files import check_writable, one_line
 from clipspm_lite.model.heads import Head
 from clipspm_lite.model.presets import EPISODES_PER_STEP
 from clipspm_lite.sources import FeatureSource, FineTuning, Listed, VideoSource
 
 BEST, LAST = "best.safetensors", "last.safetensors"
+LOCK = ".lock"  # an empty file
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 VALIDATION_SEED = 1_000_003  # validation during training uses a list of episodes of its own
 
@@ -213,7 +216,9 @@ def train(
         description: kept in the checkpoints beside the configuration.
 
     Raises:
-        FileExistsError: ``folder`` holds a run and ``resume`` is False; nothing is ever deleted.
+        FileExistsError: ``folder`` holds a run and ``resume`` is False, as nothing is ever deleted; or another process
+            is training into it.
+        OSError: ``folder`` cannot be written.
         CheckpointError: ``resume`` with other settings, other data or another model than the run's.
         VideoError: a video cannot be read. What the last validation saved is kept.
         ValueError: data sets that share a class, or cannot make such episodes; an engine that cannot be had.
@@ -225,68 +230,70 @@ def train(
     check_engine(settings, finetuning is not None, **engine)
     source = _source(training_data, validation_data, finetuning)
     fabric = _launch(**engine)
-    run = _Run(model, source, settings, fabric)
-    identity: dict[str, Any] = {
-        "settings": asdict(settings) | {"betas": list(settings.betas)},
-        "config": model.config,
-        "data": source.fingerprints,
-    }
-    if source.encoding is not None:
-        identity["encoding"] = source.encoding | {"precision": precision}
-    history: list[dict[str, float]] = []
-    if resume and (folder / LAST).exists():
-        history = run.restore(folder / LAST, identity)
-    if len(history) != fabric.broadcast(len(history)):
-        raise ValueError(
-            f"resume: process {fabric.global_rank} sees another {LAST}; share the folder: {folder}"
-        )
-    run.synchronize()
+    with _alone_in(folder, fabric):
+        check_run(training_data, validation_data, settings, folder, resume=resume)  # another may have ended
+        run = _Run(model, source, settings, fabric)
+        identity: dict[str, Any] = {
+            "settings": asdict(settings) | {"betas": list(settings.betas)},
+            "config": model.config,
+            "data": source.fingerprints,
+        }
+        if source.encoding is not None:
+            identity["encoding"] = source.encoding | {"precision": precision}
+        history: list[dict[str, float]] = []
+        if resume and (folder / LAST).exists():
+            history = run.restore(folder / LAST, identity)
+        if len(history) != fabric.broadcast(len(history)):
+            raise ValueError(
+                f"resume: process {fabric.global_rank} sees another {LAST}; share the folder: {folder}"
+            )
+        run.synchronize()
 
-    start = int(history[-1]["step"]) if history else 0
-    window: list[torch.Tensor] = []
-    steps = range(start, settings.steps)
-    if history and _out_of_patience(history, settings.patience):
-        steps = range(0)
-    batches = run.batches(steps)
-    hidden = None if progress and fabric.is_global_zero else True
-    for step in tqdm(steps, initial=start, total=settings.steps, disable=hidden, desc="steps"):
-        window.append(run.step(step, batches))
+        start = int(history[-1]["step"]) if history else 0
+        window: list[torch.Tensor] = []
+        steps = range(start, settings.steps)
+        if history and _out_of_patience(history, settings.patience):
+            steps = range(0)
+        batches = run.batches(steps)
+        hidden = None if progress and fabric.is_global_zero else True
+        for step in tqdm(steps, initial=start, total=settings.steps, disable=hidden, desc="steps"):
+            window.append(run.step(step, batches))
 
-        if (step + 1) % settings.validate_every == 0 or step + 1 == settings.steps:
-            mean = torch.stack(window).mean(0)
-            fabric.all_reduce(mean, reduce_op="sum")
-            loss, accuracy = mean.tolist()
-            if not math.isfinite(loss):
-                raise RuntimeError(
-                    f"training diverged, its loss is {loss} before step {step + 1}: use a smaller learning rate; "
-                    f"what was best before that is kept: {folder}"
-                )
-            window = []
-            scored = run.validate()
-            entry = {
-                "step": step + 1,
-                "loss": loss,
-                "accuracy": 100 * accuracy,
-                "validation_accuracy": scored.accuracy,
-                "validation_interval": scored.interval,
-            }
-            history.append(fabric.broadcast(entry))  # one process's, so that all stop at the same step
-            if fabric.is_global_zero:
-                if _best(history) is history[-1]:
-                    kept: dict[str, Any] = {
-                        **(description or {}),
-                        "training": identity["settings"],
-                        "validation": {
-                            "step": step + 1,
-                            "accuracy": scored.accuracy,
-                            "interval": scored.interval,
-                        },
-                    }
-                    _save_best(folder / BEST, model, finetuning, kept)
-                run.save(folder / LAST, identity, history)
-            if _out_of_patience(history, settings.patience):
-                break
-    fabric.barrier()  # no process goes on before the files are there
+            if (step + 1) % settings.validate_every == 0 or step + 1 == settings.steps:
+                mean = torch.stack(window).mean(0)
+                fabric.all_reduce(mean, reduce_op="sum")
+                loss, accuracy = mean.tolist()
+                if not math.isfinite(loss):
+                    raise RuntimeError(
+                        f"training diverged, its loss is {loss} before step {step + 1}: use a smaller learning rate; "
+                        f"what was best before that is kept: {folder}"
+                    )
+                window = []
+                scored = run.validate()
+                entry = {
+                    "step": step + 1,
+                    "loss": loss,
+                    "accuracy": 100 * accuracy,
+                    "validation_accuracy": scored.accuracy,
+                    "validation_interval": scored.interval,
+                }
+                history.append(fabric.broadcast(entry))  # one process's, so that all stop at the same step
+                if fabric.is_global_zero:
+                    if _best(history) is history[-1]:
+                        kept: dict[str, Any] = {
+                            **(description or {}),
+                            "training": identity["settings"],
+                            "validation": {
+                                "step": step + 1,
+                                "accuracy": scored.accuracy,
+                                "interval": scored.interval,
+                            },
+                        }
+                        _save_best(folder / BEST, model, finetuning, kept)
+                    run.save(folder / LAST, identity, history)
+                if _out_of_patience(history, settings.patience):
+                    break
+        fabric.barrier()  # no process goes on before the files are there
     best = _best(history)
     return TrainingResult(history, int(best["step"]), best["validation_accuracy"], folder / BEST)
 
@@ -379,7 +386,7 @@ def check_run(
             f"a training run is already there: choose another folder, or resume it (--resume): {Path(folder) / LAST}"
         )
     if folder is not None:
-        check_writable(Path(folder) / LAST, "the folder of the run")
+        check_writable(Path(folder) / LAST)
     for data, queries in ((training_data, settings.queries), (validation_data, 1)):
         EpisodeSampler(data.videos_per_class, settings.way, settings.shot, queries, class_names=data.classes)
 
@@ -437,6 +444,28 @@ def _launch(device: str, devices: int, nodes: int, precision: Any) -> Fabric:
     fabric = Fabric(accelerator=device, devices=devices, num_nodes=nodes, precision=precision)
     fabric.launch()
     return fabric
+
+
+@contextmanager
+def _alone_in(folder: Path, fabric: Fabric) -> Iterator[None]:
+    """The folder is this run's until the block or the process ends; raises FileExistsError where it is another's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
+    free = True
+    if fabric.is_global_zero:
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            free = False
+    if not fabric.broadcast(free):
+        raise FileExistsError(
+            f"another process is training into this folder: wait for it, or choose another; if there is none, delete "
+            f"{folder / LOCK}"
+        )
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class _Run:
@@ -561,23 +590,33 @@ class _Run:
         }
         what["data"] = "videos" if self.source.one_by_one else "features"
         for name, meaning in what.items():
-            if description["run"].get(name) != identity.get(name):
+            if (description.get("run") or {}).get(name) != identity.get(name):
                 raise CheckpointError(
                     f"resume: the {meaning} differ from those of the run to continue: {path}"
                 )
-        for name, module in self.modules.items():
-            module.load_state_dict(
-                {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
-            )
-        state: dict[int, dict[str, torch.Tensor]] = {}
-        for key, tensor in tensors.items():
-            if key.startswith("optimizer."):
-                _, index, name = key.split(".")
-                state.setdefault(int(index), {})[name] = tensor
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
-        self.fabric.strategy.precision.load_state_dict(description.get("scaler", {}))
-        return description["history"]
+        try:
+            for name, module in self.modules.items():
+                module.load_state_dict(
+                    {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
+                )
+            state: dict[int, dict[str, torch.Tensor]] = {}
+            for key, tensor in tensors.items():
+                if key.startswith("optimizer."):
+                    _, index, name = key.split(".")
+                    state.setdefault(int(index), {})[name] = tensor
+            groups = self.optimizer.state_dict()["param_groups"]
+            self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+            self.fabric.strategy.precision.load_state_dict(description.get("scaler", {}))
+            history: list[dict[str, float]] = description["history"]
+            if not 1 <= history[-1]["step"] <= self.settings.steps or not all(
+                isinstance(entry["validation_accuracy"], float) for entry in history
+            ):
+                raise ValueError("its history is none")
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+            raise CheckpointError(
+                f"resume: a damaged training state ({one_line(error)}); start anew in another folder: {path}"
+            ) from None
+        return history
 
 
 def _save_best(path: Path, model: Head, finetuning: FineTuning | None, kept: dict[str, Any]) -> None:

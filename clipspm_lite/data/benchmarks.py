@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipspm_lite.data.datasets import VIDEO_SUFFIXES, DatasetError, VideoDataset, class_folders, video_names
+from clipspm_lite.untrusted import Refused, parse_json, read_text
 
 LIST_LIMIT = 50_000_000  # bytes; the longest published list, SSv2-Full's base classes, has about 5 million
 ANNOTATIONS_LIMIT = 500_000_000
@@ -301,9 +302,9 @@ def read_annotations(root: Path) -> dict[str, str]:
         if not path.exists():
             continue
         try:
-            for entry in json.loads(_text(path, ANNOTATIONS_LIMIT)):
+            for entry in parse_json(_text(path, ANNOTATIONS_LIMIT)):
                 templates[str(entry["id"])] = class_key(entry["template"])
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             if isinstance(error, DatasetError):
                 raise
             raise DatasetError(
@@ -318,19 +319,10 @@ def class_key(name: str) -> str:
 
 
 def _text(path: Path, limit: int) -> str:
-    """A text file of a stranger's: bounded, and not waited for where it is a pipe."""
     try:
-        if path.exists() and not path.is_file():
-            raise DatasetError(f"not a regular file; expected a text file: {path}")
-        with path.open("rb") as file:
-            content = file.read(limit + 1)
-        if len(content) > limit:
-            raise DatasetError(f"larger than {limit // 1_000_000} MB; is this the right file?: {path}")
-        return content.decode("utf-8-sig")
-    except OSError as error:
-        raise DatasetError(f"cannot be read ({error.strerror}); expected a text file: {path}") from None
-    except UnicodeDecodeError:
-        raise DatasetError(f"not a text file in UTF-8: {path}") from None
+        return read_text(path, limit)
+    except Refused as error:
+        raise DatasetError(f"{error}: {path}") from None
 
 
 def _some(names: Iterable[str]) -> str:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from clipspm_lite.data.names import is_text, readable
+from clipspm_lite.data.names import readable
+from clipspm_lite.untrusted import Refused, parse_json, read_text
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".webm", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
 SPLIT_FORMAT = 1
+SPLIT_LIMIT = 10_000_000  # bytes
 SAMPLES = Path(__file__).resolve().parents[2] / "data_samples"
 
 
@@ -97,11 +99,9 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
     """
     path = Path(path)
     try:
-        split = json.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin with a mark
-    except OSError as error:
-        raise DatasetError(f"the split file cannot be read ({error.strerror}): {path}") from None
-    except (ValueError, RecursionError) as error:
-        raise DatasetError(f"the split file is not JSON ({error}): {path}") from None
+        split = parse_json(read_text(path, SPLIT_LIMIT))
+    except Refused as error:
+        raise DatasetError(f"the split file: {error}: {path}") from None
     if not isinstance(split, dict) or not isinstance(split.get("format_version"), int):
         raise DatasetError(
             f'expected {{"format_version": {SPLIT_FORMAT}, "base": ["a class", …], …}}: {path}'
@@ -114,7 +114,7 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
     parts = [name for name, classes in split.items() if isinstance(classes, list)]
     if part not in parts:
         found = f"{part!r} is no list of class names" if part in split else f"no part {part!r}"
-        raise DatasetError(f"{found}; the parts are {', '.join(parts) or 'none'}: {path}")
+        raise DatasetError(f"{found}; the parts are {', '.join(parts[:10]) or 'none'}: {path}")
     classes = split[part]
     if not classes:
         raise DatasetError(f"the part {part!r} has no classes; name some: {path}")
@@ -161,10 +161,12 @@ def check_class_names(classes: Sequence[str], source: str | Path) -> None:
     """
     first: dict[str, str] = {}
     for name in classes:
-        if not isinstance(name, str) or name in ("", ".", "..") or any(c in name for c in "/\\\0"):
-            raise DatasetError(f"{name!r} is not a class name; expected the name of a folder: {source}")
+        if not isinstance(name, str) or not _is_folder_name(name):
+            shown = repr(name)
+            shown = shown if len(shown) <= 100 else shown[:100] + " …"
+            raise DatasetError(f"{shown} is not a class name; expected the name of a folder: {source}")
         words = readable(name)
-        if not words or not is_text(words):
+        if not words:
             raise DatasetError(f"{name!r} has no words to read; rename the class: {source}")
         if words in first:
             found = (
@@ -174,3 +176,12 @@ def check_class_names(classes: Sequence[str], source: str | Path) -> None:
             )
             raise DatasetError(f"{found}; a class needs a name of its own, rename one or join them: {source}")
         first[words] = name
+
+
+def _is_folder_name(name: str) -> bool:
+    if name in ("", ".", "..") or any(c in name for c in "/\\\0") or name[1:2] == ":":  # a drive of Windows
+        return False
+    try:
+        return len(os.fsencode(name)) <= 255
+    except UnicodeEncodeError:  # half a character, which JSON can hold
+        return False

@@ -3,13 +3,18 @@
 import re
 from pathlib import Path
 
+# What to do with a video that cannot be read.
+CONVERT = "get it again, convert it with `ffmpeg -i IN -pix_fmt yuv420p OUT.mp4` if a player shows it, or leave it out"
+
+
 _WORD_BOUNDARY = re.compile(
     r"(?<=[a-z])(?=[A-Z])"  # taiChi → tai Chi
     r"|(?<=[A-Z])(?=[A-Z][a-z])"  # TVShow → TV Show
     r"|(?<=[a-zA-Z])(?=\d)"  # jump2 → jump 2
     r"|(?<=\d)(?=[A-Z][a-z])"  # 2Steps → 2 Steps, but 3D stays 3D
 )
-_NOT_A_WORD = re.compile(r"[\[\](){}_\s]+")
+# Brackets, spaces, and what would move a terminal's cursor or turn the direction of what is read.
+_NOT_A_WORD = re.compile(r"[\[\](){}_\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
 def readable(name: str) -> str:
@@ -21,16 +26,12 @@ def readable(name: str) -> str:
     return _NOT_A_WORD.sub(" ", _WORD_BOUNDARY.sub(" ", name)).strip().lower()
 
 
-def is_text(name: str) -> bool:
-    """Whether a name can be written down: what a file system gives for bytes that are no text cannot."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def printable(path: str | Path) -> str:
     """A file's name for a message: as it is, or quoted and escaped where it holds line breaks and the like."""
     name = str(path)
     return name if name.isprintable() else repr(name)
+
+
+def on_terminal(text: object) -> str:
+    """A message for a terminal: what a name in it would do to the terminal, or what it cannot show, is spelled out."""
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in str(text))

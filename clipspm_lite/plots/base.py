@@ -1,6 +1,8 @@
 """What all pictures of the course share: the look, colours, film strips, and `show`, which puts one into a notebook."""
 
+import html
 import io
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +28,7 @@ look = style.context(
     [
         "default",
         {
+            "text.parse_math": False,  # a class may be called "$5 for $6"
             "text.hinting": "no_hinting",  # each text is drawn in two thirds of the time
             "axes.titlesize": 10,
             "axes.labelsize": 10,
@@ -59,8 +62,12 @@ def png(figure: Figure, *, tight: bool = False) -> bytes:
 
 
 def show(figure: Figure, caption: str, alt: str) -> None:
-    """Put a figure into the notebook as a PNG with alternative text, and its caption below."""
-    display(Image(png(figure, tight=True), alt=alt), Markdown(f"*{caption}*"))
+    """Put a figure into the notebook as a PNG with alternative text, and its caption below.
+
+    Of Markdown the caption may use ``*``; whatever else a name in it holds is shown as it is.
+    """
+    plain = re.sub(r"([\\`\[\]$])", r"\\\1", html.escape(caption, quote=False))
+    display(Image(png(figure, tight=True), alt=alt), Markdown(f"*{plain}*"))
 
 
 def limits_around(places: np.ndarray) -> tuple[float, float, float, float]:

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import seaborn as sns
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.markers import MarkerStyle
 from matplotlib.transforms import ScaledTranslation
 from torch import Tensor
 
@@ -268,8 +270,10 @@ def stage_maps(
         beside = ax.transData + ScaledTranslation(6 / 72, 4 / 72, figure.dpi_scale_trans)
         for label in range(len(names)):
             points = [place for place, other in enumerate(classes) if other == label]
+            with rc_context({"text.parse_math": True}):  # a number as a marker; no name is in it
+                digits = MarkerStyle(f"${label + 1}$")
             ax.scatter(
-                places[points, 0], places[points, 1], marker=f"${label + 1}$", s=20, c="0.25", linewidths=0,
+                places[points, 0], places[points, 1], marker=digits, s=20, c="0.25", linewidths=0,
                 transform=beside, zorder=2,
             )  # fmt: skip
         if chosen is not None:

@@ -12,11 +12,11 @@ import itertools
 import json
 import math
 import multiprocessing
-import os
 import random
 import re
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ from tqdm.auto import tqdm
 
 from clipspm_lite.backbones import TINY_CLIP_DIR, WEIGHTS_FILE, Backbone, load_backbone
 from clipspm_lite.data import world
+from clipspm_lite.files import check_writable, end_with_parent, one_line, replace_file, replacing
 
 TRAINING_SEED, VALIDATION_SEED = 1_000_000, 2_000_000
 """First clip seeds: the committed clips use 0 to 19, so no clip is met twice."""
@@ -114,6 +115,11 @@ def contrastive_loss(image: Tensor, text: Tensor, positives: Tensor, scale: Tens
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
+def _start_worker() -> None:
+    torch.set_num_threads(1)
+    end_with_parent()
+
+
 def _render_clip(job: tuple[int, str | None]) -> tuple[np.ndarray, list[list[str]]]:
     seed, class_name = job
     rng = random.Random(seed)
@@ -141,18 +147,22 @@ def render_examples(recipe: Recipe, cache: Path) -> Examples:
     key = b"".join(source.read_bytes() for source in sources) + repr((jobs, FRAMES_PER_CLIP)).encode()
     path = cache / f"tiny_clip_frames_{hashlib.sha256(key).hexdigest()[:16]}.npz"
     if not path.is_file():
-        with multiprocessing.get_context("spawn").Pool(None, torch.set_num_threads, (1,)) as pool:
+        check_writable(path)
+        with multiprocessing.get_context("spawn").Pool(None, _start_worker) as pool:
             rendered = list(tqdm(pool.imap(_render_clip, jobs, chunksize=16), "rendering", len(jobs)))
-        cache.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".part.npz")
-        np.savez(
-            unfinished,
-            frames=np.concatenate([frames for frames, _ in rendered]),
-            captions=np.array([captions for _, clip in rendered for captions in clip]),
-        )
-        os.replace(unfinished, path)
-    with np.load(path) as stored:
-        frames, captions = torch.from_numpy(stored["frames"]), stored["captions"].tolist()
+        with replacing(path) as name, open(name, "wb") as file:
+            np.savez(
+                file,
+                frames=np.concatenate([frames for frames, _ in rendered]),
+                captions=np.array([captions for _, clip in rendered for captions in clip]),
+            )
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            frames, captions = torch.from_numpy(stored["frames"]), stored["captions"].tolist()
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"damaged frames ({one_line(error)}); delete them, they are rendered again: {path}"
+        ) from None
     return Examples(frames, torch.tensor(labels).repeat_interleave(FRAMES_PER_CLIP), captions)
 
 
@@ -225,8 +235,9 @@ def run(out: Path, cache: Path, recipe: Recipe) -> float:
     """The whole recipe: writes config, merges and weights into `out`, returns the validation accuracy."""
     examples = render_examples(recipe, cache)
     merges = learn_merges(itertools.chain.from_iterable(examples.captions), recipe.merges)
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out) as unfinished:
+    for name in (MERGES_FILE, CONFIG_FILE, WEIGHTS_FILE):
+        check_writable(out / name)
+    with tempfile.TemporaryDirectory() as unfinished:
         folder = Path(unfinished)
         lines = ["#version: byte-pair merges, most frequent first", *(" ".join(merge) for merge in merges)]
         # open_clip drops the first line and would take an empty last one for a merge.
@@ -241,8 +252,10 @@ def run(out: Path, cache: Path, recipe: Recipe) -> float:
         # Measured on what lies in the file, rounded to 16 bits.
         stored = load_backbone(f"local-dir:{folder}")
         accuracy = zero_shot_accuracy(stored, world.SPLITS["default"]["validation"])
+        # Without its weights a folder is refused: stopped in between, old and new files are never taken for a model.
+        (out / WEIGHTS_FILE).unlink(missing_ok=True)
         for name in (MERGES_FILE, CONFIG_FILE, WEIGHTS_FILE):
-            os.replace(folder / name, out / name)
+            replace_file(out / name, (folder / name).read_bytes())
     return accuracy
 
 

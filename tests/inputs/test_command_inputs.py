@@ -62,7 +62,8 @@ COMMANDS = {
     "train": (
         ["--out", "run", "--data", "data", "--split", "good.json", "--way", "1", "--store", "store"],
         DATA | BACKBONE
-        | {"--out": ["", "file", "file/x", "trained"], "--way": [*NO_COUNT, "2"], "--shot": [*NO_COUNT, "9"],
+        | {"--frames": [*NO_FRAMES, "1"],
+            "--out": ["", "file", "file/x", "trained"], "--way": [*NO_COUNT, "2"], "--shot": [*NO_COUNT, "9"],
            "--steps": NO_COUNT, "--episodes-per-step": NO_COUNT, "--patience": NO_COUNT, "--seed": NO_SEED,
            "--learning-rate": ["0", "-1", "nan", "inf", "-inf", "x", ""], "--preset": ["x", ""],
            "--devices": [*NO_COUNT, "9"], "--nodes": [*NO_COUNT, "9"],
@@ -174,14 +175,17 @@ def test_the_commands_below_run_where_nothing_is_wrong(command):
         (["compare", "--out", "runs", "--seeds", "0", "0"], "--seeds: one is there twice"),
         (["compare", "--out", "runs", "--committed", "--shot", "3"], "--committed"),
         (["table", "--results", "one.png", "--figure", "one.png"], "one file cannot be both"),
-        (["evaluate", "--method", "otam", "--checkpoint", "head.safetensors"], "--checkpoint: only clip-spm"),
+        (
+            ["evaluate", "--method", "otam", "--checkpoint", "head.safetensors"],
+            "--checkpoint: only a trained head",
+        ),
         (
             ["evaluate", "--method", "otam", "--dataset-settings", "hmdb51"],
-            "--dataset-settings: only clip-spm",
+            "--dataset-settings: only a trained head",
         ),
         (
             ["predict", "--support", "data", "clip.mp4", "--method", "otam", "--checkpoint", "x"],
-            "only clip-spm",
+            "only a trained head",
         ),
         (
             ["predict", "--support", "data", "clip.mp4", "nowhere.mp4", "data"],
@@ -216,7 +220,7 @@ def test_start_without_the_packages_of_notebooks_says_what_to_install(missing, m
 def test_a_folder_where_nothing_may_be_written_is_refused(monkeypatch, capsys):
     monkeypatch.setattr("os.access", lambda *_: False)  # a test that runs as root may write everywhere
     for arguments in (["train", *COMMANDS["train"][0]], ["start"], ["table", "--results", "x.json"]):
-        assert "nothing may be written in" in refused(arguments, capsys)
+        assert "cannot be written" in refused(arguments, capsys)
 
 
 def refused(arguments, capsys):

@@ -16,6 +16,9 @@ MODULES = {
     "clipspm_lite.data.layouts": "lays the sample clips out for trials; tests/data/test_layouts.py",
     "clipspm_lite.data.video": "files of every kind: tests/data/test_video.py",
     "clipspm_lite.data.decoder": "likewise",
+    "clipspm_lite.data.processes": "likewise",
+    "clipspm_lite.data.segments": "likewise",
+    "clipspm_lite.untrusted": "damaged and hostile files: SECURITY.md names the tests",
     "clipspm_lite.tiny_clip": "made the committed CLIP; tests/test_tiny_clip.py",
     "clipspm_lite.exercises.nb": "exercises are reached by `check`, which is tried with any answer",
     "clipspm_lite.plots": "draw what the library computed; tests/plots",
@@ -63,6 +66,7 @@ NAMES = {
     "sources": {"FeatureSource": "inside `train`", "VideoSource": "inside `train`; tests/test_finetuning.py"},
     "table": {
         "Entry": "through `table` as a command", "write_results": "likewise",
+        "episodes_at_once": "inside `measure`",
         **dict.fromkeys(("read_results", "nothing_to_compare", "architecture", "beside", "markdown", "notes"),
                         "reads what `measure` gave; tests/test_table.py"),
     },

@@ -21,7 +21,7 @@ from clipspm_lite.model.paths import DIRECTIONS, most_probable_path, share_of_pa
 from clipspm_lite.model.presets import PRESETS, Preset
 from clipspm_lite.model.spm import PromptGenerator, generate_prompt, spm, support_prompt
 from clipspm_lite.model.transformer import TransformerBlock, shot_mean
-from clipspm_lite.model.trx import TRX, TupleAttention, frame_tuples, positional_encoding
+from clipspm_lite.model.trx import TRX, TupleAttention, of_tuples, positional_encoding, tuple_places
 
 ODD = st.sampled_from(
     [0, -1, 1, 2, 1.5, 0.0, float("nan"), float("inf"), -float("inf"), "x", None, True, [], (1,), 10**6]
@@ -148,6 +148,7 @@ GATES = dict(visual_gate_ratio=0.5, prompt_gate_ratio=1.5, gate_slope=0.0, promp
 FUSION = SemanticFusion(WIDTH, **GATES, transformer=TransformerBlock(WIDTH, **BLOCK))
 MFE = MotionFeatureExtraction(WIDTH)
 GENERATOR = PromptGenerator(WIDTH, 8, condition="pooled", dropout=0.0)
+LAYER = torch.nn.Linear(2 * WIDTH, 4)
 BLOCKS = {
     "Gate": (Gate(WIDTH, 0.5, 0.1), VIDEO),
     "TransformerBlock": (TransformerBlock(WIDTH, **BLOCK), VIDEO),
@@ -168,7 +169,7 @@ BLOCKS = {
     ),
     "PADM": (PADM(TransformerBlock(WIDTH, **BLOCK)), (2, 3, 4, WIDTH), (5, 4, WIDTH)),
     "TupleAttention": (TupleAttention(WIDTH, 2, 4), (2, 3, 4, WIDTH), (5, 4, WIDTH)),
-    "frame_tuples": (lambda video: frame_tuples(video, 2), VIDEO),
+    "of_tuples": (lambda video: of_tuples(LAYER, video), VIDEO),
     "frame_distances": (frame_distances, VIDEO, VIDEO),
     "otam": (otam, VIDEO, VIDEO),
     "centred": (centred, VIDEO),
@@ -208,6 +209,7 @@ def test_motion_needs_two_frames_and_says_so():
 
 
 def test_positions_are_different_for_every_frame():
+    assert tuple_places(3, 2).tolist() == [[0, 1], [0, 2], [1, 2]]
     encoded = positional_encoding(8, WIDTH)
     assert encoded.shape == (8, WIDTH) and len(encoded.unique(dim=0)) == 8
     assert head(CLIPSPM, **SMALL).dim == WIDTH

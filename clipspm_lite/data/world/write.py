@@ -18,7 +18,7 @@ from clipspm_lite.data.world.randomness import WORLD_VERSION
 from clipspm_lite.data.world.render import render
 from clipspm_lite.data.world.scene import FRAMES_PER_SECOND, make_scene
 from clipspm_lite.data.world.taxonomy import CLASSES, REVERSED_PAIRS, SIMILAR_PAIRS, SPLITS
-from clipspm_lite.files import file_sha256, replace_file, replacing
+from clipspm_lite.files import end_with_parent, file_sha256, replace_file, replacing
 
 FORMAT_VERSION = 1
 CLIPS_PER_CLASS = 20  # seeds 0 to 19; whoever trains an encoder on this world must use other seeds
@@ -96,8 +96,11 @@ def write_lists(out: Path) -> None:
 
 
 def write(out: Path, processes: int = 2) -> None:
-    """The clips, the lists and, last, the manifest that vouches for the clips."""
-    with ProcessPoolExecutor(processes) as pool:
+    """The clips, the lists and, last, the manifest that vouches for the clips.
+
+    Stopped before its end it leaves every file whole, each the old or the new one; run again, it makes the rest.
+    """
+    with ProcessPoolExecutor(processes, initializer=end_with_parent) as pool:
         by_class = list(pool.map(_write_class, [out] * len(CLASSES), CLASSES))
     write_lists(out)
     clips = [entry for entries in by_class for entry in entries]

@@ -1,0 +1,134 @@
+"""Names of classes and files, split files and video lists that were made to do harm."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from clipspm_lite.__main__ import main
+from clipspm_lite.data.datasets import SPLIT_LIMIT, DatasetError, open_folder, read_split
+from clipspm_lite.data.names import on_terminal, printable, readable
+from clipspm_lite.plots import answers, embeddings, prototypes
+from clipspm_lite.plots.base import png, show
+from clipspm_lite.widgets.base import Picture, as_html
+
+NAMES = {
+    "script": "<script>alert(1)</script>",
+    "attribute": "\"><img src=x onerror='alert(1)'>",
+    "mathtext": "$\\undefined{$",
+    "half of mathtext": "costs $5",
+    "mathtext that is right": "$\\alpha$",
+    "terminal": "\x1b]0;title\x07\x1b[2Jwaving",
+    "lines": "waving\nclip.mp4: running, 100 %",
+    "right to left": "waving \u202egnivaw",
+    "half a character": "waving \ud800",
+    "not UTF-8": os.fsdecode(b"waving \xff"),
+    "long": "waving " * 500,
+    "link": "[click](javascript:alert(1))",
+    "nothing": "___",
+}
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_draws_any_class_name_as_it_is(name):
+    names = [readable(NAMES[name]), "sit"]
+    clip = torch.zeros(4, 3, 8, 8)
+    figures = [
+        answers.ranking(clip, dict(zip(names, (0.7, 0.3), strict=True))),
+        prototypes.prototype_distances(torch.eye(2), names, (0, 1), "distance"),
+        embeddings.stage_maps(
+            {"PCA": embeddings.StageMap(np.eye(2), (-1, 2, -1, 2), -np.eye(2))}, ["clip"] * 2, [0, 1], names
+        ),
+    ]
+    for figure in figures:
+        assert png(figure)[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_name_breaks_out_of_a_widget_or_a_caption(name, monkeypatch):
+    text = readable(NAMES[name])
+    picture = Picture(Figure((1, 1)), f"the clip {text}", f"a picture of {text}", ((0.5, 0.5, text),))
+    page = as_html(picture)
+    assert "<script" not in page and "<img src=x" not in page and page.count("<img") == 1
+    shown = []
+    monkeypatch.setattr("clipspm_lite.plots.base.display", lambda *objects: shown.extend(objects))
+    show(picture.figure, picture.caption, picture.alt)
+    caption = shown[1].data
+    assert "<" not in caption and "](" not in caption.replace("\\]", "")
+    assert "$" not in caption.replace("\\$", "")
+
+
+def test_words_are_left_alone():
+    assert readable("Pouring [something] into [something]") == "pouring something into something"
+    assert readable("машет_руками") == "машет руками" and readable("挥手") == "挥手"
+    assert on_terminal("a message\nof two lines, 挥手 ½") == "a message\nof two lines, 挥手 ½"
+
+
+@pytest.mark.parametrize("name", ["terminal", "right to left", "half a character", "not UTF-8"])
+def test_a_terminal_is_sent_no_control_characters(name, tmp_path, capsys):
+    for text in (on_terminal(NAMES[name]), printable(NAMES[name]), readable(NAMES[name])):
+        assert text.isprintable() and text.encode("utf-8")
+    assert main(["check", str(tmp_path / NAMES[name])]) == 1 if name != "half a character" else True
+    split = tmp_path / "split.json"
+    split.write_text(
+        json.dumps({"format_version": 1, "novel": [NAMES[name]], "base": ["x"], "validation": ["y"]})
+    )
+    assert main(["evaluate", "--data", str(tmp_path), "--split", str(split), "--method", "otam"]) == 1
+    printed = capsys.readouterr()
+    assert "error: " in printed.err
+    assert all(c.isprintable() or c in "\n\r" for c in printed.out + printed.err)
+
+
+@pytest.mark.parametrize(
+    "name", ["C:", "C:running", "c:\\running", "\\\\server\\share", "x" * 256, "a\0b", "\ud800", "é" * 128]
+)
+def test_a_class_name_that_is_no_folders_name_anywhere_is_refused(name, tmp_path):
+    with pytest.raises(DatasetError, match="is not a class name; expected the name of a folder") as error:
+        open_folder(tmp_path, [name])
+    assert len(str(error.value)) < 400 + len(str(tmp_path)) and str(error.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ('{"a":' * 100_000, "nested too deeply"),
+        ('{"format_version": 1, "novel": ["a"], "novel": ["b"]}', "'novel' is there twice"),
+        ('{"format_version": ' + "9" * 5000 + "}", "not JSON"),
+        ('{"format_version": 1e400, "novel": ["a"]}', "expected"),
+        ('{"format_version": 1, "novel": [NaN]}', "nan is not a class name"),
+        ('{"format_version": 1, "novel": [["a"]]}', "is not a class name"),
+        ('{"format_version": 1, "novel": ["../a"]}', "'../a' is not a class name"),
+        ('{"format_version": 1, "novel": ["/etc"]}', "'/etc' is not a class name"),
+        ("\0", "not JSON"),
+    ],
+    ids=lambda value: value[:30],
+)
+def test_a_split_file_that_is_none_is_one_short_error(content, said, tmp_path):
+    path = tmp_path / "split.json"
+    path.write_text(content)
+    with pytest.raises(DatasetError, match=said) as error:
+        read_split(path, "novel")
+    assert str(error.value).endswith("split.json") and len(str(error.value)) < 400 + len(str(path))
+
+
+def test_a_split_file_without_end_is_not_read(tmp_path):
+    path = tmp_path / "split.json"
+    with path.open("wb") as file:
+        file.truncate(SPLIT_LIMIT + 1)
+    with pytest.raises(DatasetError, match="larger than 10 MB.*split.json"):
+        read_split(path, "novel")
+    for path in ("/dev/zero", tmp_path):
+        with pytest.raises(DatasetError, match="not a regular file"):
+            read_split(path, "novel")
+
+
+def test_a_hundred_thousand_class_names_are_compared_at_once(tmp_path):
+    path = tmp_path / "split.json"
+    path.write_text(json.dumps({"format_version": 1, "novel": [f"{n}" for n in range(100_000)] + ["7"]}))
+    with pytest.raises(DatasetError, match="named twice: 7:"):
+        read_split(path, "novel")
