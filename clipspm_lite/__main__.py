@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import os
 import shlex
 import subprocess
 import sys
@@ -36,14 +37,23 @@ from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.data.names import on_terminal, printable, readable
 from clipspm_lite.data.video import VideoError
 from clipspm_lite.evaluation import Method, evaluate
-from clipspm_lite.features import EncodedDataset, FeatureStore
+from clipspm_lite.features import MOST_FRAMES, EncodedDataset, FeatureStore
 from clipspm_lite.files import check_writable, file_sha256, is_safetensors, replace_file
 from clipspm_lite.loading import load, load_head
 from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.model.heads import HEADS, Head, build_head
 from clipspm_lite.model.presets import DATASET_SETTINGS, LITE_SIZES, PRESETS
 from clipspm_lite.model.trx import TRX
-from clipspm_lite.published import QUERIES, SHOTS, WAY
+from clipspm_lite.options import (
+    OneLineParser,
+    check_not_empty,
+    count,
+    device_name,
+    number_from,
+    positive_number,
+    seed_number,
+)
+from clipspm_lite.published import PART, QUERIES, SHOTS, WAY
 from clipspm_lite.recogniser import CLIP_SPM, Recogniser, encode_support
 from clipspm_lite.sources import FineTuning
 from clipspm_lite.table import Entry, episodes_at_once, markdown, measure, write_results
@@ -77,9 +87,11 @@ FINETUNING_FLAGS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; an error that a user can mend is one message on stderr and exit status 1."""
+    """Run one command; an error that a user can mend is one message on stderr and exit status 1, or 2 if an option is
+    no value of its kind."""
     options = build_parser().parse_args(arguments)
     try:
+        check_not_empty(options)
         return options.run(options)
     except (ValueError, OSError, RuntimeError) as error:
         print(f"error: {on_terminal(error)}", file=sys.stderr)
@@ -102,7 +114,7 @@ class HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="python -m clipspm_lite", description="Few-shot action recognition with CLIP-SPM."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -130,21 +142,21 @@ def build_parser() -> argparse.ArgumentParser:
     add_backbone_options(sub)
     sub.add_argument("--model", choices=TRAINED, default=CLIP_SPM, help="the head that is trained")
     sub.add_argument("--preset", choices=list(PRESETS), default="lite", help="conventions and learning rate")
-    sub.add_argument("--way", type=int, default=5, help="classes an episode")
-    sub.add_argument("--shot", type=int, default=1, help="support videos a class")
+    sub.add_argument("--way", type=count, default=5, help="classes an episode")
+    sub.add_argument("--shot", type=count, default=1, help="support videos a class")
     sub.add_argument(
         "--inductive",
         action="store_true",
         help=f"with --model {CLIP_SPM}: train on each query as an episode of its own",
     )
-    sub.add_argument("--steps", type=int, help="optimizer steps (default: the preset's number of episodes)")
+    sub.add_argument("--steps", type=count, help="optimizer steps (default: the preset's number of episodes)")
     sub.add_argument(
-        "--episodes-per-step", type=int, help="whose gradients make a step (default: the preset's)"
+        "--episodes-per-step", type=count, help="whose gradients make a step (default: the preset's)"
     )
-    sub.add_argument("--learning-rate", type=float, help="of the optimizer (default: the preset's)")
-    sub.add_argument("--patience", type=int, help="stop after so many validations without a better one")
+    sub.add_argument("--learning-rate", type=positive_number, help="of the optimizer (default: the preset's)")
+    sub.add_argument("--patience", type=count, help="stop after so many validations without a better one")
     sub.add_argument(
-        "--seed", type=int, help="of weights, episodes, frames and dropout (default: the preset's)"
+        "--seed", type=seed_number, help="of weights, episodes, frames and dropout (default: the preset's)"
     )
     sub.add_argument("--finetune", action="store_true", help="from videos, and the visual encoder too")
     for option, meaning in FINETUNING_FLAGS.items():
@@ -152,8 +164,8 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--precision", choices=PRECISIONS, default="32-true", help="with --finetune: the encoder's"
     )
-    sub.add_argument("--devices", type=int, default=1, help="processes on each machine, one a GPU")
-    sub.add_argument("--nodes", type=int, default=1, help="machines (see clipspm_lite/SCALING.md)")
+    sub.add_argument("--devices", type=count, default=1, help="processes on each machine, one a GPU")
+    sub.add_argument("--nodes", type=count, default=1, help="machines (see clipspm_lite/SCALING.md)")
     sub.add_argument(
         "--dry-run",
         action="store_true",
@@ -164,15 +176,15 @@ def build_parser() -> argparse.ArgumentParser:
     sub = command("evaluate", run_evaluate, "Score a method on listed few-shot episodes.")
     sub.add_argument("--method", choices=SCORED, help="what is scored (default: the head in --checkpoint)")
     add_data_options(sub)
-    sub.add_argument("--part", default="novel", help="which classes of the split: base, validation or novel")
+    sub.add_argument("--part", default=PART, help="which classes of the split: base, validation or novel")
     add_backbone_options(sub)
     add_checkpoint_option(sub, LITE_MODEL)
     add_released_option(sub)
-    sub.add_argument("--way", type=int, default=5, help="classes an episode")
-    sub.add_argument("--shot", type=int, default=1, help="support videos a class")
-    sub.add_argument("--queries", type=int, default=1, help="query videos a class")
-    sub.add_argument("--episodes", type=int, default=2000, help="how many")
-    sub.add_argument("--seed", type=int, default=0, help="of the list of episodes")
+    sub.add_argument("--way", type=count, default=5, help="classes an episode")
+    sub.add_argument("--shot", type=count, default=1, help="support videos a class")
+    sub.add_argument("--queries", type=count, default=1, help="query videos a class")
+    sub.add_argument("--episodes", type=count, default=2000, help="how many")
+    sub.add_argument("--seed", type=seed_number, default=0, help="of the list of episodes")
     sub.add_argument("--inductive", action="store_true", help="score each query as an episode of its own")
     sub.add_argument("--json", action="store_true", help="end with one JSON object")
 
@@ -190,13 +202,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     sub.add_argument(
         "--shots",
-        type=int,
+        type=count,
         nargs="+",
         default=list(SHOTS),
         help="support videos a class, each a row of its own",
     )
     add_data_options(sub)
-    sub.add_argument("--part", default="novel", help="which classes of the split: base, validation or novel")
+    sub.add_argument("--part", default=PART, help="which classes of the split: base, validation or novel")
     add_backbone_options(sub)
     sub.add_argument(
         "--checkpoint",
@@ -206,10 +218,10 @@ def build_parser() -> argparse.ArgumentParser:
         "lite.safetensors)",
     )
     add_released_option(sub)
-    sub.add_argument("--way", type=int, default=WAY, help="classes an episode")
-    sub.add_argument("--queries", type=int, default=QUERIES, help="query videos a class")
-    sub.add_argument("--episodes", type=int, default=10_000, help="how many")
-    sub.add_argument("--seed", type=int, default=0, help="of the list of episodes")
+    sub.add_argument("--way", type=count, default=WAY, help="classes an episode")
+    sub.add_argument("--queries", type=count, default=QUERIES, help="query videos a class")
+    sub.add_argument("--episodes", type=count, default=10_000, help="how many")
+    sub.add_argument("--seed", type=seed_number, default=0, help="of the list of episodes")
     sub.add_argument("--inductive", action="store_true", help="score each query as an episode of its own")
     sub.add_argument("--results", metavar="FILE.json", help="write everything behind the table as JSON")
     sub.add_argument("--figure", metavar="FILE.png", help="draw the table")
@@ -224,11 +236,13 @@ def build_parser() -> argparse.ArgumentParser:
         "Train CLIP-SPM with several seeds; score it and the baselines on the same episodes.",
     )
     sub.add_argument("--out", required=True, metavar="FOLDER", help="training runs, kept and continued")
-    sub.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of training")
-    sub.add_argument("--part", default="validation", help="sample classes to score: validation or novel")
-    sub.add_argument("--shot", type=int, default=1, help="support videos a class")
-    sub.add_argument("--episodes", type=int, default=2000, help="how many")
-    sub.add_argument("--seed", type=int, default=0, help="of the list of episodes")
+    sub.add_argument("--seeds", type=seed_number, nargs="+", default=[0, 1, 2], help="of training")
+    sub.add_argument(
+        "--part", choices=("validation", "novel"), default="validation", help="sample classes to score"
+    )
+    sub.add_argument("--shot", type=count, default=1, help="support videos a class")
+    sub.add_argument("--episodes", type=count, default=2000, help="how many")
+    sub.add_argument("--seed", type=seed_number, default=0, help="of the list of episodes")
     sub.add_argument("--ablations", action="store_true", help="also train the head without each of its parts")
     sub.add_argument(
         "--baselines", action="store_true", help="also train CLIP-FSAR and TRX, in the same loop"
@@ -274,7 +288,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "folder", metavar="FOLDER", help="a folder with one folder a class, or a benchmark's download"
     )
-    sub.add_argument("--minimum", type=int, help="videos a class needs: shots + queries (default: 2)")
+    sub.add_argument("--minimum", type=count, help="videos a class needs: shots + queries (default: 2)")
     add_benchmark_options(sub)
     sub.add_argument("--no-decode", action="store_true", help="with --benchmark: only count, read no video")
     return parser
@@ -306,17 +320,20 @@ def add_benchmark_options(parser: argparse.ArgumentParser) -> None:
 def add_backbone_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backbone", default="tiny", help='"tiny", or an open_clip architecture')
     parser.add_argument("--weights", help="an open_clip tag, a file, or random (not for tiny)")
-    parser.add_argument("--frames", type=int, default=8, help="frames that stand for a video")
     parser.add_argument(
-        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where it runs"
+        "--frames", type=number_from(1, MOST_FRAMES), default=8, help="frames that stand for a video"
+    )
+    parser.add_argument(
+        "--device",
+        type=device_name,
+        default="cuda" if torch.cuda.is_available() else "cpu",
+        help="where it runs",
     )
     parser.add_argument("--store", metavar="FOLDER", help="feature store (default: your cache folder)")
 
 
 def add_checkpoint_option(parser: argparse.ArgumentParser, default: Path) -> None:
-    parser.add_argument(
-        "--checkpoint", metavar="FILE", default=default, help=f"trained by `train` (default: {default.name})"
-    )
+    parser.add_argument("--checkpoint", metavar="FILE", help=f"trained by `train` (default: {default.name})")
 
 
 def add_released_option(parser: argparse.ArgumentParser) -> None:
@@ -340,6 +357,11 @@ def check_data_options(options: argparse.Namespace) -> None:
 
 def open_part(options: argparse.Namespace, part: str) -> VideoDataset:
     check_data_options(options)
+    if options.data is not None and options.split is None and options.benchmark is None and part != PART:
+        raise ValueError(
+            f"--part {part}: --data alone has no parts, all its classes are taken; give --split FILE.json, which says "
+            "what the classes of each part are, or leave --part out"
+        )
     if options.benchmark is not None:
         dataset = open_benchmark(options.benchmark, options.data, part, options.video_list)
         published = BENCHMARKS[options.benchmark].videos[part]
@@ -411,6 +433,15 @@ def open_head(
     return head, store
 
 
+def check_head_options(options: argparse.Namespace) -> None:
+    """Refuse what only a head has, where another method is asked for."""
+    for name in ("checkpoint", "dataset_settings"):
+        if options.method in TRAINING_FREE and getattr(options, name, None) is not None:
+            raise ValueError(
+                f"--{name.replace('_', '-')}: only a trained head has one; leave it out, or --method {options.method}"
+            )
+
+
 def run_train(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     check_data_options(options)
@@ -446,6 +477,10 @@ def run_train(options: argparse.Namespace) -> int:
     model = build_head({"dim": dim, **config})
     if isinstance(model, TRX):
         model.check_frames(options.frames)
+    if isinstance(model, CLIPSPM) and options.frames < 2:
+        raise ValueError(
+            "--frames: motion is what changes between frames, so training needs at least 2, found 1"
+        )
     if is_first_process():
         print_resolved(options, settings, config, finetuning)
     if store is not None and options.dry_run:
@@ -582,11 +617,11 @@ def is_first_process() -> bool:
 
 def run_evaluate(options: argparse.Namespace) -> int:
     started = time.perf_counter()
-    name = options.method or head_name(options.checkpoint)
-    if name in HEADS and name != (found := head_name(options.checkpoint)):
-        raise ValueError(
-            f"--checkpoint: expected a head of {name}, found one of {found}: {options.checkpoint}"
-        )
+    check_head_options(options)
+    checkpoint = options.checkpoint or LITE_MODEL
+    name = options.method or head_name(checkpoint)
+    if name in HEADS and name != (found := head_name(checkpoint)):
+        raise ValueError(f"--checkpoint: expected a head of {name}, found one of {found}: {checkpoint}")
     dataset = open_part(options, options.part)
     # Impossible episodes are refused here, before any video is decoded.
     EpisodeSampler(
@@ -594,9 +629,9 @@ def run_evaluate(options: argparse.Namespace) -> int:
     )
     method: Method
     if name in HEADS:
-        head, store = open_head(options.checkpoint, options)
+        head, store = open_head(checkpoint, options)
         method = partial(head, inductive=True) if options.inductive else head
-        if is_finetuned(options.checkpoint):
+        if is_finetuned(checkpoint):
             video = f"{store.frames} frames, shorter side {store.resize}"
             print(f"the checkpoint's own encoder: {store.backbone.name}, {video}")
         warn_of_tiny(store.backbone.name, options.data is not None)
@@ -760,25 +795,30 @@ def run_compare(options: argparse.Namespace) -> int:
             f"--reference: expected one of the rows ({', '.join(rows)}), found {options.reference}"
         )
     check_outputs(options)
+    if len(set(options.seeds)) < len(options.seeds):
+        raise ValueError(f"--seeds: one is there twice: {' '.join(map(str, options.seeds))}")
+    videos = [sample_world(part) for part in ("base", "validation", options.part)]
+    every_settings = {s: replace(TRAINING_PRESETS["lite"], seed=s, shot=options.shot) for s in options.seeds}
+    for settings in every_settings.values():
+        check_run(videos[0], videos[1], settings, options.out, resume=True)
     # The same numbers whatever the machine's cores; so small a head gains nothing by more.
     torch.set_num_threads(1)
     store = FeatureStore(load_backbone("tiny"))
-    base, validation, scored = (
-        store.encode_dataset(sample_world(part), progress=True)
-        for part in ("base", "validation", options.part)
-    )
-    description = {"backbone": store.backbone_fingerprint, "backbone_name": "tiny"}
     committed = {FULL: LITE_MODEL, next(iter(INDUCTIVE)): LITE_INDUCTIVE_MODEL} if options.committed else {}
+    if 0 in every_settings:
+        for name, path in committed.items():
+            model = build_head({"dim": store.backbone.dim, **variants[name]})
+            check_committed(path, model, every_settings[0])
+    base, validation, scored = (store.encode_dataset(part, progress=True) for part in videos)
+    description = {"backbone": store.backbone_fingerprint, "backbone_name": "tiny"}
     methods: dict[str, Sequence[Method]] = {name: [method] for name, method in TRAINING_FREE.items()}
     weights: dict[str, list[str]] = {}
     for name, config in variants.items():
         checkpoints = []
-        for seed in options.seeds:
-            settings = replace(TRAINING_PRESETS["lite"], seed=seed, shot=options.shot)
+        for seed, settings in every_settings.items():
             torch.manual_seed(seed)
             model = build_head({"dim": store.backbone.dim, **config})
             if seed == 0 and name in committed:
-                check_committed(committed[name], model, settings)
                 checkpoints.append(committed[name])
                 continue
             run = Path(options.out) / name.replace(" ", "-") / f"seed{seed}"
@@ -915,7 +955,9 @@ def run_predict(options: argparse.Namespace) -> int:
 
 def build_recogniser(options: argparse.Namespace) -> Recogniser:
     """From --support. With --choose it has the head, if there is one for this backbone."""
+    check_head_options(options)
     dataset = open_folder(options.support)
+    check_files(options.videos)
     own_head = options.checkpoint is not None
     for name, default in PREDICT_DEFAULTS.items():
         if getattr(options, name) is None:
@@ -945,9 +987,16 @@ def reopen_recogniser(options: argparse.Namespace) -> Recogniser:
     )
     if recogniser.support is None:
         raise ValueError(f"knows no actions; --recogniser expects what --save wrote: {options.recogniser}")
+    check_files(options.videos)
     print(on_terminal(recogniser), file=sys.stderr)
     warn_of_tiny(recogniser.store.backbone.name, not all(map(is_sample, options.videos)))
     return recogniser
+
+
+def check_files(videos: Sequence[str]) -> None:
+    """A path that is mistyped is noticed before the first video is encoded."""
+    if missing := [video for video in videos if not os.path.isfile(video)]:
+        raise ValueError(f"no such file, so nothing was done: {', '.join(map(printable, missing))}")
 
 
 def choose_method(recogniser: Recogniser) -> tuple[Recogniser, LeaveOneOut]:
@@ -961,6 +1010,8 @@ def choose_method(recogniser: Recogniser) -> tuple[Recogniser, LeaveOneOut]:
 
 def check_outputs(options: argparse.Namespace) -> None:
     """Refuse --results and --figure that could not be written."""
+    if options.figure and options.figure == options.results:
+        raise ValueError(f"--results and --figure: one file cannot be both: {options.figure}")
     if options.figure and Path(options.figure).suffix != ".png":
         raise ValueError(f"--figure: expected a name that ends in .png, found {options.figure}")
     for option in ("results", "figure"):
@@ -1010,8 +1061,12 @@ def run_check(options: argparse.Namespace) -> int:
 
 
 def run_start(options: argparse.Namespace) -> int:
-    from clipspm_lite.notebooks import show_start  # needs the notebooks extra, the other commands do not
-
+    try:
+        from clipspm_lite.notebooks import show_start  # needs the notebooks extra, the other commands do not
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"start runs a notebook, and {error.name} is not installed: pip install -e '.[notebooks]'"
+        ) from None
     show_start(Path(options.out))
     return 0
 

@@ -96,6 +96,8 @@ def measure(
             without a text encoder.
         VideoError: a video cannot be read.
     """
+    if not entries:
+        raise ValueError("entries: expected at least one method, found none")
     if episodes < 2:
         raise ValueError(f"episodes: an interval needs at least 2, found {episodes}")
     shots = sorted({entry.shot for entry in entries})

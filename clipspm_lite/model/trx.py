@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clipspm_lite.model.checks import check_config, check_episode, check_labels
 from clipspm_lite.model.clipspm import (
     Losses,
-    check_episode,
-    check_labels,
     cross_entropy_losses,
     prepare_episode,
 )
@@ -75,10 +74,12 @@ class TRX(nn.Module):
             dropout=dropout,
             normalize_features=normalize_features,
         )
-        for name in ("dim", "width"):
-            if self.config[name] < 1:
-                raise ValueError(f"{name}: expected at least 1, found {self.config[name]}")
-        if not tuple_sizes or len(set(tuple_sizes)) < len(tuple_sizes) or min(tuple_sizes) < 1:
+        check_config(self.config, ("dim", "width"))
+        if (
+            not tuple_sizes
+            or len(set(tuple_sizes)) < len(tuple_sizes)
+            or not all(isinstance(size, int) and size > 0 for size in tuple_sizes)
+        ):
             raise ValueError(f"tuple_sizes: expected different sizes of at least 1, found {tuple_sizes}")
         self.dim = dim
         self.normalize_features = normalize_features
@@ -104,9 +105,9 @@ class TRX(nn.Module):
             inductive: changes nothing: each query is always answered by itself.
 
         Raises:
-            ValueError: shapes that do not fit together, a class without any shot, or fewer frames than a tuple has.
+            TypeError, ValueError: tensors that are no episode (`check_episode`), or fewer frames than a tuple has.
         """
-        check_episode(support, query, class_text, support_mask, self.dim)
+        check_episode(support, query, class_text, support_mask, self)
         frames = query.shape[-2]
         self.check_frames(frames)
         support, query, _ = prepare_episode(
@@ -136,9 +137,9 @@ class TRX(nn.Module):
         """Training losses; query_labels: int64 ``[..., Q]`` in 0 … N − 1, the rest as in `forward`.
 
         Raises:
-            ValueError: as `forward`, or labels that are not one class of the episode for each query.
+            TypeError, ValueError: as `forward`, or labels that are not one class of the episode for each query.
         """
-        check_episode(support, query, class_text, support_mask, self.dim)
+        check_episode(support, query, class_text, support_mask, self)
         check_labels(query_labels, query, class_text)
         return cross_entropy_losses(self(support, query, class_text, support_mask).logits, query_labels)
 

@@ -130,7 +130,7 @@ def test_wrong_shapes_labels_and_sizes_are_refused_by_name(model):
         model(support[..., :6], query[..., :6], class_text[..., :6])
     with pytest.raises(ValueError, match="query_labels"):
         model.losses(support, query, class_text, labels + WAY)
-    with pytest.raises(ValueError, match="dim: expected at least 1"):
+    with pytest.raises(ValueError, match="dim: expected a whole number of at least 1"):
         build_head(model.config | {"dim": 0})
 
 
