@@ -1,6 +1,6 @@
 """How evaluation on stored features spends its time and memory: python tests/benchmarks/evaluation.py
 
-The sample world's validation clips and the committed head, 5-way 1-shot. Takes about a minute.
+The sample world's validation clips and the committed head, 5-way 1-shot. Takes half a minute.
 """
 
 import resource

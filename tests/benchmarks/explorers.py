@@ -20,8 +20,8 @@ from clipspm_lite.plots.base import png
 from clipspm_lite.widgets.gallery import Gallery
 
 EXPLORERS = ("episode", "prototypes", "embeddings", "motion", "alignment", "prompt")
-VALUES = 3  # that each control is set to
-CHANGES = 50  # after which memory is looked at
+VALUES = 2  # that each control is set to
+CHANGES = 20  # after which memory is looked at
 
 
 def seconds(act):
@@ -61,11 +61,10 @@ def main():
         )
         for label, control in explorer.controls.items():
             start, values = control.value, other_values(control)
-            rows = []
-            for _ in range(2):
-                rows.append(median(seconds(partial(setattr, control, "value", value)) for value in values))
-                control.value = start
-            first, again = rows
+            first, again = (
+                median(seconds(partial(setattr, control, "value", value)) for value in shown)
+                for shown in (values, [start, values[0], start])
+            )
             assert explorer.status.value == "", explorer.status.value
             print(f"{name:12s}{label:16s}{1000 * first:16.0f}{1000 * again:17.0f}{again / unit:8.1f}")
         fastest = list(explorer.controls.values())[-1]
