@@ -51,8 +51,32 @@ def read_tensors(path: str | os.PathLike, *kinds: str) -> tuple[dict[str, Tensor
     Raises:
         CheckpointError: a missing or foreign file, another kind, or a format newer than this version knows.
     """
+    while True:
+        before = _version(path)
+        try:
+            found = _read(path, kinds)
+        except CheckpointError:
+            if _version(path) == before:
+                raise
+            continue
+        # safetensors opens a file twice, once for its header: replaced in between, it is of two files.
+        if _version(path) == before:
+            return found
+
+
+def _version(path: str | os.PathLike) -> tuple[int, ...]:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ()
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _read(path: str | os.PathLike, kinds: tuple[str, ...]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     kind = " or ".join(kinds)
-    _check_there(path, kind)
+    if not os.path.isfile(path):
+        found = "not a regular file" if os.path.exists(path) else "no such file"
+        raise CheckpointError(f"{found}, expected a {kind} written by clipspm_lite: {path}")
     try:
         check_safetensors(path)
         with safe_open(path, framework="pt") as file:
@@ -79,12 +103,6 @@ def read_tensors(path: str | os.PathLike, *kinds: str) -> tuple[dict[str, Tensor
         raise CheckpointError(
             f"not a {kind} of clipspm_lite, or damaged ({one_line(error)}): {path}"
         ) from None
-
-
-def _check_there(path: str | os.PathLike, kind: str) -> None:
-    if not os.path.isfile(path):
-        found = "not a regular file" if os.path.exists(path) else "no such file"
-        raise CheckpointError(f"{found}, expected a {kind} written by clipspm_lite: {path}")
 
 
 def save_model(path: str | os.PathLike, model: Head, **description: Any) -> None:
