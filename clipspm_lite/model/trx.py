@@ -163,9 +163,8 @@ class TupleAttention(nn.Module):
         query_values = query_values.flatten(-3, -2)
 
         distances = []
-        for number in range(
-            keys.shape[-3]
-        ):  # class by class: all prototypes at once would take far more memory
+        # Class by class, because all prototypes at once would take far more memory.
+        for number in range(keys.shape[-3]):
             likeness = query_keys @ keys[..., number, :, :].transpose(-1, -2) / math.sqrt(keys.shape[-1])
             if support_mask is not None:
                 there = support_mask[..., number, :].repeat_interleave(tuples, dim=-1)

@@ -123,7 +123,7 @@ def data(prefix, seed):
 SETTINGS = TrainingSettings(
     way=3,
     queries=2,
-    steps=40,
+    steps=16,
     episodes_per_step=2,
     validate_every=1,
     validation_episodes=5,
@@ -176,7 +176,7 @@ def test_a_second_training_into_one_folder_is_refused_and_the_first_unharmed(tmp
             run(tmp_path, resume=resume)
     os.kill(first, signal.SIGCONT)
     assert ended(first) == 0
-    assert len(run(tmp_path).history) == 40, "the folder is free again"
+    assert len(run(tmp_path).history) == 16, "the folder is free again"
 
 
 def test_a_regenerated_notebook_and_its_pictures_are_whole(tmp_path, monkeypatch):
