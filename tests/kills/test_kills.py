@@ -248,10 +248,11 @@ def test_generated_samples_are_whole_and_the_manifest_comes_last(tmp_path, monke
             assert (out / "manifest.json").exists() == (found == set(whole))
 
         def again():
+            (out / "manifest.json").unlink(missing_ok=True)  # first, as this too may be killed
             shutil.rmtree(out, ignore_errors=True)
             world.write(out)
 
-        killed_in_between(again, 1.2 * seconds_of(again), check, kills=max(KILLS // 3, 1))
+        killed_in_between(again, 1.2 * seconds_of(again), check, kills=KILLS // 2)
         age(out)
         world.write(out)
     assert {p.relative_to(out): p.read_bytes() for p in files(out)} == whole
