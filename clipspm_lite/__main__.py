@@ -3,12 +3,14 @@
 import argparse
 import json
 import math
+import os
 import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,9 @@ from clipspm_lite.checkpoints import (
     LITE_INDUCTIVE_MODEL,
     LITE_MODEL,
     clip_spm_only,
+    head_name,
     is_finetuned,
     load_model,
-    read_tensors,
 )
 from clipspm_lite.choosing import LeaveOneOut, leave_one_out
 from clipspm_lite.comparison import ABLATIONS, EXTENSIONS, FULL, INDUCTIVE, TRAINED_BASELINES, compare, table
@@ -35,16 +37,26 @@ from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.data.names import on_terminal, printable, readable
 from clipspm_lite.data.video import VideoError
 from clipspm_lite.evaluation import Method, evaluate
-from clipspm_lite.features import EncodedDataset, FeatureStore
+from clipspm_lite.features import MOST_FRAMES, EncodedDataset, FeatureStore
 from clipspm_lite.files import check_writable, file_sha256, is_safetensors, replace_file
-from clipspm_lite.loading import load
+from clipspm_lite.loading import load, load_head
 from clipspm_lite.model.clipspm import CLIPSPM
-from clipspm_lite.model.heads import Head, build_head
+from clipspm_lite.model.heads import HEADS, Head, build_head
 from clipspm_lite.model.presets import DATASET_SETTINGS, LITE_SIZES, PRESETS
-from clipspm_lite.published import QUERIES, SHOTS, WAY
+from clipspm_lite.model.trx import TRX
+from clipspm_lite.options import (
+    OneLineParser,
+    check_not_empty,
+    count,
+    device_name,
+    number_from,
+    positive_number,
+    seed_number,
+)
+from clipspm_lite.published import PART, QUERIES, SHOTS, WAY
 from clipspm_lite.recogniser import CLIP_SPM, Recogniser, encode_support
 from clipspm_lite.sources import FineTuning
-from clipspm_lite.table import Entry, markdown, measure, write_results
+from clipspm_lite.table import Entry, episodes_at_once, markdown, measure, write_results
 from clipspm_lite.training import (
     PRECISIONS,
     TRAINING_PRESETS,
@@ -57,6 +69,8 @@ from clipspm_lite.training import (
 )
 
 METHODS = (*TRAINING_FREE, CLIP_SPM)
+SCORED = (*TRAINING_FREE, *HEADS)
+TRAINED = (CLIP_SPM, *TRAINED_BASELINES)
 CHOICES = ("zero-shot", "otam")  # what --choose compares with the head, the simplest first
 
 
@@ -73,9 +87,11 @@ FINETUNING_FLAGS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; an error that a user can mend is one message on stderr and exit status 1."""
+    """Run one command; an error that a user can mend is one message on stderr and exit status 1, or 2 if an option is
+    no value of its kind."""
     options = build_parser().parse_args(arguments)
     try:
+        check_not_empty(options)
         return options.run(options)
     except (ValueError, OSError, RuntimeError) as error:
         print(f"error: {on_terminal(error)}", file=sys.stderr)
@@ -98,7 +114,7 @@ class HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="python -m clipspm_lite", description="Few-shot action recognition with CLIP-SPM."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -112,7 +128,9 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", default="out", metavar="FOLDER", help="where the notebook goes as a page")
 
     sub = command(
-        "train", run_train, "Train CLIP-SPM on the base classes, choosing on the validation classes."
+        "train",
+        run_train,
+        "Train CLIP-SPM, or another head in the same loop, on the base classes, choosing on the validation classes.",
     )
     sub.epilog = (
         "With --benchmark the presets paper and released take the sizes and numbers that the authors' code has for it "
@@ -122,18 +140,23 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--resume", action="store_true", help="continue the run in --out")
     add_data_options(sub)
     add_backbone_options(sub)
+    sub.add_argument("--model", choices=TRAINED, default=CLIP_SPM, help="the head that is trained")
     sub.add_argument("--preset", choices=list(PRESETS), default="lite", help="conventions and learning rate")
-    sub.add_argument("--way", type=int, default=5, help="classes an episode")
-    sub.add_argument("--shot", type=int, default=1, help="support videos a class")
-    sub.add_argument("--inductive", action="store_true", help="train on each query as an episode of its own")
-    sub.add_argument("--steps", type=int, help="optimizer steps (default: the preset's number of episodes)")
+    sub.add_argument("--way", type=count, default=5, help="classes an episode")
+    sub.add_argument("--shot", type=count, default=1, help="support videos a class")
     sub.add_argument(
-        "--episodes-per-step", type=int, help="whose gradients make a step (default: the preset's)"
+        "--inductive",
+        action="store_true",
+        help=f"with --model {CLIP_SPM}: train on each query as an episode of its own",
     )
-    sub.add_argument("--learning-rate", type=float, help="of the optimizer (default: the preset's)")
-    sub.add_argument("--patience", type=int, help="stop after so many validations without a better one")
+    sub.add_argument("--steps", type=count, help="optimizer steps (default: the preset's number of episodes)")
     sub.add_argument(
-        "--seed", type=int, help="of weights, episodes, frames and dropout (default: the preset's)"
+        "--episodes-per-step", type=count, help="whose gradients make a step (default: the preset's)"
+    )
+    sub.add_argument("--learning-rate", type=positive_number, help="of the optimizer (default: the preset's)")
+    sub.add_argument("--patience", type=count, help="stop after so many validations without a better one")
+    sub.add_argument(
+        "--seed", type=seed_number, help="of weights, episodes, frames and dropout (default: the preset's)"
     )
     sub.add_argument("--finetune", action="store_true", help="from videos, and the visual encoder too")
     for option, meaning in FINETUNING_FLAGS.items():
@@ -141,8 +164,8 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--precision", choices=PRECISIONS, default="32-true", help="with --finetune: the encoder's"
     )
-    sub.add_argument("--devices", type=int, default=1, help="processes on each machine, one a GPU")
-    sub.add_argument("--nodes", type=int, default=1, help="machines (see clipspm_lite/SCALING.md)")
+    sub.add_argument("--devices", type=count, default=1, help="processes on each machine, one a GPU")
+    sub.add_argument("--nodes", type=count, default=1, help="machines (see clipspm_lite/SCALING.md)")
     sub.add_argument(
         "--dry-run",
         action="store_true",
@@ -151,17 +174,17 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--json", action="store_true", help="end with one JSON object")
 
     sub = command("evaluate", run_evaluate, "Score a method on listed few-shot episodes.")
-    sub.add_argument("--method", choices=METHODS, default="clip-spm", help="what is scored")
+    sub.add_argument("--method", choices=SCORED, help="what is scored (default: the head in --checkpoint)")
     add_data_options(sub)
-    sub.add_argument("--part", default="novel", help="which classes of the split: base, validation or novel")
+    sub.add_argument("--part", default=PART, help="which classes of the split: base, validation or novel")
     add_backbone_options(sub)
     add_checkpoint_option(sub, LITE_MODEL)
     add_released_option(sub)
-    sub.add_argument("--way", type=int, default=5, help="classes an episode")
-    sub.add_argument("--shot", type=int, default=1, help="support videos a class")
-    sub.add_argument("--queries", type=int, default=1, help="query videos a class")
-    sub.add_argument("--episodes", type=int, default=2000, help="how many")
-    sub.add_argument("--seed", type=int, default=0, help="of the list of episodes")
+    sub.add_argument("--way", type=count, default=5, help="classes an episode")
+    sub.add_argument("--shot", type=count, default=1, help="support videos a class")
+    sub.add_argument("--queries", type=count, default=1, help="query videos a class")
+    sub.add_argument("--episodes", type=count, default=2000, help="how many")
+    sub.add_argument("--seed", type=seed_number, default=0, help="of the list of episodes")
     sub.add_argument("--inductive", action="store_true", help="score each query as an episode of its own")
     sub.add_argument("--json", action="store_true", help="end with one JSON object")
 
@@ -173,36 +196,37 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--methods",
         nargs="+",
-        choices=METHODS,
-        default=["zero-shot", "otam", CLIP_SPM],
-        help="what is scored; the others' differences are taken to the first",
+        choices=SCORED,
+        help="what is scored; the others' differences are taken to the first (default: zero-shot, otam and the heads "
+        "in --checkpoint)",
     )
     sub.add_argument(
         "--shots",
-        type=int,
+        type=count,
         nargs="+",
         default=list(SHOTS),
         help="support videos a class, each a row of its own",
     )
     add_data_options(sub)
-    sub.add_argument("--part", default="novel", help="which classes of the split: base, validation or novel")
+    sub.add_argument("--part", default=PART, help="which classes of the split: base, validation or novel")
     add_backbone_options(sub)
     sub.add_argument(
         "--checkpoint",
         nargs="+",
         metavar="FILE",
-        help="heads: one a shot, in the order of --shots, or one for all (default for tiny: lite.safetensors)",
+        help="heads: of each method one a shot, in the order of --shots, or one for all (default for tiny: "
+        "lite.safetensors)",
     )
     add_released_option(sub)
-    sub.add_argument("--way", type=int, default=WAY, help="classes an episode")
-    sub.add_argument("--queries", type=int, default=QUERIES, help="query videos a class")
-    sub.add_argument("--episodes", type=int, default=10_000, help="how many")
-    sub.add_argument("--seed", type=int, default=0, help="of the list of episodes")
+    sub.add_argument("--way", type=count, default=WAY, help="classes an episode")
+    sub.add_argument("--queries", type=count, default=QUERIES, help="query videos a class")
+    sub.add_argument("--episodes", type=count, default=10_000, help="how many")
+    sub.add_argument("--seed", type=seed_number, default=0, help="of the list of episodes")
     sub.add_argument("--inductive", action="store_true", help="score each query as an episode of its own")
     sub.add_argument("--results", metavar="FILE.json", help="write everything behind the table as JSON")
     sub.add_argument("--figure", metavar="FILE.png", help="draw the table")
     sub.epilog = (
-        f"{CLIP_SPM} is trained for the shot it is tested at. A checkpoint of the authors' released code brings its "
+        "A head is trained for the shot it is tested at. A checkpoint of the authors' released code brings its "
         "own visual encoder; its text encoder comes from --weights."
     )
 
@@ -212,11 +236,13 @@ def build_parser() -> argparse.ArgumentParser:
         "Train CLIP-SPM with several seeds; score it and the baselines on the same episodes.",
     )
     sub.add_argument("--out", required=True, metavar="FOLDER", help="training runs, kept and continued")
-    sub.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of training")
-    sub.add_argument("--part", default="validation", help="sample classes to score: validation or novel")
-    sub.add_argument("--shot", type=int, default=1, help="support videos a class")
-    sub.add_argument("--episodes", type=int, default=2000, help="how many")
-    sub.add_argument("--seed", type=int, default=0, help="of the list of episodes")
+    sub.add_argument("--seeds", type=seed_number, nargs="+", default=[0, 1, 2], help="of training")
+    sub.add_argument(
+        "--part", choices=("validation", "novel"), default="validation", help="sample classes to score"
+    )
+    sub.add_argument("--shot", type=count, default=1, help="support videos a class")
+    sub.add_argument("--episodes", type=count, default=2000, help="how many")
+    sub.add_argument("--seed", type=seed_number, default=0, help="of the list of episodes")
     sub.add_argument("--ablations", action="store_true", help="also train the head without each of its parts")
     sub.add_argument(
         "--baselines", action="store_true", help="also train CLIP-FSAR and TRX, in the same loop"
@@ -262,7 +288,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "folder", metavar="FOLDER", help="a folder with one folder a class, or a benchmark's download"
     )
-    sub.add_argument("--minimum", type=int, help="videos a class needs: shots + queries (default: 2)")
+    sub.add_argument("--minimum", type=count, help="videos a class needs: shots + queries (default: 2)")
     add_benchmark_options(sub)
     sub.add_argument("--no-decode", action="store_true", help="with --benchmark: only count, read no video")
     return parser
@@ -294,17 +320,20 @@ def add_benchmark_options(parser: argparse.ArgumentParser) -> None:
 def add_backbone_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backbone", default="tiny", help='"tiny", or an open_clip architecture')
     parser.add_argument("--weights", help="an open_clip tag, a file, or random (not for tiny)")
-    parser.add_argument("--frames", type=int, default=8, help="frames that stand for a video")
     parser.add_argument(
-        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where it runs"
+        "--frames", type=number_from(1, MOST_FRAMES), default=8, help="frames that stand for a video"
+    )
+    parser.add_argument(
+        "--device",
+        type=device_name,
+        default="cuda" if torch.cuda.is_available() else "cpu",
+        help="where it runs",
     )
     parser.add_argument("--store", metavar="FOLDER", help="feature store (default: your cache folder)")
 
 
 def add_checkpoint_option(parser: argparse.ArgumentParser, default: Path) -> None:
-    parser.add_argument(
-        "--checkpoint", metavar="FILE", default=default, help=f"trained by `train` (default: {default.name})"
-    )
+    parser.add_argument("--checkpoint", metavar="FILE", help=f"trained by `train` (default: {default.name})")
 
 
 def add_released_option(parser: argparse.ArgumentParser) -> None:
@@ -328,6 +357,11 @@ def check_data_options(options: argparse.Namespace) -> None:
 
 def open_part(options: argparse.Namespace, part: str) -> VideoDataset:
     check_data_options(options)
+    if options.data is not None and options.split is None and options.benchmark is None and part != PART:
+        raise ValueError(
+            f"--part {part}: --data alone has no parts, all its classes are taken; give --split FILE.json, which says "
+            "what the classes of each part are, or leave --part out"
+        )
     if options.benchmark is not None:
         dataset = open_benchmark(options.benchmark, options.data, part, options.video_list)
         published = BENCHMARKS[options.benchmark].videos[part]
@@ -367,8 +401,10 @@ def open_method(options: argparse.Namespace, store: FeatureStore) -> Method:
     return clip_spm_only(model, options.checkpoint).to(options.device)
 
 
-def open_head(path: str | Path, options: argparse.Namespace, backbone: Backbone | None = None) -> Recogniser:
-    """A head with the backbone of its features: the one asked for, or its own, as released checkpoints have it."""
+def open_head(
+    path: str | Path, options: argparse.Namespace, backbone: Backbone | None = None
+) -> tuple[Head, FeatureStore]:
+    """A head and what makes its features: with the backbone asked for, or its own, as released checkpoints have it."""
     path = Path(path)
     places: dict[str, Any] = dict(frames=options.frames, device=options.device, store=options.store)
     if path.is_file() and not is_safetensors(path):
@@ -383,16 +419,27 @@ def open_head(path: str | Path, options: argparse.Namespace, backbone: Backbone 
                 f"--weights: a checkpoint of the released code has no text encoder; give the weights of the CLIP that "
                 f"it was fine-tuned from, an open_clip tag (openai) or a file: {path}"
             )
-        return load(path, text_weights=options.weights, dataset=settings, **places)
+        return load_head(path, text_weights=options.weights, dataset=settings, **places)
     if options.dataset_settings is not None:
         raise ValueError(
             f"--dataset-settings: only for a checkpoint of the released code, leave it out: {path}"
         )
     if is_finetuned(path):
-        return load(path, weights=options.weights, device=options.device, store=options.store)
-    read_tensors(path, "model")  # not a saved recogniser, whose clips no episode would use
+        return load_head(path, weights=options.weights, device=options.device, store=options.store)
     given: dict[str, Any] = dict(backbone=options.backbone, weights=options.weights)
-    return load(path, **(given if backbone is None else dict(backbone=backbone)), **places)
+    head, store = load_head(path, **(given if backbone is None else dict(backbone=backbone)), **places)
+    if isinstance(head, TRX):
+        head.check_frames(store.frames)
+    return head, store
+
+
+def check_head_options(options: argparse.Namespace) -> None:
+    """Refuse what only a head has, where another method is asked for."""
+    for name in ("checkpoint", "dataset_settings"):
+        if options.method in TRAINING_FREE and getattr(options, name, None) is not None:
+            raise ValueError(
+                f"--{name.replace('_', '-')}: only a trained head has one; leave it out, or --method {options.method}"
+            )
 
 
 def run_train(options: argparse.Namespace) -> int:
@@ -403,6 +450,10 @@ def run_train(options: argparse.Namespace) -> int:
             "--split: your own --data needs a JSON file with the classes of base, validation and novel "
             "(a benchmark needs --benchmark instead)"
         )
+    if options.inductive and options.model != CLIP_SPM:
+        raise ValueError(
+            f"--inductive: only {CLIP_SPM} ever sees several queries at once, {options.model} never does; leave it out"
+        )
     check_finetuning_options(options)
     settings = resolve_settings(options)
     engine: dict[str, Any] = dict(
@@ -412,7 +463,7 @@ def run_train(options: argparse.Namespace) -> int:
     videos = [open_part(options, part) for part in ("base", "validation")]
     check_run(videos[0], videos[1], settings, options.out, resume=options.resume)
 
-    finetuning, description = None, {}
+    finetuning, store, description = None, None, {}
     data: list[VideoDataset] | list[EncodedDataset] = videos
     if options.finetune:
         finetuning = open_finetuning(options)
@@ -421,17 +472,21 @@ def run_train(options: argparse.Namespace) -> int:
         store = open_store(options, own_videos=options.data is not None)
         dim = store.backbone.dim
         description = {"backbone": store.backbone_fingerprint, "backbone_name": options.backbone}
-        if options.dry_run:
-            data = [stand_in(store, part) for part in videos]
-        else:
-            data = [store.encode_dataset(part, progress=True) for part in videos]
     torch.manual_seed(settings.seed)
-    sizes: dict[str, Any] = (
-        LITE_SIZES if options.preset == "lite" else DATASET_SETTINGS.get(options.benchmark, {})
-    )
-    model = CLIPSPM(dim, preset=options.preset, inductive=options.inductive, **sizes)
+    config = head_config(options)
+    model = build_head({"dim": dim, **config})
+    if isinstance(model, TRX):
+        model.check_frames(options.frames)
+    if isinstance(model, CLIPSPM) and options.frames < 2:
+        raise ValueError(
+            "--frames: motion is what changes between frames, so training needs at least 2, found 1"
+        )
     if is_first_process():
-        print_resolved(options, settings, sizes, finetuning)
+        print_resolved(options, settings, config, finetuning)
+    if store is not None and options.dry_run:
+        data = [stand_in(store, part) for part in videos]
+    elif store is not None:
+        data = [store.encode_dataset(part, progress=True) for part in videos]
     if options.dry_run:
         planned = plan(model, data[0], data[1], settings, finetuning=finetuning, **engine)
         if is_first_process():
@@ -478,9 +533,20 @@ def check_finetuning_options(options: argparse.Namespace) -> None:
         raise ValueError(f"--{given[0]} goes with --finetune: a head alone trains on stored features")
 
 
+def head_config(options: argparse.Namespace) -> dict[str, Any]:
+    """What `build_head` is given beside ``dim``: the settings of the preset for the model, and for the benchmark."""
+    lite = options.preset == "lite"
+    if options.model != CLIP_SPM:
+        return TRAINED_BASELINES[options.model] if lite else {"model": options.model}
+    sizes = LITE_SIZES if lite else DATASET_SETTINGS.get(options.benchmark, {})
+    return {"preset": options.preset, "inductive": options.inductive, **sizes}
+
+
 def resolve_settings(options: argparse.Namespace) -> TrainingSettings:
     """The preset's settings for the benchmark, with what was given in place of them."""
-    preset = preset_settings(options.preset, options.benchmark)
+    # The decay of "released" goes with CLIP-SPM's summed loss; the other heads' is a mean, as in "paper".
+    summed = options.model == CLIP_SPM or options.preset == "lite"
+    preset = preset_settings(options.preset if summed else "paper", options.benchmark)
     names = ("way", "shot", "steps", "episodes_per_step", "learning_rate", "patience", "seed")
     changes = {name: value for name in names if (value := getattr(options, name)) is not None}
     per_step = changes.get("episodes_per_step", preset.episodes_per_step)
@@ -528,7 +594,7 @@ def stand_in(store: FeatureStore, videos: VideoDataset) -> EncodedDataset:
 def print_resolved(
     options: argparse.Namespace,
     settings: TrainingSettings,
-    sizes: dict[str, Any],
+    config: dict[str, Any],
     finetuning: FineTuning | None,
 ) -> None:
     """What presets and options came to."""
@@ -536,7 +602,7 @@ def print_resolved(
     print(
         f"{options.benchmark or options.data or 'sample world'}, {options.backbone}{weights}, {options.preset}"
     )
-    print("head: " + ", ".join(f"{name} {value}" for name, value in sizes.items() or [("sizes", "default")]))
+    print("head: " + ", ".join(f"{name} {value}" for name, value in ({"model": CLIP_SPM} | config).items()))
     print("training: " + ", ".join(f"{name} {value}" for name, value in asdict(settings).items()))
     if finetuning is not None:
         parts = {f.name: getattr(finetuning, f.name) for f in fields(finetuning) if f.name != "backbone"}
@@ -551,23 +617,26 @@ def is_first_process() -> bool:
 
 def run_evaluate(options: argparse.Namespace) -> int:
     started = time.perf_counter()
+    check_head_options(options)
+    checkpoint = options.checkpoint or LITE_MODEL
+    name = options.method or head_name(checkpoint)
+    if name in HEADS and name != (found := head_name(checkpoint)):
+        raise ValueError(f"--checkpoint: expected a head of {name}, found one of {found}: {checkpoint}")
     dataset = open_part(options, options.part)
     # Impossible episodes are refused here, before any video is decoded.
     EpisodeSampler(
         dataset.videos_per_class, options.way, options.shot, options.queries, options.seed, dataset.classes
     )
     method: Method
-    if options.method == CLIP_SPM:
-        recogniser = open_head(options.checkpoint, options)
-        assert recogniser.head is not None
-        method, store = recogniser.head, recogniser.store
-        method.inductive |= options.inductive
-        if is_finetuned(options.checkpoint):
+    if name in HEADS:
+        head, store = open_head(checkpoint, options)
+        method = partial(head, inductive=True) if options.inductive else head
+        if is_finetuned(checkpoint):
             video = f"{store.frames} frames, shorter side {store.resize}"
             print(f"the checkpoint's own encoder: {store.backbone.name}, {video}")
         warn_of_tiny(store.backbone.name, options.data is not None)
     else:
-        method, store = TRAINING_FREE[options.method], open_store(options, options.data is not None)
+        method, store = TRAINING_FREE[name], open_store(options, options.data is not None)
     data = store.encode_dataset(dataset, progress=True)
     result = evaluate(
         method,
@@ -578,16 +647,17 @@ def run_evaluate(options: argparse.Namespace) -> int:
         episodes=options.episodes,
         seed=options.seed,
         device=options.device,
+        batch_size=episodes_at_once(options.way, options.shot, options.queries, options.inductive),
         progress=True,
     )
     if options.benchmark:
-        name = f"{options.benchmark}, {options.part}, in {options.data}"
+        measured = f"{options.benchmark}, {options.part}, in {options.data}"
     elif options.data:
-        name = str(options.data)
+        measured = str(options.data)
     else:
-        name = f"sample world, {options.split or 'default'} split, {options.part}"
+        measured = f"sample world, {options.split or 'default'} split, {options.part}"
     print(
-        f"{options.method} on {name}: {result.accuracy:.1f} ± {result.interval:.1f} % "
+        f"{name} on {measured}: {result.accuracy:.1f} ± {result.interval:.1f} % "
         f"({options.way}-way {options.shot}-shot, {options.episodes} episodes, seed {options.seed})"
     )
     for asked, answered, rate in result.most_confused(5):
@@ -595,8 +665,8 @@ def run_evaluate(options: argparse.Namespace) -> int:
     if options.json:
         print_json(
             {
-                "method": options.method,
-                "data": name,
+                "method": name,
+                "data": measured,
                 "way": options.way,
                 "shot": options.shot,
                 "queries": options.queries,
@@ -613,19 +683,19 @@ def run_evaluate(options: argparse.Namespace) -> int:
 def run_table(options: argparse.Namespace) -> int:
     checkpoints = check_table_options(options)
     dataset = open_part(options, options.part)
-    own_videos, trained = options.data is not None, CLIP_SPM in options.methods
     store = None
-    if set(options.methods) != {CLIP_SPM}:
-        store = open_store(options, own_videos)
+    if set(options.methods) - set(checkpoints):
+        store = open_store(options, options.data is not None)
     backbone = None if store is None else store.backbone
-    heads = {path: open_head(path, options, backbone) for path in checkpoints if trained}
+    paths = dict.fromkeys(path for of_method in checkpoints.values() for path in of_method)
+    heads = {path: open_head(path, options, backbone) for path in paths}
     entries = []
-    for shot, path in zip(options.shots, checkpoints, strict=True):
+    for place, shot in enumerate(options.shots):
         for name in options.methods:
-            if name == CLIP_SPM:
-                head, own = heads[path].head, heads[path].store
-                assert head is not None
-                entries.append(Entry(name, shot, head, own, Path(path), options.inductive))
+            if name in checkpoints:
+                path = checkpoints[name][place]
+                inductive = options.inductive and isinstance(heads[path][0], CLIPSPM)
+                entries.append(Entry(name, shot, *heads[path], Path(path), inductive))
             else:
                 assert store is not None
                 entries.append(Entry(name, shot, TRAINING_FREE[name], store))
@@ -654,29 +724,43 @@ def run_table(options: argparse.Namespace) -> int:
     return 0
 
 
-def check_table_options(options: argparse.Namespace) -> list[Any]:
-    """The checkpoint of each shot, after everything was looked at that needs no data."""
+def check_table_options(options: argparse.Namespace) -> dict[str, list[str | Path]]:
+    """For each method that is a head its checkpoint at each shot, after all was looked at that needs no data."""
     for name in ("methods", "shots"):
-        values = getattr(options, name)
+        values = getattr(options, name) or []
         if len(set(values)) < len(values):
             raise ValueError(f"--{name}: one is there twice: {' '.join(map(str, values))}")
-    if CLIP_SPM not in options.methods and options.checkpoint is not None:
-        raise ValueError(f"--checkpoint: only {CLIP_SPM} has one; name it among --methods or leave it out")
-    if options.checkpoint is None and options.backbone == "tiny":
+    wanted = [CLIP_SPM] if options.methods is None else [name for name in options.methods if name in HEADS]
+    if options.checkpoint is None and options.backbone == "tiny" and CLIP_SPM in wanted:
         options.checkpoint = [LITE_MODEL]
-    if options.checkpoint is None and CLIP_SPM in options.methods:
-        raise ValueError(
-            f"--checkpoint: {CLIP_SPM} needs a head for {options.backbone}, which `train` makes; or leave {CLIP_SPM} "
-            "out of --methods"
-        )
-    checkpoints = options.checkpoint or [None]
-    if len(checkpoints) not in (1, len(options.shots)):
-        raise ValueError(
-            f"--checkpoint: expected one for all shots or one for each of {len(options.shots)}, "
-            f"found {len(checkpoints)}"
-        )
+    checkpoints: dict[str, list[str | Path]] = {}
+    for path in options.checkpoint or []:
+        checkpoints.setdefault(head_name(path), []).append(path)
+    if options.methods is None:
+        wanted = list(checkpoints) or wanted
+        options.methods = ["zero-shot", "otam", *wanted]
+    for name, paths in checkpoints.items():
+        if name not in wanted:
+            raise ValueError(
+                f"--checkpoint: a head of {name}, which is not among --methods; name it there or leave the file out: "
+                f"{paths[0]}"
+            )
+    for name in wanted:
+        if name not in checkpoints:
+            raise ValueError(
+                f"--checkpoint: {name} needs a head for {options.backbone}, which `train` makes; or leave {name} out "
+                "of --methods"
+            )
+        found = len(checkpoints[name])
+        if found not in (1, len(options.shots)):
+            raise ValueError(
+                f"--checkpoint: of {name} expected one for all shots or one for each of {len(options.shots)}, found "
+                f"{found}"
+            )
+        if found == 1:
+            checkpoints[name] *= len(options.shots)
     check_outputs(options)
-    return checkpoints * (len(options.shots) if len(checkpoints) == 1 else 1)
+    return checkpoints
 
 
 def data_title(options: argparse.Namespace) -> str:
@@ -711,25 +795,30 @@ def run_compare(options: argparse.Namespace) -> int:
             f"--reference: expected one of the rows ({', '.join(rows)}), found {options.reference}"
         )
     check_outputs(options)
+    if len(set(options.seeds)) < len(options.seeds):
+        raise ValueError(f"--seeds: one is there twice: {' '.join(map(str, options.seeds))}")
+    videos = [sample_world(part) for part in ("base", "validation", options.part)]
+    every_settings = {s: replace(TRAINING_PRESETS["lite"], seed=s, shot=options.shot) for s in options.seeds}
+    for settings in every_settings.values():
+        check_run(videos[0], videos[1], settings, options.out, resume=True)
     # The same numbers whatever the machine's cores; so small a head gains nothing by more.
     torch.set_num_threads(1)
     store = FeatureStore(load_backbone("tiny"))
-    base, validation, scored = (
-        store.encode_dataset(sample_world(part), progress=True)
-        for part in ("base", "validation", options.part)
-    )
-    description = {"backbone": store.backbone_fingerprint, "backbone_name": "tiny"}
     committed = {FULL: LITE_MODEL, next(iter(INDUCTIVE)): LITE_INDUCTIVE_MODEL} if options.committed else {}
+    if 0 in every_settings:
+        for name, path in committed.items():
+            model = build_head({"dim": store.backbone.dim, **variants[name]})
+            check_committed(path, model, every_settings[0])
+    base, validation, scored = (store.encode_dataset(part, progress=True) for part in videos)
+    description = {"backbone": store.backbone_fingerprint, "backbone_name": "tiny"}
     methods: dict[str, Sequence[Method]] = {name: [method] for name, method in TRAINING_FREE.items()}
     weights: dict[str, list[str]] = {}
     for name, config in variants.items():
         checkpoints = []
-        for seed in options.seeds:
-            settings = replace(TRAINING_PRESETS["lite"], seed=seed, shot=options.shot)
+        for seed, settings in every_settings.items():
             torch.manual_seed(seed)
             model = build_head({"dim": store.backbone.dim, **config})
             if seed == 0 and name in committed:
-                check_committed(committed[name], model, settings)
                 checkpoints.append(committed[name])
                 continue
             run = Path(options.out) / name.replace(" ", "-") / f"seed{seed}"
@@ -866,7 +955,9 @@ def run_predict(options: argparse.Namespace) -> int:
 
 def build_recogniser(options: argparse.Namespace) -> Recogniser:
     """From --support. With --choose it has the head, if there is one for this backbone."""
+    check_head_options(options)
     dataset = open_folder(options.support)
+    check_files(options.videos)
     own_head = options.checkpoint is not None
     for name, default in PREDICT_DEFAULTS.items():
         if getattr(options, name) is None:
@@ -896,9 +987,16 @@ def reopen_recogniser(options: argparse.Namespace) -> Recogniser:
     )
     if recogniser.support is None:
         raise ValueError(f"knows no actions; --recogniser expects what --save wrote: {options.recogniser}")
+    check_files(options.videos)
     print(on_terminal(recogniser), file=sys.stderr)
     warn_of_tiny(recogniser.store.backbone.name, not all(map(is_sample, options.videos)))
     return recogniser
+
+
+def check_files(videos: Sequence[str]) -> None:
+    """A path that is mistyped is noticed before the first video is encoded."""
+    if missing := [video for video in videos if not os.path.isfile(video)]:
+        raise ValueError(f"no such file, so nothing was done: {', '.join(map(printable, missing))}")
 
 
 def choose_method(recogniser: Recogniser) -> tuple[Recogniser, LeaveOneOut]:
@@ -912,6 +1010,8 @@ def choose_method(recogniser: Recogniser) -> tuple[Recogniser, LeaveOneOut]:
 
 def check_outputs(options: argparse.Namespace) -> None:
     """Refuse --results and --figure that could not be written."""
+    if options.figure and options.figure == options.results:
+        raise ValueError(f"--results and --figure: one file cannot be both: {options.figure}")
     if options.figure and Path(options.figure).suffix != ".png":
         raise ValueError(f"--figure: expected a name that ends in .png, found {options.figure}")
     for option in ("results", "figure"):
@@ -961,8 +1061,12 @@ def run_check(options: argparse.Namespace) -> int:
 
 
 def run_start(options: argparse.Namespace) -> int:
-    from clipspm_lite.notebooks import show_start  # needs the notebooks extra, the other commands do not
-
+    try:
+        from clipspm_lite.notebooks import show_start  # needs the notebooks extra, the other commands do not
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"start runs a notebook, and {error.name} is not installed: pip install -e '.[notebooks]'"
+        ) from None
     show_start(Path(options.out))
     return 0
 

@@ -128,7 +128,7 @@ class Backbone(nn.Module):
 
         Raises:
             TypeError: the frames are not floating point.
-            ValueError: a wrong shape or size, values outside of [0, 1], or a chunk below 1.
+            ValueError: a wrong shape, size or device, values outside of [0, 1], or a chunk below 1.
         """
         size = self.image_size
         if not frames.is_floating_point():
@@ -140,13 +140,17 @@ class Backbone(nn.Module):
             )
         if chunk < 1:
             raise ValueError(f"chunk must be at least 1, found {chunk}.")
+        if frames.device != self.pixel_mean.device:
+            raise ValueError(
+                f"frames are on {frames.device}, {self.name} is on {self.pixel_mean.device}: move them."
+            )
         # A resize may overshoot by a rounding error, hence the margin.
         if frames.numel() and not -1e-3 <= frames.min() <= frames.max() <= 1.001:
             raise ValueError(
                 f"frames must lie in [0, 1], found [{frames.min():.3g}, {frames.max():.3g}]: "
                 "give them unnormalised, the backbone applies its own mean and standard deviation."
             )
-        flat = frames.reshape(-1, 3, size, size)
+        flat = frames.reshape(-1, 3, size, size).to(self.pixel_mean.dtype)
         parts = flat.split(chunk) if len(flat) else []
         if recompute:
             features = [checkpoint(self._encode_chunk, part, use_reentrant=False) for part in parts]
@@ -172,12 +176,17 @@ class Backbone(nn.Module):
             `[N, C]`, not L2-normalised, without gradient.
 
         Raises:
-            TypeError: one string instead of a sequence of them.
-            ValueError: a template without exactly one `{}`, or a backbone without a text encoder (a released
-                checkpoint has none; see `load_backbone`).
+            TypeError: one string instead of a sequence of them, or a name that is none.
+            ValueError: a name without any word, a template without exactly one `{}`, or a backbone without a text
+                encoder (a released checkpoint has none; see `load_backbone`).
         """
         if isinstance(names, str):
             raise TypeError(f"names must be a sequence of class names, found a string: use [{names!r}].")
+        for name in names:
+            if not isinstance(name, str):
+                raise TypeError(f"names: expected class names, found {name!r}.")
+            if not readable(name):
+                raise ValueError(f"names: {name!r} has no words to read; rename the class.")
         features = []
         for name in names:
             tokens = self.tokenizer(fill_templates(readable(name), templates))
@@ -300,7 +309,8 @@ def _from_folder(folder: Path, weights: str | Path | None) -> tuple[nn.Module, T
 def _from_architecture(name: str, weights: str | Path | None) -> tuple[nn.Module, Tokenizer, dict[str, Any]]:
     config = open_clip.get_model_config(name) if name in open_clip.list_models() else None
     if config is None:
-        raise ValueError(f"unknown backbone {name!r}: {_near(name, ['tiny', *open_clip.list_models()])}.")
+        near = _near(name, ["tiny", "ViT-B-16-quickgelu", "RN50-quickgelu", *open_clip.list_models()])
+        raise ValueError(f"unknown backbone {name!r}: {near}, all in open_clip.list_models().")
     tags = open_clip.list_pretrained_tags_by_model(name)
     if weights is None:
         # open_clip itself would go on with random weights and only a warning.
@@ -374,4 +384,6 @@ def _from_file(name: str, path: Path, tags: list[str]) -> nn.Module:
 def _near(word: str, known: list[str]) -> str:
     lowered = {candidate.lower(): candidate for candidate in known}
     near = [lowered[match] for match in difflib.get_close_matches(word.lower(), lowered, n=5, cutoff=0.4)]
-    return f"did you mean {', '.join(near)}" if near else f"known are {', '.join(known)}"
+    if near:
+        return f"did you mean {', '.join(near)}"
+    return f"known are {', '.join(known[:8])}" + (f" and {len(known) - 8} more" if len(known) > 8 else "")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipspm_lite.model.clipspm import check_episode
+from clipspm_lite.model.checks import check_episode
 from clipspm_lite.model.otam import centred, frame_distances
 from clipspm_lite.model.otam import otam as otam_distance
 from clipspm_lite.model.transformer import masked_mean, shot_mean
@@ -51,6 +51,7 @@ def otam_centred(
     support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None = None
 ) -> Scores:
     """OTAM after each clip's own mean frame is taken away, which leaves what changes in it (our addition)."""
+    check_episode(support, query, class_text, support_mask)
     return otam(centred(support), centred(query), class_text, support_mask)
 
 

@@ -6,7 +6,8 @@ And the head of a released checkpoint, whose configuration has to be read off it
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from clipspm_lite.backbones import LOCAL_DIR, Backbone, load_backbone
-from clipspm_lite.files import CheckpointError, fill, one_line, replacing
+from clipspm_lite.files import CheckpointError, fill, is_safetensors, one_line, replacing
 from clipspm_lite.model.clipspm import CLIPSPM
-from clipspm_lite.model.heads import Head, build_head
+from clipspm_lite.model.heads import HEADS, Head, build_head
 from clipspm_lite.model.presets import DATASET_SETTINGS
 from clipspm_lite.released import ReleasedCheckpoint
 from clipspm_lite.untrusted import Refused, check_safetensors, parse_json
@@ -54,14 +55,15 @@ def read_tensors(path: str | os.PathLike, *kinds: str) -> tuple[dict[str, Tensor
     while True:
         before = _version(path)
         try:
-            found = _read(path, kinds)
+            with _opened(path, *kinds) as (file, description):
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except CheckpointError:
             if _version(path) == before:
                 raise
             continue
         # safetensors opens a file twice, once for its header: replaced in between, it is of two files.
         if _version(path) == before:
-            return found
+            return tensors, description
 
 
 def _version(path: str | os.PathLike) -> tuple[int, ...]:
@@ -72,7 +74,15 @@ def _version(path: str | os.PathLike) -> tuple[int, ...]:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def _read(path: str | os.PathLike, kinds: tuple[str, ...]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_description(path: str | os.PathLike, *kinds: str) -> dict[str, Any]:
+    """The description alone, from the header of the file; otherwise as `read_tensors`."""
+    with _opened(path, *kinds) as (_, description):
+        return description
+
+
+@contextmanager
+def _opened(path: str | os.PathLike, *kinds: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """A file of one of ``kinds`` whose tensors can be read, and its description."""
     kind = " or ".join(kinds)
     if not os.path.isfile(path):
         found = "not a regular file" if os.path.exists(path) else "no such file"
@@ -94,7 +104,7 @@ def _read(path: str | os.PathLike, kinds: tuple[str, ...]) -> tuple[dict[str, Te
                 )
             if description["kind"] not in kinds:
                 raise CheckpointError(f"expected a {kind}, found a {description['kind']}: {path}")
-            return {name: file.get_tensor(name) for name in file.keys()}, description  # noqa: SIM118
+            yield file, description
     except CheckpointError:
         raise
     except OSError as error:
@@ -147,15 +157,30 @@ def build_model(config: Any, tensors: Mapping[str, Tensor], path: str | os.PathL
     return model.eval()
 
 
+def head_name(path: str | os.PathLike) -> str:
+    """Which of `HEADS` a checkpoint holds; only its header is read.
+
+    Raises:
+        CheckpointError: no such file, none that holds a head, or a head that is unknown here.
+    """
+    if os.path.isfile(path) and not is_safetensors(Path(path)):
+        return "clip-spm"  # of the released code
+    config = read_description(path, "model").get("config")
+    name = config.get("model", "clip-spm") if isinstance(config, dict) else None
+    if name not in tuple(HEADS):
+        raise CheckpointError(f"model: expected one of {', '.join(HEADS)}, found {repr(name)[:80]}: {path}")
+    return name
+
+
 def clip_spm_only(model: Head, path: str | os.PathLike) -> CLIPSPM:
     """The model, for what explains or keeps the answers of a CLIP-SPM head.
 
     Raises:
         CheckpointError: it is another of `HEADS`.
     """
-    if not isinstance(model, CLIPSPM):
+    if type(model) is not CLIPSPM:  # of an extended one the parts of an answer would not add up
         raise CheckpointError(
-            f"expected a CLIP-SPM head, found a {type(model).__name__}: open it with load_model and score it with "
+            f"expected a CLIP-SPM head, found a {type(model).__name__}: open it with load_head and score it with "
             f"evaluate: {path}"
         )
     return model

@@ -7,7 +7,7 @@ from math import comb, sqrt
 import torch
 
 from clipspm_lite.model.clipspm import CLIPSPM
-from clipspm_lite.recogniser import CLIP_SPM, Support, score
+from clipspm_lite.recogniser import CLIP_SPM, Support, check_method, score
 
 Z = 1.96  # of a 95 % interval
 
@@ -112,8 +112,15 @@ def leave_one_out(methods: Sequence[str | CLIPSPM], support: Support) -> LeaveOn
             it among equals.
 
     Raises:
-        ValueError: no action has two different clips, so none can be held out.
+        ValueError: no methods or one of them twice, or no action has two different clips, so none can be held out.
     """
+    for method in methods:
+        check_method(method)
+    names = [method if isinstance(method, str) else CLIP_SPM for method in methods]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(
+            f"methods: expected different ones, at most one a head, found {', '.join(names) or 'none'}"
+        )
     asked: list[int] = []
     answers: list[list[int]] = [[] for _ in methods]
     for action, shot in support.mask.nonzero().tolist():
@@ -131,7 +138,6 @@ def leave_one_out(methods: Sequence[str | CLIPSPM], support: Support) -> LeaveOn
             "no action has two different clips, so none can be held out and no method chosen: add clips, or name the "
             "method yourself"
         )
-    names = [method if isinstance(method, str) else CLIP_SPM for method in methods]
     return LeaveOneOut(
         classes=support.classes,
         asked=tuple(asked),

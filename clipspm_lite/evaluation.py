@@ -110,10 +110,21 @@ def evaluate(
     the episode is computed once a video, also for a ``functools.partial`` of a model.
 
     Raises:
-        ValueError: the data set has too few classes, or a class too few videos, for such episodes.
+        TypeError: no method, or videos in place of their features.
+        ValueError: the data set has too few classes, or a class too few videos, for such episodes; or the method gives
+            logits of another shape, or NaN.
     """
-    if episodes < 1:
-        raise ValueError(f"episodes: expected at least 1, found {episodes}")
+    if not callable(method):
+        raise TypeError(
+            f"method: expected a model or a function such as those of baselines, found {method!r}"
+        )
+    if not isinstance(data, EncodedDataset):
+        raise TypeError(
+            f"data: expected an EncodedDataset, found a {type(data).__name__}: FeatureStore.encode_dataset makes one"
+        )
+    for name, value in (("episodes", episodes), ("batch_size", batch_size)):
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name}: expected a whole number of at least 1, found {value!r}")
     sampler = EpisodeSampler(data.videos_per_class, way, shot, queries, seed, class_names=data.classes)
     features, class_text = data.features.to(device), data.class_text.to(device)
     if isinstance(method, torch.nn.Module):
@@ -132,7 +143,16 @@ def evaluate(
         known = {}
         if fused is not None:
             known["fused"] = FusedSupport(*(gather(of_all, class_text, listed).support for of_all in fused))
-        answers = method(batch.support, batch.query, batch.class_text, **known).logits.argmax(-1)
+        logits = method(batch.support, batch.query, batch.class_text, **known).logits
+        if logits.shape != (*batch.query_labels.shape, way):
+            raise ValueError(
+                f"method: expected logits [B, Q, N] = {(*batch.query_labels.shape, way)}, found {tuple(logits.shape)}"
+            )
+        if logits.isnan().any():
+            raise ValueError(
+                "method: its logits are NaN, which is no answer; its weights may be damaged or diverged"
+            )
+        answers = logits.argmax(-1)
         classes = torch.as_tensor(np.array([episode.classes for episode in listed]))
         right[part] = (answers == batch.query_labels).cpu()
         asked[part] = classes.gather(1, batch.query_labels.cpu())

@@ -20,11 +20,13 @@ from tqdm.auto import tqdm
 from clipspm_lite.backbones import Backbone
 from clipspm_lite.checkpoints import CheckpointError, read_tensors, write_tensors
 from clipspm_lite.data.datasets import VideoDataset
-from clipspm_lite.data.video import load_video
+from clipspm_lite.data.video import VideoError, check_file, load_video
 from clipspm_lite.files import check_writable, file_sha256
+from clipspm_lite.model.checks import check_tensors
 
 VIDEOS_PER_SAVE = 500  # a kill loses at most the encoding of so many videos
 VIDEOS_PER_BATCH = 16
+MOST_FRAMES = 1000  # of a video; every one of them is decoded, kept and encoded
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,11 @@ class EncodedDataset:
         videos_per_class: how many rows of ``features`` each class has, in the same order.
         features: frame features ``[V, T, C]``.
         class_text: text features of the class names ``[classes, C]``.
+
+    Raises:
+        TypeError: features or class_text that are no tensors.
+        ValueError: no classes or a name twice, shapes or counts that do not fit together, or values that are not
+            finite.
     """
 
     classes: tuple[str, ...]
@@ -43,16 +50,53 @@ class EncodedDataset:
     features: Tensor
     class_text: Tensor
 
+    def __post_init__(self) -> None:
+        tensors = {"features": self.features, "class_text": self.class_text}
+        check_tensors(tensors)
+        names, counts = self.classes, self.videos_per_class
+        if not names or len(set(names)) < len(names):
+            raise ValueError(
+                f"classes: expected different names, found {', '.join(map(repr, names)) or 'none'}"
+            )
+        if len(counts) != len(names) or min(counts) < 1:
+            raise ValueError(
+                f"videos_per_class: expected a number of at least 1 for each of {len(names)} classes, found "
+                f"{', '.join(map(str, counts)) or 'none'}"
+            )
+        for name, rows, axes in (("features", sum(counts), "TC"), ("class_text", len(names), "C")):
+            shape = tensors[name].shape
+            if (
+                len(shape) != 1 + len(axes)
+                or shape[0] != rows
+                or 0 in shape
+                or shape[-1] != self.class_text.shape[-1]
+            ):
+                raise ValueError(
+                    f"{name}: expected [{rows}, {', '.join(axes)}] with the C of both, found {tuple(shape)} beside "
+                    f"features of {tuple(self.features.shape)} and class_text of {tuple(self.class_text.shape)}"
+                )
+            check_finite(name, tensors[name])
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over everything in it."""
         digest = hashlib.sha256(json.dumps([self.classes, self.videos_per_class]).encode())
         for tensor in (self.features, self.class_text):
-            digest.update(tensor.contiguous().view(torch.uint8).numpy().data)
+            digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
         return digest.hexdigest()
 
     def subset(self, classes: Sequence[str]) -> "EncodedDataset":
-        """Only these classes, in this order."""
+        """Only these classes, in this order.
+
+        Raises:
+            ValueError: none, one that is not here, or one twice.
+        """
+        unknown = [name for name in classes if name not in self.classes]
+        if unknown or not classes:
+            raise ValueError(
+                f"classes: expected some of the {len(self.classes)} that are here, found "
+                f"{', '.join(map(repr, unknown)) or 'none'}"
+            )
         positions = [self.classes.index(name) for name in classes]
         starts = torch.tensor((0, *self.videos_per_class)).cumsum(0).tolist()
         rows = torch.cat([torch.arange(starts[p], starts[p + 1]) for p in positions])
@@ -62,6 +106,21 @@ class EncodedDataset:
             videos_per_class=tuple(self.videos_per_class[p] for p in positions),
             features=self.features[rows],
             class_text=self.class_text[positions],
+        )
+
+
+def check_finite(name: str, tensor: Tensor) -> None:
+    """Refuse numbers that are NaN or infinite, which no score would show.
+
+    Raises:
+        ValueError: there are some, or no floating-point numbers at all.
+    """
+    if not tensor.is_floating_point():
+        raise ValueError(f"{name}: expected floating-point features, found {tensor.dtype}")
+    if tensor.numel() and not torch.stack(tensor.detach().aminmax()).isfinite().all():
+        raise ValueError(
+            f"{name}: found values that are not finite; the backbone's weights or the videos are damaged, or training "
+            "diverged (a smaller learning rate helps)"
         )
 
 
@@ -75,6 +134,9 @@ class FeatureStore:
         folder: default: this user's cache folder.
         frames: T, frames a video, one from the centre of each segment.
         resize: length of the shorter side before the centre crop; default: the backbone's image size.
+
+    Raises:
+        ValueError: frames out of 1 … 1000.
     """
 
     def __init__(
@@ -85,6 +147,8 @@ class FeatureStore:
         frames: int = 8,
         resize: int | None = None,
     ):
+        if not 1 <= frames <= MOST_FRAMES:
+            raise ValueError(f"frames: expected 1 to {MOST_FRAMES}, found {frames}")
         self.backbone = backbone
         self.frames = frames
         self.resize = backbone.image_size if resize is None else resize
@@ -97,16 +161,29 @@ class FeatureStore:
         """Features ``[V, T, C]`` of video files, on the CPU; only what the store lacks is decoded and encoded.
 
         Raises:
-            VideoError: a video cannot be read. What was encoded before it is kept.
+            TypeError: one path instead of a sequence of them.
+            ValueError: no paths, or features that are not finite.
+            VideoError: videos cannot be read; it names each of them. The others were encoded all the same and are kept.
             CheckpointError: the store's file is damaged, or something else.
             OSError: it cannot be written.
         """
-        contents = [file_sha256(path) for path in paths]
+        if isinstance(paths, (str, Path)):
+            raise TypeError(f"paths: expected a sequence of video files, found one: use [{str(paths)!r}]")
+        if not paths:
+            raise ValueError("paths: expected at least one video, found none")
+        contents: list[str] = []
+        todo: list[tuple[str, str | Path]] = []
+        failures: list[str] = []
         stored = self._read()
-        missing = {
-            content: path for content, path in zip(contents, paths, strict=True) if content not in stored
-        }
-        todo = list(missing.items())
+        for path in paths:
+            try:
+                check_file(path)
+                contents.append(file_sha256(path))
+            except (VideoError, OSError) as error:
+                failures.append(str(error))
+                continue
+            if contents[-1] not in stored:
+                todo.append((contents[-1], path))
         if todo:
             check_writable(self.path)
         unsaved = 0
@@ -115,27 +192,38 @@ class FeatureStore:
                 total=len(todo), disable=None if progress and todo else True, desc="encoding videos"
             ) as bar:
                 for start in range(0, len(todo), VIDEOS_PER_BATCH):
-                    batch = todo[start : start + VIDEOS_PER_BATCH]
-                    for (content, _), features in zip(
-                        batch, self.encode_anew([p for _, p in batch]), strict=True
-                    ):
-                        stored[content] = features
-                    unsaved += len(batch)
-                    bar.update(len(batch))
+                    videos: dict[str, Tensor] = {}
+                    for content, path in todo[start : start + VIDEOS_PER_BATCH]:
+                        try:
+                            if content not in stored and content not in videos:
+                                videos[content] = self._load(path)
+                        except VideoError as error:
+                            failures.append(str(error))
+                        bar.update()
+                    if videos:
+                        stored |= zip(videos, self._encode(list(videos.values())), strict=True)
+                    unsaved += len(videos)
                     if unsaved >= VIDEOS_PER_SAVE:
                         self._write(stored)
                         unsaved = 0
         finally:
             if unsaved:
                 self._write(stored)
-        return torch.stack([stored[content] for content in contents])
+        if len(failures) > 1:
+            found = f"{len(failures)} of {len(paths)} videos cannot be read, the others are encoded and kept"
+            failures.insert(0, f"{found}; mend these or leave them out:")
+        if failures:
+            raise VideoError("\n".join(failures))
+        features = torch.stack([stored[content] for content in contents])
+        check_finite("features of the videos", features)
+        return features
 
     def encode_dataset(self, dataset: VideoDataset, *, progress: bool = False) -> EncodedDataset:
         """All videos and class names of a data set.
 
         Raises:
             ValueError: a backbone without a text encoder; before any video is read.
-            VideoError: a video cannot be read.
+            VideoError: as `encode`.
         """
         class_text = self.backbone.encode_class_names(dataset.classes).cpu()
         return EncodedDataset(
@@ -145,11 +233,15 @@ class FeatureStore:
             class_text=class_text,
         )
 
-    @torch.inference_mode()
     def encode_anew(self, paths: Sequence[str | Path]) -> Tensor:
         """Features ``[V, T, C]`` of a few videos, all at once; nothing is looked up or kept."""
-        size = self.backbone.image_size
-        videos = [load_video(path, self.frames, size, resize=self.resize) for path in paths]
+        return self._encode([self._load(path) for path in paths])
+
+    def _load(self, path: str | Path) -> Tensor:
+        return load_video(path, self.frames, self.backbone.image_size, resize=self.resize)
+
+    @torch.inference_mode()
+    def _encode(self, videos: list[Tensor]) -> Tensor:
         device = next(self.backbone.parameters()).device
         return self.backbone.encode_frames(torch.stack(videos).to(device)).float().cpu()
 

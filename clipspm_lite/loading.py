@@ -1,4 +1,4 @@
-"""Opening what holds a recogniser, or the part of one that was trained: `clipspm_lite.load`."""
+"""Opening what holds a recogniser, or the part of one that was trained: `clipspm_lite.load`, `load_head`."""
 
 import os
 from pathlib import Path
@@ -18,12 +18,15 @@ from clipspm_lite.checkpoints import (
     is_count,
     is_finetuned,
     load_finetuned,
+    load_model,
+    read_description,
     read_tensors,
     released_head,
 )
 from clipspm_lite.features import FeatureStore
 from clipspm_lite.files import CheckpointError, is_safetensors, one_line
 from clipspm_lite.model.clipspm import CLIPSPM
+from clipspm_lite.model.heads import Head
 from clipspm_lite.recogniser import CLIP_SPM, HEAD, KIND, Recogniser, Support
 from clipspm_lite.released import read_released
 
@@ -63,19 +66,66 @@ def load(
         store: folder of the feature store; default: this user's cache folder.
 
     Raises:
-        CheckpointError: no such file, none of the three, newer, damaged, or made with other backbone weights.
+        CheckpointError: no such file, none of the three, newer, damaged, made with other backbone weights, or a head of
+            another method than CLIP-SPM.
         ValueError: a setting that is missing or belongs to another kind of file, or an unknown backbone or weights.
     """
     path = Path(path)
-    released_settings: dict[str, Any] = dict(
-        dataset=dataset, prompt_weight=prompt_weight, gate_slope=gate_slope
-    )
+    settings: dict[str, Any] = dict(dataset=dataset, prompt_weight=prompt_weight, gate_slope=gate_slope)
+    released = path.is_file() and not is_safetensors(path)
+    if released or read_description(path, "model", KIND)["kind"] == "model":
+        head, kept = load_head(
+            path,
+            backbone=backbone,
+            weights=weights,
+            text_weights=text_weights,
+            **settings,
+            frames=frames,
+            device=device,
+            store=store,
+        )
+        return Recogniser(clip_spm_only(head, path), kept)
+
+    _refuse("a recogniser has its own", path, frames=frames)
+    _refuse("only a released checkpoint needs them", path, **settings)
+    tensors, description = read_tensors(path, KIND)
+    support = _read_support(tensors, description, path)
+    method: str | CLIPSPM = description["method"]
+    if method == CLIP_SPM:
+        of_head = {name.removeprefix(HEAD): t for name, t in tensors.items() if name.startswith(HEAD)}
+        method = clip_spm_only(build_model(description.get("head"), of_head, path), path).to(device)
+    made_with = description["backbone"]
+    opened = _open_backbone(made_with, path, backbone, weights, text_weights, device)
+    _check_weights(made_with["visual_fingerprint"], opened.visual_fingerprint, opened, path)
+    kept = FeatureStore(opened, store, frames=description["frames"], resize=description["resize"])
+    return Recogniser(method, kept, support)
+
+
+def load_head(
+    path: str | os.PathLike,
+    *,
+    backbone: Backbone | str | None = None,
+    weights: str | Path | None = None,
+    text_weights: str | Path | None = None,
+    dataset: str | None = None,
+    prompt_weight: float | None = None,
+    gate_slope: float | None = None,
+    frames: int | None = None,
+    device: str | torch.device = "cpu",
+    store: str | Path | None = None,
+) -> tuple[Head, FeatureStore]:
+    """A trained head of any method, in evaluation mode, and what encodes videos and class names for it.
+
+    Args and errors are those of `load`, which opens a head of CLIP-SPM as a recogniser; a saved recogniser is refused.
+    """
+    path = Path(path)
+    settings: dict[str, Any] = dict(dataset=dataset, prompt_weight=prompt_weight, gate_slope=gate_slope)
     if path.is_file() and not is_safetensors(path):
         _refuse(
             "a released checkpoint brings its own visual encoder", path, backbone=backbone, weights=weights
         )
         checkpoint = read_released(path)
-        head = released_head(checkpoint, path, **released_settings)
+        head: Head = released_head(checkpoint, path, **settings)
         own = load_backbone(
             checkpoint.architecture,
             weights=path,
@@ -84,35 +134,21 @@ def load(
             normalize_pixels=False,
         )
         kept = FeatureStore(own, store, frames=8 if frames is None else frames, resize=RELEASED_RESIZE)
-        return Recogniser(head.to(device), kept)
+        return head.to(device), kept
 
-    _refuse("only a released checkpoint needs them", path, **released_settings)
+    _refuse("only a released checkpoint needs them", path, **settings)
     if is_finetuned(path):
         _refuse("it has its own visual encoder and frames", path, backbone=backbone, frames=frames)
-        trained, opened, description = load_finetuned(path, weights=weights or text_weights, device=device)
+        head, opened, description = load_finetuned(path, weights=weights or text_weights, device=device)
         made_with = description["backbone"]
         kept = FeatureStore(opened, store, frames=made_with["frames"], resize=made_with["resize"])
-        return Recogniser(clip_spm_only(trained, path), kept)
-    tensors, description = read_tensors(path, "model", KIND)
-    given = (backbone, weights, text_weights, device)
-    if description["kind"] == "model":
-        head = clip_spm_only(build_model(description.get("config"), tensors, path), path)
-        opened = _open_backbone({"name": description.get("backbone_name")}, path, *given)
-        _check_weights(description.get("backbone", opened.fingerprint), opened.fingerprint, opened, path)
-        kept = FeatureStore(opened, store, frames=8 if frames is None else frames)
-        return Recogniser(head.to(device), kept)
-
-    _refuse("a recogniser has its own", path, frames=frames)
-    support = _read_support(tensors, description, path)
-    method: str | CLIPSPM = description["method"]
-    if method == CLIP_SPM:
-        of_head = {name.removeprefix(HEAD): t for name, t in tensors.items() if name.startswith(HEAD)}
-        method = clip_spm_only(build_model(description.get("head"), of_head, path), path).to(device)
-    made_with = description["backbone"]
-    opened = _open_backbone(made_with, path, *given)
-    _check_weights(made_with["visual_fingerprint"], opened.visual_fingerprint, opened, path)
-    kept = FeatureStore(opened, store, frames=description["frames"], resize=description["resize"])
-    return Recogniser(method, kept, support)
+        return head, kept
+    head, description = load_model(path)
+    made_with = {"name": description.get("backbone_name")}
+    opened = _open_backbone(made_with, path, backbone, weights, text_weights, device)
+    _check_weights(description.get("backbone", opened.fingerprint), opened.fingerprint, opened, path)
+    kept = FeatureStore(opened, store, frames=8 if frames is None else frames)
+    return head.to(device), kept
 
 
 def _read_support(tensors: dict[str, Tensor], description: dict[str, Any], path: Path) -> Support:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
-from clipspm_lite.files import replace_file
+from clipspm_lite.files import check_writable, replace_file
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 PICTURES = FOLDER / "results"
@@ -69,17 +70,23 @@ def show_start(out: Path) -> None:
     path = FOLDER / "00_start_here.ipynb"
     if not path.is_file():
         raise FileNotFoundError(f"the notebooks belong to a clone of the repository; not found: {path}")
+    page = out / "00_start_here.html"
+    check_writable(page)
     print("running notebooks/00_start_here.ipynb …", flush=True)
-    notebook, seconds = execute(path)
+    try:
+        notebook, seconds = execute(path)
+    except CellExecutionError as error:
+        raise RuntimeError(
+            f"the notebook stopped with {error.ename}: {error.evalue}; open it in JupyterLab to see where: {path}"
+        ) from None
     for cell in notebook.cells:
         if "table" in cell.metadata.get("tags", []):
             print("".join(output.get("text", "") for output in cell.outputs))
-    page, _ = HTMLExporter(template_name="classic").from_notebook_node(
+    content, _ = HTMLExporter(template_name="classic").from_notebook_node(
         notebook
     )  # it keeps alt texts, "lab" does not
-    out.mkdir(parents=True, exist_ok=True)
-    replace_file(out / "00_start_here.html", page.encode())
-    print(f"The page with its pictures ({seconds:.0f} s): {out / '00_start_here.html'}")
+    replace_file(page, content.encode())
+    print(f"The page with its pictures ({seconds:.0f} s): {page}")
     print("To work through it: python -m jupyterlab notebooks/00_start_here.ipynb")
 
 
@@ -101,7 +108,10 @@ def main() -> int:
         help="run nothing, write copies without solutions there",
     )
     options = parser.parse_args()
-    for name in options.names or sorted(path.stem for path in FOLDER.glob("*.ipynb")):
+    there = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
+    if unknown := [name for name in options.names if name not in there]:
+        parser.error(f"no such notebook: {', '.join(unknown)}; there are {', '.join(there)}")
+    for name in options.names or there:
         path = FOLDER / f"{name}.ipynb"
         if options.without_solutions:
             handout = without_solutions(nbformat.read(path, as_version=4))

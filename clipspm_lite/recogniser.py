@@ -13,8 +13,10 @@ from clipspm_lite.backbones import public_name
 from clipspm_lite.baselines import TRAINING_FREE, Scores, centred, prototypes
 from clipspm_lite.checkpoints import write_tensors
 from clipspm_lite.data.datasets import VideoDataset, open_folder
-from clipspm_lite.features import FeatureStore
-from clipspm_lite.model.clipspm import CLIPSPM, CLIPSPMOutput, check_episode
+from clipspm_lite.data.names import readable
+from clipspm_lite.features import FeatureStore, check_finite
+from clipspm_lite.model.checks import check_episode, check_tensors
+from clipspm_lite.model.clipspm import CLIPSPM, CLIPSPMOutput
 from clipspm_lite.model.otam import frame_distances
 from clipspm_lite.model.padm import PADMOutput
 from clipspm_lite.model.spm import SPMOutput
@@ -37,7 +39,8 @@ class Support:
         class_text: text features of the names ``[N, C]``.
 
     Raises:
-        ValueError: fewer than two actions, a name twice, or shapes that do not fit together.
+        ValueError: fewer than two actions, names that read alike, shapes that do not fit together, or values that are
+            not finite.
     """
 
     classes: tuple[str, ...]
@@ -46,15 +49,20 @@ class Support:
     class_text: Tensor
 
     def __post_init__(self) -> None:
-        if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
+        if len(self.classes) < 2 or len(set(map(readable, self.classes))) < len(self.classes):
             raise ValueError(
                 f"a recogniser needs at least 2 actions of different names, found {', '.join(self.classes) or 'none'}"
             )
+        check_tensors({"features": self.features, "mask": self.mask, "class_text": self.class_text})
+        if self.features.ndim != 4 or 0 in self.features.shape:
+            raise ValueError(f"features: expected [N, K, T, C], found shape {tuple(self.features.shape)}")
         if len(self.classes) != len(self.features):
             raise ValueError(
                 f"{len(self.classes)} names for {len(self.features)} actions of support features"
             )
         check_episode(self.features, self.features[:, 0], self.class_text, self.mask)
+        check_finite("features", self.features[self.mask])
+        check_finite("class_text", self.class_text)
 
 
 def encode_support(
@@ -160,11 +168,7 @@ class Recogniser:
     """
 
     def __init__(self, method: str | CLIPSPM, store: FeatureStore, support: Support | None = None):
-        if not isinstance(method, CLIPSPM) and method not in TRAINING_FREE:
-            found = repr(method) if isinstance(method, str) else f"a {type(method).__name__}"
-            raise ValueError(
-                f"method: expected a CLIPSPM or one of {', '.join(TRAINING_FREE)}, found {found}"
-            )
+        check_method(method)
         self.head = None if isinstance(method, str) else method.eval()
         self.method = method if isinstance(method, str) else CLIP_SPM
         self.store = store
@@ -212,9 +216,12 @@ class Recogniser:
 
         Raises:
             ValueError: it knows no actions yet.
+            TypeError: one path instead of a list of them.
             VideoError: a video cannot be read.
         """
         support = self._known()
+        if isinstance(videos, (str, Path)):
+            raise TypeError(f"videos: expected a list of files, found one: use [{str(videos)!r}]")
         if not videos:
             return []
         queries = self.store.encode(videos)
@@ -308,6 +315,13 @@ class Recogniser:
         else:
             compared = query, prototypes(shots, support.mask)
         return {"spm": Matching(*compared, distance), **refined}, anchor
+
+
+def check_method(method: object) -> None:
+    """Refuse what is neither a `CLIPSPM` nor the name of a training-free method; raises ValueError."""
+    if type(method) is not CLIPSPM and not (isinstance(method, str) and method in TRAINING_FREE):
+        found = repr(method) if isinstance(method, str) else f"a {type(method).__name__}"
+        raise ValueError(f"method: expected a CLIPSPM or one of {', '.join(TRAINING_FREE)}, found {found}")
 
 
 def score(method: str | CLIPSPM, support: Support, query: Tensor) -> Scores | CLIPSPMOutput:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from clipspm_lite.backbones import WEIGHT_SUFFIXES, public_name
-from clipspm_lite.checkpoints import read_tensors
+from clipspm_lite.checkpoints import read_description
 from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.episodes import EpisodeSampler
@@ -22,11 +22,20 @@ from clipspm_lite.evaluation import Evaluation, count_by_class, evaluate, paired
 from clipspm_lite.features import EncodedDataset, FeatureStore
 from clipspm_lite.files import file_sha256, is_safetensors, replace_file
 from clipspm_lite.model.clipspm import CLIPSPM
+from clipspm_lite.model.heads import Head
 from clipspm_lite.published import ARCHITECTURES, PART, QUERIES, WAY, Published, published
 
 FORMAT_VERSION = 1
 KIND = "table"
 VIDEOS_AT_ONCE = 1000  # of the episodes that are scored together; a full-size head then needs about 1 GB
+
+# What has to be known of a head that is not CLIP-SPM as the paper has it.
+OTHERS = {
+    "clip-spm-extended": "CLIP-SPM with changes that are not the paper's, which the file's configuration names",
+    "clip-fsar": "CLIP-FSAR, written from its paper (what differs: clipspm_lite/model/clip_fsar.py), which reads the "
+    "class names of the supports",
+    "trx": "TRX, written from its paper (what differs: clipspm_lite/model/trx.py), which reads no class name",
+}
 
 Results = dict[str, Any]
 Row = dict[str, Any]
@@ -41,7 +50,7 @@ class Entry:
         method: a training-free method, or a head that is on its device.
         store: encodes videos and class names for it.
         checkpoint: the file that a head came from.
-        inductive: ask a head one query at a time, as one that was trained so always is.
+        inductive: ask a CLIP-SPM head one query at a time, as one that was trained so always is.
     """
 
     name: str
@@ -87,6 +96,8 @@ def measure(
             without a text encoder.
         VideoError: a video cannot be read.
     """
+    if not entries:
+        raise ValueError("entries: expected at least one method, found none")
     if episodes < 2:
         raise ValueError(f"episodes: an interval needs at least 2, found {episodes}")
     shots = sorted({entry.shot for entry in entries})
@@ -116,7 +127,7 @@ def measure(
                 episodes=episodes,
                 seed=seed,
                 device=device,
-                batch_size=_batch_size(way, shot, queries, entry.inductive),
+                batch_size=episodes_at_once(way, shot, queries, entry.inductive),
                 progress=f"{entry.name}, {shot}-shot" if progress else False,
             )
             scored[entry.name] = result
@@ -141,8 +152,8 @@ def measure(
     }
 
 
-def _batch_size(way: int, shot: int, queries: int, inductive: bool) -> int:
-    """Episodes that are scored together."""
+def episodes_at_once(way: int, shot: int, queries: int, inductive: bool) -> int:
+    """How many episodes are scored together, so that the memory does not depend on what they are."""
     videos = way * (shot + queries)
     if inductive:  # PADM sees the supports anew with each query
         videos = way * queries * (way * shot + 1)
@@ -175,12 +186,15 @@ def _row(entry: Entry, result: Evaluation, features: EncodedDataset, seconds: fl
 
 
 def _about_head(entry: Entry) -> dict[str, Any] | None:
-    if not isinstance(entry.method, CLIPSPM):
+    if not isinstance(entry.method, Head):
         return None
+    config = entry.method.config
+    alone = not isinstance(entry.method, CLIPSPM) or entry.method.inductive  # the others know no other way
     about = {
-        "preset": entry.method.config["preset"],
-        "trained_inductive": entry.method.inductive,
-        "asked_inductive": entry.method.inductive or entry.inductive,
+        "model": config.get("model", "clip-spm"),
+        "preset": config.get("preset"),
+        "trained_inductive": alone,
+        "asked_inductive": alone or entry.inductive,
         "file": None,
         "sha256": None,
         "training": None,  # its settings, where the file has them
@@ -188,7 +202,7 @@ def _about_head(entry: Entry) -> dict[str, Any] | None:
     if entry.checkpoint is not None:
         about |= {"file": entry.checkpoint.name, "sha256": file_sha256(entry.checkpoint)}
         if is_safetensors(entry.checkpoint):
-            training = read_tensors(entry.checkpoint, "model")[1].get("training")
+            training = read_description(entry.checkpoint, "model").get("training")
             about["training"] = training if isinstance(training, dict) else None
     return about
 
@@ -332,14 +346,19 @@ def _head_note(about: dict[str, Any], shots: set[int]) -> str:
     file = f"{about['file']} (SHA-256 {about['sha256'][:12]}…)" if about["file"] else "a head"
     training = about["training"] or {}
     shot, seed = training.get("shot"), training.get("seed")
-    note = f"{file}, preset {about['preset']}"
+    other = OTHERS.get(about.get("model", "clip-spm"))  # files of before have no model
+    note = f"{other}, {file}" if other else file
+    note += f", preset {about['preset']}" if about["preset"] else ""
     note += f", training seed {seed}" if seed is not None else ""
     if shot is None:
         note += ", for how many shots it was trained is not recorded"
     elif shots == {shot}:
         note += f", trained for {shot}-shot"
     else:
-        note += f", **trained for {shot}-shot only**, where the paper trains one for each"
+        note += f", **trained for {shot}-shot only**"
+        note += "" if other else ", where the paper trains one for each"
+    if about["preset"] is None:  # presets are CLIP-SPM's
+        return f"{note}. Not transductive: it answers each query by itself."
     if not about["asked_inductive"]:
         return (
             f"{note}. Transductive, as the released code is: it sees all queries of an episode and uses that."

@@ -25,6 +25,7 @@ from tqdm.auto import tqdm
 from clipspm_lite.checkpoints import CheckpointError, read_tensors, save_finetuned, save_model, write_tensors
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.episodes import EpisodeBatch, EpisodeSampler
+from clipspm_lite.data.names import readable
 from clipspm_lite.evaluation import Evaluation, evaluate
 from clipspm_lite.features import EncodedDataset
 from clipspm_lite.files import check_writable, one_line
@@ -69,9 +70,26 @@ class TrainingSettings:
     seed: int = 6
 
     def __post_init__(self) -> None:
-        for name in ("steps", "episodes_per_step", "validate_every", "validation_episodes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, found {getattr(self, name)}")
+        counts = (
+            "way",
+            "shot",
+            "queries",
+            "steps",
+            "episodes_per_step",
+            "validate_every",
+            "validation_episodes",
+        )
+        for name in counts if self.patience is None else (*counts, "patience"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name}: expected a whole number of at least 1, found {value!r}")
+        for name, least in (("learning_rate", 0.0), ("weight_decay", 0.0)):
+            if not least <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name}: expected a finite number from 0 on, found {getattr(self, name)}")
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas: expected two numbers in 0 … 1, found {self.betas}")
+        if not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
+            raise ValueError(f"seed: expected a whole number from 0 on, found {self.seed!r}")
         if self.optimizer not in ("adam", "adamw"):
             raise ValueError(f'optimizer: expected "adam" or "adamw", found {self.optimizer!r}')
         if self.schedule not in ("constant", "cosine"):
@@ -204,6 +222,7 @@ def train(
         CheckpointError: ``resume`` with other settings, other data or another model than the run's.
         VideoError: a video cannot be read. What the last validation saved is kept.
         ValueError: data sets that share a class, or cannot make such episodes; an engine that cannot be had.
+        RuntimeError: training diverged.
     """
     folder = Path(folder)
     check_run(training_data, validation_data, settings, folder, resume=resume)
@@ -241,11 +260,16 @@ def train(
             window.append(run.step(step, batches))
 
             if (step + 1) % settings.validate_every == 0 or step + 1 == settings.steps:
-                scored = run.validate()
                 mean = torch.stack(window).mean(0)
                 fabric.all_reduce(mean, reduce_op="sum")
                 loss, accuracy = mean.tolist()
+                if not math.isfinite(loss):
+                    raise RuntimeError(
+                        f"training diverged, its loss is {loss} before step {step + 1}: use a smaller learning rate; "
+                        f"what was best before that is kept: {folder}"
+                    )
                 window = []
+                scored = run.validate()
                 entry = {
                     "step": step + 1,
                     "loss": loss,
@@ -302,7 +326,8 @@ def plan(
     source = _source(training_data, validation_data, finetuning)
     fabric = _launch(**engine)
     at_once = fabric.world_size if source.one_by_one else settings.episodes_per_step
-    short = replace(settings, steps=1 + measured, episodes_per_step=at_once)
+    # Nothing is learnt: a learning rate that would diverge takes as long as any other.
+    short = replace(settings, steps=1 + measured, episodes_per_step=at_once, learning_rate=0.0)
     run = _Run(model, source, short, fabric)
     run.synchronize()
     batches = run.batches(range(short.steps))
@@ -351,8 +376,8 @@ def check_run(
     resume: bool = False,
 ) -> None:
     """Refuse, before any long work, what `train` would refuse; raises what it raises."""
-    shared = set(training_data.classes) & set(validation_data.classes)
-    if shared:
+    known = set(map(readable, training_data.classes))
+    if shared := [name for name in validation_data.classes if readable(name) in known]:
         raise ValueError(
             f"training and validation share classes, which no few-shot result survives: {', '.join(sorted(shared))}"
         )
@@ -392,6 +417,8 @@ def check_engine(
     precision: Any = "32-true",
 ) -> None:
     """Refuse, before any long work, an engine that `train` cannot have; raises ValueError."""
+    if device not in ("auto", "cpu", "cuda", "mps"):
+        raise ValueError(f'device: expected "auto", "cpu", "cuda" or "mps", found {device!r}')
     if precision not in PRECISIONS:
         raise ValueError(f"precision: expected one of {', '.join(PRECISIONS)}, found {precision!r}")
     if not finetuning and precision != "32-true":

@@ -1,12 +1,22 @@
 import json
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from clipspm_lite import CLIPSPM, load
-from clipspm_lite.checkpoints import CheckpointError, load_model, read_tensors, save_model, write_tensors
+from clipspm_lite import CLIPSPM, checkpoints, load
+from clipspm_lite.checkpoints import (
+    CheckpointError,
+    head_name,
+    load_model,
+    read_description,
+    read_tensors,
+    save_model,
+    write_tensors,
+)
 from clipspm_lite.model.heads import HEADS, build_head
 
 
@@ -38,11 +48,31 @@ def test_a_baseline_reopens_as_itself_and_is_refused_where_only_clip_spm_will_do
     assert type(twin) is HEADS[name] and twin.config == baseline.config and not twin.training
     for key, tensor in baseline.state_dict().items():
         assert torch.equal(tensor, twin.state_dict()[key])
-    with pytest.raises(CheckpointError, match=f"CLIP-SPM head, found a {HEADS[name].__name__}.*load_model"):
+    with pytest.raises(CheckpointError, match=f"CLIP-SPM head, found a {HEADS[name].__name__}.*load_head"):
         load(path, backbone="tiny")
     write_tensors(path, twin.state_dict(), {"kind": "model", "config": twin.config | {"model": "newer"}})
     with pytest.raises(CheckpointError, match="expected one of clip-spm.*'newer'.*m.safetensors"):
         load_model(path)
+
+
+def test_what_a_file_is_is_seen_from_its_header_alone(tmp_path, monkeypatch):
+    path = tmp_path / "m.safetensors"
+    save_model(path, build_head({"model": "trx", "dim": 4, "width": 2}), seed=3)
+    expected = read_tensors(path, "model")[1]
+
+    @contextmanager
+    def header_only(*arguments, **settings):
+        with safe_open(*arguments, **settings) as file:
+            yield SimpleNamespace(metadata=file.metadata)
+
+    monkeypatch.setattr(checkpoints, "safe_open", header_only)
+    assert read_description(path, "model") == expected and head_name(path) == "trx"
+    with pytest.raises(CheckpointError, match="expected a recogniser, found a model: .*m.safetensors"):
+        read_description(path, "recogniser")
+    for config in (None, [], {"model": ["trx"]}, {"model": "newer"}):
+        write_tensors(path, {}, {"kind": "model", "config": config})
+        with pytest.raises(CheckpointError, match="model: expected one of clip-spm.*m.safetensors"):
+            head_name(path)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(model, tmp_path, monkeypatch):

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from clipspm_lite.__main__ import METHODS, TRAINING_FREE, main
-from clipspm_lite.backbones import LOCAL_DIR, TINY_CLIP_DIR
-from clipspm_lite.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model
+from clipspm_lite.__main__ import METHODS, TRAINED, TRAINING_FREE, build_parser, main, resolve_settings
+from clipspm_lite.backbones import LOCAL_DIR, TINY_CLIP_DIR, load_backbone
+from clipspm_lite.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model, save_model
 from clipspm_lite.comparison import ABLATIONS, FULL, INDUCTIVE, TRAINED_BASELINES
 from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.datasets import sample_world
 from clipspm_lite.files import file_sha256
-from clipspm_lite.loading import load
-from clipspm_lite.model.presets import DATASET_SETTINGS
+from clipspm_lite.loading import load, load_head
+from clipspm_lite.model.heads import build_head
+from clipspm_lite.model.presets import DATASET_SETTINGS, LITE_SIZES
 from clipspm_lite.table import markdown, read_results
 from clipspm_lite.training import TRAINING_PRESETS
 
@@ -184,25 +185,73 @@ def test_fewer_videos_of_a_benchmark_than_published_are_warned_of(ssv2, tmp_path
     assert re.search("warning: 4 videos of ssv2_small novel, published are 2400", capsys.readouterr().err)
 
 
-def test_a_benchmark_is_trained_on_without_a_split_file(ssv2, tmp_path, monkeypatch, capsys):
-    root, rest = ssv2
-    brief = replace(
-        TRAINING_PRESETS["lite"], steps=1, episodes_per_step=1, validation_episodes=2, way=2, queries=1
-    )
-    monkeypatch.setitem(TRAINING_PRESETS, "lite", brief)
-    arguments = ["train", "--out", str(tmp_path / "run"), "--data", str(root), *rest, "--way", "2"]
-    assert main([*arguments, "--store", str(tmp_path / "store")]) == 0
-    assert (tmp_path / "run" / "best.safetensors").exists()
+@pytest.fixture
+def brief(monkeypatch):
+    """The presets made small enough for two classes of two videos."""
+    small = dict(steps=2, episodes_per_step=2, way=2, queries=1, validate_every=2, validation_episodes=2)
+    for name, settings in TRAINING_PRESETS.items():
+        monkeypatch.setitem(TRAINING_PRESETS, name, replace(settings, **small))
+
+
+FINETUNE = ["--finetune", "--preset", "paper", "--way", "2", "--frames", "3"]
+SAID = {  # of each head below a table
+    "clip-spm": "preset lite, training seed 0, trained for 1-shot. Transductive",
+    "clip-fsar": "CLIP-FSAR, .*reads the class names of the supports, .*for 1-shot. Not transductive: ",
+    "trx": "TRX, .*reads no class name, .*for 1-shot. Not transductive: ",
+}
 
 
 @pytest.fixture
-def brief(monkeypatch):
-    """The paper's preset made small enough for two classes of two videos."""
-    brief = replace(TRAINING_PRESETS["paper"], steps=2, episodes_per_step=2, way=2, queries=1)
-    monkeypatch.setitem(TRAINING_PRESETS, "paper", replace(brief, validate_every=2, validation_episodes=2))
+def small(ssv2, tmp_path):
+    """Options of every command on the small download."""
+    root, rest = ssv2
+    return ["--data", str(root), *rest, "--way", "2", "--store", str(tmp_path / "store")]
 
 
-FINETUNE = ["--finetune", "--preset", "paper", "--way", "2", "--frames", "2"]
+@pytest.fixture
+def trained(brief, small, tmp_path, capsys):
+    """A function that trains a model on a benchmark without a split file, and gives its checkpoint."""
+
+    def train(model, *options):
+        run = tmp_path / f"run of {model}"
+        assert main(["train", "--model", model, "--out", str(run), *small, *options]) == 0
+        return run / "best.safetensors"
+
+    return train
+
+
+@pytest.mark.parametrize("model", TRAINED)
+def test_every_model_is_trained_and_then_evaluated_and_tabled_under_its_own_name(
+    model, trained, small, tmp_path, capsys
+):
+    path = trained(model)
+    assert f"head: model {model}, " in capsys.readouterr().out
+    config = load_model(path)[0].config
+    expected = dict(preset="lite", **LITE_SIZES) if model == "clip-spm" else TRAINED_BASELINES[model]
+    assert expected.items() <= config.items()
+    rest = [*small, "--episodes", "4", "--checkpoint", str(path)]
+    assert main(["evaluate", *rest, "--json"]) == 0
+    assert last_json(capsys)["method"] == model
+    assert main(["evaluate", *rest, "--inductive"]) == 0, "what the baselines always are"
+
+    file = tmp_path / "results.json"
+    assert main(["table", *rest, "--shots", "1", "--results", str(file)]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(SAID[model], printed.splitlines()[-1])
+    rows = {row["method"]: row for row in read_results(file)["rows"]}
+    assert list(rows) == ["zero-shot", "otam", model]
+    assert rows[model]["head"]["model"] == model and rows[model]["head"]["training"]["steps"] == 2
+
+
+def test_the_conventions_of_the_released_code_leave_another_models_decay_as_the_papers():
+    decay = {}
+    for model in TRAINED:
+        for preset in ("paper", "released"):
+            arguments = ["train", "--out", "x", "--model", model, "--preset", preset]
+            decay[model, preset] = resolve_settings(build_parser().parse_args(arguments)).weight_decay
+    assert decay["clip-spm", "released"] == 20 * decay["clip-spm", "paper"]
+    for model in TRAINED_BASELINES:
+        assert decay[model, "released"] == decay[model, "paper"] == decay["clip-spm", "paper"]
 
 
 def test_a_preset_resolves_to_the_benchmarks_settings_and_single_options_override(
@@ -256,16 +305,18 @@ def test_a_dry_run_of_the_head_encodes_a_few_videos_and_keeps_nothing(ssv2, tmp_
     assert set(tmp_path.rglob("*")) == before
 
 
-def test_what_finetuning_leaves_is_evaluated_with_its_own_encoder(ssv2, tmp_path, brief, capsys):
+@pytest.mark.parametrize("model", TRAINED)
+def test_what_finetuning_leaves_is_scored_with_its_own_encoder(model, ssv2, tmp_path, brief, small, capsys):
     root, rest = ssv2
     run = tmp_path / "run"
-    assert main(["train", "--out", str(run), "--data", str(root), *rest, *FINETUNE]) == 0
+    assert main(["train", "--model", model, "--out", str(run), "--data", str(root), *rest, *FINETUNE]) == 0
     assert "best on validation" in capsys.readouterr().out
-    arguments = ["evaluate", "--checkpoint", str(run / "best.safetensors"), "--data", str(root), *rest]
-    arguments += ["--way", "2", "--episodes", "4", "--store", str(tmp_path / "store")]
-    assert main(arguments) == 0
+    arguments = [*small, "--episodes", "4", "--checkpoint", str(run / "best.safetensors")]
+    assert main(["evaluate", *arguments]) == 0
     out = capsys.readouterr().out
-    assert "own encoder: tiny, 2 frames, shorter side 73" in out and "clip-spm on ssv2_small" in out
+    assert "own encoder: tiny, 3 frames, shorter side 73" in out and f"{model} on ssv2_small" in out
+    assert main(["table", *arguments, "--methods", model, "--shots", "1"]) == 0
+    assert f"{model}, 1-shot: features of tiny, 3 frames, shorter side 73" in capsys.readouterr().out
 
 
 def test_check_of_a_benchmark_names_its_terms_and_fails_where_videos_are_missing(ssv2, capsys):
@@ -298,12 +349,24 @@ def test_check_of_a_benchmark_names_its_terms_and_fails_where_videos_are_missing
         (["check", "nowhere"], "nowhere"),
         (["evaluate", "--dataset-settings", "hmdb51"], "--dataset-settings: only for .*lite.safetensors"),
         (["table", "--shots", "3", "3"], "--shots: one is there twice: 3 3"),
-        (["table", "--shots", "0"], "shot must be at least 1, found 0"),
         (["table", "--methods", "otam", "otam"], "--methods: one is there twice"),
         (["table", "--episodes", "1"], "episodes: an interval needs at least 2"),
         (["table", "--way", "99"], "way=99 needs as many classes"),
-        (["table", "--methods", "otam", "--checkpoint", "x"], "--checkpoint: only clip-spm"),
-        (["table", "--checkpoint", "x", "y"], "one for each of 3, found 2"),
+        (
+            ["table", "--methods", "otam", "--checkpoint", str(LITE_MODEL)],
+            "a head of clip-spm, which is not among --methods.*lite.safetensors",
+        ),
+        (
+            ["table", "--checkpoint", str(LITE_MODEL), str(LITE_INDUCTIVE_MODEL)],
+            "of clip-spm expected one for all.*one for each of 3, found 2",
+        ),
+        (["table", "--methods", "otam", "trx"], "--checkpoint: trx needs a head for tiny"),
+        (
+            ["evaluate", "--method", "trx"],
+            "expected a head of trx, found one of clip-spm: .*lite.safetensors",
+        ),
+        (["train", "--out", "x", "--model", "trx", "--inductive"], "--inductive: only clip-spm .*trx never"),
+        (["train", "--out", "x", "--model", "trx", "--frames", "2"], "tuples of 3 frames.*videos of 2"),
         (["table", "--checkpoint", "nowhere.safetensors"], "nowhere.safetensors"),
         (
             ["table", "--backbone", "RN50", "--weights", "random"],
@@ -319,7 +382,6 @@ def test_check_of_a_benchmark_names_its_terms_and_fails_where_videos_are_missing
         (["train", "--out", "x", "--gradient-checkpointing"], "--gradient-checkpointing goes with"),
         (["train", "--out", "x", "--finetune", "--store", "y"], "--store"),
         (["train", "--out", "x", "--precision", "bf16-mixed"], "precision"),
-        (["train", "--out", "x", "--episodes-per-step", "0"], "episodes_per_step"),
         (["train", "--out", "x", "--devices", "9"], "9 processes share the 8 episodes"),
         (["train", "--out", "x", "--shot", "99"], "shot=99"),
         (["evaluate", "--data", "nowhere", "--benchmark", "ucf101"], "UCF101.rar.*nowhere"),
@@ -333,6 +395,7 @@ def test_check_of_a_benchmark_names_its_terms_and_fails_where_videos_are_missing
 )
 def test_a_mistake_is_one_message_and_exit_status_1(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("clipspm_lite.features.load_video", lambda *a, **k: pytest.fail("read a video"))
     assert main(arguments) == 1
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: ") and re.search(message, error)
@@ -473,6 +536,58 @@ def test_a_table_takes_as_many_checkpoints_as_shots_in_their_order(tmp_path):
     assert used == {5: LITE_INDUCTIVE_MODEL.name, 1: LITE_MODEL.name}
 
 
+@pytest.fixture
+def trx(tmp_path, monkeypatch):
+    """The name of an untrained TRX's checkpoint for the tiny CLIP, in the folder where the test runs."""
+    monkeypatch.chdir(tmp_path)
+    head = build_head({"dim": 128, **TRAINED_BASELINES["trx"]})
+    save_model("trx.safetensors", head, backbone=load_backbone("tiny").fingerprint, backbone_name="tiny")
+    return "trx.safetensors"
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["evaluate", "--frames", "2"], "tuples of 3 frames need as many, found videos of 2"),
+        (["table", "--frames", "2"], "tuples of 3 frames need as many, found videos of 2"),
+        (["evaluate", "--method", "clip-spm"], "expected a head of clip-spm, found one of trx: .*trx.safe"),
+        (["table", "--methods", "otam", "clip-spm"], "a head of trx, which is not among --methods.*trx.safe"),
+        (["predict", "--support", str(CLIPS), "--save", "mine"], "CLIP-SPM head, found a TRX.*trx.safe"),
+    ],
+)
+def test_a_baselines_checkpoint_is_refused_where_it_has_no_answer(
+    arguments, message, trx, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("clipspm_lite.features.load_video", lambda *a, **k: pytest.fail("read a video"))
+    assert main([*arguments, "--checkpoint", trx, "--store", str(tmp_path / "store")]) == 1
+    assert re.search(message, capsys.readouterr().err.splitlines()[-1])
+
+
+def test_a_table_holds_heads_of_several_methods_each_with_its_own_checkpoints(trx, tmp_path):
+    for file in (LITE_MODEL, LITE_INDUCTIVE_MODEL):
+        shutil.copy(file, tmp_path)
+    files = ["lite.safetensors", "trx.safetensors", "lite-inductive.safetensors"]
+    arguments = ["table", "--shots", "1", "3", "--episodes", "4", "--inductive", "--checkpoint", *files]
+    assert main([*arguments, "--results", "first.json"]) == 0
+    first = read_results("first.json")
+    assert [(row["method"], row["shot"], row["head"]["file"]) for row in first["rows"] if row["head"]] == [
+        ("clip-spm", 1, "lite.safetensors"),
+        ("trx", 1, "trx.safetensors"),
+        ("clip-spm", 3, "lite-inductive.safetensors"),
+        ("trx", 3, "trx.safetensors"),
+    ]
+    assert main([*shlex.split(first["command"])[3:], "--results", "again.json"]) == 0
+    for row, repeated in zip(first["rows"], read_results("again.json")["rows"], strict=True):
+        assert row | {"seconds": 0} == repeated | {"seconds": 0}
+
+
+def test_the_command_of_a_table_without_heads_names_no_checkpoint(tmp_path):
+    file = str(tmp_path / "results.json")
+    arguments = ["table", "--methods", "otam", "--shots", "1", "--episodes", "2"]
+    assert main([*arguments, "--results", file]) == 0
+    assert "--checkpoint" not in read_results(file)["command"]
+
+
 def test_a_benchmark_with_other_counts_than_published_is_not_comparable(ssv2, tmp_path, monkeypatch, capsys):
     root, rest = ssv2
     benchmark = BENCHMARKS["ssv2_small"]
@@ -497,9 +612,9 @@ def test_a_released_checkpoint_is_opened_with_its_benchmarks_settings_and_a_text
 
     def stand_in(file, **settings):
         opened.update(settings, file=file)
-        return load(LITE_MODEL, store=settings["store"])
+        return load_head(LITE_MODEL, store=settings["store"])
 
-    monkeypatch.setattr("clipspm_lite.__main__.load", stand_in)
+    monkeypatch.setattr("clipspm_lite.__main__.load_head", stand_in)
     data = ["--data", str(root), *rest, "--way", "2", "--episodes", "4", "--store", str(tmp_path / "store")]
     arguments = [*command, *data, "--checkpoint", str(path)]
     assert main(arguments) == 1

@@ -83,14 +83,21 @@ def test_a_changed_file_other_sampling_or_other_weights_never_meet_an_old_row(vi
     assert backbone.encoded == 5
 
 
-def test_a_broken_video_is_named_and_what_was_encoded_before_it_is_kept(videos, tmp_path, monkeypatch):
+def test_all_broken_videos_are_named_at_the_end_and_the_others_are_encoded_and_kept(
+    videos, tmp_path, monkeypatch
+):
     monkeypatch.setattr("clipspm_lite.features.VIDEOS_PER_BATCH", 1)
     backbone, folder = CountingBackbone(), tmp_path / "store"
-    paths = videos(0.1, "broken", 0.3)
-    with pytest.raises(VideoError, match="1.mp4"):
-        FeatureStore(backbone, folder).encode(paths)
-    FeatureStore(backbone, folder).encode([paths[0]])
-    assert backbone.encoded == 1
+    paths = videos(0.1, "broken", 0.3, "broken", 0.5)
+    with pytest.raises(VideoError, match="1.mp4") as error:
+        FeatureStore(backbone, folder).encode(paths[:3])
+    assert len(str(error.value).splitlines()) == 1
+    with pytest.raises(VideoError, match="3 of 6 videos cannot be read") as error:
+        FeatureStore(backbone, folder).encode([tmp_path / "none.mp4", *paths])
+    names = [line.rsplit("/")[-1] for line in str(error.value).splitlines()[1:]]
+    assert names == ["none.mp4", "1.mp4", "3.mp4"]
+    FeatureStore(backbone, folder).encode([paths[0], paths[2], paths[4]])
+    assert backbone.encoded == 3
 
 
 KILLED = """

@@ -156,7 +156,7 @@ def test_what_the_shapes_cannot_tell_is_asked_for_and_a_data_set_that_cannot_be_
         ([], {"more": torch.zeros(1)}, "unexpected: more"),
         (["motion_conv1.bias"], {"mfe.conv1.weight": torch.zeros(1)}, "this project's names already"),
         ([], {"motion_conv1.weight": torch.zeros(8, 8, 5)}, "size mismatch for mfe.conv1.weight"),
-        ([], {"motion_conv1.weight": torch.zeros(())}, "dim: expected at least 1, found 0"),
+        ([], {"motion_conv1.weight": torch.zeros(())}, "dim: expected a whole number of at least 1, found 0"),
         ([], {"gate_text.0.bias": 3}, "no tensors: gate_text.0.bias"),
         (["backbone.class_embedding"], {}, "neither CLIP's ViT-B/16 nor its RN50"),
         ([], {}, "not the visual encoder of ViT-B-16-quickgelu"),

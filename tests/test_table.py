@@ -279,6 +279,18 @@ def test_where_nothing_can_be_compared_the_table_says_why_and_shows_no_paper(cha
             "Inductive: trained and asked one",
             "though",
         ),
+        (
+            dict(model="trx", preset=None, asked_inductive=True, trained_inductive=True),
+            (5,),
+            r"TRX, .*reads no class name, best.*, training seed 6, \*\*trained for 1-shot only\*\*. Not transductive",
+            "preset",
+        ),
+        (
+            dict(model="clip-spm-extended"),
+            (1,),
+            "CLIP-SPM with changes that are not the paper's, .*preset paper.*trained for 1-shot. Transductive",
+            "only",
+        ),
     ],
 )
 def test_the_notes_say_how_a_head_was_trained_and_asked(head, shots, said, unsaid):

@@ -2,12 +2,12 @@
 
 import json
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from clipspm_lite.data.names import readable
 from clipspm_lite.untrusted import Refused, parse_json, read_text
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".webm", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
@@ -53,20 +53,20 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
         classes: the class folders to take, in this order; all of them, sorted, where it is None.
 
     Raises:
-        DatasetError: `root` or a class folder is missing, a class has no video, or is named twice.
+        DatasetError: `root` or a class folder is missing, a class has no video, or a name cannot be used
+            (`check_class_names`).
     """
     root = Path(root)
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise DatasetError(f"no such folder; expected one with a folder for each class: {root}")
     if classes is None:
         classes = class_folders(root)
-    else:
-        _check_class_names(classes, root)
+    check_class_names(classes, root)
     if not classes:
         raise DatasetError(f"no class folders; expected one for each class, with its videos in it: {root}")
     videos = []
     for name in classes:
-        if not (root / name).is_dir():
+        if not os.path.isdir(root / name):  # False for a name too long to be one, too
             raise DatasetError(f"the class {name!r} has no folder here: {root}")
         names = video_names(root / name)
         if not names:
@@ -94,7 +94,8 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
     """The class names of one part of a split file: `{"format_version": 1, "base": […], "novel": […], …}`.
 
     Raises:
-        DatasetError: the file is missing or is no such file, has no such part, or names a class twice.
+        DatasetError: the file is missing or is no such file, has no such part, none in it, or a name that cannot be
+            used (`check_class_names`).
     """
     path = Path(path)
     try:
@@ -110,11 +111,15 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
             f"format_version {split['format_version']} is newer than this clipspm_lite reads ({SPLIT_FORMAT}); "
             f"update clipspm_lite: {path}"
         )
-    parts = {name: classes for name, classes in split.items() if isinstance(classes, list)}
+    parts = [name for name, classes in split.items() if isinstance(classes, list)]
     if part not in parts:
-        raise DatasetError(f"no part {part!r}; the parts are {', '.join([*parts][:10]) or 'none'}: {path}")
-    _check_class_names(parts[part], path)
-    return tuple(parts[part])
+        found = f"{part!r} is no list of class names" if part in split else f"no part {part!r}"
+        raise DatasetError(f"{found}; the parts are {', '.join(parts[:10]) or 'none'}: {path}")
+    classes = split[part]
+    if not classes:
+        raise DatasetError(f"the part {part!r} has no classes; name some: {path}")
+    check_class_names(classes, path)
+    return tuple(classes)
 
 
 def sample_world(part: str = "novel", split: str = "default") -> VideoDataset:
@@ -142,16 +147,35 @@ def reversed_pairs(classes: Sequence[str]) -> list[tuple[str, str]]:
     return [(one, other) for one, other in pairs if one in classes and other in classes]
 
 
-def _check_class_names(classes: Sequence[str], source: Path) -> None:
-    """A class is one folder inside the data set: a list from a stranger must not lead out of it."""
+def check_class_names(classes: Sequence[str], source: str | Path) -> None:
+    """Refuse class names that could not be told from each other, or lead out of the data set.
+
+    A class is one folder inside the data set, and the text encoder reads it as `readable` words, which must be there
+    and its own: "Jump_rope" and "jump rope" would be the same to it.
+
+    Args:
+        source: the file or folder that they are from, for the message.
+
+    Raises:
+        DatasetError: the first name that is none, or names that read the same.
+    """
+    first: dict[str, str] = {}
     for name in classes:
         if not isinstance(name, str) or not _is_folder_name(name):
             shown = repr(name)
             shown = shown if len(shown) <= 100 else shown[:100] + " …"
             raise DatasetError(f"{shown} is not a class name; expected the name of a folder: {source}")
-    twice = sorted(name for name, count in Counter(classes).items() if count > 1)
-    if twice:
-        raise DatasetError(f"classes named twice: {', '.join(twice[:5])}: {source}")
+        words = readable(name)
+        if not words:
+            raise DatasetError(f"{name!r} has no words to read; rename the class: {source}")
+        if words in first:
+            found = (
+                f"{name!r} is there twice"
+                if first[words] == name
+                else f"{first[words]!r} and {name!r} read alike"
+            )
+            raise DatasetError(f"{found}; a class needs a name of its own, rename one or join them: {source}")
+        first[words] = name
 
 
 def _is_folder_name(name: str) -> bool:

@@ -6,10 +6,12 @@ Python's Mersenne Twister, whose `random()` the language keeps unchanged, seeded
 """
 
 import hashlib
+import operator
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from numbers import Integral
 
 import torch
 
@@ -73,8 +75,8 @@ class EpisodeSampler:
         class_names: Sequence[str] | None = None,
     ):
         for name, value in (("way", way), ("shot", shot), ("queries", queries)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, found {value}")
+            if not isinstance(value, Integral) or value < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, found {value!r}")
         if way > len(videos_per_class):
             raise ValueError(f"way={way} needs as many classes, the data set has {len(videos_per_class)}")
         for number, videos in enumerate(videos_per_class):
@@ -89,7 +91,7 @@ class EpisodeSampler:
         self._first_video = (0, *accumulate(self.videos_per_class))
 
     def __getitem__(self, index: int) -> Episode:
-        if index < 0:
+        if operator.index(index) < 0:  # a TypeError for 1.5, which would be an episode of its own
             raise IndexError(f"episodes are numbered from 0, found {index}")
         digest = hashlib.sha256(f"{self.seed},{index}".encode()).digest()
         stream = random.Random(int.from_bytes(digest, "big"))
@@ -121,14 +123,25 @@ def gather(features: torch.Tensor, class_text: torch.Tensor, episodes: Sequence[
         features: `[V, T, C]`, all videos of the data set, class after class.
         class_text: `[classes, C]`.
         episodes: B of them.
-    """
 
-    def numbers(name: str) -> torch.Tensor:
-        return torch.tensor([getattr(episode, name) for episode in episodes], device=features.device)
+    Raises:
+        ValueError: none, of different sizes, or numbers of classes or videos that are not there.
+    """
+    if not episodes:
+        raise ValueError("episodes: expected at least one, found none")
+
+    def numbers(name: str, below: int) -> torch.Tensor:
+        listed = torch.tensor([getattr(episode, name) for episode in episodes])
+        if not 0 <= listed.min() <= listed.max() < below:  # on a GPU an index too far would end the process
+            raise ValueError(
+                f"episodes: {name} has the numbers {listed.min()} to {listed.max()}, and there are {below}; they are "
+                "of another data set"
+            )
+        return listed.to(features.device)
 
     return EpisodeBatch(
-        support=features[numbers("support")],
-        query=features[numbers("query")],
-        class_text=class_text[numbers("classes")],
-        query_labels=numbers("query_labels"),
+        support=features[numbers("support", len(features))],
+        query=features[numbers("query", len(features))],
+        class_text=class_text[numbers("classes", len(class_text))],
+        query_labels=numbers("query_labels", len(episodes[0].classes)),
     )

@@ -25,8 +25,8 @@ def exercises() -> dict[str, Exercise]:
 def check(number: str, answer: object) -> None:
     """Say whether an answer to an exercise is right and, if it is not, what to look at."""
     known = exercises()
-    if number not in known:
+    if str(number) not in known:
         print(f"There is no exercise {number}; there are {', '.join(known)}.")
         return
-    hint = known[number].hint(answer)
+    hint = known[str(number)].hint(answer)
     print(f"Exercise {number}: right." if hint is None else f"Exercise {number}: not yet. {hint}")

@@ -6,10 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clipspm_lite.model.checks import check_config, check_episode, check_labels
 from clipspm_lite.model.clipspm import (
     Losses,
-    check_episode,
-    check_labels,
     prepare_episode,
     query_cross_entropy,
 )
@@ -82,9 +81,7 @@ class CLIPFSAR(nn.Module):
             temperature=temperature,
             normalize_features=normalize_features,
         )
-        for name in ("dim", "heads", "head_dim", "mlp_dim"):
-            if self.config[name] < 1:
-                raise ValueError(f"{name}: expected at least 1, found {self.config[name]}")
+        check_config(self.config, ("dim", "heads", "head_dim", "mlp_dim"))
         if temperature <= 0:
             raise ValueError(f"temperature: expected more than 0, found {temperature}")
         self.dim = dim
@@ -111,9 +108,9 @@ class CLIPFSAR(nn.Module):
             inductive: changes nothing: each query is always answered by itself.
 
         Raises:
-            ValueError: shapes that do not fit together, or a class without any shot.
+            TypeError, ValueError: tensors that are no episode (`check_episode`).
         """
-        check_episode(support, query, class_text, support_mask, self.dim)
+        check_episode(support, query, class_text, support_mask, self)
         support, query, class_text = prepare_episode(
             support, query, class_text, support_mask, normalize=self.normalize_features
         )
@@ -130,9 +127,9 @@ class CLIPFSAR(nn.Module):
         """Training losses; query_labels: int64 ``[..., Q]`` in 0 … N − 1, the rest as in `forward`. ``text`` is L_text.
 
         Raises:
-            ValueError: as `forward`, or labels that are not one class of the episode for each query.
+            TypeError, ValueError: as `forward`, or labels that are not one class of the episode for each query.
         """
-        check_episode(support, query, class_text, support_mask, self.dim)
+        check_episode(support, query, class_text, support_mask, self)
         check_labels(query_labels, query, class_text)
         support, query, class_text = prepare_episode(
             support, query, class_text, support_mask, normalize=self.normalize_features

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clipspm_lite.model.checks import check_config, check_episode, check_labels
 from clipspm_lite.model.fusion import SemanticFusion
 from clipspm_lite.model.hsmr import Motion, MotionFeatureExtraction, MotionReduction, hsmr
 from clipspm_lite.model.otam import otam
@@ -143,9 +144,7 @@ class CLIPSPM(nn.Module):
             support_text=support_text,
             **asdict(convention),
         )
-        for name in ("dim", "heads", "head_dim", "mlp_dim"):
-            if self.config[name] < 1:
-                raise ValueError(f"{name}: expected at least 1, found {self.config[name]}")
+        check_config(self.config, ("dim", "heads", "head_dim", "mlp_dim"))
         self.dim = dim
         self.convention = convention
         self.feature_consistency_weight = feature_consistency_weight
@@ -201,9 +200,9 @@ class CLIPSPM(nn.Module):
             fused: what `fuse_known` gave for the supports, if it was asked before.
 
         Raises:
-            ValueError: shapes that do not fit together, or a class without any shot.
+            TypeError, ValueError: tensors that are no episode (`check_episode`).
         """
-        check_episode(support, query, class_text, support_mask, self.dim)
+        check_episode(support, query, class_text, support_mask, self)
         support, query, class_text = self.prepare(support, query, class_text, support_mask)
         inductive = self.inductive if inductive is None else inductive
         return self._score(support, query, class_text, support_mask, inductive, fused)
@@ -226,8 +225,13 @@ class CLIPSPM(nn.Module):
         query_labels: Tensor,
         support_mask: Tensor | None = None,
     ) -> Losses:
-        """Training losses (SPEC section 4); query_labels: int64 ``[..., Q]`` in 0 … N − 1, the rest as in `forward`."""
-        check_episode(support, query, class_text, support_mask, self.dim)
+        """Training losses (SPEC section 4); query_labels: int64 ``[..., Q]`` in 0 … N − 1, the rest as in `forward`.
+
+        Raises:
+            TypeError, ValueError: as `forward`, labels that are not one class of the episode for each query, or videos
+                of a single frame, which have no motion.
+        """
+        check_episode(support, query, class_text, support_mask, self)
         check_labels(query_labels, query, class_text)
         support, query, class_text = self.prepare(support, query, class_text, support_mask)
         scored = self._score(support, query, class_text, support_mask, self.inductive)
@@ -364,57 +368,8 @@ def query_cross_entropy(logits: Tensor, query_labels: Tensor) -> Tensor:
     return per_query.view(query_labels.shape)
 
 
-def check_episode(
-    support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None, dim: int | None = None
-) -> None:
-    """Refuse tensors that are no class-major episode, naming the argument, what was found and what was expected."""
-    if support.ndim < 4:
-        raise ValueError(f"support: expected [..., N, K, T, C], found shape {tuple(support.shape)}")
-    *leading, way, shot, frames, width = support.shape
-    expected = {
-        "query": (query, (*leading, "Q", frames, width)),
-        "class_text": (class_text, (*leading, way, width)),
-    }
-    if support_mask is not None:
-        expected["support_mask"] = (support_mask, (*leading, way, shot))
-    for name, (tensor, shape) in expected.items():
-        fits = len(tensor.shape) == len(shape) and all(
-            want == "Q" or have == want for have, want in zip(tensor.shape, shape, strict=True)
-        )
-        if not fits:
-            raise ValueError(
-                f"{name}: expected shape ({', '.join(map(str, shape))}) beside a support of "
-                f"{tuple(support.shape)}, found {tuple(tensor.shape)}"
-            )
-    if dim is not None and width != dim:
-        raise ValueError(
-            f"support: expected frame features of width {dim}, found {width}: "
-            "the backbone that made them is not the one this model was built for"
-        )
-    if 0 in support.shape or 0 in query.shape:
-        raise ValueError(
-            f"an episode needs at least one class, shot, query and frame, found support "
-            f"{tuple(support.shape)} and query {tuple(query.shape)}"
-        )
-    if support_mask is not None:
-        if support_mask.dtype != torch.bool:
-            raise ValueError(f"support_mask: expected booleans, found {support_mask.dtype}")
-        if not support_mask.any(-1).all():
-            raise ValueError("support_mask: a class has no shot at all; every class needs at least one")
-
-
-def check_labels(query_labels: Tensor, query: Tensor, class_text: Tensor) -> None:
-    """Refuse labels that are not one class index of the episode for each query."""
-    way = class_text.shape[-2]
-    if query_labels.shape != query.shape[:-2]:
-        raise ValueError(
-            f"query_labels: expected shape {tuple(query.shape[:-2])}, one for each query, "
-            f"found {tuple(query_labels.shape)}"
-        )
-    if query_labels.dtype != torch.long:
-        raise ValueError(f"query_labels: expected integers of dtype torch.int64, found {query_labels.dtype}")
-    if ((query_labels < 0) | (query_labels >= way)).any():
-        raise ValueError(
-            f"query_labels: expected class indices 0 … {way - 1} of the episode, "
-            f"found {int(query_labels.min())} … {int(query_labels.max())}"
-        )
+def cross_entropy_losses(logits: Tensor, query_labels: Tensor) -> Losses:
+    """`Losses` of a model that is trained on cross-entropy alone; shapes as in `query_cross_entropy`."""
+    cross_entropy = query_cross_entropy(logits, query_labels).mean(-1)
+    zero = torch.zeros_like(cross_entropy)
+    return Losses(cross_entropy, cross_entropy, zero, zero, zero, logits)

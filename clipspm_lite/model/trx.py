@@ -7,13 +7,13 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from clipspm_lite.model.checks import check_config, check_episode, check_labels
 from clipspm_lite.model.clipspm import (
     Losses,
-    check_episode,
-    check_labels,
+    cross_entropy_losses,
     prepare_episode,
-    query_cross_entropy,
 )
 
 
@@ -74,10 +74,12 @@ class TRX(nn.Module):
             dropout=dropout,
             normalize_features=normalize_features,
         )
-        for name in ("dim", "width"):
-            if self.config[name] < 1:
-                raise ValueError(f"{name}: expected at least 1, found {self.config[name]}")
-        if not tuple_sizes or len(set(tuple_sizes)) < len(tuple_sizes) or min(tuple_sizes) < 1:
+        check_config(self.config, ("dim", "width"))
+        if (
+            not tuple_sizes
+            or len(set(tuple_sizes)) < len(tuple_sizes)
+            or not all(isinstance(size, int) and size > 0 for size in tuple_sizes)
+        ):
             raise ValueError(f"tuple_sizes: expected different sizes of at least 1, found {tuple_sizes}")
         self.dim = dim
         self.normalize_features = normalize_features
@@ -103,12 +105,11 @@ class TRX(nn.Module):
             inductive: changes nothing: each query is always answered by itself.
 
         Raises:
-            ValueError: shapes that do not fit together, a class without any shot, or fewer frames than a tuple has.
+            TypeError, ValueError: tensors that are no episode (`check_episode`), or fewer frames than a tuple has.
         """
-        check_episode(support, query, class_text, support_mask, self.dim)
-        frames, largest = query.shape[-2], max(self.config["tuple_sizes"])
-        if frames < largest:
-            raise ValueError(f"query: tuples of {largest} frames need as many, found videos of {frames}")
+        check_episode(support, query, class_text, support_mask, self)
+        frames = query.shape[-2]
+        self.check_frames(frames)
         support, query, _ = prepare_episode(
             support, query, class_text, support_mask, normalize=self.normalize_features
         )
@@ -118,6 +119,12 @@ class TRX(nn.Module):
             [attention(support, query, support_mask) for attention in self.attentions], dim=-1
         )
         return TRXOutput(-distances.mean(-1), distances)
+
+    def check_frames(self, frames: int) -> None:
+        """Refuse videos of too few frames, also before any is encoded; raises ValueError."""
+        largest = max(self.config["tuple_sizes"])
+        if frames < largest:
+            raise ValueError(f"frames: tuples of {largest} frames need as many, found videos of {frames}")
 
     def losses(
         self,
@@ -130,46 +137,59 @@ class TRX(nn.Module):
         """Training losses; query_labels: int64 ``[..., Q]`` in 0 … N − 1, the rest as in `forward`.
 
         Raises:
-            ValueError: as `forward`, or labels that are not one class of the episode for each query.
+            TypeError, ValueError: as `forward`, or labels that are not one class of the episode for each query.
         """
-        check_episode(support, query, class_text, support_mask, self.dim)
+        check_episode(support, query, class_text, support_mask, self)
         check_labels(query_labels, query, class_text)
-        logits = self(support, query, class_text, support_mask).logits
-        cross_entropy = query_cross_entropy(logits, query_labels).mean(-1)
-        zero = torch.zeros_like(cross_entropy)
-        return Losses(cross_entropy, cross_entropy, zero, zero, zero, logits)
+        return cross_entropy_losses(self(support, query, class_text, support_mask).logits, query_labels)
 
 
 class TupleAttention(nn.Module):
-    """D_ω of `TRX` for one ω, ``size``."""
+    """D_ω of `TRX` for the ω ``size``."""
 
     def __init__(self, dim: int, size: int, width: int):
         super().__init__()
-        self.size = size
         self.to_key = nn.Linear(size * dim, width)
         self.to_value = nn.Linear(size * dim, width)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, support: Tensor, query: Tensor, support_mask: Tensor | None = None) -> Tensor:
         """support ``[..., N, K, T, C]``, query ``[..., Q, T, C]``, support_mask ``[..., N, K]`` → ``[..., Q, N]``."""
-        shots, asked = frame_tuples(support, self.size), frame_tuples(query, self.size)
-        keys = self.norm(self.to_key(shots)).flatten(-3, -2).unsqueeze(-4)  # [..., 1, N, K·P, d]
-        values = self.to_value(shots).flatten(-3, -2).unsqueeze(-4)
-        query_keys = self.norm(self.to_key(asked)).unsqueeze(-3)  # [..., Q, 1, P, d]
-        query_values = self.to_value(asked).unsqueeze(-3)
+        keys = self.norm(of_tuples(self.to_key, support)).flatten(-3, -2)  # [..., N, K·P, d]
+        values = of_tuples(self.to_value, support).flatten(-3, -2)
+        query_keys = self.norm(of_tuples(self.to_key, query)).flatten(-3, -2)  # [..., Q·P, d]
+        query_values = of_tuples(self.to_value, query)
+        queries, tuples = query_values.shape[-3:-1]
+        query_values = query_values.flatten(-3, -2)
 
-        likeness = query_keys @ keys.transpose(-1, -2) / math.sqrt(keys.shape[-1])  # [..., Q, N, P, K·P]
-        if support_mask is not None:
-            of_tuples = support_mask.repeat_interleave(shots.shape[-2], dim=-1)
-            likeness = likeness.masked_fill(~of_tuples[..., None, :, None, :], -torch.inf)
-        prototypes = likeness.softmax(-1) @ values  # [..., Q, N, P, d]
-        return torch.square(query_values - prototypes).sum(-1).mean(-1)
+        distances = []
+        # Class by class, because all prototypes at once would take far more memory.
+        for number in range(keys.shape[-3]):
+            likeness = query_keys @ keys[..., number, :, :].transpose(-1, -2) / math.sqrt(keys.shape[-1])
+            if support_mask is not None:
+                there = support_mask[..., number, :].repeat_interleave(tuples, dim=-1)
+                likeness = likeness.masked_fill(~there.unsqueeze(-2), -torch.inf)  # [..., Q·P, K·P]
+            prototypes = likeness.softmax(-1) @ values[..., number, :, :]  # [..., Q·P, d]
+            distance = torch.square(query_values - prototypes).sum(-1)
+            distances.append(distance.unflatten(-1, (queries, tuples)).mean(-1))
+        return torch.stack(distances, dim=-1)
 
 
-def frame_tuples(video: Tensor, size: int) -> Tensor:
-    """All tuples of ``size`` frames in their order, joined: ``[..., T, C]`` → ``[..., P, size · C]``."""
-    places = torch.tensor(list(combinations(range(video.shape[-2]), size)), device=video.device)
-    return video[..., places, :].flatten(-2)
+def of_tuples(layer: nn.Linear, video: Tensor) -> Tensor:
+    """A layer of the joined frames x_p of every tuple p, ``[..., T, C]`` → ``[..., P, d]``.
+
+    The layer's columns for each place in a tuple meet every frame once, and a tuple is the sum over its frames.
+    """
+    parts = layer.weight.split(video.shape[-1], dim=-1)  # one a place in the tuple, [d, C]
+    places = tuple_places(video.shape[-2], len(parts), video.device)
+    return layer.bias + sum(
+        F.linear(video, part)[..., places[:, place], :] for place, part in enumerate(parts)
+    )
+
+
+def tuple_places(frames: int, size: int, device: torch.device | None = None) -> Tensor:
+    """Which frames each tuple of ``size`` frames has, in their order: ``[P, size]``."""
+    return torch.tensor(list(combinations(range(frames), size)), device=device)
 
 
 def positional_encoding(frames: int, dim: int) -> Tensor:

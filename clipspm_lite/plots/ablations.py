@@ -67,7 +67,7 @@ def estimates(panels: Mapping[str, Mapping[str, Estimate]], line: float | None, 
 
 
 def estimate(results: Results, name: str, measure: str = FIVE_WAY, minus: str | None = None) -> Estimate:
-    """One row's accuracy in a measure of `comparison.compare`'s results, or its difference to the row ``minus``.
+    """One row's value in a measure of `comparison.compare`'s results, or its difference to the row ``minus``.
 
     The interval over episodes is there for the 5-way measure, and for differences to rows that were references.
     """

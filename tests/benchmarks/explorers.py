@@ -1,7 +1,7 @@
-"""How long a change of each control takes, and what 500 changes leave in memory: python tests/benchmarks/explorers.py
+"""How long a change of each control takes, and what many changes leave in memory: python tests/benchmarks/explorers.py
 
 Every change is timed with the validation clips already encoded and, for its second row of numbers, with everything that
-it shows seen before. "× bare" is against saving a figure of one empty axis in the same run. Takes about four minutes.
+it shows seen before. "× bare" is against saving a figure of one empty axis in the same run. Takes less than a minute.
 """
 
 import importlib
@@ -20,6 +20,8 @@ from clipspm_lite.plots.base import png
 from clipspm_lite.widgets.gallery import Gallery
 
 EXPLORERS = ("episode", "prototypes", "embeddings", "motion", "alignment", "prompt")
+VALUES = 3  # that each control is set to
+CHANGES = 50  # after which memory is looked at
 
 
 def seconds(act):
@@ -35,15 +37,15 @@ def bare():
 
 
 def other_values(control):
-    """Up to five values that the control can take and has not."""
+    """Up to `VALUES` values that the control can take and has not."""
     if hasattr(control, "_options_full"):
         values = [value for _, value in control._options_full]
         if isinstance(control.value, tuple) and control.value == () and () not in values:  # several at a time
             values = [tuple(values[:2]), tuple(values[2:5])]
     else:
-        steps = [control.min + (control.max - control.min) * k / 5 for k in range(6)]
+        steps = [control.min + (control.max - control.min) * k / VALUES for k in range(VALUES + 1)]
         values = [type(control.value)(step) for step in steps]
-    return [value for value in dict.fromkeys(values) if value != control.value][:5]
+    return [value for value in dict.fromkeys(values) if value != control.value][:VALUES]
 
 
 def main():
@@ -68,10 +70,10 @@ def main():
             print(f"{name:12s}{label:16s}{1000 * first:16.0f}{1000 * again:17.0f}{again / unit:8.1f}")
         fastest = list(explorer.controls.values())[-1]
         before, values = psutil.Process().memory_info().rss, [fastest.value, *other_values(fastest)]
-        for number in range(500):
+        for number in range(CHANGES):
             fastest.value = values[number % len(values)]
         grown = psutil.Process().memory_info().rss - before
-        print(f"{name:12s}500 changes of {label}: {grown / 1e6:+.0f} MB\n", flush=True)
+        print(f"{name:12s}{CHANGES} changes of {label}: {grown / 1e6:+.0f} MB\n", flush=True)
 
 
 if __name__ == "__main__":

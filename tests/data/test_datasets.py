@@ -77,9 +77,9 @@ def test_missing_and_empty_folders_are_named(root, tmp_path):
 
 
 def test_a_class_named_twice_is_refused(root, tmp_path):
-    with pytest.raises(DatasetError, match="twice: running"):
+    with pytest.raises(DatasetError, match="'running' is there twice"):
         open_folder(root, ["running", "jumping", "running"])
-    with pytest.raises(DatasetError, match="twice: running"):
+    with pytest.raises(DatasetError, match="'running' is there twice"):
         read_split(split_file(tmp_path / "split.json", base=["running", "running"]), "base")
 
 
@@ -101,7 +101,7 @@ def test_a_split_gives_the_classes_of_a_part(tmp_path):
         ("[]", "expected"),
         ('{"novel": ["a"]}', "expected"),
         ('{"format_version": 2, "novel": ["a"]}', "newer"),
-        ('{"format_version": 1, "novel": "a"}', "no part"),
+        ('{"format_version": 1, "novel": "a"}', "is no list of class names"),
     ],
 )
 def test_a_damaged_foreign_or_newer_split_is_refused(tmp_path, content, found):

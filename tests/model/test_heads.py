@@ -12,7 +12,7 @@ from clipspm_lite.evaluation import evaluate
 from clipspm_lite.model.clip_fsar import CLIPFSAR
 from clipspm_lite.model.heads import HEADS, build_head
 from clipspm_lite.model.otam import otam
-from clipspm_lite.model.trx import TRX, frame_tuples
+from clipspm_lite.model.trx import TRX, of_tuples, tuple_places
 
 DIM, WAY, SHOT, QUERIES, FRAMES = 8, 3, 2, 4, 4
 
@@ -130,7 +130,7 @@ def test_wrong_shapes_labels_and_sizes_are_refused_by_name(model):
         model(support[..., :6], query[..., :6], class_text[..., :6])
     with pytest.raises(ValueError, match="query_labels"):
         model.losses(support, query, class_text, labels + WAY)
-    with pytest.raises(ValueError, match="dim: expected at least 1"):
+    with pytest.raises(ValueError, match="dim: expected a whole number of at least 1"):
         build_head(model.config | {"dim": 0})
 
 
@@ -219,9 +219,8 @@ def test_trx_is_its_equation():
 
     def keys_and_values(video, attention):
         frames = positioned(video)
-        tuples = [
-            torch.cat([frames[t] for t in places]) for places in combinations(range(FRAMES), attention.size)
-        ]
+        size = attention.to_key.in_features // DIM
+        tuples = [torch.cat([frames[t] for t in places]) for places in combinations(range(FRAMES), size)]
         normed = [attention.norm(attention.to_key(one)) for one in tuples]
         return list(zip(normed, (attention.to_value(one) for one in tuples), strict=True))
 
@@ -251,11 +250,17 @@ def test_trx_tells_a_video_from_its_reverse_and_bi_mhm_does_not():
 
 
 def test_trx_has_28_pairs_and_56_triples_of_8_frames_all_in_order():
-    video = torch.arange(8.0)[:, None]
     for size, count in ((2, 28), (3, 56)):
-        tuples = frame_tuples(video, size)
-        assert tuples.shape == (count, size) and len({tuple(one) for one in tuples.tolist()}) == count
-        assert (tuples.diff(dim=-1) > 0).all()
+        places = tuple_places(8, size)
+        assert places.shape == (count, size) and len({tuple(one) for one in places.tolist()}) == count
+        assert (places.diff(dim=-1) > 0).all()
+
+
+def test_trx_layer_of_tuples_is_the_layer_of_their_joined_frames():
+    torch.manual_seed(0)
+    video, layer = torch.randn(2, 6, DIM), torch.nn.Linear(3 * DIM, 5)
+    joined = video[:, tuple_places(6, 3)].flatten(-2)
+    close(of_tuples(layer, video), layer(joined))
 
 
 def test_trx_looks_at_no_text_and_refuses_videos_that_hold_no_tuple():

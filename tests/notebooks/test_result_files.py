@@ -11,11 +11,13 @@ from clipspm_lite.backbones import load_backbone
 from clipspm_lite.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model
 from clipspm_lite.comparison import (
     ABLATIONS,
+    EXTENSIONS,
     FIVE_WAY,
     FULL,
     INDUCTIVE,
     MEASURES,
     ONE_BY_ONE,
+    TRAINED_BASELINES,
     accuracy,
     bootstrap,
     pairs_by_kind,
@@ -29,16 +31,17 @@ from clipspm_lite.files import file_sha256
 
 FOLDER = Path(__file__).parents[2] / "notebooks" / "results"
 PARTS = ("validation", "novel")
-TRAINED = (FULL, *INDUCTIVE, *ABLATIONS)
+TRAINED = (FULL, *INDUCTIVE, *ABLATIONS, *TRAINED_BASELINES)
 
 
-def read(part):
-    return json.loads((FOLDER / f"comparison_{part}.json").read_text(encoding="utf-8"))
+def read(part, kind="comparison"):
+    return json.loads((FOLDER / f"{kind}_{part}.json").read_text(encoding="utf-8"))
 
 
-@pytest.fixture(params=PARTS)
+@pytest.fixture(params=[(kind, part) for kind in ("comparison", "extensions") for part in PARTS])
 def results(request):
-    return read(request.param)
+    kind, part = request.param
+    return read(part, kind)
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +54,9 @@ def validation(store):
     return store.encode_dataset(sample_world("validation"))
 
 
-def test_no_other_comparison_lies_beside_them():
-    assert {path.name for path in FOLDER.glob("comparison_*.json")} == {
-        f"comparison_{part}.json" for part in PARTS
+def test_no_other_result_lies_beside_them():
+    assert {path.name for path in FOLDER.glob("*.json")} == {
+        f"{kind}_{part}.json" for kind in ("comparison", "extensions") for part in PARTS
     }
 
 
@@ -66,7 +69,7 @@ def test_it_says_which_command_and_commit_made_it(results):
         f"--part {results['part']}",
         f"--episodes {results['episodes']}",
         f"--seed {results['seed']}",
-        "--ablations",
+        "--committed",
         f"--seeds {' '.join(map(str, results['training_seeds']))}",
     ):
         assert option in command
@@ -85,11 +88,11 @@ def test_it_was_made_with_the_committed_clips_backbone_and_heads(results, store)
 def test_every_row_has_its_training_seeds_and_every_measure(results):
     assert results["classes"] == list(sample_world(results["part"]).classes)
     seeds = len(results["training_seeds"])
-    assert set(results["sha256"]["heads"]) == set(TRAINED) <= set(results["rows"])
-    assert {"zero-shot", "prototype", "otam", "otam centred"} <= set(results["rows"])
+    trained = set(results["sha256"]["heads"])
+    assert trained | set(baselines.TRAINING_FREE) == set(results["rows"])
     for name, row in results["rows"].items():
-        versions = seeds if name in TRAINED else 1
-        if name in TRAINED:
+        versions = seeds if name in trained else 1
+        if name in trained:
             assert len(set(results["sha256"]["heads"][name])) == seeds
         for measure in MEASURES:
             assert len(row["right"][measure]) == versions
@@ -97,9 +100,19 @@ def test_every_row_has_its_training_seeds_and_every_measure(results):
                 assert all(0 <= r <= a for r, a in zip(right, results["asked"][measure], strict=True))
 
 
-def test_both_parts_were_scored_with_the_same_heads():
-    validation, novel = (read(part)["sha256"] for part in PARTS)
-    assert validation == novel
+def test_everything_that_is_compared_is_there():
+    for part in PARTS:
+        assert set(read(part)["sha256"]["heads"]) == set(TRAINED)
+    assert set(read("validation", "extensions")["sha256"]["heads"]) == {FULL, *INDUCTIVE, *EXTENSIONS}
+
+
+@pytest.mark.parametrize("kind", ["comparison", "extensions"])
+def test_both_parts_were_scored_with_the_same_heads(kind):
+    validation, novel = (read(part, kind)["sha256"] for part in PARTS)
+    assert set(novel["heads"]) <= set(validation["heads"])  # of extensions, those that validation let pass
+    for name, heads in novel["heads"].items():
+        assert heads == validation["heads"][name]
+    assert {**validation, "heads": 0} == {**novel, "heads": 0}
 
 
 def test_recomputed_rows_are_as_recorded(validation):

@@ -32,7 +32,7 @@ def test_parts_that_do_not_fit_together_are_refused(parts):
     with pytest.raises(ValueError, match="classes"):
         Gallery(dataset, replace(data, classes=("a", "b", "c")), model)
     with pytest.raises(ValueError, match="width"):
-        Gallery(dataset, replace(data, features=torch.randn(60, 8, 8)), model)
+        Gallery(dataset, replace(data, features=torch.randn(60, 8, 8), class_text=torch.randn(3, 8)), model)
     with pytest.raises(ValueError, match="parts: expected one for each of 3"):
         Gallery(dataset, data, model, parts=("base",))
 

@@ -1,0 +1,742 @@
+"""Files that could break reading videos, each with what is expected of it: python tests/data/corpus.py [FOLDER]
+
+Writes the corpus into FOLDER (or a temporary one), reads each file as a user would, and prints the table as Markdown.
+Every frame carries its number, so a wrong frame shows.
+"""
+
+import os
+import re
+import struct
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+from marked_video import (
+    marked_frame,
+    numbers_in,
+    rotate_mp4,
+    start_mp4_later,
+    write_marked_video,
+)
+
+from clipspm_lite.data.names import printable
+from clipspm_lite.data.video import VideoError, count_frames, load_video
+
+SECONDS = 120  # that a file may take, on a busy machine too
+VP9 = {"codec": "libvpx-vp9", "b_frames": 0, "options": {"deadline": "realtime", "cpu-used": "8"}}
+AV1 = {"codec": "libsvtav1", "b_frames": 0, "options": {"preset": "10", "crf": "20"}}
+HEVC = {"codec": "libx265", "options": {"preset": "ultrafast", "x265-params": "log-level=none"}}
+MPEG4 = {"codec": "mpeg4"}
+MJPEG = {"codec": "mjpeg", "b_frames": 0, "pixel_format": "yuvj420p"}
+FRONT = {"movflags": "faststart"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file: its name, what is special about it, how it is made, and what is expected.
+
+    Attributes:
+        make: writes the file to a path.
+        numbers: of the frames that the video has, or None where it must be refused.
+        error: what the refusal says (a regular expression), or None where it must be read. With `numbers` too, both are
+            right: the file is damaged, but not in its pictures.
+        size: (width, height), where it matters.
+        turn: quarter turns anticlockwise that undo its rotation.
+        marked: False where pictures are too small for their number, or hold none.
+    """
+
+    name: str
+    what: str
+    make: Callable[[Path], object]
+    numbers: range | None = None
+    error: str | None = None
+    size: tuple[int, int] | None = None
+    turn: int = 0
+    marked: bool = True
+
+
+def video(frames: int = 30, **settings):
+    return lambda path: write_marked_video(path, frames, **settings)
+
+
+def content(data: bytes):
+    return lambda path: path.write_bytes(data)
+
+
+def changed(make, change: Callable[[bytearray], object]):
+    """A video whose bytes are changed; `change` alters them in place or returns others."""
+
+    def write(path: Path) -> None:
+        make(path)
+        data = bytearray(path.read_bytes())
+        path.write_bytes(change(data) or data)
+
+    return write
+
+
+def first(share: float):
+    return lambda data: data[: int(len(data) * share)]
+
+
+def zeros(start: float, length: int):
+    def change(data: bytearray) -> None:
+        at = int(len(data) * start)
+        data[at : at + length] = bytes(len(data[at : at + length]))
+
+    return change
+
+
+def noise(start: float, length: int):
+    def change(data: bytearray) -> None:
+        at = int(len(data) * start)
+        data[at : at + length] = np.random.default_rng(0).bytes(len(data[at : at + length]))
+
+    return change
+
+
+def muxed(
+    frames: int = 30,
+    *,
+    codec: str = "libx264",
+    times: Callable[[int], int] = lambda number: number,
+    sound: float = 0,
+    second_from: int | None = None,
+    container: dict[str, str] | None = None,
+    options: dict[str, str] | None = None,
+    interlaced: bool = False,
+    same: bool = False,
+    format: str | None = None,
+):
+    """A marked video at 25 a second with what `write_marked_video` doesn't write.
+
+    Args:
+        times: of a frame, in 25ths of a second.
+        sound: seconds of silence beside it; negative: without the video.
+        second_from: number of the first frame of a second video stream.
+        container: options of the container.
+        interlaced: coded as fields.
+        same: every frame is frame 0.
+    """
+
+    def write(path: Path) -> None:
+        with av.open(str(path), "w", format=format, options=container or {}) as file:
+            streams = []
+            for start in [] if sound < 0 else [0] if second_from is None else [0, second_from]:
+                stream = file.add_stream(codec, rate=25, options=options or {})
+                stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+                stream.codec_context.gop_size = 12
+                if interlaced:
+                    stream.codec_context.flags |= (
+                        0x00040000 | 0x20000000
+                    )  # interlaced DCT and motion estimation
+                streams.append((start, stream))
+            silence = file.add_stream("aac", rate=16000, layout="mono") if sound else None
+            for number in range(frames):
+                for start, stream in streams:
+                    picture = av.VideoFrame.from_ndarray(
+                        marked_frame(0 if same else start + number, 64, 48), "rgb24"
+                    )
+                    picture.pts = times(number)
+                    file.mux(stream.encode(picture))
+            for _, stream in streams:
+                file.mux(stream.encode())
+            if silence is not None:
+                for number in range(int(abs(sound) * 16000 / 1024)):
+                    samples = av.AudioFrame(format="fltp", layout="mono", samples=1024)
+                    samples.planes[0].update(bytes(4096))
+                    samples.sample_rate, samples.pts = 16000, number * 1024
+                    file.mux(silence.encode(samples))
+                file.mux(silence.encode())
+
+    return write
+
+
+def copied_from(frame: int, count: int = 60, **settings):
+    """What `ffmpeg -c copy` makes of the packets after one in the middle: they begin without a keyframe."""
+
+    def write(path: Path) -> None:
+        source = write_marked_video(path.with_name(f"whole{path.suffix}"), count, **settings)
+        with av.open(str(source)) as whole, av.open(str(path), "w") as part:
+            stream = part.add_stream_from_template(whole.streams.video[0])
+            for number, packet in enumerate(whole.demux(video=0)):
+                if packet.dts is not None and number >= frame:
+                    packet.stream = stream
+                    part.mux(packet)
+        source.unlink()
+
+    return write
+
+
+def two_sizes(path: Path) -> None:
+    """Raw H.264 of 64 x 48 and then of 96 x 80."""
+    parts = [
+        write_marked_video(path.with_name(f"{width}.h264"), 15, width=width, height=width * 3 // 4)
+        for width in (64, 96)
+    ]
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    for part in parts:
+        part.unlink()
+
+
+def wide_gif(width: int, height: int):
+    return changed(
+        video(10, codec="gif", pixel_format="rgb8"), lambda d: struct.pack_into("<HH", d, 6, width, height)
+    )
+
+
+def wide_jpegs(data: bytearray) -> None:
+    """Every picture of an MJPEG file claims to be as large as can be."""
+    for marker in re.finditer(rb"\xff\xc0\x00\x11\x08", bytes(data)):
+        struct.pack_into(">HH", data, marker.end(), 65500, 65500)
+
+
+def wide_mp4(width: int, height: int):
+    """The track's header and the sample's description claim another size than the H.264 in it."""
+
+    def change(data: bytearray) -> None:
+        struct.pack_into(">HH", data, data.index(b"avc1", data.index(b"stsd")) + 28, width, height)
+        struct.pack_into(">II", data, data.index(b"tkhd") + 80, width << 16, height << 16)
+
+    return change
+
+
+def many_samples(data: bytearray) -> None:
+    """The table of sizes claims four billion frames."""
+    struct.pack_into(">I", data, data.index(b"stsz") + 12, 0xFFFFFFFF)
+
+
+def endless_box(data: bytearray) -> None:
+    """A box that holds itself: its size is zero in the middle of the header."""
+    struct.pack_into(">I", data, data.index(b"stbl") - 4, 0)
+
+
+def edited(duration: int, start: int):
+    """The edit list plays `duration` milliseconds from `start`, in the track's ticks."""
+
+    def change(data: bytearray) -> None:
+        struct.pack_into(">Ii", data, data.index(b"elst") + 12, duration, start)
+
+    return change
+
+
+def zipped(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("clip.mp4", bytes(5000))
+
+
+def picture(path: Path) -> None:
+    source = write_marked_video(path.with_name("one.mjpeg"), 1, **MJPEG)
+    source.rename(path)
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def good(path: Path, **settings) -> Path:
+    return write_marked_video(path, 30, **settings)
+
+
+def named(path: Path) -> None:
+    """A good video whatever the name."""
+    good(path.with_name("plain.mp4")).rename(path)
+
+
+def link(target: str):
+    return lambda path: path.symlink_to(target)
+
+
+def turned(degrees: int):
+    def write(path: Path) -> None:
+        source = good(path.with_name("upright.mp4"))
+        rotate_mp4(source, path, degrees)
+        source.unlink()
+
+    return write
+
+
+def trimmed(path: Path) -> None:
+    source = good(path.with_name("untrimmed.mp4"))
+    start_mp4_later(source, path, 8)
+    source.unlink()
+
+
+def unreadable(path: Path) -> None:
+    good(path)
+    path.chmod(0)
+
+
+def damages() -> list[Case]:
+    """The same damage to files of several containers."""
+    kinds = {
+        "mp4": {},
+        "mkv": {},
+        "avi": MPEG4,
+        "webm": VP9,
+        "hevc.mp4": HEVC,
+        "av1.mp4": AV1,
+        "mjpeg.avi": MJPEG,
+        "mpg": {"codec": "mpeg1video"},
+        "flv": {"codec": "flv", "b_frames": 0},
+        "wmv": {"codec": "wmv2", "b_frames": 0},
+        "gif": {"codec": "gif", "b_frames": 0, "pixel_format": "rgb8"},
+    }
+    cases = []
+    for suffix, settings in kinds.items():
+        make = video(60, width=96, height=80, **settings)
+        for name, what, change in (
+            ("half", "cut in the middle", first(0.5)),
+            ("begun", "only its first 100 bytes", lambda data: data[:100]),
+            ("no_start", "first 64 bytes zeroed", zeros(0, 64)),
+            ("noisy_start", "first 200 bytes random", noise(0, 200)),
+            ("zero_middle", "400 bytes in the middle zeroed", zeros(0.5, 400)),
+            ("noisy_middle", "400 bytes in the middle random", noise(0.5, 400)),
+        ):
+            cases.append(Case(f"{name}.{suffix}", what, changed(make, change), error="damaged|not a video"))
+        cases.append(
+            Case(
+                f"no_end.{suffix}",
+                "last 20 bytes zeroed",
+                changed(make, lambda data: data[:-20] + bytes(20)),
+                range(60),
+                "damaged|not a video",
+            )
+        )
+    return cases
+
+
+def corpus() -> list[Case]:
+    """All files, in the order of the table."""
+    whole, any_error = range(30), "."
+    cases = [
+        Case("empty.mp4", "no bytes", content(b""), error="empty"),
+        Case("text.mp4", "a text", content(b"not a video\n" * 99), error="not a video"),
+        Case("one_byte.mp4", "one byte", content(b"\0"), error="not a video"),
+        Case("zeros.mp4", "a million zeros", content(bytes(10**6)), error="not a video"),
+        Case(
+            "random.avi", "random bytes", content(np.random.default_rng(0).bytes(10**5)), error="not a video"
+        ),
+        Case("page.mp4", "a web page", content(b"\n<!DOCTYPE html><html>"), error="web page"),
+        Case(
+            "mark_page.mp4",
+            "a web page after a byte order mark",
+            content(b"\xef\xbb\xbf<html>"),
+            error="web page",
+        ),
+        Case(
+            "xml.mp4",
+            "an error message of a server, as XML",
+            content(b"<?xml version='1.0'?><Error/>"),
+            error="text",
+        ),
+        Case(
+            "json.mp4",
+            "an error message of a server, as JSON",
+            content(b'{"error": 404}'),
+            error="not a video",
+        ),
+        Case(
+            "lfs.mp4",
+            "a Git LFS pointer",
+            content(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+            error="git lfs pull",
+        ),
+        Case(
+            "playlist.mp4",
+            "a playlist of another file",
+            content(b"#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n"),
+            error="playlist",
+        ),
+        Case(
+            "concat.mp4",
+            "a list of files to join",
+            content(b"ffconcat version 1.0\nfile clip.mp4\n"),
+            error="playlist",
+        ),
+        Case("zip.mp4", "a ZIP archive", zipped, error="not a video|no video"),
+        Case(
+            "subtitles.mp4",
+            "subtitles",
+            content(b"WEBVTT\n\n00:00.000 --> 00:09.000\nHello\n"),
+            error="no video",
+        ),
+        Case("picture.mp4", "a JPEG picture", picture, range(1), any_error),
+        Case(
+            "mp4_with_text_after.mp4",
+            "a video with text after its end",
+            changed(video(), lambda d: d + b"more" * 99),
+            whole,
+        ),
+        Case(
+            "twice.mp4",
+            "two videos, one after the other",
+            changed(video(), lambda d: d + d),
+            whole,
+            any_error,
+        ),
+        Case("index_at_front.mp4", "index at the front", muxed(container=FRONT), whole),
+        Case(
+            "half_front.mp4",
+            "index at the front, cut in the middle",
+            changed(muxed(60, container=FRONT), first(0.7)),
+            error="damaged",
+        ),
+        Case(
+            "byte_short.mp4",
+            "index at the end, its last byte missing",
+            changed(video(), lambda d: d[:-1]),
+            whole,
+            any_error,
+        ),
+        Case("fragments.mp4", "fragmented", muxed(container={"movflags": "frag_keyframe+empty_moov"}), whole),
+        Case(
+            "half_fragments.mp4",
+            "fragmented, cut in the middle",
+            changed(muxed(60, container={"movflags": "frag_keyframe+empty_moov"}), first(0.5)),
+            range(12),
+            "damaged",
+        ),
+        Case(
+            "encrypted.mp4",
+            "encrypted",
+            muxed(
+                container={
+                    "encryption_scheme": "cenc-aes-ctr",
+                    "encryption_key": "0" * 32,
+                    "encryption_kid": "1" * 32,
+                }
+            ),
+            error=".",
+        ),
+        *damages(),
+        Case("giant.gif", "claims 12,000 x 6,000 pixels", wide_gif(12000, 6000), error="large|memory"),
+        Case(
+            "impossible.gif",
+            "claims 65,535 x 65,535 pixels",
+            wide_gif(65535, 65535),
+            error="not a video|damaged",
+        ),
+        Case(
+            "giant.avi",
+            "pictures claim 65,500 x 65,500 pixels",
+            changed(video(**MJPEG), wide_jpegs),
+            error="damaged|not a video",
+        ),
+        Case(
+            "claims.mp4",
+            "its header claims 30,000 x 30,000, its H.264 is small",
+            changed(video(), wide_mp4(30000, 30000)),
+            whole,
+            any_error,
+        ),
+        Case(
+            "billions.mp4",
+            "claims four billion frames",
+            changed(video(), many_samples),
+            error="not a video|damaged",
+        ),
+        Case("endless.mp4", "a box without an end", changed(video(), endless_box), whole, any_error),
+        Case("sound.mp4", "only sound", muxed(0, sound=-1), error="no video stream"),
+        Case("sound.mkv", "only sound", muxed(0, sound=-1), error="no video stream"),
+        Case("long_sound.mp4", "sound longer than the video", muxed(sound=4), whole),
+        Case("short_sound.mkv", "sound shorter than the video", muxed(sound=0.5), whole),
+        Case("two_streams.mp4", "two video streams", muxed(second_from=100), whole, any_error),
+        Case("two_streams.mkv", "two video streams", muxed(second_from=100), whole, any_error),
+    ]
+    for suffix, settings in (("mp4", {}), ("avi", MPEG4), ("webm", VP9), ("mkv", HEVC)):
+        for count in (1, 2, 3):
+            cases.append(
+                Case(f"{count}.{suffix}", f"frames: {count}", video(count, **settings), range(count))
+            )
+    cases += [
+        Case("still.mp4", "all frames alike", muxed(same=True), whole, marked=False),
+        Case("uneven.mp4", "variable frame rate", muxed(times=lambda n: n * n // 3 + n), whole),
+        Case("uneven.mkv", "variable frame rate", muxed(times=lambda n: n + 40 * (n > 15)), whole),
+        Case("interlaced.mp4", "H.264, interlaced", muxed(interlaced=True), whole),
+        Case("interlaced.mpg", "MPEG-2, interlaced", muxed(codec="mpeg2video", interlaced=True), whole),
+        Case("trimmed.mp4", "an edit list that leaves out 8 frames at the start", trimmed, range(8, 30)),
+        Case(
+            "short_edit.mp4",
+            "an edit list that ends after half",
+            changed(video(b_frames=0), edited(600, 0)),
+            range(15),
+            "trimmed",
+        ),
+        Case(
+            "empty_edit.mp4",
+            "an edit list that starts with a pause",
+            changed(video(b_frames=0), edited(1200, -1)),
+            whole,
+            any_error,
+        ),
+        Case(
+            "far_edit.mp4",
+            "an edit list that starts after the end",
+            changed(video(b_frames=0), edited(1200, 10**6)),
+            whole,
+            any_error,
+        ),
+        Case(
+            "no_keyframe.ts",
+            "a transport stream that begins without a keyframe",
+            copied_from(5),
+            error="transport stream|damaged",
+        ),
+        Case("no_keyframe.mp4", "begins without a keyframe", copied_from(5), range(12, 60), "."),
+        Case("no_keyframe.mkv", "begins without a keyframe", copied_from(5), range(12, 60), "."),
+        Case("whole.ts", "a transport stream, H.264", video(), whole, "transport stream"),
+        Case("mpeg2.ts", "a transport stream, MPEG-2", video(codec="mpeg2video"), whole, "transport stream"),
+        Case(
+            "half.ts",
+            "a transport stream, cut in the middle",
+            changed(video(60), first(0.5)),
+            error="transport stream|damaged",
+        ),
+        Case("raw.h264", "H.264 without a container", video(), whole, "not a video"),
+        Case(
+            "raw.m1v.mpg",
+            "MPEG-1, so short that decord cannot tell how long",
+            video(codec="mpeg1video"),
+            whole,
+            "not a video",
+        ),
+        Case("mpeg1.mpg", "MPEG-1", video(60, codec="mpeg1video"), range(60)),
+        Case(
+            "animation.apng",
+            "an animated PNG",
+            video(codec="apng", b_frames=0, pixel_format="rgb24"),
+            whole,
+            "not a video",
+        ),
+        Case("two_sizes.h264", "pictures change their size", two_sizes, error="."),
+    ]
+    for degrees in (90, 180, 270):
+        size = (64, 48) if degrees == 180 else (48, 64)
+        cases.append(
+            Case(
+                f"turned_{degrees}.mp4",
+                f"turned by {degrees} degrees",
+                turned(degrees),
+                whole,
+                size=size,
+                turn=degrees // 90,
+            )
+        )
+    for width, height, settings in (
+        (16, 16, {}),
+        (2, 2, {"pixel_format": "yuv444p"}),
+        (1, 1, {"codec": "ffv1", "b_frames": 0}),
+        (18, 34, MPEG4),
+        (17, 33, VP9),
+        (65, 97, VP9),
+        (65, 97, MPEG4),
+        (97, 65, {"pixel_format": "yuv444p"}),
+        (97, 65, MJPEG),
+        (250, 3, MJPEG),
+        (16, 1024, {}),
+        (4096, 16, {}),
+        (854, 480, {}),
+        (3840, 2160, {"options": {"preset": "ultrafast"}}),
+    ):
+        codec = settings.get("codec", "libx264")
+        suffix = {"mpeg4": "avi", "mjpeg": "avi", "libvpx-vp9": "webm", "ffv1": "mkv"}.get(codec, "mp4")
+        count = 10 if width > 2000 else 30
+        cases.append(
+            Case(
+                f"{width}x{height}.{codec}.{suffix}",
+                f"{width} x {height} pixels",
+                video(count, width=width, height=height, **settings),
+                range(count),
+                size=(width, height),
+                marked=min(width, height) >= 16,
+            )
+        )
+    for name, settings in {
+        "b_frames.avi": MPEG4,
+        "h264.avi": {},
+        "h264.mov": {},
+        "h264.flv": {},
+        "h264.m4v": {},
+        "vp8.webm": {"codec": "libvpx", "b_frames": 0},
+        "vp9.mp4": VP9,
+        "vp9.ivf": VP9,
+        "av1.mp4": AV1,
+        "av1.webm": AV1,
+        "av1.mkv": AV1,
+        "hevc.mp4": HEVC,
+        "hevc.mkv": HEVC,
+        "mpeg4.mp4": MPEG4,
+        "mpeg4.mkv": MPEG4,
+        "mjpeg.avi": MJPEG,
+        "mjpeg.mov": MJPEG,
+        "animation.gif": {"codec": "gif", "b_frames": 0, "pixel_format": "rgb8"},
+        "mpeg2.mpg": {"codec": "mpeg2video"},
+        "mpeg2.mkv": {"codec": "mpeg2video"},
+        "wmv1.wmv": {"codec": "wmv1", "b_frames": 0},
+        "wmv2.wmv": {"codec": "wmv2", "b_frames": 0},
+        "msmpeg4.avi": {"codec": "msmpeg4", "b_frames": 0},
+        "flv1.flv": {"codec": "flv", "b_frames": 0},
+        "h263.3gp": {"codec": "h263", "b_frames": 0, "width": 176, "height": 144},
+        "prores.mov": {"codec": "prores", "b_frames": 0, "pixel_format": "yuv422p10le"},
+        "ffv1.mkv": {"codec": "ffv1", "b_frames": 0},
+        "huffyuv.avi": {"codec": "huffyuv", "b_frames": 0, "pixel_format": "yuv422p"},
+        "raw.avi": {"codec": "rawvideo", "b_frames": 0},
+        "raw.y4m": {"codec": "wrapped_avframe", "b_frames": 0},
+        "qtrle.mov": {"codec": "qtrle", "b_frames": 0, "pixel_format": "argb"},
+        "png.mov": {"codec": "png", "b_frames": 0, "pixel_format": "rgba"},
+        "10_bit_h264.mp4": {"pixel_format": "yuv420p10le"},
+        "10_bit_hevc.mp4": HEVC | {"pixel_format": "yuv420p10le"},
+        "12_bit_hevc.mkv": HEVC | {"pixel_format": "yuv444p12le"},
+        "10_bit_av1.mp4": AV1 | {"pixel_format": "yuv420p10le"},
+        "422.mp4": {"pixel_format": "yuv422p"},
+        "444.mp4": {"pixel_format": "yuv444p"},
+        "gray.mp4": {"pixel_format": "gray"},
+        "rgb.mp4": {"codec": "libx264rgb", "pixel_format": "rgb24"},
+        "full_range.mp4": {"pixel_format": "yuvj420p"},
+        "transparent.webm": VP9 | {"pixel_format": "yuva420p"},
+        "lossless.mp4": {"options": {"qp": "0"}, "pixel_format": "yuv444p"},
+        "slow_b.mp4": {"b_frames": 8, "options": {"b-pyramid": "normal", "refs": "8"}},
+        "open_gop.mp4": {"options": {"x264-params": "open-gop=1:keyint=10:log-level=none"}},
+        "intra_refresh.mp4": {"b_frames": 0, "options": {"x264-params": "intra-refresh=1"}},
+        "slices.mp4": {"options": {"x264-params": "slices=3"}},
+    }.items():
+        made = video(30, **settings)
+        cases.append(Case(name, f"{settings.get('codec', 'libx264')} in {name.split('.')[-1]}", made, whole))
+    for name, what in {
+        "with spaces.mp4": "spaces",
+        "été 動画 🎬.mp4": "unicode",
+        "quotes'\".mp4": "quotes",
+        "two\nlines.mp4": "a line break",
+        "-dash.mp4": "a leading dash",
+        "100%d%03d.mp4": "per cent signs",
+        "http:clip.mp4": "looks like an address",
+        "file:clip.mp4": "looks like a protocol",
+        "concat:a|b.mp4": "looks like a protocol",
+        "$(rm) `x` ; & *.mp4": "signs of a shell",
+        "back\\slash.mp4": "a backslash",
+        "l" * 240 + ".mp4": "240 letters",
+        "no_suffix": "no suffix",
+        "mp4_named.avi": "another container's suffix",
+        "named.jpg": "a picture's suffix",
+        "UPPER.MP4": "upper case",
+        "dot..mp4": "two dots",
+        "tab\t.mp4": "a tab",
+    }.items():
+        cases.append(Case(name, f"name: {what}", named, whole))
+    cases += [
+        Case(os.fsdecode(b"latin\xe9.mp4"), "name: not UTF-8", named, whole, "rename"),
+        Case(
+            "link.mp4",
+            "a link to a video",
+            lambda p: p.symlink_to(good(p.with_name("linked.mp4")).name),
+            whole,
+        ),
+        Case("dangling.mp4", "a link to nothing", link("nowhere.mp4"), error="a link to nothing"),
+        Case("loop.mp4", "a link to itself", link("loop.mp4"), error="cannot be opened|link"),
+        Case("device.mp4", "a link to an endless device", link("/dev/zero"), error="not a regular file"),
+        Case("folder.mp4", "a directory", lambda p: p.mkdir(), error="folder"),
+        Case("pipe.mp4", "a named pipe", pipe, error="not a regular file"),
+        Case("missing.mp4", "does not exist", lambda p: None, error="no such file"),
+        Case(
+            "in_a_file.mp4/clip.mp4",
+            "its folder is a file",
+            lambda p: p.parent.write_bytes(b"x"),
+            error="no such file|cannot be opened",
+        ),
+        Case("forbidden.mp4", "no permission to read", unreadable, whole, "permission"),
+    ]
+    return cases
+
+
+def write(case: Case, folder: Path) -> Path | None:
+    """The file of a case; None where this system cannot have it."""
+    path = folder / case.name
+    try:
+        case.make(path)
+    except (OSError, UnicodeError) as error:
+        if isinstance(error, av.FFmpegError) or sys.platform == "linux":
+            raise
+        return None
+    return path
+
+
+@dataclass(frozen=True)
+class Result:
+    got: str
+    expected: bool
+
+
+def read(case: Case, path: Path) -> Result:
+    """Reads a file as a user does and compares."""
+    start = time.monotonic()
+    try:
+        frames = load_video(path, 8)
+        count = count_frames(path)
+    except VideoError as error:
+        got, right = _refused(case, path, str(error))
+    else:
+        got, right = _frames(case, frames, count)
+    seconds = time.monotonic() - start
+    if seconds > SECONDS:
+        return Result(f"{got}, after {seconds:.0f} s", False)
+    return Result(got, right)
+
+
+def _refused(case: Case, path: Path, message: str) -> tuple[str, bool]:
+    named = message.endswith(f": {printable(path)}") and len(message.splitlines()) == 1
+    hung = "no new frame" in message  # an error, but no file here should need the watchdog
+    reason = message.removesuffix(f": {printable(path)}")
+    right = named and not hung and case.error is not None and re.search(case.error, reason) is not None
+    return f"error: {reason}", right
+
+
+def _frames(case: Case, frames: torch.Tensor, count: int) -> tuple[str, bool]:
+    height, width = frames.shape[-2:]
+    size = case.size or (width, height)
+    got = f"{count} frames of {width} x {height}"
+    if case.numbers is None or count != len(case.numbers) or (width, height) != size or len(frames) != 8:
+        return got, False
+    if not case.marked:
+        return got, True
+    try:
+        found = numbers_in(frames.rot90(case.turn, dims=(-2, -1)))
+    except AssertionError:
+        return f"{got}, garbage", False
+    wanted = [case.numbers[(2 * i + 1) * count // 16] for i in range(8)]
+    if found != wanted:
+        return f"{got}: {found}, not {wanted}", False
+    return f"{got}, the right ones", True
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(sys.argv[1] if len(sys.argv) > 1 else temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        print("| file | what it is | expected | got |\n|---|---|---|---|")
+        wrong = 0
+        for case in corpus():
+            path = write(case, folder)
+            if path is None:
+                continue
+            result = read(case, path)
+            wanted = [f"{len(case.numbers)} frames"] if case.numbers is not None else []
+            wanted += ["an error"] if case.error is not None else []
+            wrong += not result.expected
+            verdict = "" if result.expected else "**wrong**: "
+            name = printable(case.name[:60]).replace("|", "\\|")
+            print(
+                f"| {name} | {case.what} | {' or '.join(wanted)} | {verdict}{result.got.replace('|', chr(92) + '|')} |"
+            )
+        print(f"\n{len(corpus())} files, {wrong} not as expected")
+    sys.exit(wrong > 0)
+
+
+if __name__ == "__main__":
+    main()

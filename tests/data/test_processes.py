@@ -1,0 +1,203 @@
+"""What decord does to its own process stays there: crashes, hangs, and nothing is left running."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import pytest
+from marked_video import numbers_in, write_marked_video
+
+from clipspm_lite.data import processes
+from clipspm_lite.data.video import VideoError, count_frames, load_video
+
+# Stands in for decord where a real file would have to be found that brings it down: what it does is the file's content.
+BAD_DECORD = """
+    import ctypes, os, time
+
+    class logging:
+        INFO = 32
+        set_level = staticmethod(lambda level: None)
+
+    class DECORDError(Exception): pass
+    class DECORDLimitReachedError(Exception): pass
+
+    class VideoReader:
+        def __init__(self, path, fault_tol):
+            what = open(path).read()
+            if what == "crash":
+                os.abort()
+            if what == "hang with the lock":
+                ctypes.PyDLL(None).sleep(1000)
+            if what == "hang":
+                time.sleep(1000)
+            if what == "leave":
+                os._exit(0)
+            raise DECORDError(what)
+"""
+
+
+@pytest.fixture
+def clip(tmp_path):
+    return write_marked_video(tmp_path / "clip.mp4", 24)
+
+
+@pytest.fixture
+def bad_decord(tmp_path, monkeypatch):
+    """Processes that are started from here on have the stand-in, until the test ends."""
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "decord.py").write_text(textwrap.dedent(BAD_DECORD))
+    processes._end_all()
+    monkeypatch.syspath_prepend(str(tmp_path / "bad"))
+    monkeypatch.setattr(processes, "TIME_LIMIT", 2.0)
+    yield
+    processes._end_all()
+
+
+def children():
+    return psutil.Process().children(recursive=True)
+
+
+@pytest.mark.parametrize("what", ["crash", "hang", "hang with the lock", "leave", "said why"])
+def test_whatever_decord_does_is_one_error_that_names_the_file(tmp_path, bad_decord, what):
+    path = tmp_path / "clip.mp4"
+    path.write_text(what)
+    start = time.monotonic()
+    for read in (load_video, count_frames):
+        with pytest.raises(VideoError) as error:
+            read(path)
+        assert str(error.value).endswith(f"or leave it out: {path}")
+        expected = {"crash": "crashed", "leave": "crashed", "said why": "said why"}.get(
+            what, "no new frame for 2 s"
+        )
+        assert expected in str(error.value)
+    assert time.monotonic() - start < 30
+    assert not children()
+
+
+def test_a_process_that_was_killed_while_idle_is_replaced(clip):
+    load_video(clip)
+    for child in children():
+        child.kill()
+        child.wait()
+    assert numbers_in(load_video(clip, 2)) == [6, 18]
+
+
+def test_good_videos_share_one_process_and_a_bad_one_ends_it(clip, tmp_path):
+    processes._end_all()
+    load_video(clip)
+    (first,) = children()
+    load_video(clip)
+    assert children() == [first]
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("no video")
+    with pytest.raises(VideoError):
+        load_video(bad)
+    assert not children()
+
+
+def test_threads_read_at_the_same_time(tmp_path):
+    paths = [write_marked_video(tmp_path / f"{n}.mp4", 8 + n) for n in range(6)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(count_frames, paths * 5)) == [8, 9, 10, 11, 12, 13] * 5
+    assert len(children()) <= 4
+    processes._end_all()
+
+
+def test_an_interrupted_call_leaves_no_half_answer_behind(clip, monkeypatch):
+    load_video(clip)
+    process = processes._idle[-1]
+
+    class Interrupted:
+        def readline(self):
+            raise KeyboardInterrupt
+
+        close = process._answers.close
+
+    monkeypatch.setattr(process, "_answers", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        load_video(clip)
+    assert process not in processes._idle
+    assert numbers_in(load_video(clip, 2)) == [6, 18]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_has_its_own(clip):
+    load_video(clip)
+    child = os.fork()
+    if not child:
+        status = 1
+        with contextlib.suppress(BaseException):
+            status = 0 if numbers_in(load_video(clip, 2)) == [6, 18] else 2
+            processes._end_all()
+        os._exit(status)
+    _, status = os.waitpid(child, 0)
+    assert status == 0
+    assert numbers_in(load_video(clip, 2)) == [6, 18]
+
+
+SCRIPT = """
+    import multiprocessing, sys
+    from clipspm_lite.data.video import load_video
+    print(len(load_video(sys.argv[1])), flush=True)
+    if multiprocessing.parent_process() is None:
+        context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else None)
+        worker = context.Process(target=load_video, args=(sys.argv[1],), daemon=True)
+        worker.start()
+        worker.join()
+        print(worker.exitcode)
+"""
+
+
+def test_a_script_without_a_main_guard_and_a_daemon_can_read_and_leave_nothing_running(clip, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(SCRIPT))
+    done = subprocess.run([sys.executable, script, clip], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["8", "0"] and not done.stderr, done.stderr
+    assert not [p for p in psutil.process_iter(["cmdline"]) if str(script) in (p.info["cmdline"] or [])]
+
+
+KILLED = """
+    import os, signal, sys, threading
+    from clipspm_lite.data import processes
+    from clipspm_lite.data.video import load_video
+    processes.TIME_LIMIT = 2
+    threading.Thread(target=load_video, args=(sys.argv[1],), daemon=True).start()
+    while not processes._all: pass
+    (process,) = processes._all
+    print(process._running.pid, flush=True)
+    while process._running.stderr and not process._running.stderr.closed: pass
+    threading.Event().wait(0.3)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills as POSIX does")
+def test_a_hanging_decoder_ends_though_its_caller_was_killed(tmp_path, bad_decord):
+    path = tmp_path / "clip.mp4"
+    path.write_text("hang with the lock")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(KILLED), path],
+        capture_output=True,
+        env=environment,
+        timeout=120,
+    )
+    assert done.returncode == -9
+    pid, end = int(done.stdout), time.monotonic() + 20
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < end, "it is still there"
+        time.sleep(0.1)
+
+
+def test_where_decord_is_missing_the_error_says_what_to_install(clip, tmp_path, monkeypatch):
+    (tmp_path / "decord.py").write_text("raise ModuleNotFoundError(\"No module named 'decord'\")")
+    processes._end_all()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(RuntimeError, match=r"No module named 'decord'.*decord2"):
+        load_video(clip)
+    assert not children()
