@@ -52,8 +52,26 @@ def read_tensors(path: str | os.PathLike, *kinds: str) -> tuple[dict[str, Tensor
     Raises:
         CheckpointError: a missing or foreign file, another kind, or a format newer than this version knows.
     """
-    with _opened(path, *kinds) as (file, description):
-        return {name: file.get_tensor(name) for name in file.keys()}, description  # noqa: SIM118
+    while True:
+        before = _version(path)
+        try:
+            with _opened(path, *kinds) as (file, description):
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except CheckpointError:
+            if _version(path) == before:
+                raise
+            continue
+        # safetensors opens a file twice, once for its header: replaced in between, it is of two files.
+        if _version(path) == before:
+            return tensors, description
+
+
+def _version(path: str | os.PathLike) -> tuple[int, ...]:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ()
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def read_description(path: str | os.PathLike, *kinds: str) -> dict[str, Any]:
@@ -66,7 +84,9 @@ def read_description(path: str | os.PathLike, *kinds: str) -> dict[str, Any]:
 def _opened(path: str | os.PathLike, *kinds: str) -> Iterator[tuple[Any, dict[str, Any]]]:
     """A file of one of ``kinds`` whose tensors can be read, and its description."""
     kind = " or ".join(kinds)
-    _check_there(path, kind)
+    if not os.path.isfile(path):
+        found = "not a regular file" if os.path.exists(path) else "no such file"
+        raise CheckpointError(f"{found}, expected a {kind} written by clipspm_lite: {path}")
     try:
         check_safetensors(path)
         with safe_open(path, framework="pt") as file:
@@ -93,12 +113,6 @@ def _opened(path: str | os.PathLike, *kinds: str) -> Iterator[tuple[Any, dict[st
         raise CheckpointError(
             f"not a {kind} of clipspm_lite, or damaged ({one_line(error)}): {path}"
         ) from None
-
-
-def _check_there(path: str | os.PathLike, kind: str) -> None:
-    if not os.path.isfile(path):
-        found = "not a regular file" if os.path.exists(path) else "no such file"
-        raise CheckpointError(f"{found}, expected a {kind} written by clipspm_lite: {path}")
 
 
 def save_model(path: str | os.PathLike, model: Head, **description: Any) -> None:

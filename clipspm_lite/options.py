@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 
 import torch
 
+from clipspm_lite.data.names import on_terminal
+
 MOST = 10_000_000  # of what is counted: far more than makes sense, and no number overflows
 MOST_SEED = 2**63 - 1  # what torch takes
 
@@ -15,7 +17,8 @@ class OneLineParser(argparse.ArgumentParser):
     """Says what is wrong without repeating all options."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message} (all options: {self.prog} --help)\n")
+        shown = on_terminal(message).replace("\n", "\\n")
+        self.exit(2, f"error: {shown} (all options: {self.prog} --help)\n")
 
 
 def number_from(least: int, most: int = MOST) -> Callable[[str], int]:

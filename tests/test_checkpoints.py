@@ -92,6 +92,22 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(model, tmp_path, mo
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_that_another_process_replaces_while_it_is_read_is_read_again(tmp_path, monkeypatch):
+    path = tmp_path / "m.safetensors"
+    write_tensors(path, {"x": torch.zeros(1)}, {"kind": "model", "number": 0})
+    opened = []
+
+    def open_and_replace(*arguments, **options):
+        opened.append(safe_open(*arguments, **options))
+        if len(opened) == 1:
+            write_tensors(path, {"x": torch.ones(1)}, {"kind": "model", "number": 1})
+        return opened[-1]
+
+    monkeypatch.setattr("clipspm_lite.checkpoints.safe_open", open_and_replace)
+    tensors, description = read_tensors(path, "model")
+    assert len(opened) == 2 and tensors["x"] == 1 and description["number"] == 1
+
+
 def test_files_that_are_no_checkpoint_are_refused_by_name(model, tmp_path):
     path = tmp_path / "wrong.safetensors"
     with pytest.raises(CheckpointError, match="no such file.*wrong.safetensors"):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import Any
 
 import torch
@@ -118,15 +119,15 @@ def check_labels(query_labels: Tensor, query: Tensor, class_text: Tensor) -> Non
         )
 
 
-def check_config(config: Mapping[str, Any], sizes: Iterable[str]) -> None:
+def check_config(config: Mapping[str, Any], sizes: Iterable[str], numbers: Iterable[str]) -> None:
     """Refuse a model's settings that no model can have.
 
     Raises:
-        ValueError: one of ``sizes`` is no whole number of at least 1, or a number that is not finite.
+        ValueError: one of ``sizes`` is no whole number of at least 1, or one of ``numbers`` is none or not finite.
     """
     for name in sizes:
         if type(config[name]) is not int or config[name] < 1:  # True would pass for one
             raise ValueError(f"{name}: expected a whole number of at least 1, found {config[name]!r}")
-    for name, value in config.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{name}: expected a finite number, found {value}")
+    for name in numbers:
+        if not isinstance(config[name], Real) or not math.isfinite(config[name]):
+            raise ValueError(f"{name}: expected a finite number, found {config[name]!r}")

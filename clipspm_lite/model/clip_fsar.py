@@ -81,7 +81,8 @@ class CLIPFSAR(nn.Module):
             temperature=temperature,
             normalize_features=normalize_features,
         )
-        check_config(self.config, ("dim", "heads", "head_dim", "mlp_dim"))
+        numbers = ("dropout", "feedforward_dropout", "text_loss_weight", "temperature")
+        check_config(self.config, ("dim", "heads", "head_dim", "mlp_dim"), numbers)
         if temperature <= 0:
             raise ValueError(f"temperature: expected more than 0, found {temperature}")
         self.dim = dim

@@ -144,7 +144,12 @@ class CLIPSPM(nn.Module):
             support_text=support_text,
             **asdict(convention),
         )
-        check_config(self.config, ("dim", "heads", "head_dim", "mlp_dim"))
+        numbers = (
+            "visual_gate_ratio", "prompt_gate_ratio", "gate_slope", "prompt_weight", "motion_loss_weight",
+            "feature_consistency_weight", "text_consistency_weight", "regularizer_weight", "dropout",
+            "feedforward_dropout",
+        )  # fmt: skip
+        check_config(self.config, ("dim", "heads", "head_dim", "mlp_dim"), numbers)
         self.dim = dim
         self.convention = convention
         self.feature_consistency_weight = feature_consistency_weight

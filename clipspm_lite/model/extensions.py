@@ -5,6 +5,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
+from clipspm_lite.model.checks import check_config
 from clipspm_lite.model.clipspm import CLIPSPM, CLIPSPMOutput
 from clipspm_lite.model.otam import centred, otam
 from clipspm_lite.model.padm import PADM, PADMOutput
@@ -73,6 +74,7 @@ class ExtendedCLIPSPM(CLIPSPM):
             centred_distance=centred_distance,
             temperature=temperature,
         )
+        check_config(self.config, (), ("position_weight", "temperature"))
         self.frames, self.motion_kept, self.position_weight = frames, motion_kept, position_weight
         self.names, self.centred_distance, self.temperature = names, centred_distance, temperature
         if anchor == "query":

@@ -74,7 +74,7 @@ class TRX(nn.Module):
             dropout=dropout,
             normalize_features=normalize_features,
         )
-        check_config(self.config, ("dim", "width"))
+        check_config(self.config, ("dim", "width"), ("dropout",))
         if (
             not tuple_sizes
             or len(set(tuple_sizes)) < len(tuple_sizes)

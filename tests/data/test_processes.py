@@ -58,8 +58,18 @@ def bad_decord(tmp_path, monkeypatch):
     processes._end_all()
 
 
+@pytest.fixture(autouse=True)
+def others(monkeypatch):
+    """What runs already, such as the browser of other tests, is not looked at and not touched."""
+    processes._end_all()
+    monkeypatch.setattr(sys.modules[__name__], "OTHERS", set(psutil.Process().children(recursive=True)))
+
+
+OTHERS: set[psutil.Process] = set()
+
+
 def children():
-    return psutil.Process().children(recursive=True)
+    return [child for child in psutil.Process().children(recursive=True) if child not in OTHERS]
 
 
 @pytest.mark.parametrize("what", ["crash", "hang", "hang with the lock", "leave", "said why"])

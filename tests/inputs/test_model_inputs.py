@@ -69,7 +69,7 @@ def test_a_width_that_is_none_is_refused_by_name(kind, size):
     with pytest.raises(ValueError, match="dim: expected a whole number"):
         kind(size)
     with pytest.raises(ValueError, match="dim: expected a whole number"):
-        check_config({"dim": size}, ["dim"])
+        check_config({"dim": size}, ["dim"], [])
 
 
 @pytest.mark.parametrize("setting", WORDS)

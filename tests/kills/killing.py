@@ -1,4 +1,4 @@
-"""Work in a child process that is killed at a random moment, as often as CLIPSPM_KILLS says (default 30).
+"""Work in a child process that is killed at a random moment, as often as CLIPSPM_KILLS says (default 20).
 
 The moments are drawn from a seed. What is found at them depends on the machine, so a longer run finds more:
 `CLIPSPM_KILLS=1000 python -m pytest tests/kills`.
@@ -12,7 +12,7 @@ import time
 
 import torch
 
-KILLS = int(os.environ.get("CLIPSPM_KILLS", "30"))
+KILLS = int(os.environ.get("CLIPSPM_KILLS", "20"))
 
 
 def start(work):

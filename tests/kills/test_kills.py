@@ -123,7 +123,7 @@ def data(prefix, seed):
 SETTINGS = TrainingSettings(
     way=3,
     queries=2,
-    steps=40,
+    steps=16,
     episodes_per_step=2,
     validate_every=1,
     validation_episodes=5,
@@ -176,7 +176,7 @@ def test_a_second_training_into_one_folder_is_refused_and_the_first_unharmed(tmp
             run(tmp_path, resume=resume)
     os.kill(first, signal.SIGCONT)
     assert ended(first) == 0
-    assert len(run(tmp_path).history) == 40, "the folder is free again"
+    assert len(run(tmp_path).history) == 16, "the folder is free again"
 
 
 def test_a_regenerated_notebook_and_its_pictures_are_whole(tmp_path, monkeypatch):
@@ -194,7 +194,7 @@ def test_a_regenerated_notebook_and_its_pictures_are_whole(tmp_path, monkeypatch
         return notebook, 1.0
 
     def made_up(number):
-        image = base64.b64encode(number.encode() * 100_000).decode()
+        image = base64.b64encode(number.encode() * 1_000_000).decode()
         return v4.new_output("display_data", {"text/plain": number, "image/png": image})
 
     cells = [v4.new_markdown_cell("A lesson"), v4.new_code_cell("1", outputs=[made_up("1000")])]
@@ -208,7 +208,7 @@ def test_a_regenerated_notebook_and_its_pictures_are_whole(tmp_path, monkeypatch
         number = notebook.cells[1].outputs[0].data["text/plain"].encode()
         if picture.exists():
             shown = picture.read_bytes()
-            assert shown == shown[:4] * 100_000 and int(shown[:4]) - int(number) in (0, 1)
+            assert shown == shown[:4] * 1_000_000 and int(shown[:4]) - int(number) in (0, 1)
 
     killed_in_between(notebooks.main, 2 * seconds_of(notebooks.main), check)
     age(tmp_path)
@@ -248,10 +248,11 @@ def test_generated_samples_are_whole_and_the_manifest_comes_last(tmp_path, monke
             assert (out / "manifest.json").exists() == (found == set(whole))
 
         def again():
+            (out / "manifest.json").unlink(missing_ok=True)  # first, as this too may be killed
             shutil.rmtree(out, ignore_errors=True)
             world.write(out)
 
-        killed_in_between(again, 1.2 * seconds_of(again), check, kills=max(KILLS // 3, 1))
+        killed_in_between(again, 1.2 * seconds_of(again), check, kills=KILLS // 2)
         age(out)
         world.write(out)
     assert {p.relative_to(out): p.read_bytes() for p in files(out)} == whole

@@ -48,6 +48,13 @@ ESTIMATES = {
 CALLS = {
     ablations.by_class: (NUMBERS[:, :3].numpy(), NAMES, "points"),
     ablations.draws: ([-1.0, 0.0, 1.0], {"over episodes": (-1.0, 1.0), "over seeds": (-2.0, 2.0)}, "points"),
+    ablations.comparison: (
+        {
+            "shot": 1,
+            "asked": {"5-way": [10, 10]},
+            "rows": {"otam": {"right": {"5-way": [[6, 8]]}, "interval": 1.0, "difference": {}}},
+        },
+    ),
     ablations.estimates: ({title: ESTIMATES for title in NAMES}, 0, "points"),
     alignment.accuracy_dots: ({"one": SCORES, "two": SCORES}, 50, "a title"),
     alignment.predecessors: (2, 3, lambda row, column: [(row, column - 1)] if column else []),
