@@ -3,7 +3,9 @@
 PyAV writes them, and reads them back independently of the library under test.
 """
 
+import os
 import struct
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -32,6 +34,19 @@ def numbers_in(frames: torch.Tensor) -> list[int]:
     return ((centres > 0.5).long() << torch.arange(ROWS * COLUMNS)).sum(dim=1).tolist()
 
 
+@contextmanager
+def priority_kept():
+    """SVT-AV1's encoder makes root's process a real-time one, and for good: it and its children would starve others."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, *before)
+
+
 def write_marked_video(
     path: Path,
     frames: int,
@@ -44,7 +59,7 @@ def write_marked_video(
     options: dict[str, str] | None = None,
 ) -> Path:
     """Encodes frames 0 … frames − 1 at 25 a second into `path`; the suffix chooses the container."""
-    with av.open(str(path), "w") as container:
+    with priority_kept(), av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25, options=options or {})
         stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
         stream.codec_context.gop_size = 12

@@ -19,7 +19,7 @@ from pathlib import Path
 import av
 import numpy as np
 import torch
-from marked_video import COLUMNS, ROWS, marked_frame
+from marked_video import COLUMNS, ROWS, marked_frame, priority_kept
 from torch.nn import functional as F
 
 from clipspm_lite.data import processes
@@ -70,7 +70,7 @@ def textured(number: int) -> np.ndarray:
 def write_clips(folder: Path) -> None:
     pictures = [textured(number) for number in range(FRAMES)]
     for name, (codec, options) in CLIPS.items():
-        with av.open(str(folder / name), "w") as container:
+        with priority_kept(), av.open(str(folder / name), "w") as container:
             stream = container.add_stream(codec, rate=25, options=options)
             stream.width, stream.height = WIDTH, HEIGHT
             stream.pix_fmt = PIXEL_FORMATS.get(codec, "yuv420p")
