@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipspm_lite.arguments import whole_number
 from clipspm_lite.data.benchmarks import (
     Found,
     class_key,
@@ -71,6 +72,7 @@ def check(
     Raises:
         DatasetError: `root` is no folder, or has no class folders.
     """
+    minimum, frames = whole_number("minimum", minimum), whole_number("frames", frames)
     root = Path(root)
     if not root.is_dir():
         raise DatasetError(f"no such folder; expected one with a folder for each class: {root}")

@@ -43,7 +43,7 @@ from clipspm_lite.prompts import fill_templates
 from clipspm_lite.published import published
 from clipspm_lite.recogniser import Recogniser, Support, check_method, score
 from clipspm_lite.sources import FineTuning
-from clipspm_lite.table import measure
+from clipspm_lite.table import Entry, measure
 from clipspm_lite.training import TrainingSettings, check_engine, check_run, preset_settings
 
 ODD = [None, 0, -1, 1.5, float("nan"), float("inf"), "3", [], True, 10**30]
@@ -373,13 +373,31 @@ def test_one_path_in_place_of_a_list_is_said_so(tiny, tmp_path):
         store.encode([])
 
 
-@pytest.mark.parametrize("frames", [0, -1, 1001])
+@pytest.mark.parametrize("frames", [0, -1, 1001, "8", 8.5, None])
 def test_no_number_of_frames_is_refused(frames, tiny, tmp_path):
-    with pytest.raises(ValueError, match="frames: expected"):
+    with pytest.raises(ValueError, match="frames: expected a whole number from 1 to 1000, found"):
         FeatureStore(tiny, tmp_path, frames=frames)
-    if frames < 1:
+    if frames != 1001:
         with pytest.raises(ValueError, match="frames: expected"):
             FineTuning(tiny, frames=frames)
+
+
+@pytest.mark.parametrize("resize", [0, 63, 64.5, "64"])
+def test_a_resize_that_leaves_no_square_is_refused(resize, tiny, tmp_path):
+    with pytest.raises(ValueError, match="resize: expected a whole number of at least 64, found"):
+        FeatureStore(tiny, tmp_path, resize=resize)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, "8", None])
+def test_counts_that_are_none_are_refused_by_name(wrong, tiny, tmp_path):
+    store, frames = FeatureStore(tiny, tmp_path), torch.rand(1, 3, SIZE, SIZE)
+    for name, refuse in {
+        "chunk": lambda: tiny.encode_frames(frames, chunk=wrong),
+        "minimum": lambda: check("nowhere", minimum=wrong),
+        "episodes": lambda: measure([Entry("otam", 1, otam, store)], sample_world(), data="", episodes=wrong),
+    }.items():
+        with pytest.raises(ValueError, match=f"{name}: expected a whole number of at least .*, found"):
+            refuse()
 
 
 @pytest.mark.parametrize("where", ["file/store", "file"])
@@ -412,6 +430,8 @@ NO_FRAMES = {
     "channels last": lambda t: t.permute(0, 2, 3, 1),
     "another size": lambda t: t[..., 1:, 1:],
     "on another device": lambda t: t.to("meta"),
+    "an array": lambda t: t.numpy(),
+    "a list": lambda t: list(t),
 }
 
 
@@ -442,7 +462,7 @@ def test_templates_without_one_place_for_the_name_are_refused(templates):
 @pytest.mark.parametrize(
     "name", [n for n in TrainingSettings.__dataclass_fields__ if n not in ("optimizer", "schedule", "betas")]
 )
-@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), 2**63])
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), 2**63, "8"])
 def test_training_settings_that_cannot_be_are_refused_by_name(name, value):
     if value == 2**63 and name != "seed":
         return
