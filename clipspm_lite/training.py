@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from lightning_fabric import Fabric
 from tqdm.auto import tqdm
 
-from clipspm_lite.arguments import whole_number
+from clipspm_lite.arguments import check_known, whole_number
 from clipspm_lite.checkpoints import CheckpointError, read_tensors, save_finetuned, save_model, write_tensors
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.episodes import EpisodeBatch, EpisodeSampler
@@ -419,8 +419,7 @@ def check_engine(
     """Refuse, before any long work, an engine that `train` cannot have; raises ValueError."""
     if device not in ("auto", "cpu", "cuda", "mps"):
         raise ValueError(f'device: expected "auto", "cpu", "cuda" or "mps", found {device!r}')
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision: expected one of {', '.join(PRECISIONS)}, found {precision!r}")
+    check_known("precision", precision, PRECISIONS)
     if not finetuning and precision != "32-true":
         raise ValueError(
             f"precision: the head trains in 32-true; {precision!r} is for fine-tuning an encoder"
