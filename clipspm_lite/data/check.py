@@ -46,7 +46,7 @@ class Report:
     def __str__(self) -> str:
         counts = self.readable.values()
         state = "that can be read" if self.decoded else "that are there, none of them read"
-        lines = [f"{self.root}: {len(self.readable)} classes, {sum(counts)} videos {state}"]
+        lines = [f"{printable(self.root)}: {len(self.readable)} classes, {sum(counts)} videos {state}"]
         if counts:
             lines[0] += f" ({min(counts)} to {max(counts)} a class)"
         lines += [f"problem: {line}" for line in self.problems]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from clipspm_lite.backbones import load_backbone, public_name
 from clipspm_lite.baselines import otam
-from clipspm_lite.choosing import leave_one_out
+from clipspm_lite.choosing import LeaveOneOut, leave_one_out
 from clipspm_lite.data.benchmarks import (
     BENCHMARKS,
     class_key,
@@ -20,7 +20,7 @@ from clipspm_lite.data.benchmarks import (
     open_benchmark,
     read_video_lists,
 )
-from clipspm_lite.data.check import check, check_benchmark
+from clipspm_lite.data.check import Report, check, check_benchmark
 from clipspm_lite.data.datasets import (
     DatasetError,
     check_class_names,
@@ -32,7 +32,7 @@ from clipspm_lite.data.datasets import (
     video_names,
 )
 from clipspm_lite.data.episodes import EpisodeSampler, gather
-from clipspm_lite.data.names import on_terminal, printable, readable
+from clipspm_lite.data.names import on_one_line, on_terminal, printable, readable
 from clipspm_lite.evaluation import evaluate, evaluate_pairs, paired_difference, pooled
 from clipspm_lite.exercises import check as check_answer
 from clipspm_lite.exercises import exercises
@@ -65,6 +65,17 @@ def test_any_name_reads_as_plain_words_once_and_prints_on_one_line(name):
     words = readable(name)
     assert readable(words) == words and words == words.strip().lower() and "_" not in words
     assert printable(name).isprintable() and on_terminal(name.replace("\n", "")).isprintable()
+    assert on_one_line(name).isprintable() and on_terminal(name).count("\n") == name.count("\n")
+
+
+def test_a_line_break_in_a_name_makes_no_line_of_a_report():
+    report = Report(Path("my\nvideos"), {"a": 2}, (), ())
+    assert str(report).splitlines() == [
+        r"'my\nvideos': 1 classes, 2 videos that can be read (2 to 2 a class)",
+        "usable",
+    ]
+    clips = LeaveOneOut(("a", "b\nc"), asked=(0, 0), answers={"otam": (0, 0)}, never_asked=("b\nc",))
+    assert r"'b\nc' not" in str(clips).splitlines()[0]
 
 
 @few
