@@ -19,6 +19,10 @@ class OneLineParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {on_one_line(message)} (all options: {self.prog} --help)\n")
 
+    def fail(self, error: Exception) -> NoReturn:
+        """End with what went wrong after the options were read."""
+        self.exit(1, f"error: {on_one_line(error)}\n")
+
 
 def number_from(least: int, most: int = MOST) -> Callable[[str], int]:
     """A reader of whole numbers in ``least`` … ``most``, for ``add_argument(type=…)``."""
