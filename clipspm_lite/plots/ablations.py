@@ -85,6 +85,7 @@ def estimate(results: Results, name: str, measure: str = FIVE_WAY, minus: str | 
     return Estimate(value, half if measure == FIVE_WAY else None, low, high, seeds.tolist())
 
 
+@look
 def comparison(results: Results) -> Figure:
     """Every row of `comparison.compare`'s results, 5-way and on each kind of pair."""
     measures = [m for m in (FIVE_WAY, *PAIR_KINDS) if m in results["asked"]]

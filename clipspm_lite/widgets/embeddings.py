@@ -12,6 +12,7 @@ from sklearn.manifold import TSNE
 from torch import Tensor
 from torch.nn import functional as F
 
+from clipspm_lite.arguments import whole_number
 from clipspm_lite.data.episodes import Episode, EpisodeSampler, gather
 from clipspm_lite.model.spm import generate_prompt, support_prompt
 from clipspm_lite.model.transformer import shot_mean
@@ -68,8 +69,9 @@ def embeddings_explorer(gallery: Gallery, *, seed: int = 0, episodes: int = 20) 
         episodes: how many of the list can be chosen.
 
     Raises:
-        ValueError: a class has fewer than two videos, so that it can't give support and query.
+        ValueError: episodes is no whole number of at least 1, or a class has fewer than two videos, so that it can't give support and query.
     """
+    episodes = whole_number("episodes", episodes)
     smallest, ways = min(gallery.data.videos_per_class), len(gallery.names)
     sizes = {}
     for way, shot, queries in ((5, 2, 3), (8, 2, 8)):
