@@ -1,5 +1,6 @@
 """The embeddings explorer: everything in an episode on one map, before and after SPM and PADM."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -19,7 +20,7 @@ from clipspm_lite.model.transformer import shot_mean
 from clipspm_lite.plots.base import film_strips, limits_around
 from clipspm_lite.plots.embeddings import StageMap, stage_maps
 from clipspm_lite.widgets.base import LABELLED, Explorer, Picture
-from clipspm_lite.widgets.gallery import Gallery
+from clipspm_lite.widgets.gallery import Gallery, check_gallery
 
 RAW, SPM, PADM = "raw CLIP", "after SPM", "after PADM"
 WIDE = {"width": "34em"}  # room for a long option
@@ -69,8 +70,10 @@ def embeddings_explorer(gallery: Gallery, *, seed: int = 0, episodes: int = 20) 
         episodes: how many of the list can be chosen.
 
     Raises:
-        ValueError: episodes is no whole number of at least 1, or a class has fewer than two videos, so that it can't give support and query.
+        ValueError: episodes is no whole number of at least 1, or a class has fewer than two videos, so
+            that it can't give support and query.
     """
+    check_gallery(gallery)
     episodes = whole_number("episodes", episodes)
     smallest, ways = min(gallery.data.videos_per_class), len(gallery.names)
     sizes = {}
@@ -202,7 +205,8 @@ def embeddings_explorer(gallery: Gallery, *, seed: int = 0, episodes: int = 20) 
     )
 
     def renew(change: object) -> None:  # after the pictures were drawn, so that "computing" is said first
-        controls["point"].options = options(controls["points"].value, controls["episode"].value)
+        with suppress(Exception):  # the pictures could not be drawn either, and said why
+            controls["point"].options = options(controls["points"].value, controls["episode"].value)
 
     for name in ("points", "episode"):
         controls[name].observe(renew, names="value")

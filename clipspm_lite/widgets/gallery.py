@@ -95,6 +95,14 @@ class Gallery:
         return _small(self.dataset.paths[video], self.data.features.shape[1]).float() / 255
 
 
+def check_gallery(gallery: object) -> None:
+    """Refuse, before anything is drawn, what is no gallery; raises TypeError."""
+    if not isinstance(gallery, Gallery):
+        raise TypeError(
+            f"gallery: expected a Gallery of clips, their features and a model, found {type(gallery).__name__}"
+        )
+
+
 @lru_cache(maxsize=256)
 def _small(path: Path, frames: int) -> Tensor:
     return (load_video(path, frames=frames, size=SIZE) * 255).round().to(torch.uint8)
