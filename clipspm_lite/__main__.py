@@ -34,7 +34,7 @@ from clipspm_lite.data.benchmarks import BENCHMARKS, open_benchmark
 from clipspm_lite.data.check import check, check_benchmark
 from clipspm_lite.data.datasets import SAMPLES, VideoDataset, open_folder, read_split, sample_world
 from clipspm_lite.data.episodes import EpisodeSampler
-from clipspm_lite.data.names import on_terminal, printable, readable
+from clipspm_lite.data.names import on_one_line, on_terminal, printable, readable
 from clipspm_lite.data.video import VideoError
 from clipspm_lite.evaluation import Method, evaluate
 from clipspm_lite.features import MOST_FRAMES, EncodedDataset, FeatureStore
@@ -94,7 +94,9 @@ def main(arguments: list[str] | None = None) -> int:
         check_not_empty(options)
         return options.run(options)
     except (ValueError, OSError, RuntimeError) as error:
-        print(f"error: {on_terminal(error)}", file=sys.stderr)
+        # Only of several videos there is more to say than a line: one for each.
+        shown = on_terminal(error) if isinstance(error, VideoError) else on_one_line(error)
+        print(f"error: {shown}", file=sys.stderr)
         return 1
 
 
@@ -513,7 +515,8 @@ def run_train(options: argparse.Namespace) -> int:
             f"validation {entry['validation_accuracy']:5.1f} ± {entry['validation_interval']:.1f} %"
         )
     print(
-        f"best on validation: step {result.best_step}, {result.best_accuracy:.1f} %, kept in {result.best_path}"
+        f"best on validation: step {result.best_step}, {result.best_accuracy:.1f} %, "
+        f"kept in {printable(result.best_path)}"
     )
     if options.json:
         summary = {"best_step": result.best_step, "validation_accuracy": result.best_accuracy}
@@ -600,7 +603,9 @@ def print_resolved(
     """What presets and options came to."""
     weights = f" ({options.weights})" if options.weights else ""
     print(
-        f"{options.benchmark or options.data or 'sample world'}, {options.backbone}{weights}, {options.preset}"
+        on_one_line(
+            f"{options.benchmark or options.data or 'sample world'}, {options.backbone}{weights}, {options.preset}"
+        )
     )
     print("head: " + ", ".join(f"{name} {value}" for name, value in ({"model": CLIP_SPM} | config).items()))
     print("training: " + ", ".join(f"{name} {value}" for name, value in asdict(settings).items()))
@@ -651,9 +656,9 @@ def run_evaluate(options: argparse.Namespace) -> int:
         progress=True,
     )
     if options.benchmark:
-        measured = f"{options.benchmark}, {options.part}, in {options.data}"
+        measured = f"{options.benchmark}, {options.part}, in {printable(options.data)}"
     elif options.data:
-        measured = str(options.data)
+        measured = printable(options.data)
     else:
         measured = f"sample world, {options.split or 'default'} split, {options.part}"
     print(
@@ -769,7 +774,7 @@ def data_title(options: argparse.Namespace) -> str:
         return f"{BENCHMARKS[options.benchmark].title}, {options.part} classes"
     if options.data:
         part = f", {options.part} classes" if options.split else ""
-        return f"the videos in {Path(options.data).resolve().name}{part}"
+        return f"the videos in {printable(Path(options.data).resolve().name)}{part}"
     return f"the sample world, {options.split or 'default'} split, {options.part} classes"
 
 
@@ -914,7 +919,7 @@ def run_predict(options: argparse.Namespace) -> int:
         print(on_terminal(chosen))
     if options.save:
         recogniser.save(options.save)
-        print(f"saved in {options.save}: {recogniser}")
+        print(f"saved in {printable(options.save)}: {on_one_line(recogniser)}")
     answers, failures = [], 0
     for video in options.videos:
         try:
@@ -922,7 +927,7 @@ def run_predict(options: argparse.Namespace) -> int:
         except (VideoError, OSError) as error:
             failures += 1
             answers.append({"video": video, "error": str(error)})
-            print(f"error: {on_terminal(error)}", file=sys.stderr)
+            print(f"error: {on_one_line(error)}", file=sys.stderr)
             continue
         best, second = prediction.ranking[:2]
         answers.append(
@@ -988,7 +993,7 @@ def reopen_recogniser(options: argparse.Namespace) -> Recogniser:
     if recogniser.support is None:
         raise ValueError(f"knows no actions; --recogniser expects what --save wrote: {options.recogniser}")
     check_files(options.videos)
-    print(on_terminal(recogniser), file=sys.stderr)
+    print(on_one_line(recogniser), file=sys.stderr)
     warn_of_tiny(recogniser.store.backbone.name, not all(map(is_sample, options.videos)))
     return recogniser
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from clipspm_lite.arguments import whole_number
 from clipspm_lite.data.names import readable
 from clipspm_lite.files import fill, one_line
 from clipspm_lite.prompts import TEMPLATES, fill_templates
@@ -131,6 +132,10 @@ class Backbone(nn.Module):
             ValueError: a wrong shape, size or device, values outside of [0, 1], or a chunk below 1.
         """
         size = self.image_size
+        if not isinstance(frames, Tensor):
+            raise TypeError(
+                f"frames must be a torch.Tensor, found {type(frames).__name__}: see torch.as_tensor."
+            )
         if not frames.is_floating_point():
             raise TypeError(f"frames must be floats in [0, 1], found {frames.dtype}: use frames / 255.")
         if frames.ndim < 4 or frames.shape[-3:] != (3, size, size):
@@ -138,8 +143,7 @@ class Backbone(nn.Module):
                 f"frames must be [..., T, 3, {size}, {size}] for {self.name}, found {list(frames.shape)}: "
                 f"resize them, for example with load_video(path, size={size})."
             )
-        if chunk < 1:
-            raise ValueError(f"chunk must be at least 1, found {chunk}.")
+        chunk = whole_number("chunk", chunk)
         if frames.device != self.pixel_mean.device:
             raise ValueError(
                 f"frames are on {frames.device}, {self.name} is on {self.pixel_mean.device}: move them."

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from clipspm_lite.arguments import check_known
 from clipspm_lite.backbones import LOCAL_DIR, Backbone, load_backbone
 from clipspm_lite.files import CheckpointError, fill, is_safetensors, one_line, replacing
 from clipspm_lite.model.clipspm import CLIPSPM
@@ -219,8 +220,7 @@ def released_head(
         if gates == (int(settings["visual_gate_ratio"] * dim), int(settings["prompt_gate_ratio"] * dim))
     ]
     if dataset is not None:
-        if dataset not in DATASET_SETTINGS:
-            raise ValueError(f"dataset: expected one of {', '.join(DATASET_SETTINGS)}, found {dataset!r}")
+        check_known("dataset", dataset, DATASET_SETTINGS)
         if dataset not in fitting:
             raise ValueError(
                 f"dataset: gates {gates[0]} and {gates[1]} wide are not those of {dataset}, but of "

@@ -6,6 +6,7 @@ from math import comb, sqrt
 
 import torch
 
+from clipspm_lite.data.names import printable
 from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.recogniser import CLIP_SPM, Support, check_method, score
 
@@ -80,7 +81,9 @@ class LeaveOneOut:
     def __str__(self) -> str:
         lines = [f"leave-one-out: {len(self.asked)} clips of {len(set(self.asked))} actions could be asked"]
         if self.never_asked:
-            lines[0] += f" ({', '.join(self.never_asked)} not: a second clip is needed to hold one out)"
+            lines[0] += (
+                f" ({', '.join(map(printable, self.never_asked))} not: a second clip is needed to hold one out)"
+            )
         for method in self.answers:
             low, high = self.interval(method)
             right = self.right(method)

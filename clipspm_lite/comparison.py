@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from clipspm_lite.arguments import check_known, whole_number
 from clipspm_lite.data.datasets import reversed_pairs
 from clipspm_lite.evaluation import Method, count_by_class, evaluate, evaluate_pairs, half_width
 from clipspm_lite.features import EncodedDataset
@@ -99,7 +100,15 @@ def compare(
         counts the queries of each class, and ``rows[name]["right"][measure]`` those answered rightly, a list over
         classes for each training seed. ``interval`` and ``difference[reference]`` are over 5-way episodes, as the
         paper's: half-widths in points, each episode the mean over training seeds.
+
+    Raises:
+        ValueError: a method without a version, or a reference that is none of the methods.
     """
+    for name, versions in methods.items():
+        if not versions:
+            raise ValueError(f"methods: expected at least one trained version of {name!r}, found none")
+    for reference in references:
+        check_known("references", reference, methods)
     settings: dict[str, Any] = dict(shot=shot, seed=seed)
     pairs = pairs_by_kind(data)
     asked: dict[str, list[int]] = {}
@@ -147,13 +156,19 @@ def compare(
 
 
 def per_seed(results: Results, name: str, measure: str = FIVE_WAY) -> list[float]:
-    """Accuracy of each training seed's version in per cent."""
+    """Accuracy of each training seed's version in per cent.
+
+    Raises:
+        ValueError: no such row or measure.
+    """
+    check_known("name", name, results["rows"])
+    check_known("measure", measure, results["asked"])
     total = sum(results["asked"][measure])
     return [100 * sum(right) / total for right in results["rows"][name]["right"][measure]]
 
 
 def accuracy(results: Results, name: str, measure: str = FIVE_WAY) -> float:
-    """Accuracy in per cent, the mean over training seeds."""
+    """Accuracy in per cent, the mean over training seeds; raises ValueError as `per_seed` does."""
     return float(np.mean(per_seed(results, name, measure)))
 
 
@@ -175,19 +190,29 @@ def bootstrap(
 
     Returns:
         The 2.5 % and 97.5 % points over all draws, in per cent or points.
+
+    Raises:
+        ValueError: no such row or measure, or no draws.
     """
-    generator = np.random.default_rng(seed)
+    check_known("name", name, results["rows"])
+    check_known("measure", measure, results["asked"])
+    if minus is not None:
+        check_known("minus", minus, results["rows"])
+    draws = whole_number("draws", draws)
+    generator = np.random.default_rng(whole_number("seed", seed, 0))
     asked = np.array(results["asked"][measure], dtype=float)
     names = [name] if minus is None else [name, minus]
     rights = [np.array(results["rows"][row]["right"][measure], dtype=float) for row in names]
     seeds = max(len(right) for right in rights)
     drawn_seeds = generator.integers(seeds, size=(draws, seeds))
     weights = generator.multinomial(len(asked), np.full(len(asked), 1 / len(asked)), size=draws)
+    total = (weights * asked).sum(1)
+    answerable = total > 0  # where few classes have such pairs, a draw may hold none of them: it says nothing
     shares = []
     for right in rights:
         # A training-free method has one version, the same in every draw.
         averaged = right[drawn_seeds if len(right) == seeds else np.zeros_like(drawn_seeds)].mean(1)
-        shares.append(100 * (weights * averaged).sum(1) / (weights * asked).sum(1))
+        shares.append(100 * (weights * averaged).sum(1)[answerable] / total[answerable])
     values = shares[0] if minus is None else shares[0] - shares[1]
     low, high = np.quantile(values, (0.025, 0.975))
     return float(low), float(high)
@@ -199,13 +224,19 @@ def table(
     names: Sequence[str] | None = None,
     measures: Sequence[str] | None = None,
 ) -> str:
-    """Rows as a Markdown table, ± the paper's kind of interval, over episodes; ``measures``: of `MEASURES`, or all."""
+    """Rows as a Markdown table, ± the paper's kind of interval, over episodes; ``measures``: of `MEASURES`, or all.
+
+    Raises:
+        ValueError: no such row or measure, or a ``reference`` that was none when the results were made.
+    """
     others = [m for m in (measures or results["asked"]) if m != FIVE_WAY]
     heads = ["method", f"5-way {results['shot']}-shot, %", f"minus {reference}, points"]
     heads += [f"{m}{' pairs, 2-way' if m in PAIR_KINDS else ''}, %" for m in others]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for name in names or results["rows"]:
+        check_known("names", name, results["rows"])
         row = results["rows"][name]
+        check_known("reference", reference, row["difference"])
         difference = row["difference"][reference]
         minus = "" if name == reference else f"{difference['points']:+.1f} ± {difference['interval']:.1f}"
         cells = [name, f"{accuracy(results, name):.1f} ± {row['interval']:.1f}", minus]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from clipspm_lite.arguments import whole_number
 from clipspm_lite.data.episodes import EpisodeSampler, gather
 from clipspm_lite.features import EncodedDataset
 from clipspm_lite.model.clipspm import CLIPSPM
@@ -122,9 +123,7 @@ def evaluate(
         raise TypeError(
             f"data: expected an EncodedDataset, found a {type(data).__name__}: FeatureStore.encode_dataset makes one"
         )
-    for name, value in (("episodes", episodes), ("batch_size", batch_size)):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name}: expected a whole number of at least 1, found {value!r}")
+    episodes, batch_size = whole_number("episodes", episodes), whole_number("batch_size", batch_size)
     sampler = EpisodeSampler(data.videos_per_class, way, shot, queries, seed, class_names=data.classes)
     features, class_text = data.features.to(device), data.class_text.to(device)
     if isinstance(method, torch.nn.Module):

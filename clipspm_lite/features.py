@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from clipspm_lite.arguments import whole_number
 from clipspm_lite.backbones import Backbone
 from clipspm_lite.checkpoints import CheckpointError, read_tensors, write_tensors
 from clipspm_lite.data.datasets import VideoDataset
@@ -136,7 +137,7 @@ class FeatureStore:
         resize: length of the shorter side before the centre crop; default: the backbone's image size.
 
     Raises:
-        ValueError: frames out of 1 … 1000.
+        ValueError: frames no whole number of 1 … 1000, or resize none from the backbone's image size on.
     """
 
     def __init__(
@@ -147,13 +148,12 @@ class FeatureStore:
         frames: int = 8,
         resize: int | None = None,
     ):
-        if not 1 <= frames <= MOST_FRAMES:
-            raise ValueError(f"frames: expected 1 to {MOST_FRAMES}, found {frames}")
         self.backbone = backbone
-        self.frames = frames
-        self.resize = backbone.image_size if resize is None else resize
+        self.frames = whole_number("frames", frames, most=MOST_FRAMES)
+        image_size = backbone.image_size
+        self.resize = image_size if resize is None else whole_number("resize", resize, least=image_size)
         self.backbone_fingerprint = backbone.fingerprint  # hashes all weights, so once
-        key = json.dumps([self.backbone_fingerprint, frames, self.resize, backbone.image_size])
+        key = json.dumps([self.backbone_fingerprint, self.frames, self.resize, image_size])
         folder = Path(folder) if folder is not None else platformdirs.user_cache_path("clipspm_lite")
         self.path = folder / f"features-{hashlib.sha256(key.encode()).hexdigest()[:20]}.safetensors"
 

@@ -3,7 +3,6 @@
 What must not be stored is stripped: widgets and their state, timings, and the version of the Python that ran them.
 """
 
-import argparse
 import base64
 import re
 import sys
@@ -17,6 +16,7 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 from clipspm_lite.files import check_writable, replace_file
+from clipspm_lite.options import OneLineParser, check_not_empty
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 PICTURES = FOLDER / "results"
@@ -97,30 +97,36 @@ def without_solutions(notebook: NotebookNode) -> NotebookNode:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m clipspm_lite.notebooks", description=__doc__.splitlines()[0]
-    )
+    parser = OneLineParser(prog="python -m clipspm_lite.notebooks", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="notebooks, for example 00_start_here (default: all)")
     parser.add_argument(
         "--without-solutions",
         metavar="FOLDER",
-        type=Path,
         help="run nothing, write copies without solutions there",
     )
     options = parser.parse_args()
     there = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
+    if not there:
+        parser.error(f"the notebooks belong to a clone of the repository; not found: {FOLDER}")
     if unknown := [name for name in options.names if name not in there]:
         parser.error(f"no such notebook: {', '.join(unknown)}; there are {', '.join(there)}")
-    for name in options.names or there:
-        path = FOLDER / f"{name}.ipynb"
+    names = [f"{name}.ipynb" for name in options.names or there]
+    out = Path(options.without_solutions or FOLDER)
+    try:
+        check_not_empty(options)
+        for name in names:
+            check_writable(out / name)
+    except (ValueError, OSError) as error:
+        parser.fail(error)
+    for name in names:
         if options.without_solutions:
-            handout = without_solutions(nbformat.read(path, as_version=4))
-            replace_file(options.without_solutions / path.name, nbformat.writes(handout).encode() + b"\n")
+            handout = without_solutions(nbformat.read(FOLDER / name, as_version=4))
+            replace_file(out / name, nbformat.writes(handout).encode() + b"\n")
             continue
-        notebook, seconds = execute(path)
+        notebook, seconds = execute(FOLDER / name)
         save_pictures(notebook)
-        replace_file(path, nbformat.writes(clean(notebook, seconds)).encode() + b"\n")
-        print(f"{path.name}: {seconds:.0f} s", flush=True)
+        replace_file(out / name, nbformat.writes(clean(notebook, seconds)).encode() + b"\n")
+        print(f"{name}: {seconds:.0f} s", flush=True)
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from clipspm_lite.data.names import on_terminal
+from clipspm_lite.data.names import on_one_line
 
 MOST = 10_000_000  # of what is counted: far more than makes sense, and no number overflows
 MOST_SEED = 2**63 - 1  # what torch takes
@@ -17,8 +17,11 @@ class OneLineParser(argparse.ArgumentParser):
     """Says what is wrong without repeating all options."""
 
     def error(self, message: str) -> NoReturn:
-        shown = on_terminal(message).replace("\n", "\\n")
-        self.exit(2, f"error: {shown} (all options: {self.prog} --help)\n")
+        self.exit(2, f"error: {on_one_line(message)} (all options: {self.prog} --help)\n")
+
+    def fail(self, error: Exception) -> NoReturn:
+        """End with what went wrong after the options were read."""
+        self.exit(1, f"error: {on_one_line(error)}\n")
 
 
 def number_from(least: int, most: int = MOST) -> Callable[[str], int]:

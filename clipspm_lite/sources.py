@@ -17,6 +17,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from clipspm_lite.arguments import whole_number
 from clipspm_lite.backbones import Backbone
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.episodes import Episode, EpisodeBatch, gather
@@ -66,8 +67,7 @@ class FineTuning:
             ("chunk", 1),
             ("readers", 1),
         ):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name}: expected at least {least}, found {getattr(self, name)}")
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
 
 
 class FeatureSource:

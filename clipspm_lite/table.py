@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from clipspm_lite.arguments import whole_number
 from clipspm_lite.backbones import WEIGHT_SUFFIXES, public_name
 from clipspm_lite.checkpoints import read_description
 from clipspm_lite.data.benchmarks import BENCHMARKS
@@ -98,8 +99,7 @@ def measure(
     """
     if not entries:
         raise ValueError("entries: expected at least one method, found none")
-    if episodes < 2:
-        raise ValueError(f"episodes: an interval needs at least 2, found {episodes}")
+    episodes = whole_number("episodes", episodes, least=2)  # an interval needs two
     shots = sorted({entry.shot for entry in entries})
     for shot in shots:
         EpisodeSampler(dataset.videos_per_class, way, shot, queries, seed, dataset.classes)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from filelock import FileLock, Timeout
 from lightning_fabric import Fabric
 from tqdm.auto import tqdm
 
+from clipspm_lite.arguments import check_known, whole_number
 from clipspm_lite.checkpoints import CheckpointError, read_tensors, save_finetuned, save_model, write_tensors
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.episodes import EpisodeBatch, EpisodeSampler
@@ -80,16 +82,14 @@ class TrainingSettings:
             "validation_episodes",
         )
         for name in counts if self.patience is None else (*counts, "patience"):
+            object.__setattr__(self, name, whole_number(name, getattr(self, name)))
+        for name in ("learning_rate", "weight_decay"):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name}: expected a whole number of at least 1, found {value!r}")
-        for name, least in (("learning_rate", 0.0), ("weight_decay", 0.0)):
-            if not least <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name}: expected a finite number from 0 on, found {getattr(self, name)}")
+            if not isinstance(value, Real) or not 0 <= float(value) < math.inf:
+                raise ValueError(f"{name}: expected a finite number from 0 on, found {value!r}")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas: expected two numbers in 0 … 1, found {self.betas}")
-        if not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
-            raise ValueError(f"seed: expected a whole number from 0 on, found {self.seed!r}")
+        object.__setattr__(self, "seed", whole_number("seed", self.seed, 0, 2**63 - 1))
         if self.optimizer not in ("adam", "adamw"):
             raise ValueError(f'optimizer: expected "adam" or "adamw", found {self.optimizer!r}')
         if self.schedule not in ("constant", "cosine"):
@@ -419,15 +419,12 @@ def check_engine(
     """Refuse, before any long work, an engine that `train` cannot have; raises ValueError."""
     if device not in ("auto", "cpu", "cuda", "mps"):
         raise ValueError(f'device: expected "auto", "cpu", "cuda" or "mps", found {device!r}')
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision: expected one of {', '.join(PRECISIONS)}, found {precision!r}")
+    check_known("precision", precision, PRECISIONS)
     if not finetuning and precision != "32-true":
         raise ValueError(
             f"precision: the head trains in 32-true; {precision!r} is for fine-tuning an encoder"
         )
-    for name, value in (("devices", devices), ("nodes", nodes)):
-        if value < 1:
-            raise ValueError(f"{name}: expected at least 1, found {value}")
+    devices, nodes = whole_number("devices", devices), whole_number("nodes", nodes)
     if devices * nodes > settings.episodes_per_step:
         raise ValueError(
             f"{devices * nodes} processes share the {settings.episodes_per_step} episodes of a step, and each needs "

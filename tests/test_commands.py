@@ -350,7 +350,7 @@ def test_check_of_a_benchmark_names_its_terms_and_fails_where_videos_are_missing
         (["evaluate", "--dataset-settings", "hmdb51"], "--dataset-settings: only for .*lite.safetensors"),
         (["table", "--shots", "3", "3"], "--shots: one is there twice: 3 3"),
         (["table", "--methods", "otam", "otam"], "--methods: one is there twice"),
-        (["table", "--episodes", "1"], "episodes: an interval needs at least 2"),
+        (["table", "--episodes", "1"], "episodes: expected a whole number of at least 2"),
         (["table", "--way", "99"], "way=99 needs as many classes"),
         (
             ["table", "--methods", "otam", "--checkpoint", str(LITE_MODEL)],

@@ -22,6 +22,7 @@ from clipspm_lite.comparison import (
 from clipspm_lite.data.datasets import sample_world
 from clipspm_lite.evaluation import evaluate, paired_difference
 from clipspm_lite.features import EncodedDataset
+from clipspm_lite.plots.ablations import estimate
 
 CLASSES = sample_world("validation").classes[:8]
 
@@ -130,6 +131,53 @@ def test_bootstrap_varies_seeds_and_classes():
     for results in (only_classes, only_seeds):
         low, high = bootstrap(results, "a")
         assert high - low > 50
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_draw_of_classes_of_which_none_was_asked_says_nothing():
+    results = fake({"a": [[4, 8, 0, 0, 0, 0]]})
+    results["asked"][FIVE_WAY] = [10, 10, 0, 0, 0, 0]  # two classes of six in such pairs
+    assert bootstrap(results, "a") == pytest.approx((40, 80))
+
+
+MISTYPED = {
+    "name": lambda results: bootstrap(results, "otm"),
+    "minus": lambda results: bootstrap(results, "otam", minus="otm"),
+    "measure": lambda results: bootstrap(results, "otam", "otm"),
+    "name ": lambda results: accuracy(results, "otm"),
+    "measure ": lambda results: per_seed(results, "otam", "otm"),
+    "name  ": lambda results: estimate(results, "otm"),
+    "minus ": lambda results: estimate(results, "otam", minus="otm"),
+    "names": lambda results: table(results, "otam", ["otm"]),
+    "reference": lambda results: table(results, "otm"),
+    "measure  ": lambda results: table(results, "otam", measures=["otm"]),
+}
+
+
+@pytest.mark.parametrize("wrong", MISTYPED)
+def test_a_mistyped_row_or_measure_is_named_beside_those_there_are(wrong, results):
+    known = FIVE_WAY if "measure" in wrong else "otam"
+    with pytest.raises(ValueError, match=f"^{wrong.strip()}: expected one of .*{known}.*, found 'otm'$"):
+        MISTYPED[wrong](results)
+
+
+def test_what_cannot_be_compared_is_refused_before_anything_is_scored(data):
+    def method(*_):
+        pytest.fail("scored")
+
+    with pytest.raises(ValueError, match="^references: expected one of a, b, found 'c'"):
+        compare({"a": [method], "b": [method]}, data, references=["c"])
+    with pytest.raises(ValueError, match="^methods: expected at least one trained version of 'b'"):
+        compare({"a": [method], "b": []}, data)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, "x", 1.5, None])
+def test_draws_and_seed_of_a_bootstrap_are_whole_numbers(wrong):
+    with pytest.raises(ValueError, match="draws: expected a whole number"):
+        bootstrap(fake({"a": [[1, 2]]}), "a", draws=wrong)
+    if wrong != 0:
+        with pytest.raises(ValueError, match="seed: expected a whole number"):
+            bootstrap(fake({"a": [[1, 2]]}), "a", seed=wrong)
 
 
 def test_the_table_has_a_row_a_method_and_none_for_the_reference_difference(results):

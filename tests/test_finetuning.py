@@ -298,7 +298,7 @@ def test_a_plan_counts_what_is_trained_and_estimates_from_what_it_measured(tmp_p
     ("arguments", "message"),
     [
         (dict(devices=5), "5 processes share the 2 episodes"),
-        (dict(nodes=0), "nodes: expected at least 1"),
+        (dict(nodes=0), "nodes: expected a whole number of at least 1"),
         (dict(precision="16-mixed"), "needs a GPU"),
         (dict(precision="16-true"), "precision: expected one of"),
     ],

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipspm_lite.arguments import whole_number
 from clipspm_lite.data.benchmarks import (
     Found,
     class_key,
@@ -45,7 +46,7 @@ class Report:
     def __str__(self) -> str:
         counts = self.readable.values()
         state = "that can be read" if self.decoded else "that are there, none of them read"
-        lines = [f"{self.root}: {len(self.readable)} classes, {sum(counts)} videos {state}"]
+        lines = [f"{printable(self.root)}: {len(self.readable)} classes, {sum(counts)} videos {state}"]
         if counts:
             lines[0] += f" ({min(counts)} to {max(counts)} a class)"
         lines += [f"problem: {line}" for line in self.problems]
@@ -71,6 +72,7 @@ def check(
     Raises:
         DatasetError: `root` is no folder, or has no class folders.
     """
+    minimum, frames = whole_number("minimum", minimum), whole_number("frames", frames)
     root = Path(root)
     if not root.is_dir():
         raise DatasetError(f"no such folder; expected one with a folder for each class: {root}")

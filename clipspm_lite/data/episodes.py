@@ -11,9 +11,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from numbers import Integral
 
 import torch
+
+from clipspm_lite.arguments import whole_number
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,8 @@ class EpisodeSampler:
         seed: int = 0,
         class_names: Sequence[str] | None = None,
     ):
-        for name, value in (("way", way), ("shot", shot), ("queries", queries)):
-            if not isinstance(value, Integral) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, found {value!r}")
+        way, shot = whole_number("way", way), whole_number("shot", shot)
+        queries = whole_number("queries", queries)
         if way > len(videos_per_class):
             raise ValueError(f"way={way} needs as many classes, the data set has {len(videos_per_class)}")
         for number, videos in enumerate(videos_per_class):

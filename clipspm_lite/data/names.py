@@ -34,4 +34,9 @@ def printable(path: str | Path) -> str:
 
 def on_terminal(text: object) -> str:
     """A message for a terminal: what a name in it would do to the terminal, or what it cannot show, is spelled out."""
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in str(text))
+    return "\n".join(map(on_one_line, str(text).split("\n")))
+
+
+def on_one_line(text: object) -> str:
+    """Likewise, line breaks in names too."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))

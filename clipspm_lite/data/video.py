@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from clipspm_lite.arguments import whole_number
 from clipspm_lite.data.names import printable
 from clipspm_lite.data.processes import DecodingFailed, decode
 from clipspm_lite.data.segments import frame_indices
@@ -51,16 +52,16 @@ def load_video(
         generator: makes the random choices repeatable.
 
     Raises:
-        ValueError: an argument is out of range.
+        ValueError: an argument is no whole number, or out of range.
         VideoError: the file is missing, no video, damaged, or decord cannot decode all of it.
     """
-    if frames < 1:
-        raise ValueError(f"frames must be at least 1, found {frames}")
+    frames = whole_number("frames", frames)
     if size is None and (resize is not None or random_crop):
         raise ValueError("resize and random_crop need size, found size=None")
-    shorter = size if resize is None else resize
-    if size is not None and shorter is not None and not 1 <= size <= shorter:
-        raise ValueError(f"size must be at least 1 and at most resize, found size={size}, resize={resize}")
+    shorter = None
+    if size is not None:
+        size = whole_number("size", size)
+        shorter = size if resize is None else whole_number("resize", resize, least=size)
     if random_segments:
         offsets = torch.rand(frames, dtype=torch.float64, generator=generator)
     else:

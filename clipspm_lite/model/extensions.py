@@ -5,6 +5,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
+from clipspm_lite.arguments import check_known
 from clipspm_lite.model.checks import check_config
 from clipspm_lite.model.clipspm import CLIPSPM, CLIPSPMOutput
 from clipspm_lite.model.otam import centred, otam
@@ -60,8 +61,7 @@ class ExtendedCLIPSPM(CLIPSPM):
             ("names", names, get_args(Names)),
             ("anchor", anchor, get_args(Anchor)),
         ):
-            if value not in words:
-                raise ValueError(f"{argument}: expected one of {', '.join(words)}, found {value!r}")
+            check_known(argument, value, words)
         if not temperature > 0:
             raise ValueError(f"temperature: expected a number above 0, found {temperature}")
         self.config |= dict(

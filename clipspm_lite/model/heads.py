@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from clipspm_lite.arguments import check_known
 from clipspm_lite.model.clip_fsar import CLIPFSAR
 from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.model.extensions import ExtendedCLIPSPM
@@ -28,6 +29,5 @@ def build_head(config: Mapping[str, Any]) -> Head:
     """
     arguments = dict(config)
     name = arguments.pop("model", "clip-spm")
-    if name not in HEADS:
-        raise ValueError(f"model: expected one of {', '.join(HEADS)}, found {name!r}")
+    check_known("model", name, HEADS)
     return HEADS[name](**arguments)

@@ -70,21 +70,22 @@ def estimate(results: Results, name: str, measure: str = FIVE_WAY, minus: str | 
     """One row's value in a measure of `comparison.compare`'s results, or its difference to the row ``minus``.
 
     The interval over episodes is there for the 5-way measure, and for differences to rows that were references.
+
+    Raises:
+        ValueError: no such row or measure.
     """
-    row, value, seeds = (
-        results["rows"][name],
-        accuracy(results, name, measure),
-        np.array(per_seed(results, name, measure)),
-    )
+    low, high = bootstrap(results, name, measure, minus=minus)
+    row, value = results["rows"][name], accuracy(results, name, measure)
+    seeds = np.array(per_seed(results, name, measure))
     half = row["interval"]
     if minus is not None:
         value = value - accuracy(results, minus, measure)
         seeds = seeds - per_seed(results, minus, measure)
         half = row["difference"][minus]["interval"] if minus in row["difference"] else None
-    low, high = bootstrap(results, name, measure, minus=minus)
     return Estimate(value, half if measure == FIVE_WAY else None, low, high, seeds.tolist())
 
 
+@look
 def comparison(results: Results) -> Figure:
     """Every row of `comparison.compare`'s results, 5-way and on each kind of pair."""
     measures = [m for m in (FIVE_WAY, *PAIR_KINDS) if m in results["asked"]]

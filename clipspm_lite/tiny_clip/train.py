@@ -4,7 +4,6 @@ Top to bottom: a vocabulary, rendered frames with their captions, the contrastiv
 classes it never saw. The novel classes are not touched here.
 """
 
-import argparse
 import collections
 import gzip
 import hashlib
@@ -32,6 +31,7 @@ from tqdm.auto import tqdm
 from clipspm_lite.backbones import TINY_CLIP_DIR, WEIGHTS_FILE, Backbone, load_backbone
 from clipspm_lite.data import world
 from clipspm_lite.files import check_writable, end_with_parent, one_line, replace_file, replacing
+from clipspm_lite.options import OneLineParser, check_not_empty, seed_number
 
 TRAINING_SEED, VALIDATION_SEED = 1_000_000, 2_000_000
 """First clip seeds: the committed clips use 0 to 19, so no clip is met twice."""
@@ -233,10 +233,10 @@ def zero_shot_accuracy(backbone: Backbone, classes: Sequence[str], clips: int = 
 
 def run(out: Path, cache: Path, recipe: Recipe) -> float:
     """The whole recipe: writes config, merges and weights into `out`, returns the validation accuracy."""
-    examples = render_examples(recipe, cache)
-    merges = learn_merges(itertools.chain.from_iterable(examples.captions), recipe.merges)
     for name in (MERGES_FILE, CONFIG_FILE, WEIGHTS_FILE):
         check_writable(out / name)
+    examples = render_examples(recipe, cache)
+    merges = learn_merges(itertools.chain.from_iterable(examples.captions), recipe.merges)
     with tempfile.TemporaryDirectory() as unfinished:
         folder = Path(unfinished)
         lines = ["#version: byte-pair merges, most frequent first", *(" ".join(merge) for merge in merges)]
@@ -277,18 +277,25 @@ def model_config(merges: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m clipspm_lite.tiny_clip.train", description=__doc__)
-    parser.add_argument("--out", type=Path, default=TINY_CLIP_DIR, help="where the files go [the package]")
-    cache = Path.home() / ".cache" / "clipspm_lite"
-    parser.add_argument("--cache", type=Path, default=cache, help="for rendered frames [%(default)s]")
-    parser.add_argument("--seed", type=int, default=0, help="of initial weights and batches [%(default)s]")
-    arguments = parser.parse_args()
+    parser = OneLineParser(prog="python -m clipspm_lite.tiny_clip.train", description=__doc__)
+    parser.add_argument("--out", default=str(TINY_CLIP_DIR), help="where the files go [the package]")
+    cache = str(Path.home() / ".cache" / "clipspm_lite")
+    parser.add_argument("--cache", default=cache, help="for rendered frames [%(default)s]")
+    parser.add_argument(
+        "--seed", type=seed_number, default=0, help="of initial weights and batches [%(default)s]"
+    )
+    options = parser.parse_args()
+    out = Path(options.out)
     start = time.monotonic()
-    accuracy = run(arguments.out, arguments.cache, Recipe(seed=arguments.seed))
+    try:
+        check_not_empty(options)
+        accuracy = run(out, Path(options.cache), Recipe(seed=options.seed))
+    except (ValueError, OSError) as error:
+        parser.fail(error)
     seconds = time.monotonic() - start
-    made = load_backbone(f"local-dir:{arguments.out}")
+    made = load_backbone(f"local-dir:{out}")
     parameters = sum(parameter.numel() for parameter in made.parameters())
-    size = (arguments.out / WEIGHTS_FILE).stat().st_size
+    size = (out / WEIGHTS_FILE).stat().st_size
     print(
         f"{made.clip.vocab_size} tokens, {parameters:,} parameters, {size / 1e6:.2f} MB, {seconds:.0f} s in all"
     )

@@ -18,7 +18,7 @@ from clipspm_lite.model.paths import (
 from clipspm_lite.plots.alignment import soft_paths, walk
 from clipspm_lite.widgets.base import LABELLED, Explorer, Picture, play
 from clipspm_lite.widgets.clips import WIDTH, called, choose_clip, video_of
-from clipspm_lite.widgets.gallery import Gallery
+from clipspm_lite.widgets.gallery import Gallery, check_gallery
 
 EPISODE_WAY = 5
 FEATURES = {
@@ -34,6 +34,7 @@ BOTH = "both (OTAM)"
 
 def alignment_explorer(gallery: Gallery) -> Explorer:
     """OTAM between a query and a support clip of the gallery, and the most probable path, step by step."""
+    check_gallery(gallery)
     frames = gallery.data.features.shape[1]
     second = min(1, len(gallery.names) - 1)
     controls = {

@@ -15,6 +15,7 @@ from typing import Any
 import ipywidgets as widgets
 from matplotlib.figure import Figure
 
+from clipspm_lite.arguments import check_known
 from clipspm_lite.plots.base import png, show
 
 LABELLED = {"description_width": "9em"}  # style of every control, so that no label is cut
@@ -100,7 +101,12 @@ class Explorer(widgets.VBox):
         return as_html(picture) if picture else ""
 
     def static(self, name: str) -> None:
-        """Put one of the pictures, as it is now, into the notebook, where it is seen without a kernel too."""
+        """Put one of the pictures, as it is now, into the notebook, where it is seen without a kernel too.
+
+        Raises:
+            ValueError: no picture of that name, or what keeps it from being drawn.
+        """
+        check_known("name", name, self._draw)
         picture = self._drawn(name)
         if picture:
             picture.show()

@@ -1,5 +1,6 @@
 """The embeddings explorer: everything in an episode on one map, before and after SPM and PADM."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,13 +13,14 @@ from sklearn.manifold import TSNE
 from torch import Tensor
 from torch.nn import functional as F
 
+from clipspm_lite.arguments import whole_number
 from clipspm_lite.data.episodes import Episode, EpisodeSampler, gather
 from clipspm_lite.model.spm import generate_prompt, support_prompt
 from clipspm_lite.model.transformer import shot_mean
 from clipspm_lite.plots.base import film_strips, limits_around
 from clipspm_lite.plots.embeddings import StageMap, stage_maps
 from clipspm_lite.widgets.base import LABELLED, Explorer, Picture
-from clipspm_lite.widgets.gallery import Gallery
+from clipspm_lite.widgets.gallery import Gallery, check_gallery
 
 RAW, SPM, PADM = "raw CLIP", "after SPM", "after PADM"
 WIDE = {"width": "34em"}  # room for a long option
@@ -68,8 +70,11 @@ def embeddings_explorer(gallery: Gallery, *, seed: int = 0, episodes: int = 20) 
         episodes: how many of the list can be chosen.
 
     Raises:
-        ValueError: a class has fewer than two videos, so that it can't give support and query.
+        ValueError: episodes is no whole number of at least 1, or a class has fewer than two videos, so
+            that it can't give support and query.
     """
+    check_gallery(gallery)
+    episodes = whole_number("episodes", episodes)
     smallest, ways = min(gallery.data.videos_per_class), len(gallery.names)
     sizes = {}
     for way, shot, queries in ((5, 2, 3), (8, 2, 8)):
@@ -200,7 +205,8 @@ def embeddings_explorer(gallery: Gallery, *, seed: int = 0, episodes: int = 20) 
     )
 
     def renew(change: object) -> None:  # after the pictures were drawn, so that "computing" is said first
-        controls["point"].options = options(controls["points"].value, controls["episode"].value)
+        with suppress(Exception):  # the pictures could not be drawn either, and said why
+            controls["point"].options = options(controls["points"].value, controls["episode"].value)
 
     for name in ("points", "episode"):
         controls[name].observe(renew, names="value")

@@ -14,11 +14,12 @@ from clipspm_lite.plots.results import episode_board
 from clipspm_lite.widgets.base import LABELLED, Explorer, Picture, play
 from clipspm_lite.widgets.clips import WIDTH
 from clipspm_lite.widgets.episodes import choose_episode, episode_of, keep_within_way
-from clipspm_lite.widgets.gallery import Gallery
+from clipspm_lite.widgets.gallery import Gallery, check_gallery
 
 
 def episode_explorer(gallery: Gallery) -> Explorer:
     """An episode drawn or chosen from the gallery, one query a class, and how the model answers each of them."""
+    check_gallery(gallery)
     frames = gallery.data.features.shape[1]
     episode_controls = choose_episode(gallery)
     controls = {

@@ -30,6 +30,7 @@ class Gallery:
         parts: for each class which part of a split it is from, where that is known ("base", "validation" …).
 
     Raises:
+        TypeError: an attribute of another kind.
         ValueError: dataset and data differ in classes or counts, the model's width is not the features', or there are
             not as many parts as classes.
     """
@@ -40,6 +41,10 @@ class Gallery:
     parts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name, kind in (("dataset", VideoDataset), ("data", EncodedDataset), ("model", CLIPSPM)):
+            if not isinstance(getattr(self, name), kind):
+                found = type(getattr(self, name)).__name__
+                raise TypeError(f"{name}: expected a {kind.__name__}, found {found}")
         for what in ("classes", "videos_per_class"):
             if getattr(self.dataset, what) != getattr(self.data, what):
                 raise ValueError(
@@ -88,6 +93,14 @@ class Gallery:
     def clip(self, video: int) -> Tensor:
         """The frames of a video as the model sees them in time, small: ``[T, 3, 112, 112]`` in [0, 1]."""
         return _small(self.dataset.paths[video], self.data.features.shape[1]).float() / 255
+
+
+def check_gallery(gallery: object) -> None:
+    """Refuse, before anything is drawn, what is no gallery; raises TypeError."""
+    if not isinstance(gallery, Gallery):
+        raise TypeError(
+            f"gallery: expected a Gallery of clips, their features and a model, found {type(gallery).__name__}"
+        )
 
 
 @lru_cache(maxsize=256)

@@ -12,7 +12,7 @@ from clipspm_lite.model.hsmr import HSMROutput, Motion, MotionFeatureExtraction,
 from clipspm_lite.plots.motion import compared_with_first, features_of_twins, steps_of_twins, strips_of_twins
 from clipspm_lite.widgets.base import LABELLED, Explorer, Picture
 from clipspm_lite.widgets.clips import WIDTH, called, choose_clip, video_of
-from clipspm_lite.widgets.gallery import Gallery
+from clipspm_lite.widgets.gallery import Gallery, check_gallery
 
 TWINS = ("original", "reversed", "still", "shuffled", "other background")
 GIVEN, FRESH = "as given", "before training"
@@ -26,6 +26,7 @@ def motion_explorer(gallery: Gallery) -> Explorer:
     The background is exchanged in the features: a clip's mean over time is replaced by another clip's. "Before
     training" are weights of the same configuration, drawn with seed 0.
     """
+    check_gallery(gallery)
     model = gallery.model
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)

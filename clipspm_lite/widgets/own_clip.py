@@ -51,6 +51,8 @@ def own_clip_explorer(
         support: the clips they know them from, of which the first of each action is shown.
         start: a clip to show before one is uploaded.
     """
+    if not recognisers:
+        raise ValueError("recognisers: expected at least one, by name, found none")
     first = dict(zip(support.classes, support.videos, strict=True))
     length = next(iter(recognisers.values())).store.frames
 

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clipspm_lite.arguments import whole_number
 from clipspm_lite.data.episodes import Episode, EpisodeSampler, gather
 from clipspm_lite.model.clipspm import CLIPSPM, CLIPSPMOutput
 from clipspm_lite.model.spm import generate_prompt
 from clipspm_lite.plots.base import film_strips
 from clipspm_lite.plots.prompts import fused_frames, gate_maps, over_prompt_weight
 from clipspm_lite.widgets.base import LABELLED, Explorer, Picture
-from clipspm_lite.widgets.gallery import Gallery
+from clipspm_lite.widgets.gallery import Gallery, check_gallery
 
 RIGHT_NAMES, WRONG_NAMES, NO_NAMES = "each its own", "each the next class's (wrong)", "the mean of all names"
 SCORE, D_SPM = "whole distance (½ D_SPM + D_PADM + D_anchor)", "D_SPM"
@@ -45,10 +46,12 @@ def prompt_explorer(gallery: Gallery, *, way: int = 5, seed: int = 0, episodes: 
         episodes: how many of the list can be chosen.
 
     Raises:
-        ValueError: a class has fewer than two videos, so that it can't give support and query.
+        ValueError: way or episodes is no whole number of at least 1, or a class has fewer than two videos, so
+            that it can't give support and query.
     """
+    check_gallery(gallery)
     model, data = gallery.model, gallery.data
-    way = min(way, len(gallery.names))
+    way, episodes = min(whole_number("way", way), len(gallery.names)), whole_number("episodes", episodes)
     sampler = EpisodeSampler(data.videos_per_class, way, seed=seed, class_names=data.classes)
 
     def texts(names: str, class_text: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from clipspm_lite.plots.prototypes import distances_by_frame, prototype_distance
 from clipspm_lite.widgets.base import LABELLED, Explorer, Picture
 from clipspm_lite.widgets.clips import WIDTH
 from clipspm_lite.widgets.episodes import choose_episode, episode_of, keep_within_way
-from clipspm_lite.widgets.gallery import Gallery
+from clipspm_lite.widgets.gallery import Gallery, check_gallery
 
 RAW, SPM, PADM = "before text", "after SPM", "after PADM"
 AVERAGED, BY_FRAME = "frames averaged", "frame by frame"
@@ -62,6 +62,7 @@ def prototypes_explorer(gallery: Gallery) -> Explorer:
 
     Queries are asked together here, also with a model that is inductive.
     """
+    check_gallery(gallery)
     model = gallery.model
     names_of_stages = [RAW, *([SPM] if model.with_spm else []), *([PADM] if model.with_padm else [])]
     episode_controls = choose_episode(gallery)

@@ -65,9 +65,9 @@ def test_seeds_and_indices_give_different_episodes_that_use_everything_evenly():
     [
         ({"way": 4}, "way=4 needs as many classes, the data set has 3"),
         ({"way": 2, "shot": 3, "queries": 1}, "'two' has 3 videos.*4 .*shot=3.*queries=1"),
-        ({"way": 0}, "way must be a whole number of at least 1"),
-        ({"shot": 0}, "shot must be a whole number of at least 1"),
-        ({"queries": 0}, "queries must be a whole number of at least 1"),
+        ({"way": 0}, "way: expected a whole number of at least 1"),
+        ({"shot": 0}, "shot: expected a whole number of at least 1"),
+        ({"queries": 0}, "queries: expected a whole number of at least 1"),
     ],
 )
 def test_what_cannot_be_sampled_is_refused_at_once(settings, found):

@@ -1,5 +1,6 @@
 """The right frames, from every kind of file that data sets and phones hold, and one clear error for the rest."""
 
+import math
 import os
 import subprocess
 import sys
@@ -248,8 +249,10 @@ def test_any_file_name_will_do_and_stays_on_one_line(tmp_path, monkeypatch, clip
         ({"size": 64, "resize": 0}, "resize"),
         ({"resize": 32}, "size"),
         ({"random_crop": True}, "size"),
+        *[({name: wrong, "size": 64} | {name: wrong}, f"{name}: expected a whole number of at least .*, found")
+          for name in ("frames", "size", "resize") for wrong in ("8", 112.5, math.nan, True, [64], -1)],
     ],
-)
+)  # fmt: skip
 def test_arguments_out_of_range_are_refused_before_the_file_is_opened(arguments, named):
     with pytest.raises(ValueError, match=named):
         load_video("there is no such file.mp4", **arguments)

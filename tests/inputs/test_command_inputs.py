@@ -286,5 +286,41 @@ def test_any_text_is_taken_or_refused_in_one_line(command, option, text, capsys)
     except WorkStarted:
         assert option in ("--store", "--part"), arguments
         return
-    # A name with a line break is shown with it, on a line more.
-    assert status in (1, 2) and re.search("^error: ", error, re.MULTILINE), (arguments, error)
+    *warnings, last = error.splitlines()
+    assert status in (1, 2) and last.startswith("error: "), (arguments, error)
+    assert all(line.startswith("warning: the tiny CLIP") for line in warnings), (arguments, error)
+
+
+BROKEN = "file/a\nb\tc"  # no such file, and none that could be written
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["evaluate", option, BROKEN]
+          for option in ("--data", "--split", "--backbone", "--weights", "--device", "--checkpoint", "--method")),
+        ["evaluate", "--data", "data", "--split", BROKEN],
+        ["table", "--results", BROKEN],
+        ["table", "--figure", BROKEN],
+        ["train", "--out", BROKEN],
+        ["compare", "--out", "runs", "--reference", BROKEN],
+        ["predict", BROKEN, "--support", "data"],
+        ["predict", "clip.mp4", "--support", "data", "--save", BROKEN],
+        ["predict", "clip.mp4", "--recogniser", BROKEN],
+        ["check", BROKEN],
+        ["start", "--out", BROKEN],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_line_break_in_a_name_is_spelled_out(arguments, capsys):
+    assert r"file/a\nb\tc" in refused(arguments, capsys)
+
+
+@pytest.mark.parametrize("option", ["--data", "--support"])
+@pytest.mark.parametrize("classes", [["a\nb"], ["a\nb", "a b"], ["\n", "b"], []])
+def test_a_line_break_in_a_class_or_folder_is_spelled_out(option, classes, tmp_path, capsys):
+    folder = tmp_path / "my\nvideos"
+    for name in classes:
+        (folder / name).mkdir(parents=True)
+    command = ["evaluate", "--method", "otam"] if option == "--data" else ["predict", "clip.mp4"]
+    assert r"my\nvideos" in refused([*command, option, str(folder)], capsys)

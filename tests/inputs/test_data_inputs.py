@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from clipspm_lite.backbones import load_backbone, public_name
 from clipspm_lite.baselines import otam
-from clipspm_lite.choosing import leave_one_out
+from clipspm_lite.choosing import LeaveOneOut, leave_one_out
 from clipspm_lite.data.benchmarks import (
     BENCHMARKS,
     class_key,
@@ -20,7 +20,7 @@ from clipspm_lite.data.benchmarks import (
     open_benchmark,
     read_video_lists,
 )
-from clipspm_lite.data.check import check, check_benchmark
+from clipspm_lite.data.check import Report, check, check_benchmark
 from clipspm_lite.data.datasets import (
     DatasetError,
     check_class_names,
@@ -32,7 +32,7 @@ from clipspm_lite.data.datasets import (
     video_names,
 )
 from clipspm_lite.data.episodes import EpisodeSampler, gather
-from clipspm_lite.data.names import on_terminal, printable, readable
+from clipspm_lite.data.names import on_one_line, on_terminal, printable, readable
 from clipspm_lite.evaluation import evaluate, evaluate_pairs, paired_difference, pooled
 from clipspm_lite.exercises import check as check_answer
 from clipspm_lite.exercises import exercises
@@ -43,7 +43,7 @@ from clipspm_lite.prompts import fill_templates
 from clipspm_lite.published import published
 from clipspm_lite.recogniser import Recogniser, Support, check_method, score
 from clipspm_lite.sources import FineTuning
-from clipspm_lite.table import measure
+from clipspm_lite.table import Entry, measure
 from clipspm_lite.training import TrainingSettings, check_engine, check_run, preset_settings
 
 ODD = [None, 0, -1, 1.5, float("nan"), float("inf"), "3", [], True, 10**30]
@@ -65,6 +65,17 @@ def test_any_name_reads_as_plain_words_once_and_prints_on_one_line(name):
     words = readable(name)
     assert readable(words) == words and words == words.strip().lower() and "_" not in words
     assert printable(name).isprintable() and on_terminal(name.replace("\n", "")).isprintable()
+    assert on_one_line(name).isprintable() and on_terminal(name).count("\n") == name.count("\n")
+
+
+def test_a_line_break_in_a_name_makes_no_line_of_a_report():
+    report = Report(Path("my\nvideos"), {"a": 2}, (), ())
+    assert str(report).splitlines() == [
+        r"'my\nvideos': 1 classes, 2 videos that can be read (2 to 2 a class)",
+        "usable",
+    ]
+    clips = LeaveOneOut(("a", "b\nc"), asked=(0, 0), answers={"otam": (0, 0)}, never_asked=("b\nc",))
+    assert r"'b\nc' not" in str(clips).splitlines()[0]
 
 
 @few
@@ -373,13 +384,31 @@ def test_one_path_in_place_of_a_list_is_said_so(tiny, tmp_path):
         store.encode([])
 
 
-@pytest.mark.parametrize("frames", [0, -1, 1001])
+@pytest.mark.parametrize("frames", [0, -1, 1001, "8", 8.5, None])
 def test_no_number_of_frames_is_refused(frames, tiny, tmp_path):
-    with pytest.raises(ValueError, match="frames: expected"):
+    with pytest.raises(ValueError, match="frames: expected a whole number from 1 to 1000, found"):
         FeatureStore(tiny, tmp_path, frames=frames)
-    if frames < 1:
+    if frames != 1001:
         with pytest.raises(ValueError, match="frames: expected"):
             FineTuning(tiny, frames=frames)
+
+
+@pytest.mark.parametrize("resize", [0, 63, 64.5, "64"])
+def test_a_resize_that_leaves_no_square_is_refused(resize, tiny, tmp_path):
+    with pytest.raises(ValueError, match="resize: expected a whole number of at least 64, found"):
+        FeatureStore(tiny, tmp_path, resize=resize)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, "8", None])
+def test_counts_that_are_none_are_refused_by_name(wrong, tiny, tmp_path):
+    store, frames = FeatureStore(tiny, tmp_path), torch.rand(1, 3, SIZE, SIZE)
+    for name, refuse in {
+        "chunk": lambda: tiny.encode_frames(frames, chunk=wrong),
+        "minimum": lambda: check("nowhere", minimum=wrong),
+        "episodes": lambda: measure([Entry("otam", 1, otam, store)], sample_world(), data="", episodes=wrong),
+    }.items():
+        with pytest.raises(ValueError, match=f"{name}: expected a whole number of at least .*, found"):
+            refuse()
 
 
 @pytest.mark.parametrize("where", ["file/store", "file"])
@@ -412,6 +441,8 @@ NO_FRAMES = {
     "channels last": lambda t: t.permute(0, 2, 3, 1),
     "another size": lambda t: t[..., 1:, 1:],
     "on another device": lambda t: t.to("meta"),
+    "an array": lambda t: t.numpy(),
+    "a list": lambda t: list(t),
 }
 
 
@@ -442,7 +473,7 @@ def test_templates_without_one_place_for_the_name_are_refused(templates):
 @pytest.mark.parametrize(
     "name", [n for n in TrainingSettings.__dataclass_fields__ if n not in ("optimizer", "schedule", "betas")]
 )
-@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), 2**63])
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), 2**63, "8"])
 def test_training_settings_that_cannot_be_are_refused_by_name(name, value):
     if value == 2**63 and name != "seed":
         return

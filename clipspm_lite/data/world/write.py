@@ -6,10 +6,10 @@ depend on the encoder, so the checksums in the manifest describe the files that 
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,8 @@ from clipspm_lite.data.world.randomness import WORLD_VERSION
 from clipspm_lite.data.world.render import render
 from clipspm_lite.data.world.scene import FRAMES_PER_SECOND, make_scene
 from clipspm_lite.data.world.taxonomy import CLASSES, REVERSED_PAIRS, SIMILAR_PAIRS, SPLITS
-from clipspm_lite.files import end_with_parent, file_sha256, replace_file, replacing
+from clipspm_lite.files import check_writable, end_with_parent, file_sha256, replace_file, replacing
+from clipspm_lite.options import OneLineParser, check_not_empty, number_from
 
 FORMAT_VERSION = 1
 CLIPS_PER_CLASS = 20  # seeds 0 to 19; whoever trains an encoder on this world must use other seeds
@@ -99,7 +100,14 @@ def write(out: Path, processes: int = 2) -> None:
     """The clips, the lists and, last, the manifest that vouches for the clips.
 
     Stopped before its end it leaves every file whole, each the old or the new one; run again, it makes the rest.
+
+    Raises:
+        ValueError: PyAV is not installed.
+        OSError: nothing can be written there; noticed before the first clip.
     """
+    if find_spec("av") is None:
+        raise ValueError("clips are encoded with PyAV, which is not installed: pip install -e '.[world]'")
+    check_writable(out / "manifest.json")
     with ProcessPoolExecutor(processes, initializer=end_with_parent) as pool:
         by_class = list(pool.map(_write_class, [out] * len(CLASSES), CLASSES))
     write_lists(out)
@@ -110,15 +118,21 @@ def write(out: Path, processes: int = 2) -> None:
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description="Write the sample clips, their splits, pairs and checksums.")
-    parser.add_argument("--out", type=Path, default=Path("data_samples"))
-    parser.add_argument("--processes", type=int, default=2)
-    options = parser.parse_args()
-    write(options.out, options.processes)
-    size = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
-    print(
-        f"{len(CLASSES) * CLIPS_PER_CLASS} clips of {len(CLASSES)} classes, {size / 1e6:.2f} MB in {options.out}"
+    parser = OneLineParser(
+        prog="python -m clipspm_lite.data.world.write",
+        description="Write the sample clips, their splits, pairs and checksums.",
     )
+    parser.add_argument("--out", default="data_samples")
+    parser.add_argument("--processes", type=number_from(1, len(CLASSES)), default=2)
+    options = parser.parse_args()
+    out = Path(options.out)
+    try:
+        check_not_empty(options)
+        write(out, options.processes)
+    except (ValueError, OSError) as error:
+        parser.fail(error)
+    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    print(f"{len(CLASSES) * CLIPS_PER_CLASS} clips of {len(CLASSES)} classes, {size / 1e6:.2f} MB in {out}")
 
 
 if __name__ == "__main__":
