@@ -147,6 +147,8 @@ class FeatureStore:
         frames: int = 8,
         resize: int | None = None,
     ):
+        if isinstance(backbone, str):
+            raise TypeError(f"backbone: expected a backbone, found its name: use load_backbone({backbone!r})")
         if not 1 <= frames <= MOST_FRAMES:
             raise ValueError(f"frames: expected 1 to {MOST_FRAMES}, found {frames}")
         self.backbone = backbone

@@ -6,7 +6,6 @@ Python's Mersenne Twister, whose `random()` the language keeps unchanged, seeded
 """
 
 import hashlib
-import operator
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,6 +76,10 @@ class EpisodeSampler:
         for name, value in (("way", way), ("shot", shot), ("queries", queries)):
             if not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, found {value!r}")
+        if not isinstance(
+            seed, Integral
+        ):  # any other value would be a list of its own, or of no one's choice
+            raise ValueError(f"seed must be a whole number, found {seed!r}")
         if way > len(videos_per_class):
             raise ValueError(f"way={way} needs as many classes, the data set has {len(videos_per_class)}")
         for number, videos in enumerate(videos_per_class):
@@ -91,7 +94,9 @@ class EpisodeSampler:
         self._first_video = (0, *accumulate(self.videos_per_class))
 
     def __getitem__(self, index: int) -> Episode:
-        if operator.index(index) < 0:  # a TypeError for 1.5, which would be an episode of its own
+        if not isinstance(index, Integral):  # 1.5 would be an episode of its own
+            raise TypeError(f"episodes are asked for one at a time, by a whole number: found {index!r}")
+        if index < 0:
             raise IndexError(f"episodes are numbered from 0, found {index}")
         digest = hashlib.sha256(f"{self.seed},{index}".encode()).digest()
         stream = random.Random(int.from_bytes(digest, "big"))
@@ -125,8 +130,11 @@ def gather(features: torch.Tensor, class_text: torch.Tensor, episodes: Sequence[
         episodes: B of them.
 
     Raises:
+        TypeError: one episode instead of a list of them.
         ValueError: none, of different sizes, or numbers of classes or videos that are not there.
     """
+    if isinstance(episodes, Episode):
+        raise TypeError("episodes: expected a list of them, found one: use [episode]")
     if not episodes:
         raise ValueError("episodes: expected at least one, found none")
 
