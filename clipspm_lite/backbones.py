@@ -367,7 +367,9 @@ def _from_file(name: str, path: Path, tags: list[str]) -> nn.Module:
         if not path.suffix:
             near = _near(str(path), [*tags, "random"])
             raise ValueError(f"unknown weights {str(path)!r} for {name}: {near}.")
-        raise FileNotFoundError(f"weights file not found: {path}")
+        raise FileNotFoundError(
+            f"weights file not found; give one that is there, a tag of {tags}, or 'random': {path}"
+        )
     if path.suffix not in WEIGHT_SUFFIXES:
         raise ValueError(f"weights file must end in one of {', '.join(WEIGHT_SUFFIXES)}: {path}")
     try:

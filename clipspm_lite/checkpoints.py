@@ -127,6 +127,10 @@ def load_model(path: str | os.PathLike) -> tuple[Head, dict[str, Any]]:
     Raises:
         CheckpointError: the file is not such a checkpoint, or its weights do not fit its configuration.
     """
+    if path is None:
+        raise TypeError(
+            "path: expected a model's file, for example LITE_MODEL or what train left, found None"
+        )
     tensors, description = read_tensors(path, "model")
     if any(name.startswith(VISUAL) for name in tensors):
         raise CheckpointError(

@@ -142,7 +142,13 @@ def evaluate(
         known = {}
         if fused is not None:
             known["fused"] = FusedSupport(*(gather(of_all, class_text, listed).support for of_all in fused))
-        logits = method(batch.support, batch.query, batch.class_text, **known).logits
+        scores = method(batch.support, batch.query, batch.class_text, **known)
+        if not isinstance(getattr(scores, "logits", None), torch.Tensor):
+            raise TypeError(
+                "method: expected something with .logits [B, Q, N] back, for example baselines.Scores(logits), "
+                f"found {type(scores).__name__}"
+            )
+        logits = scores.logits
         if logits.shape != (*batch.query_labels.shape, way):
             raise ValueError(
                 f"method: expected logits [B, Q, N] = {(*batch.query_labels.shape, way)}, found {tuple(logits.shape)}"
@@ -226,5 +232,8 @@ def evaluate_pairs(
 
 def pooled(evaluations: Iterable[Evaluation]) -> tuple[float, float]:
     """Accuracy in per cent over the episodes of several evaluations, and its 95 % half-width in points."""
-    per_episode = np.concatenate([evaluation.per_episode for evaluation in evaluations])
+    shares = [evaluation.per_episode for evaluation in evaluations]
+    if not shares:
+        raise ValueError("evaluations: expected at least one, found none")
+    per_episode = np.concatenate(shares)
     return 100 * float(per_episode.mean()), half_width(per_episode)

@@ -78,6 +78,10 @@ def encode_support(
         ValueError: fewer than two actions, or a backbone without a text encoder; before any video is read.
         VideoError: a video cannot be read.
     """
+    if not isinstance(dataset, VideoDataset):
+        raise TypeError(
+            f"dataset: expected a VideoDataset, found {type(dataset).__name__}: open_folder makes one of a folder"
+        )
     if len(dataset.classes) < 2:
         raise ValueError(
             f"a recogniser needs at least 2 actions, found {len(dataset.classes)}: {dataset.root}"
@@ -169,6 +173,11 @@ class Recogniser:
 
     def __init__(self, method: str | CLIPSPM, store: FeatureStore, support: Support | None = None):
         check_method(method)
+        if isinstance(store, Support) or isinstance(support, FeatureStore):
+            raise TypeError(
+                "expected (method, store, support), a FeatureStore and then what encode_support made, found a "
+                f"{type(store).__name__} as the store"
+            )
         self.head = None if isinstance(method, str) else method.eval()
         self.method = method if isinstance(method, str) else CLIP_SPM
         self.store = store

@@ -58,7 +58,7 @@ class Entry:
     shot: int
     method: Callable[..., Any]
     store: FeatureStore
-    checkpoint: Path | None = None
+    checkpoint: str | Path | None = None
     inductive: bool = False
 
 
@@ -200,8 +200,8 @@ def _about_head(entry: Entry) -> dict[str, Any] | None:
         "training": None,  # its settings, where the file has them
     }
     if entry.checkpoint is not None:
-        about |= {"file": entry.checkpoint.name, "sha256": file_sha256(entry.checkpoint)}
-        if is_safetensors(entry.checkpoint):
+        about |= {"file": Path(entry.checkpoint).name, "sha256": file_sha256(entry.checkpoint)}
+        if is_safetensors(Path(entry.checkpoint)):
             training = read_description(entry.checkpoint, "model").get("training")
             about["training"] = training if isinstance(training, dict) else None
     return about

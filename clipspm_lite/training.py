@@ -8,6 +8,7 @@ processes may have different numbers of episodes.
 """
 
 import hashlib
+import json
 import math
 import sys
 import time
@@ -122,6 +123,8 @@ def preset_settings(preset: str, benchmark: str | None = None) -> TrainingSettin
     The paper's 20,000 episodes are 1,250 steps of 16, and a validation every 1,000 of them is one every 62 steps.
     SSv2-Full has 100,000 episodes and a learning rate and weight decay of its own.
     """
+    if preset not in TRAINING_PRESETS:
+        raise ValueError(f"preset: expected one of {', '.join(TRAINING_PRESETS)}, found {preset!r}")
     settings = TRAINING_PRESETS[preset]
     if benchmark != "ssv2_full" or preset == "lite":
         return settings
@@ -225,6 +228,7 @@ def train(
         RuntimeError: training diverged.
     """
     folder = Path(folder)
+    _check_head(model)
     check_run(training_data, validation_data, settings, folder, resume=resume)
     engine: dict[str, Any] = dict(device=device, devices=devices, nodes=nodes, precision=precision)
     check_engine(settings, finetuning is not None, **engine)
@@ -298,6 +302,52 @@ def train(
     return TrainingResult(history, int(best["step"]), best["validation_accuracy"], folder / BEST)
 
 
+def _check_head(model: object) -> None:
+    """Raises TypeError or ValueError where a module of one's own lacks what `train` asks of a head."""
+    kind = model.__name__ if isinstance(model, type) else type(model).__name__
+    if not isinstance(model, torch.nn.Module):
+        made = f"; make one of the class: {kind}(…)" if isinstance(model, type) else ""
+        raise TypeError(
+            f"model: expected a torch.nn.Module, found {'the class ' if made else ''}{kind}{made}"
+        )
+    lacking = [name for name in ("losses", "loss_form", "config") if not hasattr(model, name)]
+    if lacking:
+        raise TypeError(
+            f"model: {kind} has no {', no '.join(lacking)}; to be trained a module needs losses(support, query, "
+            'class_text, query_labels), loss_form = "mean" and a config for its checkpoint'
+        )
+    if model.loss_form not in ("mean", "summed"):
+        raise ValueError(f'loss_form: expected "mean" or "summed", found {model.loss_form!r}')
+    try:
+        json.dumps(model.config)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"config: expected numbers, strings, lists and dicts, which go into a checkpoint: {error}"
+        ) from None
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ValueError(
+            f"model: {kind} has no weights to train; set them in __init__ as modules or nn.Parameters, not frozen"
+        )
+
+
+def _check_losses(losses: Any, batch: EpisodeBatch, model: object) -> None:
+    kind = type(model).__name__
+    if not all(isinstance(getattr(losses, name, None), torch.Tensor) for name in ("total", "logits")):
+        raise TypeError(
+            f"{kind}.losses: expected something with .total [B] and .logits [B, Q, N] back, for example "
+            f"cross_entropy_losses(logits, query_labels), found {type(losses).__name__}"
+        )
+    expected = (*batch.query_labels.shape, batch.class_text.shape[-2])
+    if tuple(losses.logits.shape) != expected:
+        raise ValueError(
+            f"{kind}.losses: expected logits [B, Q, N] = {expected}, found {tuple(losses.logits.shape)}"
+        )
+    if not losses.total.requires_grad:
+        raise ValueError(
+            f"{kind}.losses: no gradient reaches a weight from .total: is there a detach, no_grad or argmax on the way?"
+        )
+
+
 def plan(
     model: Head,
     training_data: EncodedDataset | VideoDataset,
@@ -320,6 +370,7 @@ def plan(
     Raises:
         ValueError, VideoError: as `train`.
     """
+    _check_head(model)
     check_run(training_data, validation_data, settings)
     engine: dict[str, Any] = dict(device=device, devices=devices, nodes=nodes, precision=precision)
     check_engine(settings, finetuning is not None, **engine)
@@ -383,7 +434,8 @@ def check_run(
         )
     if folder is not None and (Path(folder) / LAST).exists() and not resume:
         raise FileExistsError(
-            f"a training run is already there: choose another folder, or resume it (--resume): {Path(folder) / LAST}"
+            "a training run is already there: choose another folder, or resume it (resume=True; --resume): "
+            f"{Path(folder) / LAST}"
         )
     if folder is not None:
         check_writable(Path(folder) / LAST)
@@ -517,6 +569,7 @@ class _Run:
             torch.manual_seed(_pass_seed(self.settings.seed, step, places[0]))
             batch = next(batches)
             losses = self.model.losses(batch.support, batch.query, batch.class_text, batch.query_labels)
+            _check_losses(losses, batch, self.model)
             total = losses.total.sum()
             if self.model.loss_form == "mean":
                 total = total / episodes

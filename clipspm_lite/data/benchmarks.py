@@ -224,6 +224,8 @@ def read_video_lists(benchmark: Benchmark, paths: Sequence[str | Path]) -> dict[
     Raises:
         DatasetError: a list is missing, not needed or too large, or a line of it is no such line.
     """
+    if isinstance(paths, str | Path):
+        raise TypeError(f"video_lists: expected a list of files, found one: use [{str(paths)!r}]")
     if benchmark.video_lists is None:
         if paths:
             raise DatasetError(

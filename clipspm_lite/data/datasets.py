@@ -58,7 +58,11 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
     """
     root = Path(root)
     if not os.path.isdir(root):
-        raise DatasetError(f"no such folder; expected one with a folder for each class: {root}")
+        found = "this is a file" if root.is_file() else "no such folder"
+        if not root.is_absolute():  # a notebook is run in its own folder, which its reader may not think of
+            home = "; ~ is not read as your home" if root.parts[:1] == ("~",) else ""
+            found += f" in {Path.cwd()}{home}"
+        raise DatasetError(f"{found}; expected a folder with one for each class: {root}")
     if classes is None:
         classes = class_folders(root)
     check_class_names(classes, root)
@@ -103,8 +107,9 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
     except Refused as error:
         raise DatasetError(f"the split file: {error}: {path}") from None
     if not isinstance(split, dict) or not isinstance(split.get("format_version"), int):
+        found = "no whole format_version in it" if isinstance(split, dict) else type(split).__name__
         raise DatasetError(
-            f'expected {{"format_version": {SPLIT_FORMAT}, "base": ["a class", …], …}}: {path}'
+            f'expected {{"format_version": {SPLIT_FORMAT}, "base": ["a class", …], …}}, found {found}: {path}'
         )
     if split["format_version"] > SPLIT_FORMAT:
         raise DatasetError(

@@ -6,11 +6,11 @@ Python's Mersenne Twister, whose `random()` the language keeps unchanged, seeded
 """
 
 import hashlib
-import operator
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from numbers import Integral
 
 import torch
 
@@ -76,7 +76,7 @@ class EpisodeSampler:
         class_names: Sequence[str] | None = None,
     ):
         way, shot = whole_number("way", way), whole_number("shot", shot)
-        queries = whole_number("queries", queries)
+        queries, seed = whole_number("queries", queries), whole_number("seed", seed, least=0)
         if way > len(videos_per_class):
             raise ValueError(f"way={way} needs as many classes, the data set has {len(videos_per_class)}")
         for number, videos in enumerate(videos_per_class):
@@ -91,7 +91,9 @@ class EpisodeSampler:
         self._first_video = (0, *accumulate(self.videos_per_class))
 
     def __getitem__(self, index: int) -> Episode:
-        if operator.index(index) < 0:  # a TypeError for 1.5, which would be an episode of its own
+        if not isinstance(index, Integral):  # 1.5 would be an episode of its own
+            raise TypeError(f"episodes are asked for one at a time, by a whole number: found {index!r}")
+        if index < 0:
             raise IndexError(f"episodes are numbered from 0, found {index}")
         digest = hashlib.sha256(f"{self.seed},{index}".encode()).digest()
         stream = random.Random(int.from_bytes(digest, "big"))
@@ -125,8 +127,11 @@ def gather(features: torch.Tensor, class_text: torch.Tensor, episodes: Sequence[
         episodes: B of them.
 
     Raises:
+        TypeError: one episode instead of a list of them.
         ValueError: none, of different sizes, or numbers of classes or videos that are not there.
     """
+    if isinstance(episodes, Episode):
+        raise TypeError("episodes: expected a list of them, found one: use [episode]")
     if not episodes:
         raise ValueError("episodes: expected at least one, found none")
 

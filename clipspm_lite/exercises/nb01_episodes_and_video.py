@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,15 +13,19 @@ Rule = Callable[..., float]
 
 
 def _whole_numbers(found: object, count: int) -> str | None:
-    if isinstance(found, torch.Tensor):
+    if isinstance(found, torch.Tensor | np.ndarray):
         found = found.tolist()
+    if found is None or found is ...:
+        return "It returns nothing yet: replace the … and return a list."
     if not isinstance(found, list | tuple):
         return f"Expected a list of {count} frame indices, found {type(found).__name__}."
     if len(found) != count:
         return f"Expected {count} indices, found {len(found)}: there is one a segment."
     if any(item is ... for item in found):
         return "There is a gap left: replace the … by the index of frame i."
-    if any(int(item) != item for item in found):
+    if any(isinstance(item, bool) or not isinstance(item, int | float | np.number) for item in found):
+        return f"Expected a list of {count} whole numbers, found {type(found[0]).__name__} in it."
+    if any(not math.isfinite(item) or int(item) != item for item in found):
         return "A frame index is a whole number: round down with math.floor or //."
     return None
 
@@ -67,7 +72,7 @@ def _number(found: object) -> str | None:
         value = float(found)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return f"Expected a number, found {type(found).__name__}."
-    return None if math.isfinite(value) else "The result is not finite."
+    return None if math.isfinite(value) else "The result is not finite: look for a division by 0."
 
 
 def _mistaken(found: float, right: float, mistakes: Iterable[tuple[float, str]]) -> str | None:
@@ -102,14 +107,25 @@ def _find_half_width(answer: Callable[[np.ndarray], float]) -> str | None:
     )
 
 
-def _find_draw(answer: Callable[..., object]) -> str | None:
+def _find_draw(answer: Callable[..., Any]) -> str | None:
     def draw(seed: int) -> tuple[list[int], list[int]]:
-        found = answer(6, 2, 3, torch.Generator().manual_seed(seed))
-        if not isinstance(found, tuple) or len(found) != 2 or any(part is ... for part in found):
-            raise TypeError("expected two lists, (support, query)")
-        support, query = ([int(place) for place in part] for part in found)
-        return support, query
+        support, query = answer(6, 2, 3, torch.Generator().manual_seed(seed))
+        return [int(place) for place in support], [int(place) for place in query]
 
+    first = answer(6, 2, 3, torch.Generator().manual_seed(0))
+    if (
+        first is None
+        or first is ...
+        or (isinstance(first, tuple) and any(p is None or p is ... for p in first))
+    ):
+        return "It returns nothing yet: replace the … and return two lists, (support, query)."
+    if not isinstance(first, tuple | list) or len(first) != 2:
+        return f"Expected two lists, (support, query), found {type(first).__name__}."
+    for name, part in zip(("support", "query"), first, strict=True):
+        if not isinstance(part, list | tuple | torch.Tensor | np.ndarray):
+            return f"Expected two lists, (support, query); {name} is {type(part).__name__}."
+        if any(np.ndim(place) or not float(place).is_integer() for place in part):
+            return f"Expected video numbers in {name}, found {list(part)}."
     draws = [draw(seed) for seed in range(60)]
     for support, query in draws:
         if (len(support), len(query)) != (2, 3):

@@ -1,7 +1,9 @@
 """Exercises of notebook 03: the pieces of OTAM, and a matching rule of one's own."""
 
+import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,8 +58,13 @@ def find_first_row(answer: Callable[[Tensor], Tensor]) -> str | None:
 
 def find_middle_cells(answer: Callable[[int, int], int]) -> str | None:
     found = answer(8, 8), answer(4, 7), answer(1, 1)
-    if not all(isinstance(count, int) for count in found):
-        return "Expected whole numbers."
+    if found[0] is None or found[0] is ...:
+        return "It returns nothing yet: replace the … and return a whole number."
+    odd = [count for count in found if isinstance(count, bool) or not isinstance(count, int | np.integer)]
+    if odd:
+        return (
+            f"Expected a whole number (int), found {type(odd[0]).__name__}: count cells, with // for a half."
+        )
     if found == (64, 28, 1):
         return "These are all real cells. The first row and column 1 have rules of their own."
     if found == (56, 21, 0):
@@ -98,6 +105,16 @@ def find_matching_rule(answer: Callable[[Tensor], Tensor]) -> str | None:
     def cost(x: Tensor, y: Tensor) -> float:
         return float(answer(1 - frames[x] @ frames[y].T))
 
+    first = answer(1 - frames[clip] @ frames[clip].T)
+    if isinstance(first, Tensor) and first.ndim > 0:
+        return (
+            f"Expected one number for one pair of clips, shape [], found {list(first.shape)}: a sum left out?"
+        )
+    if not isinstance(first, Tensor | np.ndarray | float | int):
+        return f"Expected a tensor with the cost, found {type(first).__name__}."
+    costs = [cost(x, y) for x in (clip, slow, longer) for y in (clip, clip.flip(0), slow, longer)]
+    if not all(map(math.isfinite, costs)):
+        return "Some costs are not finite: is a cell read before it was written, or divided by 0?"
     if abs(cost(clip, clip)) > 1e-4:
         return f"A clip against itself must cost 0, yours costs {cost(clip, clip):.3f}."
     if cost(clip, clip.flip(0)) < 0.5:

@@ -146,6 +146,10 @@ def _find_signed(answer: Callable[[Tensor], object]) -> str | None:
         found = answer(clip)
         if not isinstance(found, Tensor):
             return tensor_hint(found, video)
+        if not found.is_floating_point():
+            return f"Expected a feature of floating-point numbers, found {found.dtype}."
+        if not torch.isfinite(found).all():
+            return f"The {name} clip gets values that are not finite: look for a division by 0."
         features[name] = found
     if features["moving"].shape != features["reversed"].shape or not features["moving"].numel():
         return "The feature must have the same shape, with at least one number, for every clip."

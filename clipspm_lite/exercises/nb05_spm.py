@@ -124,7 +124,7 @@ def _find_summary(answer: Any) -> str | None:
     if not isinstance(found, Tensor) or found.shape != (4, 6):
         return tensor_hint(found, torch.zeros(4, 6))
     if not torch.isfinite(found).all():
-        return "Some values are not finite."
+        return "Some values are not finite: look for a division by 0 or a logarithm of 0."
     if (found.std(-1) < 1e-5).all():
         return "All channels of a video hold the same number: this is the scalar condition again."
     if _same(answer(video.flip(-2)), found):

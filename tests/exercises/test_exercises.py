@@ -1,10 +1,12 @@
 """Every exercise: its solution passes, its stub fails, each wrong answer fails with its own hint; one source."""
 
 import json
+import math
 import re
 from pathlib import Path
 
 import pytest
+import torch
 
 from clipspm_lite.exercises import check, exercises
 from clipspm_lite.exercises.exercise import value_of
@@ -62,6 +64,78 @@ def test_check_prints_a_verdict_and_never_raises(number, capsys):
     verdicts = capsys.readouterr().out.splitlines()
     assert verdicts[-1] == f"Exercise {number}: right."
     assert all(verdict.startswith(f"Exercise {number}: not yet.") for verdict in verdicts[:-1])
+
+
+MISTAKES = [  # what a reader may leave or hand over by mistake, and what the hint must say
+    ("01.1", "def f(count, frames):\n    count / frames", "returns nothing yet"),
+    ("01.1", "def f(count, frames):\n    return [math.nan] * frames", "whole number"),
+    ("01.1", "def f(count, frames):\n    return ['1'] * frames", "whole numbers, found str"),
+    ("01.3", "def f(videos, shot, queries, generator):\n    return ..., ...", "returns nothing yet"),
+    ("01.3", "def f(videos, shot, queries, generator):\n    return 1, 2", "support is int"),
+    ("01.3", "def f(videos, shot, queries, generator):\n    return [math.nan] * 2, [1]", "found [nan, nan]"),
+    ("01.4", "def f(ours, other):\n    pass", "returns nothing yet"),
+    (
+        "01.4",
+        "def f(ours, other):\n    ours -= other\n    return 100 * ours.mean(), 1.0",
+        "argument ours in place",
+    ),
+    ("02.1", "def f(frames):\n    return frames", "Expected a function of (frames, texts)"),
+    ("02.1", "f = 3", "Expected the function cosines, not yet called; found int 3"),
+    ("02.1", "def f(frames, texts):\n    return frames @ text.T", "Your code stops"),
+    ("02.1", "def f(frames, texts):\n    assert False", "AssertionError."),
+    ("02.1", "def f(frames, texts):\n    return frames @ texts.T * math.nan", "6 of 6 values are not finite"),
+    ("02.1", "def f(frames, texts):\n    return (frames @ texts.T).long()", "whole numbers (torch.int64)"),
+    ("02.1", "def f(frames, texts):\n    return (frames @ texts.T).numpy()", "keep to torch"),
+    ("02.1", "def f(frames, texts):\n    return frames @ texts.T + 0j", "Expected real numbers"),
+    ("03.3", "def f(rows, columns):\n    return (rows - 1) * (columns - 1) / 1", "(int), found float"),
+    ("03.3", "def f(rows, columns):\n    rows", "returns nothing yet"),
+    ("03.5", "def f(distances):\n    return distances.sum() * math.nan", "not finite"),
+    ("03.5", "def f(distances):\n    return distances.sum(-1)", "found [4]"),
+    ("03.5", "def f(distances):\n    return 'cost'", "Expected a tensor with the cost, found str"),
+    ("04.5", "def f(video):\n    return (video[-1] - video[0]) * math.nan", "not finite"),
+    (
+        "04.5",
+        "def f(video):\n    return (video[-1] - video[0]).long()",
+        "floating-point numbers, found torch.int64",
+    ),
+    ("08.1", "def f(ours, other):\n    return math.nan, 1.0", "not finite"),
+    ("08.2", "def f(right, asked, seeds, classes):\n    return 'many'", "Expected a number, found str"),
+    ("08.3", "follows = dict.fromkeys('ABCDEFG', torch.ones(2))", "Expected True or False for A"),
+    ("08.4", "def f(support, query, class_text):\n    return query", "something with .logits, for example"),
+    ("08.4", "def f(support, query, class_text):\n    return query.foo", "no attribute 'foo'"),
+    (
+        "08.4",
+        "def f(support, query, class_text):\n    from clipspm_lite.baselines import Scores\n"
+        "    return Scores(torch.full((2, 4, 3), math.nan))",
+        "24 of 24 values are not finite",
+    ),
+]
+
+
+@pytest.mark.parametrize("number, source, piece", MISTAKES)
+def test_a_mistake_is_named_and_never_taken_for_an_error_of_the_checker(number, source, piece):
+    hint = ALL[number].hint(value_of(source))
+    assert hint is not None and piece in hint and "\n" not in hint
+    assert ("Your code stops" in hint) == ("text.T" in source or "assert" in source or ".foo" in source)
+
+
+@pytest.mark.parametrize("number", [number for number in ALL if ALL[number].stub.lstrip().startswith("def")])
+@pytest.mark.parametrize(
+    "result", [math.nan, "text", {"a": 1}, (1, "2"), torch.full((2, 3), math.nan), iter([1])]
+)
+def test_an_unusable_result_is_no_error_of_the_readers_code_and_is_never_right(number, result):
+    hint = ALL[number].hint(lambda *_, **__: result)
+    assert hint is not None and "Your code stops" not in hint and "\n" not in hint
+
+
+def test_the_line_that_stops_is_shown(tmp_path):
+    cell = tmp_path / "cell.py"
+    cell.write_text("def score(a, b, c):\n    total = a + b\n    return total / none\n")
+    names = {}
+    exec(compile(cell.read_text(), str(cell), "exec"), names)
+    assert ALL["07.1"].hint(names["score"]) == (
+        "Your code stops at “return total / none” with NameError: name 'none' is not defined"
+    )
 
 
 def test_an_unknown_number_is_answered_with_the_known_ones(capsys):

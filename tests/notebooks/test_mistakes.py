@@ -1,0 +1,166 @@
+"""Mistakes a reader may make in the notebooks' cells: what the error that comes must say."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+
+
+def code_cells(number):
+    (path,) = FOLDER.glob(f"{number}_*.ipynb")
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    return code[1:]  # the first is Colab's
+
+
+def run(number, until, changes=()):
+    """The names that a notebook's cells leave, changed here and there, up to the one that starts with ``until``."""
+    cells = code_cells(number)
+    last = next(place for place, cell in enumerate(cells) if cell.startswith(until))
+    names = {}
+    for cell in cells[: last + 1]:
+        for old, new in changes:
+            cell = cell.replace(old, new)
+        exec(cell, names)
+    return names
+
+
+OWN_DATA = 'DATA, NEW = None, []  # for example "actions" and ["new/IMG_0100.mp4"]; None: drawn clips'
+CHECKPOINT = 'BACKBONE, WEIGHTS, CHECKPOINT = "tiny", None, LITE_MODEL'
+SETTINGS = [  # notebook, a line of it, what the reader makes of it, the cell that stops, what the error says
+    ("09", CHECKPOINT, 'BACKBONE, WEIGHTS, CHECKPOINT = "tiny", None, None', "from clip", "found None"),
+    ("09", '"validation", "base"', '"test", "base"', "from clipspm_lite.b", "the parts are base, validation"),
+    (
+        "09",
+        'DATA, SPLIT = None, "default"',
+        'DATA, SPLIT = None, "defualt"',
+        "from clipspm_lite.b",
+        "study_a",
+    ),
+    ("10", OWN_DATA, 'DATA, NEW = "actions", []', "import shutil", "NEW is empty"),
+    (
+        "10",
+        OWN_DATA,
+        'DATA, NEW = "actions", ["new.mp4"]',
+        "import shutil",
+        f"no such folder in {os.getcwd()}",
+    ),
+    ("10", OWN_DATA, 'DATA, NEW = "~/actions", ["new.mp4"]', "import shutil", "~ is not read as your home"),
+    ("10", OWN_DATA, 'DATA, NEW = __import__("sys").executable, [1]', "import shutil", "this is a file"),
+    (
+        "11",
+        '"hmdb51", 1',
+        '"HMDB51", 1',
+        "from clipspm_lite.data.check",
+        "no benchmark 'HMDB51'; there are hmdb51",
+    ),
+    (
+        "11",
+        '"hmdb51", 1',
+        '"hmdb51", 0',
+        "from dataclasses",
+        "shot: expected a whole number of at least 1, found 0",
+    ),
+]
+
+
+@pytest.mark.parametrize("number, line, mistaken, until, says", SETTINGS)
+def test_a_mistaken_setting_is_named(number, line, mistaken, until, says):
+    assert any(line in cell for cell in code_cells(number))
+    cells = code_cells(number)
+    if number == "09":  # both cells start alike
+        until = next(cell for cell in cells if "load_model(CHECKPOINT)" in cell)[:60]
+    with pytest.raises(Exception) as error:
+        run(number, until, [(line, mistaken)])
+    assert says in str(error.value) and "\n" not in str(error.value)
+
+
+def test_the_broken_clip_of_10_is_not_laid_into_the_readers_folder():
+    (cell,) = (cell for cell in code_cells("10") if 'broken.mp4"' in cell)
+    assert "DATA" not in cell
+
+
+@pytest.fixture(scope="module")
+def after():
+    """What a reader has after half of 00, and 08's module of one's own, ready to be trained for two steps."""
+    names = run("00", "import torch")
+    (own,) = (cell for cell in code_cells("08") if "class ProjectedOTAM" in cell)
+    exec(own, names)
+    lines = """
+from dataclasses import replace
+from pathlib import Path
+from clipspm_lite import evaluation, recogniser, table
+from clipspm_lite.data import benchmarks, datasets
+from clipspm_lite.training import TRAINING_PRESETS, preset_settings, train
+short = replace(TRAINING_PRESETS["lite"], steps=1, validate_every=1, validation_episodes=2)
+base = replace(novel, classes=tuple("of base " + name for name in novel.classes))
+def trained(module): train(module, base, novel, short, folder / "run", device="cpu", progress=False)
+def own(**changes): return type("Own", (ProjectedOTAM,), changes)(128)
+"""
+    exec(lines, names)
+    return names
+
+
+ONE = "losses=lambda self, support, query, text, labels: cross_entropy_losses"
+LINES = [
+    ("EpisodeSampler([20] * 6, seed=1.5)", "seed: expected a whole number of at least 0, found 1.5"),
+    ("listed[0:3]", "one at a time, by a whole number"),
+    ("gather(novel.features, novel.class_text, listed[0])", "use [episode]"),
+    ("evaluation.evaluate(lambda s, q, t: q, novel, episodes=2)", "something with .logits [B, Q, N] back"),
+    ("evaluation.evaluate(lambda s, q, t: None, novel, episodes=2)", "found NoneType"),
+    ("evaluation.pooled([])", "expected at least one, found none"),
+    ("load_model(None)", "expected a model's file"),
+    ("load_backbone('ViT-B-16-quickgelu', weights='w.pt')", "give one that is there, a tag of ['openai'"),
+    ("FeatureStore('tiny')", "use load_backbone('tiny')"),
+    ("recogniser.encode_support(FeatureStore(load_backbone('tiny')), 'actions')", "open_folder makes one"),
+    (
+        "recogniser.Recogniser('otam', recogniser.Support.__new__(recogniser.Support), None)",
+        "found a Support as",
+    ),
+    ("benchmarks.open_benchmark('kinetics100', folder, 'novel', 'train.txt')", "use ['train.txt']"),
+    ("preset_settings('papr')", "preset: expected one of paper"),
+    (
+        "(folder / 's.json').write_text('[1]') and datasets.read_split(folder / 's.json', 'base')",
+        "found list",
+    ),
+    (
+        "(folder / 's.json').write_text('{}') and datasets.read_split(folder / 's.json', 'base')",
+        "no whole format_ver",
+    ),
+    ("trained(ProjectedOTAM)", "found the class ProjectedOTAM; make one of the class: ProjectedOTAM(…)"),
+    ("trained(evaluation.evaluate)", "expected a torch.nn.Module, found function"),
+    ("trained(nn.Linear(2, 2))", "Linear has no losses, no loss_form, no config"),
+    ("trained(own(loss_form='maen'))", "found 'maen'"),
+    ("trained(own(config=torch.ones(2)))", "config: expected numbers, strings"),
+    ("trained(own().requires_grad_(False))", "no weights to train"),
+    ("trained(own(losses=lambda *_: None))", "with .total [B] and .logits [B, Q, N] back"),
+    (
+        f"trained(own({ONE}(self(support, query, text).logits.detach(), labels)))",
+        "no gradient reaches a weight",
+    ),
+    (
+        f"trained(own({ONE}(self(support, query, text).logits[:, :1], labels)))",
+        "expected the shape (8, 10, N)",
+    ),
+]
+
+
+@pytest.mark.parametrize("line, says", LINES)
+def test_a_mistaken_line_is_named_and_leaves_nothing(line, says, after, tmp_path):
+    with pytest.raises((TypeError, ValueError, OSError)) as error:
+        after["folder"] = tmp_path
+        exec(line, after)
+    assert says in str(error.value) and "\n" not in str(error.value)
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_a_checkpoint_of_the_table_may_be_named_by_a_string(after):
+    line = """
+entry = table.Entry("clip-spm", 1, model, FeatureStore(load_backbone("tiny")), checkpoint=str(LITE_MODEL))
+row = table.measure([entry], dataset, data="novel", episodes=2)["rows"][0]
+"""
+    exec(line, after)
+    assert after["LITE_MODEL"].name in json.dumps(after["row"])
