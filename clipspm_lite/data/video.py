@@ -68,7 +68,7 @@ def load_video(
         offsets = torch.full((frames,), 0.5, dtype=torch.float64)
     pictures, _ = _decode(Path(path), offsets)
     if size is None or shorter is None:
-        clip = torch.stack([_to_float(picture) for picture in pictures])
+        clip = _to_float(np.stack(pictures))
     else:
         clip = torch.stack([_resized(_to_float(picture), shorter) for picture in pictures])
         clip = _cropped(clip, size, random_crop, generator)
@@ -107,8 +107,9 @@ def _check_unchanged(path: Path, before: os.stat_result) -> None:
 
 
 def _to_float(picture: np.ndarray) -> torch.Tensor:
-    """uint8 `[H, W, 3]` → float32 `[3, H, W]` in [0, 1]."""
-    return torch.from_numpy(picture).permute(2, 0, 1).float() / 255
+    """uint8 `[…, H, W, 3]` → contiguous float32 `[…, 3, H, W]` in [0, 1], without threads that the decoder needs."""
+    channels_first = np.moveaxis(picture, -1, -3)
+    return torch.from_numpy(np.divide(channels_first, np.float32(255), order="C"))
 
 
 def _resized(image: torch.Tensor, shorter: int) -> torch.Tensor:
