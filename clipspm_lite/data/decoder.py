@@ -254,6 +254,11 @@ def _open(path: str) -> decord.VideoReader:
         reason = _reason(error)
     if "cannot find video stream" in reason:
         raise Unreadable(f"no video stream that can be decoded (only sound, or an unknown codec); {CONVERT}")
+    if "measure duration" in reason:
+        raise Unreadable(
+            "it does not say how long it is (a raw stream, or recorded in a browser), or it is damaged or no video; "
+            f"{CONVERT}"
+        )
     raise Unreadable(
         f"not a video, or damaged{'' if 'Error reading' in reason else f' ({reason})'}; {CONVERT}"
     )

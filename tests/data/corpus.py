@@ -396,6 +396,13 @@ def corpus() -> list[Case]:
             any_error,
         ),
         Case("fragments.mp4", "fragmented", muxed(container={"movflags": "frag_keyframe+empty_moov"}), whole),
+        *(
+            Case(name, "without its length, as a browser records", live, error="does not say how long")
+            for name, live in (
+                ("live.webm", muxed(codec="libvpx", container={"live": "1"})),
+                ("live.mkv", muxed(container={"live": "1"})),
+            )
+        ),
         Case(
             "half_fragments.mp4",
             "fragmented, cut in the middle",
@@ -499,13 +506,13 @@ def corpus() -> list[Case]:
             changed(video(60), first(0.5)),
             error="transport stream|damaged",
         ),
-        Case("raw.h264", "H.264 without a container", video(), whole, "not a video"),
+        Case("raw.h264", "H.264 without a container", video(), whole, "does not say how long"),
         Case(
             "raw.m1v.mpg",
             "MPEG-1, so short that decord cannot tell how long",
             video(codec="mpeg1video"),
             whole,
-            "not a video",
+            "does not say how long",
         ),
         Case("mpeg1.mpg", "MPEG-1", video(60, codec="mpeg1video"), range(60)),
         Case(
@@ -513,7 +520,7 @@ def corpus() -> list[Case]:
             "an animated PNG",
             video(codec="apng", b_frames=0, pixel_format="rgb24"),
             whole,
-            "not a video",
+            "does not say how long",
         ),
         Case("two_sizes.h264", "pictures change their size", two_sizes, error="."),
     ]
