@@ -8,9 +8,11 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 
 import torch
+from tqdm.auto import tqdm
 
 KILLS = int(os.environ.get("CLIPSPM_KILLS", "20"))
 
@@ -22,6 +24,7 @@ def start(work):
         status = 1
         try:
             torch.set_num_threads(1)  # others' threads are not there in a child
+            tqdm.set_lock(threading.RLock())  # a child that is killed would keep the one that it shares with others
             work()
             status = 0
         except BaseException:
