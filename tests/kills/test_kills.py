@@ -150,10 +150,11 @@ def test_training_continues_to_the_bitwise_same_curve_and_weights(tmp_path):
             assert ended(child) == 0
             break
         time.sleep(moments.uniform(0, longest / 5))
-        if os.waitpid(child, os.WNOHANG)[0]:
+        os.kill(child, signal.SIGKILL)  # no harm to one that is over
+        status = ended(child)
+        if status == 0:
             break
-        os.kill(child, signal.SIGKILL)
-        assert ended(child) == -signal.SIGKILL
+        assert status == -signal.SIGKILL
         kills += 1
         if (killed / LAST).exists():
             state = read_tensors(killed / LAST, "training state")[1]
