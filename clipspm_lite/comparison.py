@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from clipspm_lite.arguments import check_known, whole_number
 from clipspm_lite.data.datasets import reversed_pairs
 from clipspm_lite.evaluation import Method, count_by_class, evaluate, evaluate_pairs, half_width
-from clipspm_lite.features import EncodedDataset
+from clipspm_lite.features import EncodedDataset, check_encoded
 from clipspm_lite.model.clipspm import CLIPSPM
 
 # Arguments of `CLIPSPM` in which a variant differs from the full model.
@@ -102,9 +102,17 @@ def compare(
         paper's: half-widths in points, each episode the mean over training seeds.
 
     Raises:
-        ValueError: a method without a version, or a reference that is none of the methods.
+        TypeError: data that is not encoded, or a method instead of its versions.
+        ValueError: no methods, a method without a version, or a reference that is none of the methods.
     """
+    check_encoded(data)
+    if not methods:
+        raise ValueError("methods: expected at least one, found none")
     for name, versions in methods.items():
+        if callable(versions):
+            raise TypeError(
+                f"methods: expected a list of trained versions of {name!r}, found one: use [method]"
+            )
         if not versions:
             raise ValueError(f"methods: expected at least one trained version of {name!r}, found none")
     for reference in references:

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from clipspm_lite.arguments import whole_number
 from clipspm_lite.data.episodes import EpisodeSampler, gather
-from clipspm_lite.features import EncodedDataset
+from clipspm_lite.features import EncodedDataset, check_encoded
 from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.model.spm import FusedSupport
 
@@ -119,10 +119,7 @@ def evaluate(
         raise TypeError(
             f"method: expected a model or a function such as those of baselines, found {method!r}"
         )
-    if not isinstance(data, EncodedDataset):
-        raise TypeError(
-            f"data: expected an EncodedDataset, found a {type(data).__name__}: FeatureStore.encode_dataset makes one"
-        )
+    check_encoded(data)
     episodes, batch_size = whole_number("episodes", episodes), whole_number("batch_size", batch_size)
     sampler = EpisodeSampler(data.videos_per_class, way, shot, queries, seed, class_names=data.classes)
     features, class_text = data.features.to(device), data.class_text.to(device)

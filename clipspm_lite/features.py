@@ -110,6 +110,14 @@ class EncodedDataset:
         )
 
 
+def check_encoded(data: object) -> None:
+    """Refuse data whose videos are not encoded; raises TypeError."""
+    if not isinstance(data, EncodedDataset):
+        raise TypeError(
+            f"data: expected an EncodedDataset, found a {type(data).__name__}: FeatureStore.encode_dataset makes one"
+        )
+
+
 def check_finite(name: str, tensor: Tensor) -> None:
     """Refuse numbers that are NaN or infinite, which no score would show.
 

@@ -26,6 +26,7 @@ from tqdm.auto import tqdm
 
 from clipspm_lite.arguments import check_known, whole_number
 from clipspm_lite.checkpoints import CheckpointError, read_tensors, save_finetuned, save_model, write_tensors
+from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.episodes import EpisodeBatch, EpisodeSampler
 from clipspm_lite.data.names import readable
@@ -122,9 +123,13 @@ def preset_settings(preset: str, benchmark: str | None = None) -> TrainingSettin
 
     The paper's 20,000 episodes are 1,250 steps of 16, and a validation every 1,000 of them is one every 62 steps.
     SSv2-Full has 100,000 episodes and a learning rate and weight decay of its own.
+
+    Raises:
+        ValueError: no such preset or benchmark.
     """
-    if preset not in TRAINING_PRESETS:
-        raise ValueError(f"preset: expected one of {', '.join(TRAINING_PRESETS)}, found {preset!r}")
+    check_known("preset", preset, TRAINING_PRESETS)
+    if benchmark is not None:
+        check_known("benchmark", benchmark, BENCHMARKS)
     settings = TRAINING_PRESETS[preset]
     if benchmark != "ssv2_full" or preset == "lite":
         return settings

@@ -169,6 +169,14 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_scored(data):
         compare({"a": [method], "b": [method]}, data, references=["c"])
     with pytest.raises(ValueError, match="^methods: expected at least one trained version of 'b'"):
         compare({"a": [method], "b": []}, data)
+    with pytest.raises(ValueError, match="^methods: expected at least one, found none"):
+        compare({}, data)
+    with pytest.raises(
+        TypeError, match=r"^methods: expected a list of trained versions of 'a', .* use \[method\]"
+    ):
+        compare({"a": method}, data)
+    with pytest.raises(TypeError, match="^data: expected an EncodedDataset, found a list: .*encode_dataset"):
+        compare({"a": [method]}, [])
 
 
 @pytest.mark.parametrize("wrong", [0, -1, "x", 1.5, None])

@@ -42,6 +42,7 @@ NAMES = {
     "data.check": {"Report": "a result"},
     "data.datasets": {"VideoDataset": "what `open_folder` gives"},
     "data.episodes": {"Episode": "a result", "EpisodeBatch": "a result"},
+    "features": {"check_encoded": "inside `evaluate` and `compare`"},
     "evaluation": {
         "Evaluation": "a result; tests/test_evaluation.py", "half_width": "inside it",
         "count_by_class": "reads several of them",

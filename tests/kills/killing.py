@@ -24,7 +24,9 @@ def start(work):
         status = 1
         try:
             torch.set_num_threads(1)  # others' threads are not there in a child
-            tqdm.set_lock(threading.RLock())  # a child that is killed would keep the one that it shares with others
+            tqdm.set_lock(
+                threading.RLock()
+            )  # a child that is killed would keep the one that it shares with others
             work()
             status = 0
         except BaseException:

@@ -122,6 +122,7 @@ LINES = [
     ),
     ("benchmarks.open_benchmark('kinetics100', folder, 'novel', 'train.txt')", "use ['train.txt']"),
     ("preset_settings('papr')", "preset: expected one of paper"),
+    ("preset_settings('paper', 'hmbd51')", "benchmark: expected one of hmdb51, ucf101"),
     (
         "(folder / 's.json').write_text('[1]') and datasets.read_split(folder / 's.json', 'base')",
         "found list",
