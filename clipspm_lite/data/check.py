@@ -72,7 +72,7 @@ def check(
     Raises:
         DatasetError: `root` is no folder, or has no class folders.
     """
-    minimum, frames = whole_number("minimum", minimum), whole_number("frames", frames)
+    minimum, frames = whole_number("minimum", minimum, least=0), whole_number("frames", frames)
     root = Path(root)
     if not root.is_dir():
         raise DatasetError(f"no such folder; expected one with a folder for each class: {root}")

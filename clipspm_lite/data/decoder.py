@@ -59,6 +59,7 @@ _DAMAGE = re.compile(
             r"freeing incomplete packet",
             r"ff asf skip \d+ \(unknown stream",
             r"File ended prematurely",
+            r"Error parsing frame sizes",
             r"Element at .* exceeds containing master element",
             r".* invalid as first byte of an EBML",
         )

@@ -514,7 +514,7 @@ def corpus() -> list[Case]:
             whole,
             "does not say how long",
         ),
-        Case("mpeg1.mpg", "MPEG-1", video(60, codec="mpeg1video"), range(60)),
+        Case("mpeg1.mpg", "MPEG-1", video(250, codec="mpeg1video"), range(250)),
         Case(
             "animation.apng",
             "an animated PNG",

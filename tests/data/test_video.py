@@ -43,7 +43,7 @@ def centres(count, frames=8):
         ("h264.avi", 60, {}),
         ("vp9.webm", 60, VP9),
         ("h264.mkv", 60, {}),
-        ("mpeg1.mpg", 60, {"codec": "mpeg1video"}),
+        ("mpeg1.mpg", 250, {"codec": "mpeg1video"}),
         ("ten_bit.mp4", 30, {"pixel_format": "yuv420p10le"}),
         ("long.mp4", 2000, {}),
         ("long.avi", 2000, MPEG4),
