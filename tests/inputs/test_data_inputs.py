@@ -404,7 +404,7 @@ def test_counts_that_are_none_are_refused_by_name(wrong, tiny, tmp_path):
     store, frames = FeatureStore(tiny, tmp_path), torch.rand(1, 3, SIZE, SIZE)
     for name, refuse in {
         "chunk": lambda: tiny.encode_frames(frames, chunk=wrong),
-        "minimum": lambda: check("nowhere", minimum=wrong),
+        "minimum": lambda: check("nowhere", minimum=wrong or None),  # 0 asks for no videos
         "episodes": lambda: measure([Entry("otam", 1, otam, store)], sample_world(), data="", episodes=wrong),
     }.items():
         with pytest.raises(ValueError, match=f"{name}: expected a whole number of at least .*, found"):
