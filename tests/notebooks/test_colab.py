@@ -22,6 +22,7 @@ COLAB_HAS = [
     if not line.startswith("#")
 ]
 MISSING_IN_COLAB = {"decord2", "lightning-fabric", "open-clip-torch"}
+as_new_as_colab = pytest.mark.skipif(sys.version_info < (3, 11), reason="Colab has Python 3.11 or newer")
 
 
 def cells(path, kind):
@@ -157,6 +158,7 @@ def test_outside_of_colab_it_does_nothing_and_prints_nothing(run_setup_cell):
     assert printed == "" and asked == [] and not list(run_setup_cell.folder.iterdir())
 
 
+@as_new_as_colab
 def test_in_colab_it_clones_installs_what_is_missing_and_tells_the_runtime(run_setup_cell, tmp_path):
     printed, (git, pip) = run_setup_cell()
     assert git == f"git clone -q {colab.REPOSITORY} repo"
@@ -184,6 +186,7 @@ def test_the_running_kernel_then_finds_the_library_the_clips_and_the_results(run
     assert printed.endswith("24 True\nTrue\n")
 
 
+@as_new_as_colab
 def test_a_second_run_clones_and_installs_nothing(run_setup_cell):
     once = run_setup_cell()
     assert run_setup_cell()[1] == []  # a new kernel in the same runtime
@@ -197,6 +200,7 @@ def test_a_failed_clone_says_why_and_installs_nothing(run_setup_cell):
     assert "Could not resolve host" in printed and len(asked) == 1
 
 
+@as_new_as_colab
 def test_failed_pip_says_what_to_do(run_setup_cell):
     printed, _ = run_setup_cell(pip_fails=True)
     assert "Setup failed: pip could not add the missing packages without replacing what Colab has." in printed
@@ -289,6 +293,7 @@ def dry_run(tmp_path_factory):
     return run
 
 
+@as_new_as_colab
 def test_pip_would_replace_nothing_that_colab_has(dry_run):
     done, would_install = dry_run(ROOT)
     assert done.returncode == 0, done.stderr
@@ -296,6 +301,7 @@ def test_pip_would_replace_nothing_that_colab_has(dry_run):
     assert would_install.isdisjoint(canonicalize_name(line.split("==")[0]) for line in COLAB_HAS)
 
 
+@as_new_as_colab
 def test_pip_refuses_a_package_that_needs_another_torch_than_colab_has(dry_run, tmp_path):
     (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["torchaudio==2.9.0"]\n')
     done, would_install = dry_run(tmp_path)
