@@ -172,6 +172,7 @@ def test_in_colab_it_clones_installs_what_is_missing_and_tells_the_runtime(run_s
     assert f"2480 sample clips in {run_setup_cell.folder / 'data_samples'}" in printed
 
 
+@as_new_as_colab
 def test_the_running_kernel_then_finds_the_library_the_clips_and_the_results(run_setup_cell):
     then = (
         "import clipspm_lite, pathlib\n"
