@@ -8,7 +8,7 @@ from clipspm_lite.data.datasets import SAMPLES
 
 
 def images(explorer):
-    return [image.get_attribute("src") for image in explorer.locator("img").all()]
+    return explorer.locator("img").evaluate_all("all => all.map(image => image.src)")
 
 
 def wait_for_change(page, explorer, before, seconds=20):
