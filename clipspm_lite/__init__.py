@@ -3,26 +3,42 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__all__ = ["CLIPSPM", "load", "load_video", "otam"]
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
-    from clipspm_lite.data.video import load_video
-    from clipspm_lite.loading import load
-    from clipspm_lite.model.clipspm import CLIPSPM
-    from clipspm_lite.model.otam import otam
-else:
-    HOMES = {
-        "CLIPSPM": "clipspm_lite.model.clipspm",
-        "load": "clipspm_lite.loading",
-        "load_video": "clipspm_lite.data.video",
-        "otam": "clipspm_lite.model.otam",
-    }
+    from clipspm_lite.clip.backbone import load_backbone as load_backbone
+    from clipspm_lite.clip.feature_store import FeatureStore as FeatureStore
+    from clipspm_lite.data.decoding.video import load_video as load_video
+    from clipspm_lite.data.encoded import EncodedDataset as EncodedDataset
+    from clipspm_lite.evaluation.comparison import compare as compare
+    from clipspm_lite.evaluation.scoring import evaluate as evaluate
+    from clipspm_lite.model.clipspm import CLIPSPM as CLIPSPM
+    from clipspm_lite.model.otam import otam as otam
+    from clipspm_lite.recognition.loading import load as load
+    from clipspm_lite.training.loop import train as train
 
-    def __getattr__(name):
-        # Imported when first asked for: clipspm_lite.colab has to run before torch and decord are installed.
-        if name not in HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(HOMES[name]), name)
+HOMES = {
+    "CLIPSPM": "model.clipspm",
+    "EncodedDataset": "data.encoded",
+    "FeatureStore": "clip.feature_store",
+    "compare": "evaluation.comparison",
+    "evaluate": "evaluation.scoring",
+    "load": "recognition.loading",
+    "load_backbone": "clip.backbone",
+    "load_video": "data.decoding.video",
+    "otam": "model.otam",
+    "train": "training.loop",
+}
 
-    def __dir__():
-        return sorted({*globals(), *__all__})
+__all__ = list(HOMES)
+
+
+def __getattr__(name: str) -> object:
+    # Imported when first asked for, so that `--help` is quick and clipspm_lite.colab runs before torch is installed.
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

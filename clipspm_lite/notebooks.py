@@ -15,8 +15,8 @@ from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
-from clipspm_lite.files import check_writable, replace_file
-from clipspm_lite.options import OneLineParser, check_not_empty
+from clipspm_lite.commands.options import OneLineParser, check_not_empty
+from clipspm_lite.storage.files import check_writable, replace_file
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 PICTURES = FOLDER / "results"

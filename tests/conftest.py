@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from clipspm_lite.features import EncodedDataset
+from clipspm_lite.data.encoded import EncodedDataset
 
 
 @pytest.fixture(autouse=True, scope="module")

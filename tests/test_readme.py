@@ -9,7 +9,8 @@ import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 
-from clipspm_lite.comparison import BY_SHOT, FIVE_WAY, FULL, INDUCTIVE, ONE_BY_ONE, TRAINED_BASELINES, table
+from clipspm_lite.evaluation.results import BY_SHOT, FIVE_WAY, ONE_BY_ONE, table
+from clipspm_lite.model.variants import FULL, INDUCTIVE, TRAINED_BASELINES
 
 ROOT = Path(__file__).parents[1]
 UNTRAINED = ("zero-shot", "prototype", "bi-mhm", "otam", "otam centred")

@@ -8,9 +8,9 @@ import sys
 import pytest
 import torch
 
-from clipspm_lite.backbones import TINY_CLIP_DIR, WEIGHTS_FILE, load_backbone
-from clipspm_lite.data import world
-from clipspm_lite.prompts import TEMPLATES, fill_templates
+from clipspm_lite import world
+from clipspm_lite.clip.backbone import TINY_CLIP_DIR, WEIGHTS_FILE, load_backbone
+from clipspm_lite.clip.prompts import TEMPLATES, fill_templates
 from clipspm_lite.tiny_clip import train as tiny_train
 
 SPLIT = world.SPLITS["default"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipspm_lite.data.datasets import VIDEO_SUFFIXES, DatasetError, VideoDataset, class_folders, video_names
-from clipspm_lite.untrusted import Refused, parse_json, read_text
+from clipspm_lite.storage.untrusted import Refused, parse_json, read_text
 
 LIST_LIMIT = 50_000_000  # bytes; the longest published list, SSv2-Full's base classes, has about 5 million
 ANNOTATIONS_LIMIT = 500_000_000

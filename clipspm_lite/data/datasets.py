@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from clipspm_lite.data.names import readable
-from clipspm_lite.untrusted import Refused, parse_json, read_text
+from clipspm_lite.storage.untrusted import Refused, parse_json, read_text
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".webm", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
 SPLIT_FORMAT = 1

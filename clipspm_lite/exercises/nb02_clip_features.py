@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clipspm_lite.clip.prompts import TEMPLATES
 from clipspm_lite.exercises.exercise import Exercise, tensor_hint
-from clipspm_lite.prompts import TEMPLATES
 
 
 def _close(found: object, value: Tensor) -> bool:

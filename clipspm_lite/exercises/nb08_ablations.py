@@ -283,7 +283,7 @@ EXERCISES = {
 ''',
         solution='''def my_method(support, query, class_text):
     """support [..., N, K, T, C], query [..., Q, T, C], class_text [..., N, C] → Scores with logits [..., Q, N]."""
-    from clipspm_lite.baselines import otam
+    from clipspm_lite.model.baselines import otam
 
     support, query = (video[..., 1:, :] - video[..., :-1, :] for video in (support, query))
     return otam(support, query, class_text)
@@ -291,20 +291,20 @@ EXERCISES = {
         wrong=(
             (
                 "def my_method(support, query, class_text):\n"
-                "    from clipspm_lite.baselines import otam\n"
+                "    from clipspm_lite.model.baselines import otam\n"
                 "    return otam(support, query, class_text)\n",
                 "what stands still must not count",
             ),
             (
                 "def my_method(support, query, class_text):\n"
-                "    from clipspm_lite.baselines import Scores\n"
+                "    from clipspm_lite.model.baselines import Scores\n"
                 "    spread = [(v - v.mean(-2, keepdim=True)).pow(2).mean(-2) for v in (support.mean(-3), query)]\n"
                 "    return Scores(spread[1] @ spread[0].transpose(-1, -2))\n",
                 "knows no order in time",
             ),
             (
                 "def my_method(support, query, class_text):\n"
-                "    from clipspm_lite.baselines import otam\n"
+                "    from clipspm_lite.model.baselines import otam\n"
                 "    return otam(support, query - query.mean((-3, -2), keepdim=True), class_text)\n",
                 "depend on the other queries",
             ),

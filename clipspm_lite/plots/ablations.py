@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from clipspm_lite.comparison import FIVE_WAY, PAIR_KINDS, Results, accuracy, bootstrap, per_seed
+from clipspm_lite.evaluation.results import FIVE_WAY, PAIR_KINDS, Results, accuracy, bootstrap, per_seed
 from clipspm_lite.plots.base import COLORS, HATCHES, LINES, MARKERS, look
 
 

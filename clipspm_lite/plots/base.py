@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from clipspm_lite.files import one_line
+from clipspm_lite.storage.files import one_line
 
 COLORS = sns.color_palette("colorblind")
 RIGHT, WRONG = COLORS[0], COLORS[3]  # blue and vermilion, always with a tick or a cross beside them

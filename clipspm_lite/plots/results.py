@@ -8,9 +8,9 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from clipspm_lite.evaluation.benchmark_table import Results, beside
 from clipspm_lite.plots.base import COLORS, RIGHT, WRONG, film_strip, look
 from clipspm_lite.plots.embeddings import accuracy_by_shot
-from clipspm_lite.table import Results, beside
 
 
 @look
@@ -156,7 +156,7 @@ def confusions(
 
 @look
 def beside_published(results: Results) -> Figure:
-    """A table of `clipspm_lite.table` as a figure: its methods over shots, open markers for what papers report."""
+    """A table of `evaluation.benchmark_table` as a figure: methods over shots, open markers for what papers report."""
     measured: dict[str, list[tuple[float, float]]] = {}
     published: dict[str, dict[int, float]] = {}
     for shot in results["shots"]:

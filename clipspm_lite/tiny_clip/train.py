@@ -28,10 +28,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from clipspm_lite.backbones import TINY_CLIP_DIR, WEIGHTS_FILE, Backbone, load_backbone
-from clipspm_lite.data import world
-from clipspm_lite.files import check_writable, end_with_parent, one_line, replace_file, replacing
-from clipspm_lite.options import OneLineParser, check_not_empty, seed_number
+from clipspm_lite import world
+from clipspm_lite.clip.backbone import TINY_CLIP_DIR, WEIGHTS_FILE, Backbone, load_backbone
+from clipspm_lite.commands.options import OneLineParser, check_not_empty, seed_number
+from clipspm_lite.storage.files import check_writable, end_with_parent, one_line, replace_file, replacing
 
 TRAINING_SEED, VALIDATION_SEED = 1_000_000, 2_000_000
 """First clip seeds: the committed clips use 0 to 19, so no clip is met twice."""

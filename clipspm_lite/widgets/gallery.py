@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from clipspm_lite.comparison import pairs_by_kind
 from clipspm_lite.data.datasets import VideoDataset
+from clipspm_lite.data.decoding.video import load_video
+from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.episodes import Episode
 from clipspm_lite.data.names import readable
-from clipspm_lite.data.video import load_video
-from clipspm_lite.features import EncodedDataset
+from clipspm_lite.evaluation.comparison import pairs_by_kind
 from clipspm_lite.model.clipspm import CLIPSPM
 
 SIZE = 112  # pixels of a clip in a picture

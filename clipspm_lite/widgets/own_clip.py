@@ -14,15 +14,15 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from clipspm_lite.data.datasets import VIDEO_SUFFIXES, VideoDataset
+from clipspm_lite.data.decoding.video import load_video
 from clipspm_lite.data.names import readable
-from clipspm_lite.data.video import load_video
 from clipspm_lite.model.otam import SMOOTHING, align
 from clipspm_lite.model.paths import soft_path
 from clipspm_lite.plots.alignment import soft_paths
 from clipspm_lite.plots.answers import ranking
 from clipspm_lite.plots.base import limits_around
 from clipspm_lite.plots.prototypes import prototype_paths
-from clipspm_lite.recogniser import Prediction, Recogniser
+from clipspm_lite.recognition.recogniser import Prediction, Recogniser
 from clipspm_lite.widgets.base import LABELLED, Explorer, Picture
 from clipspm_lite.widgets.gallery import SIZE
 

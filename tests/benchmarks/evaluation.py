@@ -9,13 +9,13 @@ import sys
 import torch
 from timing import seconds
 
-from clipspm_lite import baselines
-from clipspm_lite.backbones import load_backbone
-from clipspm_lite.checkpoints import LITE_MODEL, load_model
+from clipspm_lite.clip.backbone import load_backbone
+from clipspm_lite.clip.checkpoints import LITE_MODEL, load_model
+from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.datasets import sample_world
 from clipspm_lite.data.episodes import EpisodeSampler, gather
-from clipspm_lite.evaluation import evaluate
-from clipspm_lite.features import FeatureStore
+from clipspm_lite.evaluation.scoring import evaluate
+from clipspm_lite.model import baselines
 
 
 def peak():

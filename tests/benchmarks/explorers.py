@@ -12,10 +12,10 @@ from statistics import median
 import psutil
 from matplotlib.figure import Figure
 
-from clipspm_lite.backbones import load_backbone
-from clipspm_lite.checkpoints import LITE_MODEL, load_model
+from clipspm_lite.clip.backbone import load_backbone
+from clipspm_lite.clip.checkpoints import LITE_MODEL, load_model
+from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.datasets import sample_world
-from clipspm_lite.features import FeatureStore
 from clipspm_lite.plots.base import png
 from clipspm_lite.widgets.gallery import Gallery
 

@@ -10,13 +10,13 @@ STEPS = {
     "import torch": "import torch",
     "import clipspm_lite": "import clipspm_lite",
     "and its model": "from clipspm_lite import CLIPSPM",
-    "and the tiny CLIP, loaded": "from clipspm_lite.backbones import load_backbone; load_backbone('tiny')",
+    "and the tiny CLIP, loaded": "from clipspm_lite.clip.backbone import load_backbone; load_backbone('tiny')",
     "a first answer, as in 00": """
-from clipspm_lite.backbones import load_backbone
-from clipspm_lite.checkpoints import LITE_MODEL, load_model
+from clipspm_lite.clip.backbone import load_backbone
+from clipspm_lite.clip.checkpoints import LITE_MODEL, load_model
 from clipspm_lite.data.datasets import sample_world
 from clipspm_lite.data.episodes import EpisodeSampler
-from clipspm_lite.features import FeatureStore
+from clipspm_lite.clip.feature_store import FeatureStore
 store, model, world = FeatureStore(load_backbone('tiny')), load_model(LITE_MODEL)[0], sample_world('novel')
 episode = EpisodeSampler(world.videos_per_class)[0]
 clips = [video for videos in episode.support for video in videos] + list(episode.query)

@@ -5,11 +5,11 @@ import tempfile
 import torch
 from timing import seconds
 
-from clipspm_lite.backbones import load_backbone
+from clipspm_lite.clip.backbone import load_backbone
+from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.datasets import sample_world
+from clipspm_lite.data.decoding.video import load_video
 from clipspm_lite.data.episodes import EpisodeSampler
-from clipspm_lite.data.video import load_video
-from clipspm_lite.features import FeatureStore
 
 import decord  # isort: skip  (its shared libraries load after torch's)
 

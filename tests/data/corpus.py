@@ -26,8 +26,8 @@ from marked_video import (
     write_marked_video,
 )
 
+from clipspm_lite.data.decoding.video import VideoError, count_frames, load_video
 from clipspm_lite.data.names import printable
-from clipspm_lite.data.video import VideoError, count_frames, load_video
 
 SECONDS = 120  # that a file may take, on a busy machine too
 VP9 = {"codec": "libvpx-vp9", "b_frames": 0, "options": {"deadline": "realtime", "cpu-used": "8"}}

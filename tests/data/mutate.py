@@ -22,8 +22,8 @@ import torch
 from marked_video import COLUMNS, ROWS, marked_frame, priority_kept
 from torch.nn import functional as F
 
-from clipspm_lite.data import processes
-from clipspm_lite.data.video import VideoError, load_video
+from clipspm_lite.data.decoding import worker as processes
+from clipspm_lite.data.decoding.video import VideoError, load_video
 
 FRAMES, WIDTH, HEIGHT = 60, 96, 72
 TIME_LIMIT = 10.0  # for the library's watchdog in this run, seconds without a new frame

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 
 from clipspm_lite import CLIPSPM
-from clipspm_lite.backbones import load_backbone
+from clipspm_lite.clip.backbone import load_backbone
 from clipspm_lite.data.datasets import SAMPLES, VideoDataset
-from clipspm_lite.features import EncodedDataset
-from clipspm_lite.sources import FineTuning
-from clipspm_lite.training import TrainingResult, TrainingSettings, train
+from clipspm_lite.data.encoded import EncodedDataset
+from clipspm_lite.training.loop import TrainingResult, TrainingSettings, train
+from clipspm_lite.training.sources import FineTuning
 
 SETTINGS = TrainingSettings(
     way=2,

@@ -9,10 +9,10 @@ from small_benchmarks import CLASSES, VIDEOS, content, make_download, make_publi
 
 from clipspm_lite.data import benchmarks
 from clipspm_lite.data.benchmarks import BENCHMARKS, open_benchmark, read_video_lists
-from clipspm_lite.data.check import check_benchmark
 from clipspm_lite.data.datasets import DatasetError
+from clipspm_lite.data.decoding.video import load_video
+from clipspm_lite.data.inspection import check_benchmark
 from clipspm_lite.data.names import readable
-from clipspm_lite.data.video import load_video
 
 WITH_LISTS = ("kinetics100", "ssv2_full", "ssv2_small")
 FULL_TITLES = {"hmdb51": 51, "ucf101": 101, "kinetics100": 100, "ssv2_full": 100, "ssv2_small": 100}

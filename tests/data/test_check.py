@@ -3,8 +3,8 @@
 import pytest
 from marked_video import write_marked_video
 
-from clipspm_lite.data.check import check
 from clipspm_lite.data.datasets import DatasetError
+from clipspm_lite.data.inspection import check
 
 
 @pytest.fixture

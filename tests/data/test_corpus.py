@@ -12,11 +12,11 @@ import pytest
 from corpus import corpus, read, write
 from marked_video import numbers_in, write_marked_video
 
-from clipspm_lite.backbones import load_backbone
-from clipspm_lite.data.check import check
+from clipspm_lite.clip.backbone import load_backbone
+from clipspm_lite.clip.feature_store import FeatureStore
+from clipspm_lite.data.decoding.video import VideoError, check_file, load_video
+from clipspm_lite.data.inspection import check
 from clipspm_lite.data.names import printable
-from clipspm_lite.data.video import VideoError, check_file, load_video
-from clipspm_lite.features import FeatureStore
 
 CASES = {case.name: case for case in corpus()}
 

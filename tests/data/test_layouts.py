@@ -5,7 +5,7 @@ import pytest
 from clipspm_lite.data.benchmarks import BENCHMARKS, open_benchmark
 from clipspm_lite.data.datasets import DatasetError, sample_world
 from clipspm_lite.data.layouts import lay_out_samples
-from clipspm_lite.files import file_sha256
+from clipspm_lite.storage.files import file_sha256
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

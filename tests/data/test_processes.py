@@ -12,8 +12,8 @@ import psutil
 import pytest
 from marked_video import numbers_in, write_marked_video
 
-from clipspm_lite.data import processes
-from clipspm_lite.data.video import VideoError, count_frames, load_video
+from clipspm_lite.data.decoding import worker as processes
+from clipspm_lite.data.decoding.video import VideoError, count_frames, load_video
 
 # Stands in for decord where a real file would have to be found that brings it down: what it does is the file's content.
 BAD_DECORD = """
@@ -152,7 +152,7 @@ def test_a_forked_process_has_its_own(clip):
 
 SCRIPT = """
     import multiprocessing, sys
-    from clipspm_lite.data.video import load_video
+    from clipspm_lite.data.decoding.video import load_video
     print(len(load_video(sys.argv[1])), flush=True)
     if multiprocessing.parent_process() is None:
         context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else None)
@@ -173,8 +173,8 @@ def test_a_script_without_a_main_guard_and_a_daemon_can_read_and_leave_nothing_r
 
 KILLED = """
     import os, signal, sys, threading
-    from clipspm_lite.data import processes
-    from clipspm_lite.data.video import load_video
+    from clipspm_lite.data.decoding import worker as processes
+    from clipspm_lite.data.decoding.video import load_video
     processes.TIME_LIMIT = 2
     threading.Thread(target=load_video, args=(sys.argv[1],), daemon=True).start()
     while not processes._all: pass

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marked_video import numbers_in, rotate_mp4, start_mp4_later, write_marked_video
 
-from clipspm_lite.data.video import VideoError, count_frames, frame_indices, load_video
+from clipspm_lite.data.decoding.video import VideoError, count_frames, frame_indices, load_video
 
 VP9 = {"codec": "libvpx-vp9", "b_frames": 0, "options": {"deadline": "realtime", "cpu-used": "8"}}
 MPEG4 = {"codec": "mpeg4"}
@@ -270,6 +270,6 @@ def test_readers_do_not_pile_up(clip):
 
 
 def test_the_library_can_be_imported_before_torch(clip):
-    code = f"from clipspm_lite.data.video import load_video; print(load_video({str(clip)!r}).shape)"
+    code = f"from clipspm_lite.data.decoding.video import load_video; print(load_video({str(clip)!r}).shape)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and "[8, 3, 48, 64]" in done.stdout, done.stderr

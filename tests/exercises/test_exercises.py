@@ -105,7 +105,7 @@ MISTAKES = [  # what a reader may leave or hand over by mistake, and what the hi
     ("08.4", "def f(support, query, class_text):\n    return query.foo", "no attribute 'foo'"),
     (
         "08.4",
-        "def f(support, query, class_text):\n    from clipspm_lite.baselines import Scores\n"
+        "def f(support, query, class_text):\n    from clipspm_lite.model.baselines import Scores\n"
         "    return Scores(torch.full((2, 4, 3), math.nan))",
         "24 of 24 values are not finite",
     ),

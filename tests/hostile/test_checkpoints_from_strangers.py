@@ -13,9 +13,10 @@ import torch
 from safetensors.torch import save, save_file
 
 import clipspm_lite
-from clipspm_lite.backbones import load_backbone
-from clipspm_lite.checkpoints import CheckpointError, load_finetuned, load_model, read_tensors, write_tensors
-from clipspm_lite.features import FeatureStore
+from clipspm_lite.clip.backbone import load_backbone
+from clipspm_lite.clip.checkpoints import CheckpointError, load_finetuned, load_model
+from clipspm_lite.clip.feature_store import FeatureStore
+from clipspm_lite.storage.tensors import read_tensors, write_tensors
 
 RECOGNISER = Path(__file__).parents[1] / "recogniser_version_1.safetensors"
 
@@ -128,8 +129,8 @@ def header(entries, data=b""):
 
 MEASURED = """
 import json, sys
-from clipspm_lite.backbones import load_backbone
-from clipspm_lite.loading import load
+from clipspm_lite.clip.backbone import load_backbone
+from clipspm_lite.recognition.loading import load
 
 def memory(kind):
     # Not ru_maxrss, which a process takes over from the one that started it.
@@ -272,7 +273,7 @@ def test_a_finetuned_checkpoint_chooses_no_folder_and_no_videos_that_fill_the_me
     def read(*_, **__):
         raise AssertionError("a folder was read")
 
-    monkeypatch.setattr("clipspm_lite.backbones._from_folder", read)
+    monkeypatch.setattr("clipspm_lite.clip.backbone._from_folder", read)
     made_with = dict(name="tiny", normalize_pixels=True, frames=8, resize=64, fingerprint="x")
     for key, value in changes.items():
         made_with = made_with | {key[9:]: value} if "." in key else value

@@ -10,9 +10,9 @@ from few_examples import few
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipspm_lite.backbones import load_backbone, public_name
-from clipspm_lite.baselines import otam
-from clipspm_lite.choosing import LeaveOneOut, leave_one_out
+from clipspm_lite.clip.backbone import load_backbone, public_name
+from clipspm_lite.clip.feature_store import FeatureStore
+from clipspm_lite.clip.prompts import fill_templates
 from clipspm_lite.data.benchmarks import (
     BENCHMARKS,
     class_key,
@@ -20,7 +20,6 @@ from clipspm_lite.data.benchmarks import (
     open_benchmark,
     read_video_lists,
 )
-from clipspm_lite.data.check import Report, check, check_benchmark
 from clipspm_lite.data.datasets import (
     DatasetError,
     check_class_names,
@@ -31,20 +30,22 @@ from clipspm_lite.data.datasets import (
     sample_world,
     video_names,
 )
+from clipspm_lite.data.encoded import EncodedDataset, check_finite
 from clipspm_lite.data.episodes import EpisodeSampler, gather
+from clipspm_lite.data.inspection import Report, check, check_benchmark
 from clipspm_lite.data.names import on_one_line, on_terminal, printable, readable
-from clipspm_lite.evaluation import evaluate, evaluate_pairs, paired_difference, pooled
+from clipspm_lite.evaluation.benchmark_table import Entry, measure
+from clipspm_lite.evaluation.published import published
+from clipspm_lite.evaluation.scoring import evaluate, evaluate_pairs, paired_difference, pooled
 from clipspm_lite.exercises import check as check_answer
 from clipspm_lite.exercises import exercises
 from clipspm_lite.exercises.exercise import tensor_hint
-from clipspm_lite.features import EncodedDataset, FeatureStore, check_finite
-from clipspm_lite.files import check_writable
-from clipspm_lite.prompts import fill_templates
-from clipspm_lite.published import published
-from clipspm_lite.recogniser import Recogniser, Support, check_method, score
-from clipspm_lite.sources import FineTuning
-from clipspm_lite.table import Entry, measure
-from clipspm_lite.training import TrainingSettings, check_engine, check_run, preset_settings
+from clipspm_lite.model.baselines import otam
+from clipspm_lite.recognition.leave_one_out import LeaveOneOut, leave_one_out
+from clipspm_lite.recognition.recogniser import Recogniser, Support, check_method, score
+from clipspm_lite.storage.files import check_writable
+from clipspm_lite.training.loop import TrainingSettings, check_engine, check_run, preset_settings
+from clipspm_lite.training.sources import FineTuning
 
 ODD = [None, 0, -1, 1.5, float("nan"), float("inf"), "3", [], True, 10**30]
 JSON = st.recursive(
@@ -413,7 +414,9 @@ def test_counts_that_are_none_are_refused_by_name(wrong, tiny, tmp_path):
 
 @pytest.mark.parametrize("where", ["file/store", "file"])
 def test_a_store_that_cannot_be_written_is_refused_before_a_video_is_read(where, tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr("clipspm_lite.features.load_video", lambda *_, **__: pytest.fail("read a video"))
+    monkeypatch.setattr(
+        "clipspm_lite.clip.feature_store.load_video", lambda *_, **__: pytest.fail("read a video")
+    )
     (tmp_path / "file").write_text("x")
     with pytest.raises(OSError, match="cannot be written"):
         FeatureStore(tiny, tmp_path / where).encode(sample_world().paths[:1])

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clipspm_lite import CLIPSPM
-from clipspm_lite.baselines import TRAINING_FREE, bi_mhm, otam, otam_centred, prototype, zero_shot
+from clipspm_lite.model.baselines import TRAINING_FREE, bi_mhm, otam, otam_centred, prototype, zero_shot
 from clipspm_lite.model.checks import check_episode, check_labels
 from clipspm_lite.model.clip_fsar import CLIPFSAR
 from clipspm_lite.model.extensions import ExtendedCLIPSPM

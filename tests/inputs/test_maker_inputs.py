@@ -2,8 +2,8 @@
 
 import pytest
 
-from clipspm_lite.data.world import write as clips
 from clipspm_lite.tiny_clip import train as tiny_clip
+from clipspm_lite.world import write as clips
 
 NO_FOLDER = ["", "file", "file/x"]
 WRONG = [

@@ -16,12 +16,13 @@ from killing import KILLS, age, ended, killed_in_between, seconds_of, start
 from nbformat import v4
 
 from clipspm_lite import CLIPSPM, notebooks
-from clipspm_lite.checkpoints import read_tensors, write_tensors
-from clipspm_lite.data.video import load_video
-from clipspm_lite.data.world import write as world
-from clipspm_lite.features import EncodedDataset, FeatureStore
-from clipspm_lite.files import file_sha256, replace_file
-from clipspm_lite.training import BEST, LAST, TrainingSettings, train
+from clipspm_lite.clip.feature_store import FeatureStore
+from clipspm_lite.data.decoding.video import load_video
+from clipspm_lite.data.encoded import EncodedDataset
+from clipspm_lite.storage.files import file_sha256, replace_file
+from clipspm_lite.storage.tensors import read_tensors, write_tensors
+from clipspm_lite.training.loop import BEST, LAST, TrainingSettings, train
+from clipspm_lite.world import write as world
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked process")
 
@@ -63,11 +64,11 @@ class Backbone(torch.nn.Module):
 def videos(tmp_path, monkeypatch):
     """Twelve files that hold a number, of which frames are made."""
     monkeypatch.setattr(
-        "clipspm_lite.features.load_video",
+        "clipspm_lite.clip.feature_store.load_video",
         lambda path, frames, size, resize: torch.full((frames, 3, size, size), float(path.read_text())),
     )
-    monkeypatch.setattr("clipspm_lite.features.VIDEOS_PER_SAVE", 1)
-    monkeypatch.setattr("clipspm_lite.features.VIDEOS_PER_BATCH", 1)
+    monkeypatch.setattr("clipspm_lite.clip.feature_store.VIDEOS_PER_SAVE", 1)
+    monkeypatch.setattr("clipspm_lite.clip.feature_store.VIDEOS_PER_BATCH", 1)
     paths = [tmp_path / f"{number}.mp4" for number in range(12)]
     for number, path in enumerate(paths):
         path.write_text(str(number / 12))
@@ -268,7 +269,7 @@ def files(folder):
 WORKERS = """
 import os, sys, time
 from concurrent.futures import ProcessPoolExecutor
-from clipspm_lite.files import end_with_parent
+from clipspm_lite.storage.files import end_with_parent
 
 def tell(name):
     open(f"{name}.{os.getpid()}", "w").close()
@@ -312,7 +313,7 @@ def test_files_of_a_kill_are_named_so_that_no_reader_takes_them(tmp_path):
     """A hidden name with another ending: no glob for models, notebooks or videos finds it."""
 
     def die():
-        from clipspm_lite.files import replacing
+        from clipspm_lite.storage.files import replacing
 
         with replacing(tmp_path / "model.safetensors") as name:
             with open(name, "w") as file:

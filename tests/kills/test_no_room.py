@@ -11,11 +11,11 @@ import torch
 from killing import ended, start
 from test_kills import Backbone, run, videos  # noqa: F401 (a fixture)
 
-from clipspm_lite.__main__ import main
-from clipspm_lite.checkpoints import write_tensors
-from clipspm_lite.features import FeatureStore
-from clipspm_lite.files import check_writable, replace_file
-from clipspm_lite.training import BEST, LAST
+from clipspm_lite.clip.feature_store import FeatureStore
+from clipspm_lite.commands.app import main
+from clipspm_lite.storage.files import check_writable, replace_file
+from clipspm_lite.storage.tensors import write_tensors
+from clipspm_lite.training.loop import BEST, LAST
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="limits a forked process")
 MOUNTED = sys.platform == "linux" and os.geteuid() == 0  # what only root can make
@@ -139,10 +139,10 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(read_only, v
     def work(*_, **__):
         raise AssertionError("work was begun")
 
-    monkeypatch.setattr("clipspm_lite.features.load_video", work)
+    monkeypatch.setattr("clipspm_lite.clip.feature_store.load_video", work)
     with pytest.raises(OSError, match="cannot be written.*another place.*features-"):
         FeatureStore(Backbone(), read_only / "store").encode(videos)
-    monkeypatch.setattr("clipspm_lite.training._Run", work)
+    monkeypatch.setattr("clipspm_lite.training.loop._Run", work)
     with pytest.raises(OSError, match="cannot be written.*another place.*last.safetensors"):
         run(read_only / "run")
     assert main(["table", "--results", str(read_only / "r.json")]) == 1

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from clipspm_lite import CLIPSPM
-from clipspm_lite.comparison import EXTENSIONS
 from clipspm_lite.model.extensions import ExtendedCLIPSPM
 from clipspm_lite.model.heads import build_head
 from clipspm_lite.model.otam import otam
+from clipspm_lite.model.variants import EXTENSIONS
 
 SIZES = dict(heads=2, head_dim=8, mlp_dim=16, preset="lite", dropout=0.0, feedforward_dropout=0.0)
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from clipspm_lite import CLIPSPM, baselines
-from clipspm_lite.evaluation import evaluate
+from clipspm_lite import CLIPSPM
+from clipspm_lite.evaluation.scoring import evaluate
+from clipspm_lite.model import baselines
 from clipspm_lite.model.clip_fsar import CLIPFSAR
 from clipspm_lite.model.heads import HEADS, build_head
 from clipspm_lite.model.otam import otam

@@ -54,7 +54,7 @@ SETTINGS = [  # notebook, a line of it, what the reader makes of it, the cell th
         "11",
         '"hmdb51", 1',
         '"HMDB51", 1',
-        "from clipspm_lite.data.check",
+        "from clipspm_lite.data.inspection",
         "no benchmark 'HMDB51'; there are hmdb51",
     ),
     (
@@ -92,9 +92,10 @@ def after():
     lines = """
 from dataclasses import replace
 from pathlib import Path
-from clipspm_lite import evaluation, recogniser, table
+from clipspm_lite.evaluation.scoring import scoring as evaluation, benchmark_table as table
+from clipspm_lite.recognition import recogniser
 from clipspm_lite.data import benchmarks, datasets
-from clipspm_lite.training import TRAINING_PRESETS, preset_settings, train
+from clipspm_lite.training.loop import TRAINING_PRESETS, preset_settings, train
 short = replace(TRAINING_PRESETS["lite"], steps=1, validate_every=1, validation_episodes=2)
 base = replace(novel, classes=tuple("of base " + name for name in novel.classes))
 def trained(module): train(module, base, novel, short, folder / "run", device="cpu", progress=False)

@@ -6,28 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from clipspm_lite import baselines
-from clipspm_lite.backbones import load_backbone
-from clipspm_lite.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model
-from clipspm_lite.comparison import (
-    ABLATIONS,
-    EXTENSIONS,
-    FIVE_WAY,
-    FULL,
-    INDUCTIVE,
-    MEASURES,
-    ONE_BY_ONE,
-    TRAINED_BASELINES,
-    accuracy,
-    bootstrap,
-    pairs_by_kind,
-    per_seed,
-)
+from clipspm_lite.clip.backbone import load_backbone
+from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model
+from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.datasets import SAMPLES, sample_world
-from clipspm_lite.evaluation import evaluate
+from clipspm_lite.evaluation.comparison import pairs_by_kind
+from clipspm_lite.evaluation.results import FIVE_WAY, MEASURES, ONE_BY_ONE, accuracy, bootstrap, per_seed
+from clipspm_lite.evaluation.scoring import evaluate
 from clipspm_lite.exercises.nb08_ablations import CLAIMS
-from clipspm_lite.features import FeatureStore
-from clipspm_lite.files import file_sha256
+from clipspm_lite.model import baselines
+from clipspm_lite.model.variants import ABLATIONS, EXTENSIONS, FULL, INDUCTIVE, TRAINED_BASELINES
+from clipspm_lite.storage.files import file_sha256
 
 FOLDER = Path(__file__).parents[2] / "notebooks" / "results"
 PARTS = ("validation", "novel")

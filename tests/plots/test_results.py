@@ -6,9 +6,9 @@ from made_up_table import made_up_table
 from matplotlib.figure import Figure
 
 from clipspm_lite import plots
-from clipspm_lite.baselines import TRAINING_FREE
+from clipspm_lite.evaluation.published import CLIP_SPM, OTHER_WORK, SHOTS
+from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.plots.results import beside_published, episode_board
-from clipspm_lite.published import CLIP_SPM, OTHER_WORK, SHOTS
 
 
 def test_an_episode_has_a_row_a_class_and_says_right_and_wrong():

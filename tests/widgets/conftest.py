@@ -5,7 +5,7 @@ import torch
 
 from clipspm_lite import CLIPSPM
 from clipspm_lite.data.datasets import open_folder, sample_world
-from clipspm_lite.features import EncodedDataset
+from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.widgets.gallery import Gallery
 
 

@@ -5,11 +5,11 @@ from datetime import datetime
 import ipywidgets as widgets
 import pytest
 
-from clipspm_lite.backbones import load_backbone
-from clipspm_lite.checkpoints import LITE_INDUCTIVE_MODEL, load_model
+from clipspm_lite.clip.backbone import load_backbone
+from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, load_model
+from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.datasets import VideoDataset, sample_world
-from clipspm_lite.features import FeatureStore
-from clipspm_lite.recogniser import Recogniser
+from clipspm_lite.recognition.recogniser import Recogniser
 from clipspm_lite.widgets.own_clip import own_clip_explorer, uploaded
 
 

@@ -1,0 +1,1 @@
+"""open_clip behind one small interface, checkpoints, and the feature store."""

@@ -1,0 +1,395 @@
+"""open_clip behind one small interface: frames to features, class names to text features."""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from clipspm_lite.arguments import whole_number
+from clipspm_lite.clip.prompts import TEMPLATES, fill_templates
+from clipspm_lite.clip.released_format import is_released, read_released
+from clipspm_lite.data.names import readable
+from clipspm_lite.storage.files import fill, one_line
+from clipspm_lite.storage.untrusted import Refused, check_safetensors, check_size, read_torch
+
+TINY_CLIP_DIR = Path(__file__).parents[1] / "tiny_clip"
+LOCAL_DIR = "local-dir:"
+WEIGHTS_FILE = "open_clip_model.safetensors"
+WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
+
+Tokenizer = Callable[[list[str]], Tensor]
+
+
+class VisualOnly(nn.Module):
+    """A CLIP whose text encoder nobody has given yet.
+
+    Args:
+        visual: open_clip's visual encoder.
+        text_is_missing: what to do about it, for whoever asks for a text.
+    """
+
+    def __init__(self, visual: nn.Module, text_is_missing: str):
+        super().__init__()
+        self.visual = visual
+        self.text_is_missing = text_is_missing
+        self.register_buffer("logit_scale", torch.tensor(100.0).log(), persistent=False)  # OpenAI's
+
+    def encode_image(self, image: Tensor) -> Tensor:
+        return self.visual(image)
+
+    def encode_text(self, _tokens: Tensor) -> Tensor:
+        raise ValueError(self.text_is_missing)
+
+
+class Backbone(nn.Module):
+    """A CLIP model that turns frames and class names into vectors of one joint space.
+
+    The text encoder is frozen. The visual encoder is frozen too until `set_trainable(True)`.
+    BatchNorm (RN50) keeps its stored statistics always, in training as well: an episode's few clips
+    give statistics of their own, and they would leak from one clip to another. Its scale and shift
+    are trained like all other weights.
+
+    Attributes:
+        clip: the open_clip model; `clip.visual` is the visual encoder.
+        name: the architecture's name.
+        weights: where the weights came from: an open_clip tag, a file's name, "random", or None for the folder's own.
+        dim: C, the joint width.
+        image_size: the height and width that `encode_frames` takes, in pixels.
+        normalize_pixels: whether frames are shifted and scaled by the model's mean and standard deviation.
+    """
+
+    pixel_mean: Tensor
+    pixel_std: Tensor
+
+    def __init__(
+        self,
+        clip: nn.Module,
+        tokenizer: Tokenizer,
+        config: dict[str, Any],
+        *,
+        name: str,
+        weights: str | None = None,
+        normalize_pixels: bool = True,
+    ) -> None:
+        super().__init__()
+        visual: Any = clip.visual
+        size = visual.image_size
+        height, width = (size, size) if isinstance(size, int) else size
+        if height != width:
+            raise ValueError(f"{name} takes {height} x {width} images; only square ones are supported.")
+        # channels_last: convolutions on a CPU run several times faster.
+        self.clip: Any = clip.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.tokenizer = tokenizer
+        self.name = name
+        self.weights = weights
+        self.dim = int(config["embed_dim"])
+        self.image_size = int(height)
+        self.normalize_pixels = normalize_pixels
+        self._config = config
+        self.register_buffer("pixel_mean", torch.tensor(visual.image_mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("pixel_std", torch.tensor(visual.image_std).view(3, 1, 1), persistent=False)
+        self.set_trainable(False)
+        self.eval()
+
+    def set_trainable(self, trainable: bool) -> "Backbone":
+        """Thaw or freeze the visual encoder; the text encoder stays frozen."""
+        self.clip.requires_grad_(False)
+        self.clip.visual.requires_grad_(trainable)
+        return self
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """Training mode for the visual encoder, except its BatchNorm; the text encoder stays in eval mode."""
+        super().train(mode)
+        self.clip.eval()
+        self.clip.visual.train(mode)
+        for module in self.clip.visual.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+        return self
+
+    def encode_frames(self, frames: Tensor, *, chunk: int = 256, recompute: bool = False) -> Tensor:
+        """Encode frames with the visual encoder and its projection; not L2-normalised (SPEC section 1).
+
+        Args:
+            frames: float RGB in [0, 1], `[..., T, 3, H, W]` with H = W = `image_size`.
+            chunk: how many frames pass the encoder at once; fewer need less memory.
+            recompute: gradient checkpointing: keep no activations for the backward pass, which computes them
+                again chunk by chunk. Memory is then a chunk's, however many frames there are, for a forward pass
+                more. (open_clip's own `set_grad_checkpointing` does nothing for a ResNet.)
+
+        Returns:
+            `[..., T, C]`. Differentiable with respect to the visual encoder once it is trainable.
+
+        Raises:
+            TypeError: the frames are not floating point.
+            ValueError: a wrong shape, size or device, values outside of [0, 1], or a chunk below 1.
+        """
+        size = self.image_size
+        if not isinstance(frames, Tensor):
+            raise TypeError(
+                f"frames must be a torch.Tensor, found {type(frames).__name__}: see torch.as_tensor."
+            )
+        if not frames.is_floating_point():
+            raise TypeError(f"frames must be floats in [0, 1], found {frames.dtype}: use frames / 255.")
+        if frames.ndim < 4 or frames.shape[-3:] != (3, size, size):
+            raise ValueError(
+                f"frames must be [..., T, 3, {size}, {size}] for {self.name}, found {list(frames.shape)}: "
+                f"resize them, for example with load_video(path, size={size})."
+            )
+        chunk = whole_number("chunk", chunk)
+        if frames.device != self.pixel_mean.device:
+            raise ValueError(
+                f"frames are on {frames.device}, {self.name} is on {self.pixel_mean.device}: move them."
+            )
+        # A resize may overshoot by a rounding error, hence the margin.
+        if frames.numel() and not -1e-3 <= frames.min() <= frames.max() <= 1.001:
+            raise ValueError(
+                f"frames must lie in [0, 1], found [{frames.min():.3g}, {frames.max():.3g}]: "
+                "give them unnormalised, the backbone applies its own mean and standard deviation."
+            )
+        flat = frames.reshape(-1, 3, size, size).to(self.pixel_mean.dtype)
+        parts = flat.split(chunk) if len(flat) else []
+        if recompute:
+            features = [checkpoint(self._encode_chunk, part, use_reentrant=False) for part in parts]
+        else:
+            features = [self._encode_chunk(part) for part in parts]
+        encoded = torch.cat(features) if features else flat.new_zeros(0, self.dim)
+        return encoded.view(*frames.shape[:-3], self.dim)
+
+    def _encode_chunk(self, frames: Tensor) -> Tensor:
+        if self.normalize_pixels:
+            frames = (frames - self.pixel_mean) / self.pixel_std
+        return self.clip.encode_image(frames.contiguous(memory_format=torch.channels_last))
+
+    @torch.no_grad()
+    def encode_class_names(self, names: Sequence[str], templates: Sequence[str] = TEMPLATES) -> Tensor:
+        """Mean of the un-normalised text features of each name in every template (SPEC section 1).
+
+        Args:
+            names: N class names, made readable first ("ApplyEyeMakeup" becomes "apply eye makeup").
+            templates: sentences with one `{}` each.
+
+        Returns:
+            `[N, C]`, not L2-normalised, without gradient.
+
+        Raises:
+            TypeError: one string instead of a sequence of them, or a name that is none.
+            ValueError: a name without any word, a template without exactly one `{}`, or a backbone without a text
+                encoder (a released checkpoint has none; see `load_backbone`).
+        """
+        if isinstance(names, str):
+            raise TypeError(f"names must be a sequence of class names, found a string: use [{names!r}].")
+        for name in names:
+            if not isinstance(name, str):
+                raise TypeError(f"names: expected class names, found {name!r}.")
+            if not readable(name):
+                raise ValueError(f"names: {name!r} has no words to read; rename the class.")
+        features = []
+        for name in names:
+            tokens = self.tokenizer(fill_templates(readable(name), templates))
+            features.append(self.clip.encode_text(tokens.to(self.pixel_mean.device)).mean(dim=0))
+        return torch.stack(features) if features else self.pixel_mean.new_zeros(0, self.dim)
+
+    @property
+    def cosine_scale(self) -> float:
+        """What this CLIP was trained to multiply a cosine by before a softmax, 100 for OpenAI's."""
+        return float(self.clip.logit_scale.exp())
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over architecture, weights and pixel normalisation: equal means equal features.
+
+        Read anew each time, as fine-tuning changes the weights; about a second for a ViT-B/16.
+        """
+        return self._digest("")
+
+    @property
+    def visual_fingerprint(self) -> str:
+        """The same without the text encoder's weights: equal means equal frame features."""
+        return self._digest("visual.")
+
+    def _digest(self, prefix: str) -> str:
+        mean, std = self.pixel_mean.flatten().tolist(), self.pixel_std.flatten().tolist()
+        settings = [self._config, self.normalize_pixels, mean, std]
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        for key, tensor in sorted(self.clip.state_dict().items()):
+            if key.startswith(prefix):
+                digest.update(f"{key} {tensor.dtype} {list(tensor.shape)}".encode())
+                digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+
+def load_backbone(
+    name: str = "tiny",
+    *,
+    weights: str | Path | None = None,
+    text_weights: str | Path | None = None,
+    device: str | torch.device = "cpu",
+    normalize_pixels: bool = True,
+) -> Backbone:
+    """Build a frozen backbone: the tiny CLIP, a local folder, or any open_clip architecture.
+
+    Args:
+        name: "tiny" (the committed tiny CLIP, no network), "local-dir:FOLDER" (a folder written by
+            `python -m clipspm_lite.tiny_clip.train`), or an open_clip architecture such as
+            "ViT-B-16-quickgelu" or "RN50-quickgelu".
+        weights: for an architecture an open_clip tag such as "openai" (downloaded once) or a file
+            (.safetensors, or a .pt, .pth or .bin state dict, read with `weights_only=True`); "random"
+            for untrained weights, drawn from torch's global generator. A checkpoint of the released code
+            (SPEC section 6) gives its fine-tuned visual encoder. None stands for the weights in the folder,
+            and is refused for an architecture.
+        text_weights: where the text encoder comes from if ``weights`` is a released checkpoint, which has none: a
+            tag or a file. Without it the backbone encodes frames only.
+        device: where the model goes.
+        normalize_pixels: apply the model's mean and standard deviation; False feeds raw [0, 1] pixels, as
+            the paper's released code does (SPEC section 1).
+
+    Raises:
+        ValueError: an unknown name or tag (near matches are listed), no weights, or a file that does not fit.
+        FileNotFoundError: no such weights file or folder.
+        RuntimeError: a tag's weights could not be downloaded.
+    """
+    folder = TINY_CLIP_DIR if name == "tiny" else None
+    if name.startswith(LOCAL_DIR):
+        folder = Path(name.removeprefix(LOCAL_DIR))
+    visual_file = (
+        Path(weights) if weights is not None and folder is None and _is_visual_file(weights) else None
+    )
+    if visual_file is None and text_weights is not None:
+        raise ValueError(
+            "text_weights are for a released checkpoint; the weights of every other backbone hold the text encoder."
+        )
+    if folder is not None:
+        clip, tokenizer, config = _from_folder(folder, weights)
+    elif visual_file is not None:
+        clip, tokenizer, config = _from_released(name, visual_file, text_weights)
+    else:
+        clip, tokenizer, config = _from_architecture(name, weights)
+    source = None if weights is None else str(weights)
+    if source is not None and Path(source).is_file():
+        source = Path(source).name
+    return Backbone(clip, tokenizer, config, name=name, weights=source, normalize_pixels=normalize_pixels).to(
+        device
+    )
+
+
+def public_name(name: str) -> str:
+    """A backbone's name without the folders around a local one, for files that may be given away."""
+    if name.startswith(LOCAL_DIR):
+        return LOCAL_DIR + Path(name.removeprefix(LOCAL_DIR)).name
+    return name
+
+
+def _is_visual_file(weights: str | Path) -> bool:
+    path = Path(weights)
+    return path.suffix in WEIGHT_SUFFIXES[1:] and path.is_file() and is_released(path)
+
+
+def _from_folder(folder: Path, weights: str | Path | None) -> tuple[nn.Module, Tokenizer, dict[str, Any]]:
+    if weights not in (None, "random"):
+        raise ValueError(f"weights: {folder} holds its own; give None or 'random', found {str(weights)!r}.")
+    needed = ["open_clip_config.json"] + ([WEIGHTS_FILE] if weights is None else [])
+    for file in needed:
+        if not (folder / file).is_file():
+            raise FileNotFoundError(
+                f"a tiny CLIP's folder needs {file}, which a clone of the repository has and "
+                f"`python -m clipspm_lite.tiny_clip.train` writes; not found: {folder / file}"
+            )
+    name = f"{LOCAL_DIR}{folder}"
+    config = open_clip.get_model_config(name)
+    clip = open_clip.create_model(name, load_weights=weights is None, weights_only=True)
+    # open_clip looks for the merges in the working directory; they lie beside the weights.
+    merges = folder / config["text_cfg"]["tokenizer_kwargs"]["bpe_path"]
+    return clip, open_clip.get_tokenizer(name, bpe_path=str(merges)), config
+
+
+def _from_architecture(name: str, weights: str | Path | None) -> tuple[nn.Module, Tokenizer, dict[str, Any]]:
+    config = open_clip.get_model_config(name) if name in open_clip.list_models() else None
+    if config is None:
+        near = _near(name, ["tiny", "ViT-B-16-quickgelu", "RN50-quickgelu", *open_clip.list_models()])
+        raise ValueError(f"unknown backbone {name!r}: {near}, all in open_clip.list_models().")
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    if weights is None:
+        # open_clip itself would go on with random weights and only a warning.
+        raise ValueError(f"{name} has no weights here: give weights= a file, 'random', or a tag of {tags}.")
+
+    if weights == "random":
+        clip = open_clip.create_model(name, load_weights=False, pretrained_text=False)
+    elif isinstance(weights, str) and (tag := open_clip.get_pretrained_cfg(name, weights)):
+        if tag.get("quick_gelu", False) != config.get("quick_gelu", False):
+            raise ValueError(f"weights {weights!r} need QuickGELU: use the name '{name}-quickgelu'.")
+        try:
+            clip = open_clip.create_model(name, weights, require_pretrained=True, weights_only=True)
+        except RuntimeError as error:
+            raise RuntimeError(f"weights {weights!r} of {name}: {error}. Or give weights=FILE.") from error
+    else:
+        clip = _from_file(name, Path(weights), tags)
+    return clip, open_clip.get_tokenizer(name), config
+
+
+def _from_released(
+    name: str, path: Path, text_weights: str | Path | None
+) -> tuple[nn.Module, Tokenizer, dict[str, Any]]:
+    checkpoint = read_released(path)
+    if checkpoint.architecture != name:
+        raise ValueError(
+            f"this file has the visual encoder of {checkpoint.architecture}, not of {name}: {path}"
+        )
+    config = open_clip.get_model_config(name)
+    with torch.device("meta"):  # takes no memory, and no text encoder is ever made
+        visual: Any = open_clip.CLIP(**config).visual
+    visual.image_mean, visual.image_std = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
+    try:
+        fill(visual, checkpoint.visual)
+    except ValueError as error:
+        raise ValueError(f"not the visual encoder of {name} ({error}): {path}") from None
+    if text_weights is not None:
+        clip, tokenizer, config = _from_architecture(name, text_weights)
+        clip.visual = visual
+        return clip, tokenizer, config
+    tags = ", ".join(open_clip.list_pretrained_tags_by_model(name))
+    missing = (
+        f"class names need a text encoder, which a released checkpoint does not hold: give text_weights= a file with a "
+        f"whole {name}, or an open_clip tag ({tags}): {path}"
+    )
+    return VisualOnly(visual, missing), open_clip.get_tokenizer(name), config
+
+
+def _from_file(name: str, path: Path, tags: list[str]) -> nn.Module:
+    if not path.is_file():
+        if not path.suffix:
+            near = _near(str(path), [*tags, "random"])
+            raise ValueError(f"unknown weights {str(path)!r} for {name}: {near}.")
+        raise FileNotFoundError(
+            f"weights file not found; give one that is there, a tag of {tags}, or 'random': {path}"
+        )
+    if path.suffix not in WEIGHT_SUFFIXES:
+        raise ValueError(f"weights file must end in one of {', '.join(WEIGHT_SUFFIXES)}: {path}")
+    try:
+        if path.suffix == ".safetensors":
+            check_safetensors(path)
+        else:
+            content = read_torch(path)
+            state = content.get("state_dict", content)
+            check_size((value for value in state.values() if isinstance(value, torch.Tensor)), path)
+        return open_clip.create_model(name, str(path), require_pretrained=True, weights_only=True)
+    except Refused as error:
+        raise ValueError(f"not weights of {name} ({error}): {path}") from None
+    except Exception as error:  # torch, pickle and safetensors raise types of their own for a bad file
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        raise ValueError(f"not weights of {name} ({reason}): {path}") from error
+
+
+def _near(word: str, known: list[str]) -> str:
+    lowered = {candidate.lower(): candidate for candidate in known}
+    near = [lowered[match] for match in difflib.get_close_matches(word.lower(), lowered, n=5, cutoff=0.4)]
+    if near:
+        return f"did you mean {', '.join(near)}"
+    return f"known are {', '.join(known[:8])}" + (f" and {len(known) - 8} more" if len(known) > 8 else "")

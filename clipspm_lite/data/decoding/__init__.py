@@ -1,0 +1,1 @@
+"""Video files to frames, decoded in processes of their own."""

@@ -1,0 +1,145 @@
+"""A scene: everything that determines a clip, made from a class name and a seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from clipspm_lite.world.figure import JOINTS, Body, Pose, joints
+from clipspm_lite.world.free import free_pose
+from clipspm_lite.world.look import Appearance, random_appearance
+from clipspm_lite.world.motions import MOTIONS, Stage
+from clipspm_lite.world.randomness import Stream
+from clipspm_lite.world.taxonomy import RECIPES, Recipe
+
+FRAMES = 24
+FRAMES_PER_SECOND = 12
+
+# Half the width of an object in figure heights, and how much it turns: a box slides, a ball rolls.
+RADIUS = {"box": (0.15, 0.18), "ball": (0.1, 0.12), "balloon": (0.125, 0.15)}
+TURNS = {"box": 0.0, "ball": 1.0, "balloon": 0.1}
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """One clip. Places and lengths are shares of the picture, x to the right and y down, before the camera."""
+
+    class_name: str | None  # None: a free pose
+    seed: int
+    appearance: Appearance
+    height: float  # of the figure
+    floor: float  # y of the floor under the figure
+    body: Body
+    joints: np.ndarray  # [F, 15, 2] in the order of `figure.JOINTS`
+    look: np.ndarray  # [F, 2] where the face turns: right, up
+    thing: str | None  # "box", "ball", "balloon"
+    thing_radius: float
+    thing_path: np.ndarray  # [F, 3] place and turn (clockwise, radians)
+    distractor: np.ndarray  # [F, 3] place and wing angle of a small bird
+    camera: np.ndarray  # [F, 3] centre and zoom
+
+    def joint(self, name: str, frame: int) -> np.ndarray:
+        """Place (x, y) of a joint in one frame."""
+        return self.joints[frame, JOINTS.index(name)]
+
+
+def make_scene(class_name: str | None, seed: int) -> Scene:
+    """The scene of a class (or, for None, of free poses) and a seed: always the same one.
+
+    Raises:
+        ValueError: if there is no such class.
+    """
+    if class_name is not None and class_name not in RECIPES:
+        raise ValueError(
+            f"class_name is {class_name!r}; expected one of the {len(RECIPES)} names in CLASSES, or None"
+        )
+    rng = Stream(class_name, seed)
+    if class_name is None:
+        recipe = Recipe("free", "right", rng.choice((None, None, None, "box", "ball", "balloon")))
+    else:
+        recipe = RECIPES[class_name]
+    # An object may stand by that has nothing to do with the action.
+    thing = recipe.thing or (rng.choice(tuple(RADIUS)) if class_name and rng.chance(0.35) else None)
+    body = Body.random(rng)
+    radius = rng.uniform(*RADIUS[thing]) if thing else 0.0
+    pose = _perform(recipe, thing, body, radius, rng)
+
+    height = rng.uniform(0.38, 0.46)
+    floor = rng.uniform(0.82, 0.9)
+    places, path = joints(pose, body) * height, pose.thing[:, :2] * height
+    everything = np.concatenate([places[..., 0].ravel(), path[:, 0] if thing else []])
+    x = _fit(everything.min() - 0.05, everything.max() + 0.05, rng)
+    to_picture = np.array([1.0, -1.0])
+    turn = pose.thing[:, 2] * (TURNS[thing] if thing else 0.0)
+    return Scene(
+        class_name=class_name,
+        seed=seed,
+        appearance=random_appearance(rng, thing),
+        height=height,
+        floor=floor,
+        body=body,
+        joints=places * to_picture + [x, floor],
+        look=pose.look,
+        thing=thing,
+        thing_radius=radius * height,
+        thing_path=np.concatenate([path * to_picture + [x, floor], turn[:, None]], axis=1),
+        distractor=_bird(rng),
+        camera=_camera(rng),
+    )
+
+
+def _perform(recipe: Recipe, thing: str | None, body: Body, radius: float, rng: Stream) -> Pose:
+    """The poses of a recipe: the motion, small tremor, then mirrored or reversed as the recipe says."""
+    stage = Stage(Pose.rest(body, FRAMES, rng), body, rng, (0, 1) if recipe.side == "both" else (1,), radius)
+    if thing and not recipe.thing:
+        beside = rng.choice((-1, 1)) * rng.uniform(0.3, 0.6)
+        stage.place_thing(beside, rng.uniform(0.5, 1.1) if thing == "balloon" else radius)
+    if recipe.motion == "free":
+        free_pose(stage, has_thing=recipe.thing is not None)
+    else:
+        MOTIONS[recipe.motion](stage)
+    pose = stage.pose
+    pose.arms += _tremor((2, 2, 2), 0.012, rng)
+    pose.feet += _tremor((2, 2), 0.006, rng)
+    pose.root += _tremor((2,), 0.008, rng)
+    pose.lean += _tremor((), 0.035, rng)
+    pose.head_tilt += _tremor((), 0.06, rng)
+    pose.look += _tremor((2,), 0.12, rng)
+    if recipe.side == "left":
+        pose = pose.mirrored()
+    return pose.backwards() if recipe.backwards else pose
+
+
+def _tremor(shape: tuple[int, ...], size: float, rng: Stream) -> np.ndarray:
+    """Smooth noise [F, *shape], different for each clip: two slow waves."""
+    time = np.linspace(0, 1, FRAMES).reshape(FRAMES, *[1] * len(shape))
+    waves = [
+        np.sin(2 * np.pi * (rng.uniforms(shape, 0.5, 2.5) * time + rng.uniforms(shape))) * rng.uniforms(shape)
+        for _ in range(2)
+    ]
+    return size * (waves[0] + waves[1])
+
+
+def _fit(low: float, high: float, rng: Stream) -> float:
+    """A place x such that low + x and high + x stay in the picture, where there is room for that."""
+    first, last = 0.06 - low, 0.94 - high
+    return rng.uniform(first, last) if first < last else 0.5 * (first + last)
+
+
+def _bird(rng: Stream) -> np.ndarray:
+    """A small bird crossing the upper part of the picture."""
+    time = np.linspace(0, 1, FRAMES)
+    start, speed = rng.uniform(-0.1, 0.9), rng.uniform(0.15, 0.5) * rng.choice((-1, 1))
+    height, swing = rng.uniform(0.06, 0.3), rng.uniform(0.0, 0.04)
+    y = height + swing * np.sin(2 * np.pi * (rng.uniform(0.5, 1.5) * time + rng.uniform()))
+    wing = 0.7 * np.sin(2 * np.pi * (rng.uniform(3, 5) * time + rng.uniform()))
+    return np.stack([(start + speed * time + 0.1) % 1.2 - 0.1, y, wing], axis=1)
+
+
+def _camera(rng: Stream) -> np.ndarray:
+    """A slow pan and zoom."""
+    u = np.linspace(-0.5, 0.5, FRAMES)
+    zoom = 1.04 + rng.uniform(-0.02, 0.05) + rng.uniform(-0.05, 0.05) * u
+    x, y = (0.5 + rng.uniform(-0.012, 0.012) + rng.uniform(-0.045, 0.045) * u for _ in range(2))
+    return np.stack([x, y, zoom], axis=1)

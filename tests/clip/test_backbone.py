@@ -1,0 +1,205 @@
+"""Frames and names through open_clip: shapes, pixels, gradients, and weights that are what they claim."""
+
+from functools import partial
+
+import open_clip
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torchvision.transforms.functional import to_tensor
+
+from clipspm_lite.clip.backbone import TINY_CLIP_DIR, Backbone, load_backbone
+from clipspm_lite.clip.prompts import TEMPLATES, fill_templates
+
+CLOSE = {"atol": 1e-3, "rtol": 1e-4}  # the tiny CLIP's features reach 50
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return load_backbone("tiny")
+
+
+def test_frames_keep_their_leading_axes_and_are_not_normalised(tiny):
+    features = tiny.encode_frames(torch.rand(2, 3, 8, 3, 64, 64))
+    assert features.shape == (2, 3, 8, tiny.dim)
+    assert not torch.allclose(features.norm(dim=-1), torch.ones(2, 3, 8), atol=0.1)
+
+
+def test_no_videos_give_no_features(tiny):
+    assert tiny.encode_frames(torch.rand(0, 8, 3, 64, 64)).shape == (0, 8, tiny.dim)
+    assert tiny.encode_class_names([]).shape == (0, tiny.dim)
+
+
+def test_the_chunk_size_changes_memory_not_features(tiny):
+    frames = torch.rand(7, 3, 64, 64)
+    torch.testing.assert_close(tiny.encode_frames(frames, chunk=2), tiny.encode_frames(frames), **CLOSE)
+
+
+def test_pixels_are_prepared_as_open_clip_prepares_them(tiny):
+    model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{TINY_CLIP_DIR}")
+    pixels = torch.randint(0, 256, (64, 64, 3), dtype=torch.uint8).numpy()
+    image = Image.fromarray(pixels)
+    with torch.no_grad():
+        expected = model.eval().encode_image(preprocess(image)[None])
+    torch.testing.assert_close(tiny.encode_frames(to_tensor(image)[None]), expected, **CLOSE)
+
+
+def test_raw_pixels_skip_mean_and_standard_deviation(tiny):
+    raw = load_backbone("tiny", normalize_pixels=False)
+    frames = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        expected = raw.clip.encode_image(frames)
+    torch.testing.assert_close(raw.encode_frames(frames), expected, **CLOSE)
+    assert not torch.allclose(tiny.encode_frames(frames), expected, **CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("frames", "error", "message"),
+    [
+        (torch.rand(8, 3, 112, 112), ValueError, r"3, 64, 64\].*found \[8, 3, 112, 112\].*size=64"),
+        (torch.rand(3, 64, 64), ValueError, r"\[\.\.\., T, 3, 64, 64\]"),
+        (torch.rand(8, 64, 64, 3), ValueError, r"found \[8, 64, 64, 3\]"),
+        (torch.zeros(8, 3, 64, 64, dtype=torch.uint8), TypeError, "frames / 255"),
+        (255 * torch.rand(8, 3, 64, 64), ValueError, r"\[0, 1\]"),
+        (torch.full((8, 3, 64, 64), float("nan")), ValueError, r"\[0, 1\]"),
+    ],
+)
+def test_wrong_frames_are_refused_with_what_to_do(tiny, frames, error, message):
+    with pytest.raises(error, match=message):
+        tiny.encode_frames(frames)
+
+
+def test_a_frozen_backbone_builds_no_graph_and_a_trainable_one_trains_only_its_visual_encoder():
+    backbone = load_backbone("tiny")
+    frames = torch.rand(2, 3, 64, 64)
+    assert not backbone.encode_frames(frames).requires_grad
+
+    backbone.set_trainable(True).train()
+    running_mean = backbone.clip.visual.bn1.running_mean.clone()
+    backbone.encode_frames(frames).square().sum().backward()
+    trained = {name for name, parameter in backbone.clip.named_parameters() if parameter.grad is not None}
+    assert trained == {f"visual.{name}" for name, _ in backbone.clip.visual.named_parameters()}
+    assert torch.equal(backbone.clip.visual.bn1.running_mean, running_mean), "BatchNorm keeps its statistics"
+    assert not backbone.encode_class_names(["waving"]).requires_grad
+
+
+def small_vit():
+    torch.manual_seed(0)
+    config = dict(
+        embed_dim=16,
+        vision_cfg=dict(image_size=32, patch_size=8, layers=2, width=64, head_width=32),
+        text_cfg=dict(context_length=8, vocab_size=9, width=8, heads=1, layers=1),
+    )
+    clip = open_clip.CLIP(**config)
+    clip.visual.image_mean, clip.visual.image_std = (0.5,) * 3, (0.5,) * 3
+    return Backbone(clip, str.split, config, name="a small ViT")
+
+
+@pytest.mark.parametrize("build", [small_vit, load_backbone], ids=["ViT", "ResNet"])
+def test_gradient_checkpointing_keeps_far_less_and_gives_the_same_gradients(build):
+    backbone = build().set_trainable(True).train()
+    frames = torch.rand(8, 3, backbone.image_size, backbone.image_size)
+    gradients, kept = [], []
+    for recompute in (False, True):
+        sizes: list[int] = []
+        count = partial(lambda sizes, tensor: (sizes.append(tensor.nbytes), tensor)[1], sizes)
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            features = backbone.encode_frames(frames, chunk=2, recompute=recompute)
+        kept.append(sum(sizes))
+        gradients.append(torch.autograd.grad(features.square().mean(), backbone.clip.visual.parameters()))
+    assert kept[1] < kept[0] / 5
+    for with_it, without in zip(*reversed(gradients), strict=True):
+        torch.testing.assert_close(with_it, without)
+
+
+def test_a_class_name_is_the_mean_over_the_templates(tiny):
+    names = ["RaisingBoth_arms", "waving [something]"]
+    features = tiny.encode_class_names(names)
+    with torch.no_grad():
+        tokens = tiny.tokenizer(fill_templates("raising both arms"))
+        expected = tiny.clip.encode_text(tokens).mean(dim=0)
+    assert features.shape == (2, tiny.dim)
+    torch.testing.assert_close(features[0], expected)
+    torch.testing.assert_close(tiny.encode_class_names(names[:1])[0], features[0])
+    assert not torch.allclose(tiny.encode_class_names(names, templates=["{} seen"]), features)
+
+
+def test_there_are_sixteen_different_templates():
+    assert len(set(TEMPLATES)) == 16
+    assert fill_templates("a {brace}", ["see {}"]) == ["see a {brace}"]
+    with pytest.raises(ValueError, match="exactly one"):
+        fill_templates("walking", ["no place for a name"])
+    with pytest.raises(ValueError, match="templates is empty"):
+        fill_templates("walking", [])
+
+
+def test_one_string_is_not_a_list_of_names(tiny):
+    with pytest.raises(TypeError, match=r"\['waving'\]"):
+        tiny.encode_class_names("waving")
+
+
+def test_the_fingerprint_follows_weights_and_pixels_and_nothing_else(tiny):
+    assert load_backbone("tiny").fingerprint == load_backbone(f"local-dir:{TINY_CLIP_DIR}").fingerprint
+    assert load_backbone("tiny", normalize_pixels=False).fingerprint != tiny.fingerprint
+    changed = load_backbone("tiny")
+    with torch.no_grad():
+        changed.clip.visual.conv1.weight[0, 0, 0, 0] += 1e-3
+    assert changed.fingerprint != tiny.fingerprint
+
+
+@pytest.mark.parametrize(("name", "dim"), [("ViT-B-16-quickgelu", 512), ("RN50-quickgelu", 1024)])
+def test_real_architectures_work_at_full_size_without_trained_weights(name, dim):
+    torch.manual_seed(0)
+    backbone = load_backbone(name, weights="random")
+    assert (backbone.dim, backbone.image_size) == (dim, 224)
+    assert backbone.encode_frames(torch.rand(1, 2, 3, 224, 224), chunk=1).shape == (1, 2, dim)
+    assert backbone.encode_class_names(["waving"], templates=["a video of {}"]).shape == (1, dim)
+    torch.testing.assert_close(
+        backbone.pixel_mean.flatten(), torch.tensor(open_clip.OPENAI_DATASET_MEAN), atol=0, rtol=0
+    )
+
+
+def test_weights_are_read_from_a_file_and_a_wrong_file_is_named(tmp_path):
+    torch.manual_seed(0)
+    source = load_backbone("RN50-quickgelu", weights="random")
+    state = {key: value.contiguous() for key, value in source.clip.state_dict().items()}
+    save_file(state, tmp_path / "clip.safetensors")
+    loaded = load_backbone("RN50-quickgelu", weights=tmp_path / "clip.safetensors")
+    assert loaded.fingerprint == source.fingerprint
+
+    save_file({"visual.conv1.weight": torch.zeros(1)}, tmp_path / "part.safetensors")
+    (tmp_path / "broken.pt").write_bytes(b"not a checkpoint")
+    for file in ("part.safetensors", "broken.pt"):
+        with pytest.raises(ValueError, match=f"not weights of RN50-quickgelu.*{file}$"):
+            load_backbone("RN50-quickgelu", weights=tmp_path / file)
+
+
+def test_a_pickle_that_runs_code_is_refused(tmp_path):
+    class Malicious:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "proof"), "w"))
+
+    torch.save({"state_dict": Malicious()}, tmp_path / "evil.pt")
+    with pytest.raises(ValueError, match=r"evil\.pt$"):
+        load_backbone("RN50-quickgelu", weights=tmp_path / "evil.pt")
+    assert not (tmp_path / "proof").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"name": "ViT-B/16"}, ValueError, "unknown backbone 'ViT-B/16': did you mean ViT-B-16"),
+        ({"name": "tiney"}, ValueError, "did you mean tiny"),
+        ({"name": "RN50"}, ValueError, "give weights="),
+        ({"name": "RN50", "weights": "opnai"}, ValueError, "unknown weights 'opnai'.*did you mean openai"),
+        ({"name": "RN50", "weights": "openai"}, ValueError, "RN50-quickgelu"),
+        ({"name": "RN50", "weights": "gone.pt"}, FileNotFoundError, r"gone\.pt$"),
+        ({"name": "RN50", "weights": __file__}, ValueError, r"must end in one of.*test_backbone\.py$"),
+        ({"name": "tiny", "weights": "openai"}, ValueError, "holds its own"),
+        ({"name": "local-dir:nowhere"}, FileNotFoundError, "open_clip_config.json"),
+    ],
+)
+def test_unknown_names_and_weights_say_what_to_do_and_never_turn_random(arguments, error, message):
+    with pytest.raises(error, match=message):
+        load_backbone(**arguments)

@@ -1,0 +1,313 @@
+"""The table of a benchmark: what it measures, what it keeps, and what it says beside the numbers."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from made_up_table import RN50, VIT, made_up_table
+
+from clipspm_lite.clip.backbone import VisualOnly, load_backbone
+from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model
+from clipspm_lite.clip.feature_store import FeatureStore
+from clipspm_lite.data.benchmarks import BENCHMARKS
+from clipspm_lite.data.datasets import VideoDataset, sample_world
+from clipspm_lite.evaluation.benchmark_table import Entry, markdown, measure, read_results, write_results
+from clipspm_lite.evaluation.published import CLIP_SPM, OTHER_WORK, SHOTS, ZERO_SHOT, published
+from clipspm_lite.evaluation.scoring import evaluate, paired_difference
+from clipspm_lite.model import baselines
+from clipspm_lite.storage.files import file_sha256
+
+SPEC = (Path(__file__).parents[2] / "clipspm_lite" / "model" / "SPEC.md").read_text(encoding="utf-8")
+VERSION_1 = Path(__file__).parents[1] / "table_version_1.json"
+
+
+@pytest.fixture(scope="module")
+def world():
+    """Six novel classes of the sample world."""
+    novel = sample_world("novel")
+    return VideoDataset(novel.root, novel.classes[:6], novel.videos[:6])
+
+
+@pytest.fixture(scope="module")
+def store():
+    return FeatureStore(load_backbone("tiny"))
+
+
+@pytest.fixture
+def entries(store):
+    head = load_model(LITE_MODEL)[0]
+    return [
+        entry
+        for shot in (3, 1)
+        for entry in (
+            Entry("zero-shot", shot, baselines.zero_shot, store),
+            Entry("otam", shot, baselines.otam, store),
+            Entry("clip-spm", shot, head, store, LITE_MODEL),
+        )
+    ]
+
+
+def row_of(results, method, shot):
+    (row,) = (row for row in results["rows"] if (row["method"], row["shot"]) == (method, shot))
+    return row
+
+
+# --- measuring
+
+
+def test_every_row_is_what_evaluate_gives_on_the_same_listed_episodes(entries, world, store):
+    results = measure(entries, world, data="six classes", episodes=60, seed=4)
+    assert [(row["shot"], row["method"]) for row in results["rows"]] == [
+        (shot, name) for shot in (1, 3) for name in ("zero-shot", "otam", "clip-spm")
+    ]
+    data = store.encode_dataset(world)
+    for shot in (1, 3):
+        settings = dict(shot=shot, episodes=60, seed=4)
+        zero_shot = evaluate(baselines.zero_shot, data, **settings)
+        for name, method in (("otam", baselines.otam), ("clip-spm", load_model(LITE_MODEL)[0])):
+            expected, row = evaluate(method, data, **settings), row_of(results, name, shot)
+            assert (row["accuracy"], row["interval"]) == (expected.accuracy, expected.interval)
+            assert sum(row["asked"]) == 60 * 5 and len(row["asked"]) == len(world.classes)
+            assert 100 * sum(row["right"]) / sum(row["asked"]) == pytest.approx(expected.accuracy)
+            difference = row["difference"]
+            assert (difference["points"], difference["interval"]) == paired_difference(expected, zero_shot)
+        assert row_of(results, "zero-shot", shot)["difference"] is None
+    head = row_of(results, "clip-spm", 3)["head"]
+    assert head["sha256"] == file_sha256(LITE_MODEL)
+    assert head["training"]["shot"] == 1 and head["preset"] == "lite"
+    assert row_of(results, "otam", 1)["backbone"]["fingerprint"] == store.backbone_fingerprint
+    assert row_of(results, "otam", 1)["features"] == data.fingerprint
+
+
+def test_a_store_encodes_once_for_all_shots_and_methods(entries, world, monkeypatch):
+    encoded = []
+    encode = FeatureStore.encode
+    monkeypatch.setattr(FeatureStore, "encode", lambda *a, **k: encoded.append(a) or encode(*a, **k))
+    measure(entries, world, data="six classes", episodes=2)
+    assert len(encoded) == 1
+
+
+def test_an_inductive_entry_is_asked_one_query_at_a_time(store, world):
+    head = load_model(LITE_MODEL)[0]
+    entry = Entry("clip-spm", 1, head, store, LITE_MODEL, inductive=True)
+    results = measure([entry], world, data="six classes", episodes=40)
+    alone = load_model(LITE_MODEL)[0]
+    alone.inductive = True
+    expected = evaluate(alone, store.encode_dataset(world), episodes=40)
+    assert results["rows"][0]["accuracy"] == expected.accuracy
+    assert results["rows"][0]["accuracy"] != evaluate(head, store.encode_dataset(world), episodes=40).accuracy
+    assert "though trained to see all of them" in markdown(results)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        (dict(episodes=1), "episodes.*at least 2, found 1"),
+        (dict(way=7), "way=7.*has 6"),
+        (dict(queries=18), "has 20 videos, an episode needs 21"),
+    ],
+)
+def test_impossible_episodes_are_refused_before_any_video_is_read(
+    entries, world, settings, message, monkeypatch
+):
+    monkeypatch.setattr(FeatureStore, "encode", lambda *a, **k: pytest.fail("read a video"))
+    with pytest.raises(ValueError, match=message):
+        measure(entries, world, **{"data": "six classes", "episodes": 2, **settings})
+
+
+def test_a_method_twice_and_a_backbone_without_text_are_refused_before_any_video_is_read(
+    entries, world, monkeypatch
+):
+    monkeypatch.setattr(FeatureStore, "encode", lambda *a, **k: pytest.fail("read a video"))
+    with pytest.raises(ValueError, match="twice at 3 shots: .*otam, .*otam"):
+        measure([*entries, entries[1]], world, data="six classes", episodes=2)
+    backbone = load_backbone("tiny")
+    silent = FeatureStore(backbone)
+    silent.path = silent.path.with_name("features-of-the-silent.safetensors")  # it is another store
+    backbone.clip = VisualOnly(backbone.clip.visual, "no text encoder: give text_weights=")
+    last = Entry("clip-spm", 5, entries[2].method, silent, LITE_MODEL)
+    with pytest.raises(ValueError, match="no text encoder"):
+        measure([*entries, last], world, data="six classes", episodes=2)
+
+
+# --- the file
+
+
+def test_results_come_back_as_they_were_written_and_nothing_is_left_of_a_failed_write(
+    entries, world, tmp_path
+):
+    results = measure(entries, world, data="six classes", episodes=2)
+    path = tmp_path / "results.json"
+    write_results(path, results)
+    again = read_results(path)
+    assert {name: again[name] for name in results} == results
+    assert markdown(again) == markdown(results)
+    with pytest.raises(ValueError):
+        write_results(path, results | {"seed": float("nan")})
+    assert read_results(path) == again and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_of_version_1_opens():
+    results = read_results(VERSION_1)
+    assert results["format_version"] == 1
+    for row in results["rows"]:
+        line = f"| {row['shot']} | {row['method']} | {row['accuracy']:.1f} ± {row['interval']:.1f} |"
+        assert line in markdown(results)
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("{", "not JSON"),
+        ("[]", "not the results of a table"),
+        ('{"kind": "table"}', "not the results of a table"),
+        ('{"kind": "table", "format_version": 2}', "format 2 is newer.*update clipspm_lite"),
+    ],
+)
+def test_another_file_is_one_error_that_names_it(content, message, tmp_path):
+    path = tmp_path / "results.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=message) as error:
+        read_results(path)
+    assert str(path) in str(error.value)
+
+
+# --- published numbers
+
+
+def test_published_numbers_are_those_of_spec_section_7():
+    titles = re.search(r"\| CLIP-SPM \| (.*) \|", SPEC)[1].replace(" 1/3/5-shot", "").split(" | ")
+    names = [title.lower().replace("-", "_").replace("kinetics_100", "kinetics100") for title in titles]
+    assert set(names) == set(BENCHMARKS)
+    for architecture, numbers in CLIP_SPM.items():
+        cells = re.search(rf"\| {architecture} \| (.*) \|", SPEC)[1].split(" | ")
+        expected = [tuple(float(number) for number in cell.split(" / ")) for cell in cells]
+        assert dict(zip(names, expected, strict=True)) == numbers
+    later = SPEC[SPEC.index("Later work is ahead of it") :]
+    by_paper = {paper.partition(",")[0]: numbers for paper, numbers in OTHER_WORK.items()}
+    for paper, start, end in (
+        ("TS-FSAR", "TS-FSAR", "; LGA"),
+        ("LGA", "LGA", "; its parent"),
+        ("CLIP-MEI", "CLIP-MEI", ". Say so"),
+    ):
+        said = later[later.index(start) : later.index(end)]
+        assert [float(n) for n in re.findall(r"\d\d\.\d", said)] == list(by_paper[paper].values())
+    zero_shot = ZERO_SHOT["hmdb51"], ZERO_SHOT["ssv2_full"]
+    assert "({} on HMDB51 and {} on SSv2-Full with ViT-B/16, as quoted by TS-FSAR)".format(*zero_shot) in SPEC
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+@pytest.mark.parametrize("backbone, architecture", [(VIT, "ViT-B/16"), (RN50, "RN50")])
+def test_a_paper_stands_beside_the_same_benchmark_and_backbone_with_its_name(
+    benchmark, backbone, architecture
+):
+    lines = markdown(made_up_table(benchmark, backbone)).splitlines()
+    for shot in SHOTS:
+        number = CLIP_SPM[architecture][benchmark][SHOTS.index(shot)]
+        (line,) = (line for line in lines if line.startswith(f"| {shot} | clip-spm |"))
+        assert line.endswith(f"| {number:.1f} (the CLIP-SPM paper, {architecture}) |")
+        others = [n for n in published(benchmark, architecture, shot) if n.method is None]
+        expected = [
+            f"| {shot} | not measured here |  |  | {n.accuracy:.1f} ({n.paper}, ViT-B/16) |" for n in others
+        ]
+        assert [line for line in lines if line.startswith(f"| {shot} | not measured")] == expected
+        assert bool(others) == (shot == 1 and architecture == "ViT-B/16")
+
+
+def test_zero_shot_clip_is_quoted_with_whose_quote_it_is():
+    table = markdown(made_up_table("ssv2_full"))
+    assert table.count("37.0 (CLIP, as quoted by TS-FSAR, ViT-B/16)") == len(SHOTS)
+    assert "37.0" not in markdown(made_up_table("ssv2_full", RN50))
+
+
+def test_what_was_not_measured_is_listed_as_such():
+    table = markdown(made_up_table(methods=("otam",), shots=(1,)))
+    assert "| 1 | not measured here |  |  | 78.2 (the CLIP-SPM paper, ViT-B/16) |" in table
+
+
+def anyones_number(table):
+    return re.search("CLIP-SPM paper|TS-FSAR|LGA|CLIP-MEI", table)
+
+
+@pytest.mark.parametrize(
+    "backbone",
+    [("ViT-L-14", "openai"), ("ViT-B-16-quickgelu", "random"), ("ViT-B-16", "laion2b_s34b_b88k")],
+)
+def test_no_paper_stands_beside_another_backbone_or_other_weights(backbone):
+    table = markdown(made_up_table(backbone=backbone))
+    assert not anyones_number(table)
+    assert "No number is published for it." in table
+
+
+@pytest.mark.parametrize(
+    "changes, reason",
+    [
+        (dict(benchmark=None), "Nothing to compare with: no paper reports numbers on made-up data"),
+        (dict(part="validation"), "Not comparable: .*these are the validation classes"),
+        (dict(way=10), "Not comparable: papers report 5-way"),
+        (dict(queries=4), "Not comparable: .*1 query a class"),
+        (dict(videos_per_class=[1291]), "Not comparable: 1291 videos of hmdb51 novel, published are 1292"),
+    ],
+)
+def test_where_nothing_can_be_compared_the_table_says_why_and_shows_no_paper(changes, reason):
+    table = markdown(made_up_table(**changes))
+    assert re.search(reason, table) and not anyones_number(table)
+    cells = [line.split(" | ")[-1] for line in table.splitlines() if re.match(r"\| \d", line)]
+    assert cells == ["not comparable |" if changes.get("benchmark", True) else "– |"] * 9
+
+
+# --- notes
+
+
+@pytest.mark.parametrize(
+    "head, shots, said, unsaid",
+    [
+        ({}, (1,), "preset paper, training seed 6, trained for 1-shot. Transductive", "only"),
+        ({}, (5,), "clip-spm, 5-shot: .*trained for 1-shot only", "Inductive"),
+        ({}, (1, 3), "clip-spm, 1-shot, 3-shot: .*trained for 1-shot only", "Inductive"),
+        (
+            dict(training=None, preset="released"),
+            (1,),
+            "preset released, for how many .* not recorded",
+            "seed",
+        ),
+        (dict(asked_inductive=True), (1,), "one query at a time, though trained to see all", "Transductive"),
+        (
+            dict(asked_inductive=True, trained_inductive=True),
+            (1,),
+            "Inductive: trained and asked one",
+            "though",
+        ),
+        (
+            dict(model="trx", preset=None, asked_inductive=True, trained_inductive=True),
+            (5,),
+            r"TRX, .*reads no class name, best.*, training seed 6, \*\*trained for 1-shot only\*\*. Not transductive",
+            "preset",
+        ),
+        (
+            dict(model="clip-spm-extended"),
+            (1,),
+            "CLIP-SPM with changes that are not the paper's, .*preset paper.*trained for 1-shot. Transductive",
+            "only",
+        ),
+    ],
+)
+def test_the_notes_say_how_a_head_was_trained_and_asked(head, shots, said, unsaid):
+    note = markdown(made_up_table(shots=shots, head=head)).splitlines()[-1]
+    assert re.search(said, note) and unsaid not in note
+
+
+def test_heads_of_several_shots_have_a_note_each(store, world):
+    heads = [
+        Entry("clip-spm", shot, load_model(path)[0], store, path)
+        for shot, path in ((1, LITE_MODEL), (3, LITE_INDUCTIVE_MODEL))
+    ]
+    table = markdown(measure(heads, world, data="six classes", episodes=2))
+    assert re.search(r"clip-spm, 1-shot: lite\.safetensors .*trained for 1-shot\. Transductive", table)
+    assert re.search(r"clip-spm, 3-shot: lite-inductive\.safetensors .*1-shot only.* Inductive", table)
+
+
+def test_everything_in_a_result_is_json_and_has_no_folder_of_this_machine(entries, world, tmp_path):
+    text = json.dumps(measure(entries, world, data="six classes", episodes=2))
+    assert str(Path.home()) not in text and str(world.root) not in text and str(LITE_MODEL.parent) not in text

@@ -1,0 +1,327 @@
+"""A recogniser of one's own clips: uneven counts, answers that can be read and explained, one file to keep it in."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+import clipspm_lite
+from clipspm_lite import CLIPSPM
+from clipspm_lite.clip.backbone import LOCAL_DIR, TINY_CLIP_DIR, load_backbone
+from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, CheckpointError, load_model, save_model
+from clipspm_lite.clip.feature_store import FeatureStore
+from clipspm_lite.data.datasets import DatasetError, VideoDataset, sample_world
+from clipspm_lite.model import baselines
+from clipspm_lite.model.otam import align
+from clipspm_lite.model.trx import TRX
+from clipspm_lite.recognition.recogniser import Recogniser, Support
+
+VERSION_1 = Path(__file__).parents[1] / "recogniser_version_1.safetensors"
+
+
+class Letters:
+    """Stands for a feature store: a video's features are its name's first letter, and so are a name's."""
+
+    frames, resize = 4, 8
+
+    def __init__(self):
+        self.backbone = self
+        self.name, self.weights, self.dim, self.cosine_scale = "letters", None, 26, 10.0
+
+    def encode(self, paths, progress=False):
+        return torch.stack([torch.eye(26)[ord(path.name[0]) - ord("a")].expand(4, 26) for path in paths])
+
+    def encode_class_names(self, names, templates):
+        return torch.stack([torch.eye(26)[ord(name[0]) - ord("a")] for name in names])
+
+
+@pytest.fixture(scope="module")
+def world():
+    """Four novel classes with 1, 2, 3 and 4 clips, and a clip of each that is not among them."""
+    novel = sample_world("novel")
+    known = replace(
+        novel,
+        classes=novel.classes[:4],
+        videos=tuple(names[: 1 + i] for i, names in enumerate(novel.videos[:4])),
+    )
+    return known, [novel.root / names[-1] for names in novel.videos[:4]]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return FeatureStore(load_backbone("tiny"), tmp_path_factory.mktemp("store"))
+
+
+def test_uneven_counts_of_clips_are_padded_and_masked(tmp_path):
+    support = VideoDataset(tmp_path, ("alpha", "beta"), (("a.mp4",), ("b.mp4", "c.mp4", "d.mp4")))
+    recogniser = Recogniser("otam", Letters()).with_support(support)
+    assert recogniser.support.features.shape == (2, 3, 4, 26)
+    assert recogniser.support.mask.tolist() == [[True, False, False], [True, True, True]]
+    answers = recogniser.predict([tmp_path / "a2.mp4", tmp_path / "c2.mp4"])
+    assert [answer.action for answer in answers] == ["alpha", "beta"]
+    assert recogniser.predict([]) == []
+
+
+@pytest.mark.parametrize("method", list(baselines.TRAINING_FREE))
+def test_an_answer_ranks_every_action_with_a_probability_and_its_logit(method, tmp_path):
+    support = VideoDataset(tmp_path, ("alpha", "beta", "gamma"), (("a.mp4",), ("b.mp4",), ("g.mp4",)))
+    query = tmp_path / "b2.mp4"
+    answer = Recogniser(method, Letters()).with_support(support).predict([query])[0]
+    assert {score.action for score in answer.ranking} == set(support.classes)
+    assert sum(score.probability for score in answer.ranking) == pytest.approx(1)
+    logits = [score.logit for score in answer.ranking]
+    assert logits == sorted(logits, reverse=True)
+    scale = 10 if method in ("zero-shot", "prototype") else 1
+    expected = (scale * torch.tensor(logits)).softmax(0).tolist()
+    assert [score.probability for score in answer.ranking] == pytest.approx(expected)
+    assert answer.video == str(query) and answer.runner_up == answer.ranking[1]
+    if method != "otam centred":  # which sees nothing in clips that stand still
+        assert answer.action == "beta" and answer.probability == answer.ranking[0].probability
+
+
+def test_other_sentences_around_the_names_make_other_texts(world, store):
+    known, _ = world
+    ours = Recogniser("otam", store).with_support(known).support.class_text
+    other = Recogniser("otam", store).with_support(known, templates=["{}"]).support.class_text
+    torch.testing.assert_close(other, store.backbone.encode_class_names(known.classes, ["{}"]))
+    assert not torch.allclose(ours, other)
+
+
+def test_what_cannot_be_a_recogniser_is_refused(tmp_path, store):
+    with pytest.raises(ValueError, match="at least 2 actions"):
+        Recogniser("otam", Letters()).with_support(VideoDataset(tmp_path, ("alpha",), (("a.mp4",),)))
+    with pytest.raises(DatasetError, match="nowhere"):
+        Recogniser("otam", store).with_support("nowhere")
+    with pytest.raises(ValueError, match="expected a CLIPSPM or one of zero-shot.*found 'otm'"):
+        Recogniser("otm", store)
+    with pytest.raises(ValueError, match="expected a CLIPSPM or one of zero-shot.*found a TRX"):
+        Recogniser(TRX(128, width=2), store)
+    with pytest.raises(ValueError, match="width 16, tiny makes 128"):
+        Recogniser(CLIPSPM(16, heads=1, head_dim=2, mlp_dim=2), store)
+    for use in (lambda r: r.predict([tmp_path / "a.mp4"]), lambda r: r.save(tmp_path / "r.safetensors")):
+        with pytest.raises(ValueError, match="knows no actions yet.*with_support"):
+            use(Recogniser("otam", store))
+    one = torch.ones(1, 1, dtype=torch.bool)
+    with pytest.raises(ValueError, match="2 names for 1 actions"):
+        Support(("a", "b"), torch.zeros(1, 1, 2, 3), one, torch.zeros(1, 3))
+    with pytest.raises(ValueError, match="different names, found a, a"):
+        Support(("a", "a"), torch.zeros(2, 1, 2, 3), one.expand(2, 1), torch.zeros(2, 3))
+    with pytest.raises(ValueError, match="class_text"):
+        Support(("a", "b"), torch.zeros(2, 1, 2, 3), one.expand(2, 1), torch.zeros(2, 4))
+
+
+VARIANTS = [{}, {"with_anchor": False}, {"with_padm": False}, {"with_spm": False}]
+
+
+@pytest.mark.parametrize("changes", VARIANTS, ids=lambda changes: str(*changes) or "full")
+def test_the_distances_of_an_explanation_add_up_to_the_logit(changes, world, store):
+    known, queries = world
+    torch.manual_seed(0)
+    head = CLIPSPM(128, heads=2, head_dim=4, mlp_dim=8, **changes)
+    for answer in Recogniser(head, store).with_support(known).predict(queries):
+        why = answer.explanation
+        assert why.actions == tuple(score.action for score in answer.ranking)
+        parts = [matching.distance for matching in why.matchings.values()]
+        if why.anchor_distance is not None:
+            parts.append(why.anchor_distance)
+        torch.testing.assert_close(
+            torch.stack(parts).sum(0), -torch.tensor([score.logit for score in answer.ranking])
+        )
+        assert set(why.matchings) == ({"spm", "padm"} if head.with_padm else {"spm"})
+        assert (why.anchor_distance is None) == (not (head.with_padm and head.with_anchor))
+        # The pictures show the numbers: OTAM through a matching's frame distances is its distance.
+        for name, share in (("spm", 0.5), ("padm", 1)):
+            if name in why.matchings:
+                matching = why.matchings[name]
+                assert matching.frame_distances.shape == (4, 8, 8)
+                torch.testing.assert_close(share * align(matching.frame_distances), matching.distance)
+
+
+@pytest.mark.parametrize("method", ["otam", "otam centred"])
+def test_otam_is_explained_by_the_frame_distances_it_walks_through(method, world, store):
+    known, queries = world
+    answer = Recogniser(method, store).with_support(known).predict(queries[:1])[0]
+    matching = answer.explanation.matchings["otam"]
+    logits = torch.tensor([score.logit for score in answer.ranking])
+    torch.testing.assert_close(-align(matching.frame_distances), logits)
+
+
+def test_clips_do_not_change_each_others_answers_unless_asked_together(world, store):
+    known, queries = world
+    recogniser = Recogniser(load_model(LITE_INDUCTIVE_MODEL)[0], store).with_support(known)
+    alone = [recogniser.predict([query])[0].ranking for query in queries]
+    assert [answer.ranking for answer in recogniser.predict(queries)] == alone
+    together = [answer.ranking for answer in recogniser.predict(queries, together=True)]
+    assert together != alone
+
+
+def test_a_head_in_training_mode_answers_without_dropout(world, store):
+    known, queries = world
+    torch.manual_seed(0)
+    recogniser = Recogniser(CLIPSPM(128, heads=2, head_dim=4, mlp_dim=8).train(), store).with_support(known)
+    assert recogniser.predict(queries)[0].ranking == recogniser.predict(queries)[0].ranking
+
+
+@pytest.mark.parametrize("method", ["clip-spm", "otam"])
+def test_a_saved_recogniser_opens_without_the_clips_and_answers_the_same(method, world, store, tmp_path):
+    known, queries = world
+    clips = tmp_path / "clips"
+    for folder, names in zip(known.classes, known.videos, strict=True):
+        (clips / folder).mkdir(parents=True)
+        for name in names:
+            shutil.copy(known.root / name, clips / folder)
+    opened = clipspm_lite.load(LITE_INDUCTIVE_MODEL, store=store.path.parent)
+    recogniser = Recogniser(opened.head if method == "clip-spm" else method, opened.store).with_support(clips)
+    file = tmp_path / "mine.safetensors"
+    recogniser.save(file)
+    shutil.rmtree(clips)
+
+    again = clipspm_lite.load(file, store=tmp_path)
+    assert again.method == method and repr(again) == repr(recogniser)
+    assert (again.head is None) == (method == "otam")
+    for ours, theirs in zip(again.predict(queries), recogniser.predict(queries), strict=True):
+        assert [score.action for score in ours.ranking] == [score.action for score in theirs.ranking]
+        for one, other in zip(ours.ranking, theirs.ranking, strict=True):
+            assert one.logit == pytest.approx(other.logit, abs=1e-4)
+
+
+def test_the_file_holds_no_video_no_weights_of_the_backbone_and_no_folder(world, store, tmp_path):
+    known, _ = world
+    folder = tmp_path / "secret" / "mine"
+    shutil.copytree(TINY_CLIP_DIR, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    store = FeatureStore(load_backbone(f"{LOCAL_DIR}{folder}"), tmp_path)
+    file = tmp_path / "r.safetensors"
+    Recogniser("otam", store).with_support(known).save(file)
+    assert b"secret" not in file.read_bytes() and str(known.root).encode() not in file.read_bytes()
+    with safe_open(file, "pt") as opened:
+        assert set(opened.keys()) == {"support", "support_mask", "class_text"}
+    with pytest.raises(CheckpointError, match="give backbone=.*'local-dir:mine'.*r.safetensors$"):
+        clipspm_lite.load(file)
+    assert (
+        clipspm_lite.load(file, backbone=f"{LOCAL_DIR}{folder}", store=tmp_path).support.classes
+        == known.classes
+    )
+
+
+def test_a_recogniser_is_refused_with_other_backbone_weights_and_does_not_care_about_the_text_encoder(
+    world, store, tmp_path
+):
+    known, _ = world
+    file = tmp_path / "r.safetensors"
+    Recogniser("otam", store).with_support(known).save(file)
+    backbone = load_backbone("tiny")
+    with torch.no_grad():
+        backbone.clip.token_embedding.weight[0, 0] += 1
+    assert clipspm_lite.load(file, backbone=backbone, store=tmp_path).store.backbone is backbone
+    with torch.no_grad():
+        backbone.clip.visual.conv1.weight[0, 0, 0, 0] += 1e-3
+    with pytest.raises(CheckpointError, match="other weights than tiny .fingerprints.*r.safetensors$"):
+        clipspm_lite.load(file, backbone=backbone)
+    with pytest.raises(CheckpointError, match="other weights than RN50-quickgelu with weights random"):
+        clipspm_lite.load(file, backbone="RN50-quickgelu", weights="random")
+
+
+def test_a_failed_save_leaves_the_old_file(world, store, tmp_path, monkeypatch):
+    known, _ = world
+    file = tmp_path / "r.safetensors"
+    recogniser = Recogniser("otam", store).with_support(known)
+    recogniser.save(file)
+    before = file.read_bytes()
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("clipspm_lite.storage.tensors.save_file", fail)
+    with pytest.raises(OSError, match="disk full"):
+        recogniser.save(file)
+    assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_of_version_1_opens(world, tmp_path):
+    recogniser = clipspm_lite.load(VERSION_1, store=tmp_path)
+    assert recogniser.method == "otam" and len(recogniser.support.classes) == 2
+    query = sample_world("novel").root / recogniser.support.classes[1]
+    assert recogniser.predict([sorted(query.iterdir())[-1]])[0].action == recogniser.support.classes[1]
+
+
+CHANGES = [
+    ({"format_version": 2}, "newer than this version"),
+    ({"kind": "feature store"}, "expected a model or recogniser, found a feature store"),
+    ({"classes": ["only one"]}, "damaged recogniser"),
+    ({"classes": [1, 2]}, "damaged recogniser"),
+    ({"method": "eval"}, "contradicts itself"),
+    ({"method": "clip-spm"}, "do not fit together"),
+    ({"method": "clip-spm", "head": {"dim": 10**9}}, "do not fit together"),
+    ({"method": "clip-spm", "head": {"dim": 10**40}}, "do not fit together"),
+    ({"frames": 10**9}, "contradicts itself"),
+    ({"resize": 10**9}, "contradicts itself"),
+    ({"backbone": None}, "damaged recogniser"),
+    ({"backbone": {"visual_fingerprint": "x"}}, "damaged recogniser"),
+    (
+        {"backbone": {"name": None, "visual_fingerprint": "x", "normalize_pixels": True}},
+        "give backbone=: the one that the file was made with is not said",
+    ),
+    (
+        {"backbone": {"name": "RN50-quickgelu", "visual_fingerprint": "x", "normalize_pixels": True}},
+        "made with RN50-quickgelu and weights None: give weights=",
+    ),
+    ({"backbone": {"name": "tiny", "visual_fingerprint": "x", "normalize_pixels": True}}, "other weights"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), CHANGES)
+def test_a_damaged_or_made_up_file_is_one_error_that_names_it(changes, message, tmp_path):
+    with safe_open(VERSION_1, "pt") as opened:
+        description = json.loads(opened.metadata()["clipspm_lite"])
+    file = tmp_path / "wrong.safetensors"
+    save_file(load_file(VERSION_1), file, {"clipspm_lite": json.dumps(description | changes)})
+    with pytest.raises(CheckpointError, match=message) as error:
+        clipspm_lite.load(file)
+    assert str(error.value).endswith("wrong.safetensors") and "\n" not in str(error.value)
+
+
+def test_tensors_that_are_missing_or_cut_off_are_one_error_that_names_the_file(tmp_path):
+    with safe_open(VERSION_1, "pt") as opened:
+        metadata = opened.metadata()
+    file = tmp_path / "wrong.safetensors"
+    tensors = load_file(VERSION_1)
+    for name in tensors:
+        save_file({k: v for k, v in tensors.items() if k != name}, file, metadata)
+        with pytest.raises(CheckpointError, match=f"damaged recogniser .*{name}.*wrong.safetensors$"):
+            clipspm_lite.load(file)
+    file.write_bytes(VERSION_1.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match=r"wrong.safetensors$"):
+        clipspm_lite.load(file)
+    save_file(tensors, file, {"clipspm_lite": "[" * 100_000})
+    with pytest.raises(CheckpointError, match=r"wrong.safetensors$"):
+        clipspm_lite.load(file)
+
+
+def test_a_trained_head_opens_on_the_backbone_it_was_trained_with(tmp_path):
+    opened = clipspm_lite.load(LITE_INDUCTIVE_MODEL, frames=4, store=tmp_path)
+    assert opened.head.config == load_model(LITE_INDUCTIVE_MODEL)[0].config
+    assert (opened.method, opened.store.frames, opened.support) == ("clip-spm", 4, None)
+    with pytest.raises(CheckpointError, match=r"other weights than RN50.*lite-inductive.safetensors$"):
+        clipspm_lite.load(LITE_INDUCTIVE_MODEL, backbone="RN50-quickgelu", weights="random")
+
+    unknown = tmp_path / "head.safetensors"
+    save_model(unknown, CLIPSPM(128, heads=1, head_dim=2, mlp_dim=2))
+    with pytest.raises(CheckpointError, match=r"give backbone=.*is not said.*head.safetensors$"):
+        clipspm_lite.load(unknown)
+    assert clipspm_lite.load(unknown, backbone="tiny", store=tmp_path).head.dim == 128
+
+
+def test_settings_of_another_kind_of_file_are_refused(store):
+    with pytest.raises(ValueError, match="dataset: leave out, only a released checkpoint"):
+        clipspm_lite.load(LITE_INDUCTIVE_MODEL, dataset="hmdb51")
+    with pytest.raises(ValueError, match="frames: leave out, a recogniser has its own"):
+        clipspm_lite.load(VERSION_1, frames=8)
+    with pytest.raises(ValueError, match="weights: leave out, the Backbone"):
+        clipspm_lite.load(VERSION_1, backbone=store.backbone, weights="openai")
+    with pytest.raises(ValueError, match="text_weights are for a released checkpoint"):
+        clipspm_lite.load(VERSION_1, text_weights="openai")

@@ -1,0 +1,249 @@
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from clipspm_lite import CLIPSPM
+from clipspm_lite.clip.checkpoints import CheckpointError, load_model
+from clipspm_lite.data.benchmarks import BENCHMARKS
+from clipspm_lite.model import clipspm
+from clipspm_lite.model.heads import build_head
+from clipspm_lite.model.presets import DATASET_SETTINGS
+from clipspm_lite.storage.tensors import read_tensors
+from clipspm_lite.training.loop import (
+    BEST,
+    LAST,
+    TRAINING_PRESETS,
+    TrainingSettings,
+    check_run,
+    preset_settings,
+    train,
+)
+
+SETTINGS = TrainingSettings(
+    way=3,
+    queries=2,
+    steps=6,
+    episodes_per_step=2,
+    learning_rate=1e-3,
+    optimizer="adamw",
+    schedule="cosine",
+    validate_every=2,
+    validation_episodes=20,
+    seed=1,
+)
+
+
+def small_model(preset="lite", **overrides):
+    torch.manual_seed(0)
+    return CLIPSPM(16, heads=2, head_dim=4, mlp_dim=16, preset=preset, **overrides)
+
+
+def small_baseline(name):
+    torch.manual_seed(0)
+    return build_head({"model": name, "dim": 16, "normalize_features": True, **BASELINES[name]})
+
+
+BASELINES = {"clip-fsar": dict(heads=2, head_dim=4, mlp_dim=16), "trx": dict(width=16)}
+
+
+def run(data, folder, settings=SETTINGS, **arguments):
+    model = arguments.pop("model", None) or small_model()
+    return train(
+        model,
+        data(prefix="base"),
+        data(prefix="held out", seed=1),
+        settings,
+        folder,
+        device="cpu",
+        progress=False,
+        **arguments,
+    )
+
+
+@pytest.mark.parametrize("preset", ["paper", "released", "lite"])
+def test_training_lowers_the_loss_and_keeps_the_best_on_validation(encoded, tmp_path, preset):
+    settings = replace(SETTINGS, steps=60, validate_every=20, learning_rate=3e-3)
+    result = run(encoded, tmp_path, settings, model=small_model(preset))
+    assert result.history[-1]["loss"] < result.history[0]["loss"]
+    assert result.best_accuracy == max(entry["validation_accuracy"] for entry in result.history)
+    _, description = load_model(result.best_path)
+    assert description["validation"]["step"] == result.best_step
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_trains_in_the_same_loop_and_reopens_as_what_it_was(encoded, tmp_path, name):
+    settings = replace(SETTINGS, steps=60, validate_every=20, learning_rate=3e-3)
+    model = small_baseline(name)
+    result = run(encoded, tmp_path, settings, model=model)
+    assert result.history[-1]["loss"] < result.history[0]["loss"]
+    best, description = load_model(result.best_path)
+    assert type(best) is type(model) and best.config == model.config
+    assert description["validation"]["step"] == result.best_step
+    with pytest.raises(CheckpointError, match="model differ"):
+        run(encoded, tmp_path, settings, resume=True)
+
+
+@pytest.mark.parametrize("name", ["clip-spm", *BASELINES])
+def test_a_resumed_run_is_bitwise_the_run_that_was_never_stopped(encoded, tmp_path, name):
+    def new():
+        return small_baseline(name) if name in BASELINES else small_model()
+
+    whole = run(encoded, tmp_path / "whole", model=new())
+
+    class Stop(Exception):
+        pass
+
+    import clipspm_lite.training.loop as training
+
+    evaluate, calls = training.evaluate, []
+
+    def stopped(*args, **kwargs):
+        calls.append(None)
+        if len(calls) == 3:
+            raise Stop
+        return evaluate(*args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "evaluate", stopped)
+        with pytest.raises(Stop):
+            run(encoded, tmp_path / "stopped", model=new())
+    resumed = run(encoded, tmp_path / "stopped", resume=True, model=new())
+    assert resumed.history == whole.history
+    for name in (BEST, LAST):
+        assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+KILLED = """
+    import sys, torch
+    from clipspm_lite import CLIPSPM
+    from clipspm_lite.data.encoded import EncodedDataset
+    from clipspm_lite.training.loop import TrainingSettings, train
+
+    def data(prefix, seed):
+        g = torch.Generator().manual_seed(seed)
+        return EncodedDataset(tuple(f"{prefix} {i}" for i in range(4)), (4,) * 4,
+                              torch.randn(16, 4, 16, generator=g), torch.randn(4, 16, generator=g))
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    model = CLIPSPM(16, heads=2, head_dim=4, mlp_dim=16, preset="lite")
+    settings = TrainingSettings(way=3, queries=2, steps=120, episodes_per_step=2, validate_every=2,
+                                validation_episodes=10, learning_rate=1e-3)
+    train(model, data("a", 0), data("b", 1), settings, sys.argv[1], device="cpu", resume=True, progress=False)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_any_moment_continues_to_the_same_curve(tmp_path):
+    script = tmp_path / "run.py"
+    script.write_text(textwrap.dedent(KILLED))
+
+    def start(folder):
+        return subprocess.Popen([sys.executable, str(script), str(folder)])
+
+    assert start(tmp_path / "whole").wait() == 0
+    killed = tmp_path / "killed"
+    for moment in (0.05, 0.3):
+        process = start(killed)
+        size = (
+            len(read_tensors(killed / LAST, "training state")[1]["history"])
+            if (killed / LAST).exists()
+            else 0
+        )
+        while process.poll() is None:
+            if (killed / LAST).exists():
+                state = read_tensors(killed / LAST, "training state")[1]
+                if len(state["history"]) > size:
+                    time.sleep(moment)
+                    break
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    assert start(killed).wait() == 0
+    for name in (BEST, LAST):
+        assert (killed / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_a_run_is_never_overwritten_and_never_continued_with_something_else(encoded, tmp_path):
+    run(encoded, tmp_path)
+    with pytest.raises(FileExistsError, match="resume"):
+        run(encoded, tmp_path)
+    with pytest.raises(CheckpointError, match="training settings differ"):
+        run(encoded, tmp_path, replace(SETTINGS, learning_rate=1e-4), resume=True)
+    with pytest.raises(CheckpointError, match="model differ"):
+        run(encoded, tmp_path, model=small_model("paper"), resume=True)
+    with pytest.raises(CheckpointError, match="features differ"):
+        run(lambda **a: encoded(videos=6, **a), tmp_path, resume=True)
+
+
+def test_early_stop_ends_after_patience_and_resuming_a_stopped_run_adds_nothing(encoded, tmp_path):
+    settings = replace(SETTINGS, learning_rate=1e-9, steps=40, patience=2)
+    result = run(encoded, tmp_path, settings)
+    assert len(result.history) == 3 and result.best_step == 2
+    assert run(encoded, tmp_path, settings, resume=True) == result
+
+
+def test_classes_shared_between_training_and_validation_are_refused(encoded, tmp_path):
+    with pytest.raises(ValueError, match="share classes.*same 0"):
+        run(lambda **a: encoded(**(a | {"prefix": "same"})), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_released_weight_decay_keeps_its_ratio_to_a_gradient_20_times_larger():
+    assert TRAINING_PRESETS["released"].weight_decay == pytest.approx(
+        20 * TRAINING_PRESETS["paper"].weight_decay
+    )
+
+
+def spec_numbers(line):
+    """Numbers in brackets on the line of SPEC that starts so, for each data set that it names."""
+    spec = Path(clipspm.__file__).with_name("SPEC.md").read_text(encoding="utf-8")
+    text = re.sub(r"\s+", " ", spec[spec.index(line) :].split("\n\n")[0].split("R computes")[0])
+    found = {}
+    for names, numbers in re.findall(r"([A-Z][\w, -]*?) (\([\d., ]+\))", text):
+        for name in names.split(", "):
+            found[name] = tuple(map(float, numbers.strip("()").split(",")))
+    return found
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_the_head_of_a_benchmark_has_the_numbers_of_SPEC(benchmark):
+    name = BENCHMARKS[benchmark].title
+    name = {"Kinetics-100": "Kinetics"}.get(name, name)
+    settings = DATASET_SETTINGS[benchmark]
+    names = ("visual_gate_ratio", "prompt_gate_ratio", "gate_slope", "prompt_weight")
+    assert (
+        tuple(settings[name] for name in names) == spec_numbers("(r_v, r_p, LeakyReLU slope, α) in R")[name]
+    )
+    names = ("feature_consistency_weight", "text_consistency_weight")
+    assert tuple(settings[name] for name in names) == spec_numbers("(w_c, w_t) as R lists them")[name]
+    CLIPSPM(16, heads=1, head_dim=4, mlp_dim=4, **settings)
+
+
+@pytest.mark.parametrize("preset", ["paper", "released"])
+def test_ssv2_full_trains_five_times_as_long_with_its_own_rate_and_decay(preset):
+    usual, full = preset_settings(preset, "hmdb51"), preset_settings(preset, "ssv2_full")
+    assert usual == TRAINING_PRESETS[preset]
+    assert full.steps * full.episodes_per_step == 100_000 == 5 * usual.steps * usual.episodes_per_step
+    assert full.learning_rate == pytest.approx(1.6 * usual.learning_rate)
+    assert full.weight_decay / usual.weight_decay == pytest.approx(9.7e-4 / 5e-5)
+    assert preset_settings("lite", "ssv2_full") == TRAINING_PRESETS["lite"]
+
+
+def test_validation_classes_with_too_few_videos_are_found_before_training(encoded, tmp_path):
+    with pytest.raises(ValueError, match="'held out 0' has 1 videos"):
+        check_run(encoded(prefix="base"), encoded(prefix="held out", videos=1), SETTINGS, tmp_path)
+
+
+@pytest.mark.parametrize("bad", [dict(steps=0), dict(optimizer="sgd"), dict(schedule="linear")])
+def test_bad_settings_are_refused_by_name(bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        TrainingSettings(**bad)
