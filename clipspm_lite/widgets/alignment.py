@@ -15,7 +15,7 @@ from clipspm_lite.model.paths import (
     smoothed,
     soft_path,
 )
-from clipspm_lite.plots.alignment import soft_paths, walk
+from clipspm_lite.plots.alignment import soft_paths, aligned_frames
 from clipspm_lite.widgets.base import LABELLED, Explorer, Picture, play
 from clipspm_lite.widgets.clips import WIDTH, called, choose_clip, video_of
 from clipspm_lite.widgets.gallery import Gallery, check_gallery
@@ -138,7 +138,7 @@ def alignment_explorer(gallery: Gallery) -> Explorer:
             )
         text = f"Step {step} of {frames} along the most probable path. " + "; ".join(said).capitalize()
         return Picture(
-            walk(
+            aligned_frames(
                 gallery.clip(query)[..., ::2, ::2],
                 gallery.clip(support)[..., ::2, ::2],
                 {name: walks[name] for name in taken(direction)},
