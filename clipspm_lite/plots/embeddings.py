@@ -256,7 +256,8 @@ def stage_maps(
         _number_classes(ax, shown.places, classes, len(names))
         if chosen is not None:
             ring: dict[str, Any] = dict(facecolors="none", edgecolors="black", linewidths=1.8)
-            ax.scatter(*shown.places[chosen], s=190, zorder=4, **ring)
+            x, y = shown.places[chosen]
+            ax.scatter(x, y, s=190, zorder=4, **ring)
         ax.set(xlim=shown.limits[:2], ylim=shown.limits[2:], xticks=[], yticks=[], title=title)
         ax.set_xlabel("first axis", labelpad=2)
         ax.set_ylabel("second axis", labelpad=2)

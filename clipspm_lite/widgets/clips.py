@@ -2,12 +2,8 @@
 
 from typing import Any
 
-import ipywidgets as widgets
-
-from clipspm_lite.widgets.base import LABELLED
+from clipspm_lite.widgets.base import dropdown, slider
 from clipspm_lite.widgets.gallery import Gallery
-
-WIDTH = "26em"  # of a dropdown, with its label: the longest class names of the sample world fit
 
 
 def choose_clip(
@@ -16,21 +12,11 @@ def choose_clip(
     """Two controls by name: the class (its number is the value) and the clip in it, counted from 1.
 
     ``first`` is the video that is chosen at the start. The clip never exceeds what the class has, so that class and
-    clip are a video at any time.
+    clip always name a video.
     """
-    start = gallery.class_of(first)
-    options = list(zip(gallery.names, range(len(gallery.names)), strict=True))
-    counts = gallery.data.videos_per_class
-    which = widgets.Dropdown(
-        description=labels[0], options=options, value=start, style=LABELLED, layout={"width": WIDTH}
-    )
-    clip = widgets.IntSlider(
-        description=labels[1],
-        min=1,
-        max=counts[start],
-        value=first - gallery.starts[start] + 1,
-        style=LABELLED,
-    )
+    start, counts = gallery.class_of(first), gallery.data.videos_per_class
+    which = dropdown(labels[0], gallery.numbered_names, start)
+    clip = slider(labels[1], 1, counts[start], first - gallery.starts[start] + 1)
     which.observe(lambda change: setattr(clip, "max", counts[change["new"]]), names="value")
     return dict(zip(names, (which, clip), strict=True))
 
@@ -40,7 +26,7 @@ def video_of(gallery: Gallery, class_number: int, clip: int) -> int:
     return gallery.starts[class_number] + clip - 1
 
 
-def called(gallery: Gallery, video: int) -> str:
-    """How a clip is called in captions: its class and its number there, from 1."""
+def clip_name(gallery: Gallery, video: int) -> str:
+    """The name of a clip in captions: its class and its number there, from 1."""
     number = gallery.class_of(video)
     return f"{gallery.names[number]} {video - gallery.starts[number] + 1}"

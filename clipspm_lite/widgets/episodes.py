@@ -4,13 +4,14 @@ from itertools import accumulate
 from typing import Any
 
 import ipywidgets as widgets
+import torch
+from torch import Tensor
 
 from clipspm_lite.data.episodes import Episode, EpisodeSampler
-from clipspm_lite.widgets.base import LABELLED
-from clipspm_lite.widgets.clips import WIDTH
+from clipspm_lite.widgets.base import LABELLED, dropdown, slider
 from clipspm_lite.widgets.gallery import Gallery
 
-Chosen = tuple[int, ...]  # class numbers; none: not chosen
+ClassNumbers = tuple[int, ...]  # empty: none chosen
 MOST_WAYS, MOST_SHOTS = 8, 5
 SEEDS, EPISODES = 10, 100  # how many of each a slider offers
 
@@ -18,29 +19,25 @@ SEEDS, EPISODES = 10, 100  # how many of each a slider offers
 def choose_episode(gallery: Gallery) -> dict[str, Any]:
     """The controls by name; their values are the arguments of `episode_of`."""
     smallest = min(gallery.data.videos_per_class)
-    named = list(zip(gallery.names, range(len(gallery.names)), strict=True))
     pairs = [
         (f"{gallery.names[one]} / {gallery.names[other]} ({kind})", (one, other))
         for one, other, kind in gallery.hard_pairs
     ]
-    most_ways = min(MOST_WAYS, len(named))
+    most_ways = min(MOST_WAYS, len(gallery.names))
+    pair = dropdown("hard pair", [("none", ()), *pairs], width="52em")
+    pair.layout.max_width = "100%"
     return {
-        "way": widgets.IntSlider(
-            description="way N", min=min(2, most_ways), max=most_ways, value=min(5, most_ways), style=LABELLED
-        ),
-        "shot": widgets.IntSlider(
-            description="shot K", min=1, max=max(1, min(MOST_SHOTS, smallest - 1)), style=LABELLED
-        ),
-        "seed": widgets.IntSlider(description="seed", min=0, max=SEEDS - 1, style=LABELLED),
-        "number": widgets.IntSlider(description="episode", min=0, max=EPISODES - 1, style=LABELLED),
-        "pair": widgets.Dropdown(
-            description="hard pair",
-            options=[("none", ()), *pairs],
-            style=LABELLED,
-            layout={"width": "52em", "max_width": "100%"},
-        ),
+        "way": slider("way N", min(2, most_ways), most_ways, min(5, most_ways)),
+        "shot": slider("shot K", 1, max(1, min(MOST_SHOTS, smallest - 1))),
+        "seed": slider("seed", 0, SEEDS - 1),
+        "number": slider("episode", 0, EPISODES - 1),
+        "pair": pair,
         "classes": widgets.SelectMultiple(
-            description="classes", options=named, rows=4, style=LABELLED, layout={"width": WIDTH}
+            description="classes",
+            options=gallery.numbered_names,
+            rows=4,
+            style=LABELLED,
+            layout={"width": "26em"},
         ),
     }
 
@@ -51,12 +48,13 @@ def episode_of(
     shot: int,
     seed: int,
     number: int,
-    pair: Chosen,
-    classes: Chosen,
+    pair: ClassNumbers,
+    classes: ClassNumbers,
 ) -> tuple[Episode, str]:
-    """Episode ``number`` of the list ``seed``, one query a class, and where it is from, for captions.
+    """Episode ``number`` of the list ``seed``, one query per class, and how it was chosen, for captions.
 
-    Its classes are the hard ``pair``; where that is empty the chosen ``classes``; where these are, ``way`` drawn ones.
+    Its classes are the hard ``pair`` if there is one, else the chosen ``classes`` if there are any, else ``way`` that
+    are drawn.
 
     Raises:
         ValueError: a single class is chosen, or a class has too few videos.
@@ -64,31 +62,30 @@ def episode_of(
     if not pair and len(classes) == 1:
         raise ValueError("classes: choose two or more, or none to have them drawn")
     among = tuple(pair) or tuple(classes) or tuple(range(len(gallery.names)))
-    counts = [gallery.data.videos_per_class[number] for number in among]
-    sampler = EpisodeSampler(
-        counts,
-        len(among) if pair or classes else way,
-        shot,
-        seed=seed,
-        class_names=[gallery.names[number] for number in among],
-    )
-    drawn = sampler[number]
+    counts = [gallery.data.videos_per_class[n] for n in among]
+    names = [gallery.names[n] for n in among]
+    drawn = EpisodeSampler(
+        counts, len(among) if pair or classes else way, shot, seed=seed, class_names=names
+    )[number]
     before = [0, *accumulate(counts)]  # a video's number among these classes → in the gallery
     shifts = [gallery.starts[among[place]] - before[place] for place in drawn.classes]
+    support = zip(drawn.support, shifts, strict=True)
+    query = zip(drawn.query, drawn.query_labels, strict=True)
     episode = Episode(
         classes=tuple(among[place] for place in drawn.classes),
-        support=tuple(
-            tuple(video + shift for video in videos)
-            for videos, shift in zip(drawn.support, shifts, strict=True)
-        ),
-        query=tuple(
-            video + shifts[label] for video, label in zip(drawn.query, drawn.query_labels, strict=True)
-        ),
+        support=tuple(tuple(video + shift for video in videos) for videos, shift in support),
+        query=tuple(video + shifts[label] for video, label in query),
         query_labels=drawn.query_labels,
     )
-
     source = "the hard pair" if pair else "the chosen classes" if classes else f"{way} classes drawn"
     return episode, f"Episode {number} of seed {seed}, {source}"
+
+
+def margin_over_others(scores: Tensor, label: int) -> float:
+    """How far the true class's score, of ``[N]``, is above the best of the others."""
+    others = scores.clone()
+    others[label] = -torch.inf
+    return float(scores[label] - others.max())
 
 
 def keep_within_way(controls: dict[str, Any], name: str) -> None:
