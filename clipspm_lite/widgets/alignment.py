@@ -7,18 +7,11 @@ import torch
 from torch import Tensor
 
 from clipspm_lite.model.otam import SMOOTHING, frame_distances
-from clipspm_lite.model.paths import (
-    DIRECTIONS,
-    Pairs,
-    most_probable_path,
-    share_of_path,
-    smoothed,
-    soft_path,
-)
+from clipspm_lite.model.paths import DIRECTIONS, Pairs, most_probable_path, share_of_path, smoothed, soft_path
 from clipspm_lite.plots.alignment import aligned_frames, soft_paths
 from clipspm_lite.widgets.base import LABELLED, Explorer, Picture, dropdown, play, slider
-from clipspm_lite.widgets.clips import choose_clip, clip_name, video_of
-from clipspm_lite.widgets.gallery import Gallery, require_spm
+from clipspm_lite.widgets.choices import choose_clip
+from clipspm_lite.widgets.gallery import Gallery
 
 EPISODE_WAY = 5
 FEATURES = {
@@ -33,13 +26,13 @@ BOTH = "both (OTAM)"
 def alignment_explorer(gallery: Gallery) -> Explorer:
     """OTAM between a query and a support clip of the gallery, and the most probable path, step by step."""
     second = gallery.starts[min(1, len(gallery.names) - 1)]
-    frames = gallery.data.features.shape[1]
+    offered = [
+        (name, value) for name, value in FEATURES.items() if value != "fused" or gallery.model.with_spm
+    ]
     controls = {
         **choose_clip(gallery, ("query_class", "query_clip"), ("query action", "query clip")),
-        **choose_clip(
-            gallery, ("support_class", "support_clip"), ("support action", "support clip"), second
-        ),
-        "features": dropdown("features", FEATURES.items()),
+        **choose_clip(gallery, ("support_class", "support_clip"), ("support action", "support clip"), second),
+        "features": dropdown("features", offered),
         "smoothing": widgets.SelectionSlider(
             description="smoothing λ",
             options=[(f"{value:g}", value) for value in SMOOTHINGS],
@@ -47,7 +40,7 @@ def alignment_explorer(gallery: Gallery) -> Explorer:
             style=LABELLED,
         ),
         "direction": dropdown("directions", [BOTH, *DIRECTIONS]),
-        "step": slider("step", 1, frames),
+        "step": slider("step", 1, gallery.data.features.shape[1]),
     }
     pictures = AlignmentPictures(gallery)
     return Explorer(
@@ -55,8 +48,8 @@ def alignment_explorer(gallery: Gallery) -> Explorer:
         controls,
         {"matrix": pictures.matrix, "pairs": pictures.pairs},
         derive={
-            "query": lambda query_class, query_clip: video_of(gallery, query_class, query_clip),
-            "support": lambda support_class, support_clip: video_of(gallery, support_class, support_clip),
+            "query": lambda query_class, query_clip: gallery.video(query_class, query_clip),
+            "support": lambda support_class, support_clip: gallery.video(support_class, support_clip),
         },
         extra=[play(controls["step"], "walk along the path")],
     )
@@ -67,7 +60,7 @@ class AlignmentPictures:
 
     def __init__(self, gallery: Gallery):
         self.gallery = gallery
-        self._costs_and_paths = lru_cache(maxsize=16)(self._compute_costs_and_paths)
+        self._costs_and_paths = lru_cache(maxsize=16)(self._align)
 
     def matrix(self, query: int, support: int, features: str, smoothing: float, direction: str) -> Picture:
         """The frame distances with OTAM's soft path over them."""
@@ -79,24 +72,17 @@ class AlignmentPictures:
         several = len(names) > 1
         label = "OTAM distance" if several else "cost of this direction"
         total = f"{label} {sum(distances):.2f}"
-        figure = soft_paths(
-            [costs],
-            [path],
-            self._small_clip(query),
-            [self._small_clip(support)],
-            [total],
-            [{name: paths[name] for name in names}],
-        )
+        clips = self.gallery.thumbnails(query), [self.gallery.thumbnails(support)]
         sum_of = " = " + " + ".join(f"{distance:.2f}" for distance in distances) if several else ""
         rule = "" if smoothing == SMOOTHING else f" (the method's is {SMOOTHING})"
         return Picture(
-            figure,
+            soft_paths([costs], [path], *clips, [total], [{name: paths[name] for name in names}]),
             f"{self._compared_in_words(query, support, features)}: {total}{sum_of} with λ = {smoothing:g}{rule}; the "
             "smaller, the more alike, and only differences count. Dark cells: frames that differ. A disc's area: the "
             f"share of all paths that goes through its cell. Line{'s' if several else ''}: the most probable path"
             f"{' of each direction' if several else ''}, which alone carries {' and '.join(shares)}.",
             f"Grey matrix of {costs.shape[0]} × {costs.shape[1]} frame distances between "
-            f"{clip_name(self.gallery, query)} and {clip_name(self.gallery, support)}, small frames along its sides, "
+            f"{self.gallery.clip_name(query)} and {self.gallery.clip_name(support)}, small frames along its sides, "
             f"orange discs for the soft path and lines for the most probable one. {total}.",
         )
 
@@ -115,18 +101,13 @@ class AlignmentPictures:
         which = "; solid: the first of the directions named, dashed: the second" if len(names) > 1 else ""
         links = {name: paths[name] for name in names}
         return Picture(
-            aligned_frames(self._small_clip(query), self._small_clip(support), links, step - 1),
+            aligned_frames(self.gallery.thumbnails(query), self.gallery.thumbnails(support), links, step - 1),
             f"{text}. {self._compared_in_words(query, support, features)}. Lines join aligned frames{which}.",
-            f"Film strips of {clip_name(self.gallery, query)} above {clip_name(self.gallery, support)}, aligned frames "
+            f"Film strips of {self.gallery.clip_name(query)} above {self.gallery.clip_name(support)}, aligned frames "
             f"joined. {text}.",
         )
 
-    def _small_clip(self, video: int) -> Tensor:
-        return self.gallery.clip(video)[..., ::2, ::2]
-
-    def _compute_costs_and_paths(
-        self, query: int, support: int, features: str
-    ) -> tuple[Tensor, dict[str, Pairs]]:
+    def _align(self, query: int, support: int, features: str) -> tuple[Tensor, dict[str, Pairs]]:
         costs = frame_distances(*self._compared(query, support, features)).clone()
         return costs, {name: most_probable_path(costs, align) for name, align in DIRECTIONS.items()}
 
@@ -137,7 +118,6 @@ class AlignmentPictures:
             return videos[query], videos[support]
         if features == "centred":
             return videos[query] - videos[query].mean(0), videos[support] - videos[support].mean(0)
-        require_spm(self.gallery.model)
         classes = self._episode_classes(query, support)
         shots = [support, *(self.gallery.starts[number] for number in classes[1:])]
         class_text = self.gallery.data.class_text[classes]
@@ -152,7 +132,7 @@ class AlignmentPictures:
         return list(dict.fromkeys([first, self.gallery.class_of(query), *others]))[:EPISODE_WAY]
 
     def _compared_in_words(self, query: int, support: int, features: str) -> str:
-        names = f"Query {clip_name(self.gallery, query)}, support {clip_name(self.gallery, support)}"
+        names = f"Query {self.gallery.clip_name(query)}, support {self.gallery.clip_name(support)}"
         if features == "raw":
             return f"{names}, frames as CLIP gave them"
         if features == "centred":

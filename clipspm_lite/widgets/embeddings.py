@@ -83,7 +83,7 @@ def embeddings_explorer(gallery: Gallery, *, seed: int = 0, episodes: int = 20) 
         "colour": dropdown("colour by", ["class", "role", *(["split"] if gallery.parts else [])]),
         "point": dropdown("point", pictures.point_names(first, 0), width="34em"),
     }
-    draw = {"map": pictures.map, "clips": pictures.clips}
+    draw: dict[str, Any] = {"map": pictures.map, "clips": pictures.clips}
     explorer = Explorer("embeddings", controls, draw, slow=["points", "episode", "perplexity"])
 
     def renew(change: object) -> None:  # after the pictures were drawn, so that "computing" is said first
@@ -114,24 +114,18 @@ class EmbeddingPictures:
             self.samplers[f"{way} classes: {shot} supports, {queries} queries each"] = EpisodeSampler(
                 counts, way, shot, queries, seed, class_names=gallery.data.classes
             )
-        self._cloud = lru_cache(maxsize=4)(self._compute_cloud)
-        self._places = lru_cache(maxsize=16)(self._compute_places)
-
-    def _compute_cloud(self, points: str, episode: int) -> Cloud:
-        return cloud_of(self.gallery, self.samplers[points][episode])
-
-    def _compute_places(
-        self, points: str, episode: int, method: str, perplexity: int
-    ) -> dict[str, np.ndarray]:
-        return places_by_stage(self._cloud(points, episode).vectors, method, perplexity)
+        self._cloud = lru_cache(maxsize=4)(
+            lambda points, episode: cloud_of(gallery, self.samplers[points][episode])
+        )
+        self._places = lru_cache(maxsize=16)(
+            lambda points, episode, *how: places_by_stage(self._cloud(points, episode).vectors, *how)
+        )
 
     def point_names(self, points: str, episode: int) -> list[tuple[str, int]]:
         """The names of an episode's points with their numbers, as options of a list."""
         return [(point.name, number) for number, point in enumerate(self._cloud(points, episode).points)]
 
-    def map(
-        self, points: str, episode: int, stage: str, perplexity: int, colour: str, point: int
-    ) -> Picture:
+    def map(self, points: str, episode: int, stage: str, perplexity: int, colour: str, point: int) -> Picture:
         """Every point at a stage, by t-SNE and by PCA."""
         cloud = self._cloud(points, episode)
         at, number = min(point, len(cloud.points) - 1), self.stages.index(stage)
@@ -237,11 +231,11 @@ def hints_of(
 def cloud_of(gallery: Gallery, episode: Episode) -> Cloud:
     """Every point of an episode at every stage that the model has, from the model's own outputs."""
     batch = gather(gallery.data.features, gallery.data.class_text, [episode])
-    support, query, text = batch.support[0], batch.query[0], batch.class_text[0]
+    given = batch.support, batch.query, batch.class_text
     with gallery.scoring() as model:
-        output = model(support, query, text, inductive=False)
-        logits = model(support, query, text).logits if model.inductive else output.logits
-        support, query, text = model.prepare(support, query, text, None)
+        output = model(*given, inductive=False)
+        logits = model(*given).logits if model.inductive else output.logits
+        support, query, text = model.prepare(*given, None)
         generated = generate_prompt(query, text, model.prompt_generator)
         real = support_prompt(support, text)
         if model.support_text == "generated":
@@ -251,7 +245,7 @@ def cloud_of(gallery: Gallery, episode: Episode) -> Cloud:
             SUPPORT: frame_means(support),
             QUERY: frame_means(query),
             PROTOTYPE: frame_means(shot_mean(support, None)),
-            NAME: text,
+            NAME: text[0],
         }
     }
     if output.spm is not None:
@@ -277,7 +271,7 @@ def cloud_of(gallery: Gallery, episode: Episode) -> Cloud:
         stage: F.normalize(torch.cat(list(kinds.values())), dim=-1).numpy() for stage, kinds in parts.items()
     }
     points = points_of(episode, gallery.names_of(episode), list(parts[RAW_CLIP]))
-    return Cloud(episode, points, vectors, tuple(logits.argmax(-1).tolist()))
+    return Cloud(episode, points, vectors, tuple(logits[0].argmax(-1).tolist()))
 
 
 def frame_means(videos: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """The episode explorer: clips that play, support beside query, the answers, and every distance behind them."""
 
-from functools import lru_cache, partial
+from functools import lru_cache
 
 from clipspm_lite.data.episodes import Episode, gather
 from clipspm_lite.model.clipspm import CLIPSPMOutput
@@ -8,7 +8,7 @@ from clipspm_lite.plots.base import film_strips
 from clipspm_lite.plots.prototypes import stacked_distances
 from clipspm_lite.plots.results import episode_board
 from clipspm_lite.widgets.base import Explorer, Picture, dropdown, play, slider
-from clipspm_lite.widgets.episodes import MOST_WAYS, choose_episode, episode_of, keep_within_way, margin_over_others
+from clipspm_lite.widgets.choices import MOST_WAYS, explore_episodes, margin_over_others
 from clipspm_lite.widgets.gallery import Gallery
 
 Chosen = tuple[Episode, str]  # an episode, and how it was chosen
@@ -16,25 +16,16 @@ Chosen = tuple[Episode, str]  # an episode, and how it was chosen
 
 def episode_explorer(gallery: Gallery) -> Explorer:
     """An episode drawn or chosen from the gallery, one query per class, and how the model answers each of them."""
-    episode_controls = choose_episode(gallery)
     ways_to_ask = [("all together (transductive)", False), ("one at a time (inductive)", True)]
     controls = {
-        **episode_controls,
         "asked": dropdown("queries asked", ways_to_ask, gallery.model.inductive),
         "query": slider("query", 1, MOST_WAYS),
         "frame": slider("frame", 1, gallery.data.features.shape[1]),
     }
     pictures = EpisodePictures(gallery)
-    explorer = Explorer(
-        "episode",
-        controls,
-        {"board": pictures.board, "strips": pictures.strips, "distances": pictures.distances},
-        derive={"drawn": partial(episode_of, gallery)},
-        extra=[play(controls["frame"], "play the clips")],
-        slow=list(episode_controls),
-    )
-    keep_within_way(controls, "query")
-    return explorer
+    draw = {"board": pictures.board, "strips": pictures.strips, "distances": pictures.distances}
+    player = play(controls["frame"], "play the clips")
+    return explore_episodes("episode", gallery, controls, draw, "query", [player])
 
 
 class EpisodePictures:

@@ -36,8 +36,7 @@ class Gallery:
 
     Raises:
         TypeError: another kind of model.
-        ValueError: dataset and data differ in classes or counts, the model's width is not the features', or there are
-            not as many parts as classes.
+        ValueError: dataset and data differ in classes or counts, or the model's width is not the features'.
     """
 
     dataset: VideoDataset
@@ -59,10 +58,6 @@ class Gallery:
             raise ValueError(
                 f"model: made for features of width {self.model.dim}, the data's have "
                 f"{self.data.features.shape[-1]}: encode with the backbone that the model was trained with"
-            )
-        if self.parts and len(self.parts) != len(self.data.classes):
-            raise ValueError(
-                f"parts: expected one for each of {len(self.data.classes)} classes, found {len(self.parts)}"
             )
 
     @contextmanager
@@ -107,9 +102,22 @@ class Gallery:
         """Names of an episode's classes, in its order."""
         return [self.names[number] for number in episode.classes]
 
+    def video(self, class_number: int, clip: int) -> int:
+        """The number of a class's clip, which is counted from 1."""
+        return self.starts[class_number] + clip - 1
+
     def class_of(self, video: int) -> int:
         """The class that a video belongs to."""
         return max(number for number, start in enumerate(self.starts) if start <= video)
+
+    def clip_name(self, video: int) -> str:
+        """The name of a clip in captions: its class and its number there, from 1."""
+        number = self.class_of(video)
+        return f"{self.names[number]} {video - self.starts[number] + 1}"
+
+    def thumbnails(self, video: int) -> Tensor:
+        """The same frames as `clip`, half as wide and high."""
+        return self.clip(video)[..., ::2, ::2]
 
     def clip(self, video: int) -> Tensor:
         """The frames of a video that the model sees, small: ``[T, 3, 112, 112]`` in [0, 1]."""
@@ -119,12 +127,6 @@ class Gallery:
 def model_stages(model: CLIPSPM, first: str) -> list[str]:
     """The stages that frames go through in a model, of which the first is before its parts."""
     return [first, *([AFTER_SPM] if model.with_spm else []), *([AFTER_PADM] if model.with_padm else [])]
-
-
-def require_spm(model: CLIPSPM) -> None:
-    """Raise ValueError for a model without SPM, where an explorer shows what SPM does."""
-    if not model.with_spm:
-        raise ValueError("this model has no SPM (with_spm=False), which this picture shows")
 
 
 @lru_cache(maxsize=256)

@@ -2,17 +2,16 @@
 
 from functools import lru_cache
 from itertools import product
-from typing import get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
-from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.model.heads import build_head, describe_head
 from clipspm_lite.model.hsmr import HSMROutput, Motion, MotionFeatureExtraction, hsmr
 from clipspm_lite.plots.motion import compared_with_first, features_of_twins, steps_of_twins, strips_of_twins
 from clipspm_lite.widgets.base import Explorer, Picture, dropdown
-from clipspm_lite.widgets.clips import choose_clip, clip_name, video_of
+from clipspm_lite.widgets.choices import choose_clip
 from clipspm_lite.widgets.gallery import Gallery
 
 TWINS = ("original", "reversed", "still", "shuffled", "other background")
@@ -44,7 +43,7 @@ def motion_explorer(gallery: Gallery) -> Explorer:
         "motion",
         controls,
         {"clips": pictures.clips, "features": pictures.features, "steps": pictures.steps},
-        derive={"video": lambda action, clip: video_of(gallery, action, clip)},
+        derive={"video": lambda action, clip: gallery.video(action, clip)},
         slow=["action", "clip", "donor"],
     )
 
@@ -57,7 +56,7 @@ class MotionPictures:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(FRESH_SEED)
             fresh = build_head(describe_head(gallery.model)).eval()
-            self.heads: dict[str, CLIPSPM] = {GIVEN: gallery.model, FRESH: fresh}
+            self.heads: dict[str, Any] = {GIVEN: gallery.model, FRESH: fresh}
             self.mfes = {
                 (weights, motion): with_motion(self.heads[weights].mfe, motion)
                 for weights, motion in product(self.heads, MOTION_SIGNS)
@@ -67,11 +66,10 @@ class MotionPictures:
     def clips(self, video: int, donor: int) -> Picture:
         """The clip and its twins as film strips."""
         other = self._donor_clip(video, donor)
-        name, other_name = clip_name(self.gallery, video), clip_name(self.gallery, other)
+        name, other_name = self.gallery.clip_name(video), self.gallery.clip_name(other)
         same = " Here both are the same clip: nothing is exchanged." if other == video else ""
-        small = [self.gallery.clip(one)[..., ::2, ::2] for one in (video, other)]
         return Picture(
-            strips_of_twins(twins_of(*small)),
+            strips_of_twins(twins_of(self.gallery.thumbnails(video), self.gallery.thumbnails(other))),
             f"{name} and its twins. Other background: the clip's mean over time is taken away and that of "
             f"{other_name} put in its place, in the pictures as in the features. This exchanges all that stands "
             f"still, clothes too, and keeps what changes; in pictures it leaves a shadow of the clip.{same}",
@@ -100,7 +98,7 @@ class MotionPictures:
             "one (cosine −1), and stay the same before another background. ‖m deep − m̂‖², which HSMR's loss makes "
             f"small: {', '.join(f'{name} {gap:.3g}' for name, gap in gaps)}.",
             "Three colour maps, one below the other: m shallow, the motion token and m deep of "
-            f"{clip_name(self.gallery, video)} and its twins, one row each, with lengths and cosines beside them. "
+            f"{self.gallery.clip_name(video)} and its twins, one row each, with lengths and cosines beside them. "
             f"{said}.",
         )
 
@@ -117,7 +115,7 @@ class MotionPictures:
             f"{average} over time; purple above zero, brown below. Of the original one step is {longest:.3g} long on "
             f"average, and the mean of all of them {float(terms[0].mean(0).norm()):.3g}. {what_cancels}",
             f"Five colour maps side by side, {terms.shape[1]} steps by {terms.shape[2]} channels each, for "
-            f"{clip_name(self.gallery, video)} and its twins: {', '.join(TWINS)}.",
+            f"{self.gallery.clip_name(video)} and its twins: {', '.join(TWINS)}.",
         )
 
     def _donor_clip(self, video: int, donor: int) -> int:
@@ -137,7 +135,7 @@ class MotionPictures:
             return output, {"shallow": mfe.steps(frames), "deep": mfe.steps(output.fused)}
 
     def _described(self, video: int, motion: Motion, weights: str) -> str:
-        name = f"{clip_name(self.gallery, video)}, {motion} motion, weights {weights}"
+        name = f"{self.gallery.clip_name(video)}, {motion} motion, weights {weights}"
         name += f" (seed {FRESH_SEED})" if weights == FRESH else ""
         own = self.gallery.model.mfe.motion
         if motion != own:

@@ -3,6 +3,7 @@
 import copy
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import ipywidgets as widgets
 import torch
@@ -16,8 +17,8 @@ from clipspm_lite.model.spm import generate_prompt
 from clipspm_lite.plots.base import film_strips
 from clipspm_lite.plots.prompts import fused_frames, gate_maps, over_prompt_weight
 from clipspm_lite.widgets.base import LABELLED, Explorer, Picture, dropdown, slider
-from clipspm_lite.widgets.episodes import margin_over_others
-from clipspm_lite.widgets.gallery import Gallery, require_spm
+from clipspm_lite.widgets.choices import margin_over_others
+from clipspm_lite.widgets.gallery import Gallery
 
 RIGHT_NAMES, WRONG_NAMES, NO_NAMES = "each its own", "each the next class's (wrong)", "the mean of all names"
 SCORE, D_SPM = "whole distance (½ D_SPM + D_PADM + D_anchor)", "D_SPM"
@@ -34,9 +35,11 @@ def prompt_explorer(gallery: Gallery, *, way: int = 5, seed: int = 0, episodes: 
         episodes: how many of the list can be chosen.
 
     Raises:
-        ValueError: way or episodes is not a whole number of at least 1, or a class has fewer than two videos, which
-            support and query need.
+        ValueError: a model without SPM, way or episodes is not a whole number of at least 1, or a class has fewer than
+            two videos, which support and query need.
     """
+    if not gallery.model.with_spm:
+        raise ValueError("this model has no SPM (with_spm=False): its clips meet no prompt")
     way, episodes = min(whole_number("way", way), len(gallery.names)), whole_number("episodes", episodes)
     data = gallery.data
     sampler = EpisodeSampler(data.videos_per_class, way, seed=seed, class_names=data.classes)
@@ -45,13 +48,11 @@ def prompt_explorer(gallery: Gallery, *, way: int = 5, seed: int = 0, episodes: 
         "episode": slider("episode", 0, episodes - 1),
         "query": slider("query", 1, way),
         "names": dropdown("support names", [RIGHT_NAMES, WRONG_NAMES, NO_NAMES], width="30em"),
-        "alpha": widgets.FloatSlider(
-            description="α", min=0, max=1, step=0.05, value=alpha, style=LABELLED
-        ),
+        "alpha": widgets.FloatSlider(description="α", min=0, max=1, step=0.05, value=alpha, style=LABELLED),
         "shown": dropdown("distance", [D_SPM, SCORE], width="34em"),
     }
     pictures = PromptPictures(gallery, sampler)
-    draw = {
+    draw: dict[str, Any] = {
         "clips": pictures.clips,
         "gates": pictures.gates,
         "fused": pictures.fused,
@@ -112,9 +113,7 @@ class PromptPictures:
         with self.gallery.scoring() as model:
             fusion = with_prompt_weight(model, alpha).fusion
             real, generated = (fusion(shown.video, prompt)[0] for prompt in (shown.real, shown.generated))
-            added = [
-                float((alpha * fusion.prompt_gate(p) * p).norm()) for p in (shown.real, shown.generated)
-            ]
+            added = [float((alpha * fusion.prompt_gate(p) * p).norm()) for p in (shown.real, shown.generated)]
             own = float((fusion.visual_gate(shown.video) * shown.video).norm(dim=-1).mean())
         cosines = {
             "before, after: real prompt": F.cosine_similarity(shown.video, real, dim=-1),
@@ -135,7 +134,6 @@ class PromptPictures:
 
     def alphas(self, episode: int, query: int, names: str, alpha: float, shown: str) -> Picture:
         """The query's distances to the classes over α."""
-        require_spm(self.gallery.model)
         drawn = self.sampler[episode]
         classes, label = self.gallery.names_of(drawn), drawn.query_labels[query - 1]
         rows = torch.stack(
@@ -168,7 +166,6 @@ class PromptPictures:
         return text
 
     def _prompted_query(self, episode: int, query: int, names: str) -> PromptedQuery:
-        require_spm(self.gallery.model)
         drawn, data = self.sampler[episode], self.gallery.data
         label, classes = drawn.query_labels[query - 1], self.gallery.names_of(drawn)
         batch = gather(data.features, data.class_text, [drawn])
@@ -192,6 +189,7 @@ class PromptPictures:
 
     def _distances(self, episode: int, names: str, query: int, alpha: float, shown: str) -> Tensor:
         output = self._output(episode, names, alpha)
+        assert output.spm is not None
         return (output.spm.distance if shown == D_SPM else -output.logits)[0, query - 1]
 
 

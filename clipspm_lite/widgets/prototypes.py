@@ -15,7 +15,7 @@ from clipspm_lite.model.transformer import shot_mean
 from clipspm_lite.plots.base import limits_around
 from clipspm_lite.plots.prototypes import distances_by_frame, prototype_distances, prototype_paths
 from clipspm_lite.widgets.base import Explorer, Picture, dropdown, slider, stage_slider
-from clipspm_lite.widgets.episodes import MOST_WAYS, choose_episode, episode_of, keep_within_way
+from clipspm_lite.widgets.choices import MOST_WAYS, explore_episodes
 from clipspm_lite.widgets.gallery import AFTER_PADM, AFTER_SPM, Gallery, model_stages
 
 BEFORE_TEXT = "before text"
@@ -61,23 +61,14 @@ def prototypes_explorer(gallery: Gallery) -> Explorer:
 
     Queries are asked together here, even if the model is inductive.
     """
-    episode_controls = choose_episode(gallery)
     controls = {
-        **episode_controls,
         "stage": stage_slider(model_stages(gallery.model, BEFORE_TEXT)),
         "view": dropdown("view", [AVERAGED, BY_FRAME]),
         "chosen": slider("distances from", 1, MOST_WAYS),
     }
     pictures = PrototypePictures(gallery)
-    explorer = Explorer(
-        "prototypes",
-        controls,
-        {"map": pictures.map, "distances": pictures.distances, "frames": pictures.frames},
-        derive={"drawn": partial(episode_of, gallery)},
-        slow=list(episode_controls),
-    )
-    keep_within_way(controls, "chosen")
-    return explorer
+    draw = {"map": pictures.map, "distances": pictures.distances, "frames": pictures.frames}
+    return explore_episodes("prototypes", gallery, controls, draw, "chosen")
 
 
 class PrototypePictures:
@@ -86,10 +77,9 @@ class PrototypePictures:
     def __init__(self, gallery: Gallery):
         self.gallery = gallery
         self._stages = lru_cache(maxsize=16)(partial(prototype_stages, gallery))
-        self._plane = lru_cache(maxsize=16)(self._compute_plane)
-
-    def _compute_plane(self, episode: Episode, view: str) -> Plane:
-        return on_one_plane(self._stages(episode), averaged=view == AVERAGED)
+        self._plane = lru_cache(maxsize=16)(
+            lambda episode, view: on_one_plane(self._stages(episode), averaged=view == AVERAGED)
+        )
 
     def map(self, drawn: tuple[Episode, str], stage: str, view: str) -> Picture:
         """The prototypes, the queries and the anchor on one plane."""

@@ -1,5 +1,7 @@
-"""Controls that choose an episode of a gallery: drawn from a seed, of chosen classes, or of a hard pair."""
+"""Controls that choose a clip of a gallery, or an episode: drawn from a seed, of chosen classes, or of a hard pair."""
 
+from collections.abc import Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -8,12 +10,27 @@ import torch
 from torch import Tensor
 
 from clipspm_lite.data.episodes import Episode, EpisodeSampler
-from clipspm_lite.widgets.base import LABELLED, dropdown, slider
+from clipspm_lite.widgets.base import LABELLED, Explorer, dropdown, slider
 from clipspm_lite.widgets.gallery import Gallery
 
 ClassNumbers = tuple[int, ...]  # empty: none chosen
 MOST_WAYS, MOST_SHOTS = 8, 5
 SEEDS, EPISODES = 10, 100  # how many of each a slider offers
+
+
+def choose_clip(
+    gallery: Gallery, names: tuple[str, str], labels: tuple[str, str], first: int = 0
+) -> dict[str, Any]:
+    """Two controls by name: the class (its number is the value) and the clip in it, counted from 1.
+
+    ``first`` is the video that is chosen at the start. The clip never exceeds what the class has, so that class and
+    clip always name a video.
+    """
+    start, counts = gallery.class_of(first), gallery.data.videos_per_class
+    which = dropdown(labels[0], gallery.numbered_names, start)
+    clip = slider(labels[1], 1, counts[start], first - gallery.starts[start] + 1)
+    which.observe(lambda change: setattr(clip, "max", counts[change["new"]]), names="value")
+    return dict(zip(names, (which, clip), strict=True))
 
 
 def choose_episode(gallery: Gallery) -> dict[str, Any]:
@@ -43,13 +60,7 @@ def choose_episode(gallery: Gallery) -> dict[str, Any]:
 
 
 def episode_of(
-    gallery: Gallery,
-    way: int,
-    shot: int,
-    seed: int,
-    number: int,
-    pair: ClassNumbers,
-    classes: ClassNumbers,
+    gallery: Gallery, way: int, shot: int, seed: int, number: int, pair: ClassNumbers, classes: ClassNumbers
 ) -> tuple[Episode, str]:
     """Episode ``number`` of the list ``seed``, one query per class, and how it was chosen, for captions.
 
@@ -88,13 +99,27 @@ def margin_over_others(scores: Tensor, label: int) -> float:
     return float(scores[label] - others.max())
 
 
-def keep_within_way(controls: dict[str, Any], name: str) -> None:
-    """Let a slider that counts classes or queries from 1 end at the number of classes of the chosen episode."""
+def explore_episodes(
+    title: str,
+    gallery: Gallery,
+    controls: dict[str, Any],
+    draw: dict[str, Any],
+    counted: str,
+    extra: Sequence = (),
+) -> Explorer:
+    """An explorer of a chosen episode, which its pictures get as ``drawn``, the value of `episode_of`.
+
+    ``counted`` names a control that counts classes or queries from 1; it ends at the number of classes of the episode.
+    """
+    choice = choose_episode(gallery)
+    derive = {"drawn": partial(episode_of, gallery)}
+    explorer = Explorer(title, choice | controls, draw, derive=derive, extra=extra, slow=list(choice))
 
     def renew(change: object = None) -> None:
-        chosen = controls["pair"].value or controls["classes"].value
-        controls[name].max = len(chosen) or controls["way"].value
+        chosen = choice["pair"].value or choice["classes"].value
+        controls[counted].max = len(chosen) or choice["way"].value
 
     renew()
-    for control in ("way", "pair", "classes"):
-        controls[control].observe(renew, names="value")
+    for name in ("way", "pair", "classes"):
+        choice[name].observe(renew, names="value")
+    return explorer
