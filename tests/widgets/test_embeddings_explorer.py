@@ -79,11 +79,9 @@ def test_what_a_model_lacks_is_said_and_has_no_points(with_head, drawn):
 
 def test_a_generated_support_prompt_is_drawn_as_such(with_head, drawn):
     cloud = cloud_of(with_head(support_text="generated"), drawn)
-    of = {
-        kind: [n for n, p in enumerate(cloud.points) if p.kind == kind]
-        for kind in ("class text", "support's prompt")
-    }
-    assert not np.allclose(*(cloud.vectors["raw CLIP"][rows[0]] for rows in of.values()), atol=1e-3)
+    kinds = [point.kind for point in cloud.points]
+    name, prompt = (cloud.vectors["raw CLIP"][kinds.index(k)] for k in ("class text", "support's prompt"))
+    assert not np.allclose(name, prompt, atol=1e-3)
 
 
 @pytest.mark.parametrize("method", ["t-SNE", "PCA"])

@@ -3,7 +3,6 @@
 import gc
 
 import ipywidgets as widgets
-import psutil
 from matplotlib.figure import Figure
 
 from clipspm_lite.widgets.base import Explorer, Picture, as_html, play
@@ -121,17 +120,3 @@ def test_static_shows_the_picture_of_the_present_controls(monkeypatch):
     explorer.controls["name"].value = "b"
     explorer.static("both")
     assert shown[0][1:] == ("b", "a line")
-
-
-def test_memory_is_steady_over_five_hundred_changes():
-    explorer, _ = make()
-    memory = psutil.Process().memory_info
-
-    def move(times):
-        for number in range(times):
-            explorer.controls["height"].value = 1 + number % 5
-
-    move(100)  # what is made once is there
-    before = memory().rss
-    move(500)
-    assert memory().rss - before < 20e6
