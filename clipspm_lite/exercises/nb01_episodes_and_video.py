@@ -236,7 +236,7 @@ def paired_difference(ours, other):
     {body}
     return mean, half
 '''
-CLASSES = '''
+CLASS_INTERVAL = '''
 def class_interval(class_accuracy):
     """95 % half-width in points of the mean over classes, if other classes had been drawn; class_accuracy [N], %."""
     rng = np.random.default_rng(0)
@@ -290,8 +290,8 @@ EXERCISES = {
         "an interval over classes",
         3,
         20,
-        stub=CLASSES.format(gap="...", end="..."),
-        solution=CLASSES.format(gap=DRAWN, end=END),
+        stub=CLASS_INTERVAL.format(gap="...", end="..."),
+        solution=CLASS_INTERVAL.format(gap=DRAWN, end=END),
         find=_find_class_interval,
     ),
 }

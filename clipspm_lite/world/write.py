@@ -22,7 +22,7 @@ from clipspm_lite.world.render import render
 from clipspm_lite.world.scene import FRAMES_PER_SECOND, make_scene
 from clipspm_lite.world.taxonomy import CLASSES, REVERSED_PAIRS, SIMILAR_PAIRS, SPLITS
 
-FORMAT_VERSION = 1
+MANIFEST_VERSION = 1
 CLIPS_PER_CLASS = 20  # seeds 0 to 19; whoever trains an encoder on this world must use other seeds
 SIZE = 112
 # Chosen so that data_samples stays under 18 MB. x264's assembler code (asm) makes another file every few times from the
@@ -88,16 +88,16 @@ def write_lists(out: Path) -> None:
     for name, split in SPLITS.items():
         parts = {part: [folder(c) for c in classes] for part, classes in split.items()}
         _write_json(
-            out / "splits" / f"{name}.json", {"format_version": FORMAT_VERSION, **parts}, tuple(parts)
+            out / "splits" / f"{name}.json", {"format_version": MANIFEST_VERSION, **parts}, tuple(parts)
         )
     pairs = {
         "reversed": [[folder(a), folder(b)] for a, b in REVERSED_PAIRS],
         "similar": [[folder(a), folder(b)] for a, b in SIMILAR_PAIRS],
     }
-    _write_json(out / "pairs.json", {"format_version": FORMAT_VERSION, **pairs}, tuple(pairs))
+    _write_json(out / "pairs.json", {"format_version": MANIFEST_VERSION, **pairs}, tuple(pairs))
 
 
-def write(out: Path, processes: int = 2) -> None:
+def write_samples(out: Path, processes: int = 2) -> None:
     """Write the clips, the lists and, last, the manifest with the clips' checksums.
 
     If it is stopped early, every file is whole: the old one or the new one. Run it again to write the rest.
@@ -113,7 +113,7 @@ def write(out: Path, processes: int = 2) -> None:
         by_class = list(pool.map(_write_class, [out] * len(CLASSES), CLASSES))
     write_lists(out)
     clips = [entry for entries in by_class for entry in entries]
-    content = {"format_version": FORMAT_VERSION, "world_version": WORLD_VERSION, "clips": clips}
+    content = {"format_version": MANIFEST_VERSION, "world_version": WORLD_VERSION, "clips": clips}
     _write_json(out / "manifest.json", content, ("clips",))
 
 
@@ -125,7 +125,7 @@ def main() -> None:
     options = parser.parse_args()
     out = Path(options.out)
     try:
-        write(out, options.processes)
+        write_samples(out, options.processes)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
