@@ -16,8 +16,7 @@ from clipspm_lite.arguments import whole_number
 from clipspm_lite.clip.prompts import TEMPLATES, fill_templates
 from clipspm_lite.clip.released_format import is_released, read_released
 from clipspm_lite.data.names import readable
-from clipspm_lite.storage.files import fill, one_line
-from clipspm_lite.storage.untrusted import Refused, check_safetensors, check_size, read_torch
+from clipspm_lite.storage.files import CheckpointError, fill, one_line, read_torch
 
 TINY_CLIP_DIR = Path(__file__).parents[1] / "tiny_clip"
 LOCAL_DIR = "local-dir:"
@@ -373,15 +372,11 @@ def _from_file(name: str, path: Path, tags: list[str]) -> nn.Module:
     if path.suffix not in WEIGHT_SUFFIXES:
         raise ValueError(f"weights file must end in one of {', '.join(WEIGHT_SUFFIXES)}: {path}")
     try:
-        if path.suffix == ".safetensors":
-            check_safetensors(path)
-        else:
-            content = read_torch(path)
-            state = content.get("state_dict", content)
-            check_size((value for value in state.values() if isinstance(value, torch.Tensor)), path)
+        if path.suffix != ".safetensors":
+            read_torch(path)
         return open_clip.create_model(name, str(path), require_pretrained=True, weights_only=True)
-    except Refused as error:
-        raise ValueError(f"not weights of {name} ({error}): {path}") from None
+    except CheckpointError as error:
+        raise ValueError(f"not weights of {name}: {error}") from None
     except Exception as error:  # torch, pickle and safetensors raise types of their own for a bad file
         reason = f"{type(error).__name__}: {one_line(error)}"
         raise ValueError(f"not weights of {name} ({reason}): {path}") from error

@@ -12,8 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from clipspm_lite.storage.files import CheckpointError
-from clipspm_lite.storage.untrusted import Refused, check_size, read_torch
+from clipspm_lite.storage.files import CheckpointError, read_torch
 
 EXPECTED = "expected a checkpoint_best.pt of the released code"
 
@@ -95,11 +94,6 @@ def read_released(path: str | os.PathLike) -> ReleasedCheckpoint:
     if odd:
         raise CheckpointError(f"entries of model_state_dict that are no tensors: {_few(odd)}: {path}")
 
-    try:
-        check_size(state.values(), path)
-    except Refused as error:
-        raise CheckpointError(f"{error}; {EXPECTED}: {path}") from None
-
     visual, head, unexpected = {}, {}, []
     entries = _entries()
     for name, tensor in state.items():
@@ -148,7 +142,7 @@ class _Float64Type:
 
     def __init__(self, *arguments: Any) -> None:
         if arguments != ("f8", False, True):
-            raise Refused("a number of another type than float64")
+            raise ValueError("a number of another type than float64")
 
     def __setstate__(self, state: Any) -> None:
         """Byte order and the like, which are the same for all."""
@@ -156,7 +150,7 @@ class _Float64Type:
 
 def _float64(kind: Any, content: Any) -> float:
     if not isinstance(kind, _Float64Type) or not isinstance(content, bytes) or len(content) != 8:
-        raise Refused("a number of another type than float64")
+        raise ValueError("a number of another type than float64")
     return struct.unpack("<d", content)[0]
 
 
@@ -169,10 +163,7 @@ def _unpickle(path: str | os.PathLike) -> Any:
         (_float64, "numpy.core.multiarray.scalar"),  # as NumPy 1 wrote it
         (_Float64Type, "numpy.dtype"),
     ]
-    try:
-        return read_torch(path, allowed)
-    except Refused as error:
-        raise CheckpointError(f"{error}; {EXPECTED}: {path}") from None
+    return read_torch(path, allowed)
 
 
 def _few(names: Iterable[Any]) -> str:
