@@ -32,7 +32,7 @@ class CountingBackbone(torch.nn.Module):
 
     def encode_frames(self, frames):
         self.batches.append(frames[:, 0, 0, 0, 0].tolist())
-        return frames.mean((-1, -2)) * self.weight
+        return torch.nn.functional.dropout(frames.mean((-1, -2)) * self.weight, 0.5, self.training)
 
 
 def decoded(paths, frames, size, *, resize, workers):
@@ -105,6 +105,11 @@ def test_a_backbone_that_is_changed_afterwards_is_noticed(videos, tmp_path):
     original = FeatureStore(CountingBackbone(), folder)
     assert torch.equal(original.encode([first]), untouched[0])
     assert original.encode([second])[0, 0, 0] == pytest.approx(0.2), "not the changed backbone's"
+
+
+def test_a_backbone_in_training_mode_encodes_without_dropout_and_stays_in_it(videos, tmp_path):
+    store = FeatureStore(CountingBackbone().train(), tmp_path / "store")
+    assert store.encode(videos(0.5))[0].unique().tolist() == [0.5] and store.backbone.training
 
 
 def test_a_file_that_is_exchanged_before_it_is_decoded_is_refused_by_name(videos, tmp_path, monkeypatch):

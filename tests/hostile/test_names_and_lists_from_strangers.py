@@ -104,7 +104,7 @@ def test_a_class_name_that_cannot_be_a_folders_name_is_refused(name, tmp_path):
         ('{"format_version": 1, "novel": ["/etc"]}', "'/etc'"),
         ("\0", None),
     ],
-    ids=lambda value: value[:30],
+    ids=lambda value: str(value)[:30],
 )
 def test_a_wrong_split_file_is_one_short_error(content, named, tmp_path):
     path = tmp_path / "split.json"

@@ -66,6 +66,6 @@ def killed_in_between(work, check, kills=KILLS, processes=1):
 def age(folder):
     """Make unfinished files older than any that a living process writes to; how many there are."""
     unfinished = list(folder.rglob(".*.partial"))
-    for path in (one for found in unfinished for one in (*found.iterdir(), found)):
+    for path in (one for found in unfinished for one in (*found.glob("*"), found)):
         os.utime(path, (0, 0))
     return len(unfinished)
