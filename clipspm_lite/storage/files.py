@@ -111,15 +111,9 @@ def _remove_abandoned(path: Path) -> None:
 
 def check_writable(path: str | os.PathLike) -> None:
     """Refuse a file that could not be written, before the work whose result it is to keep; raises OSError."""
-    path = Path(path)
-    folder = path.absolute().parent
-    while not folder.exists():
-        folder = folder.parent
-    if (path.exists() and not path.is_file()) or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise OSError(
-            "cannot be written: it is not a regular file, or its folder does not allow it; choose another place: "
-            f"{path}"
-        )
+    with _written(path) as target:
+        if not os.access(target.parent, os.W_OK):
+            raise OSError("its folder does not allow it")
 
 
 def end_with_parent() -> None:

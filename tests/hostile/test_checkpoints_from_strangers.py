@@ -1,7 +1,6 @@
 """Checkpoints and recognisers made to do harm: one error that names the file, and no code is run."""
 
 import json
-import os
 import pickle
 import struct
 import subprocess
@@ -18,8 +17,6 @@ from clipspm_lite.clip.backbone import load_backbone
 from clipspm_lite.clip.checkpoints import CheckpointError, load_model
 from clipspm_lite.storage.files import read_torch
 from clipspm_lite.storage.tensors import read_description, read_tensors, write_tensors
-
-RECOGNISER = Path(__file__).parents[1] / "recogniser_version_1.safetensors"
 
 
 class Called:
@@ -40,7 +37,6 @@ class BuiltWith:
 PROOF = "clipspm_proof"  # what the code in these files would leave
 GADGETS = {
     "eval": Called(eval, f"open({PROOF!r}, 'w')"),
-    "system": Called(os.system, f"touch {PROOF}"),
     "subprocess": Called(subprocess.Popen, ["touch", PROOF]),
     "import": Called(__import__, "antigravity"),
     "a nested load": Called(
@@ -161,20 +157,4 @@ def test_a_finetuned_checkpoint_names_no_folder_to_read(name, tmp_path, monkeypa
     tensors = {**head.state_dict(), "visual.x": torch.zeros(1)}
     path = tmp_path / "x.safetensors"
     write_tensors(path, tensors, {"kind": "model", "config": CONFIG, "backbone": made_with})
-    refused(path, clipspm_lite.load)
-
-
-@pytest.mark.parametrize(
-    ("tensor", "value"),
-    [
-        ("support", torch.full((2, 1, 8, 128), torch.nan)),
-        ("support_mask", torch.ones(2, 1)),
-        ("support", torch.zeros(2, 1, 8)),
-        ("support", torch.zeros((), dtype=torch.complex64)),
-    ],
-)
-def test_a_recogniser_of_other_numbers_is_one_short_error(tensor, value, tmp_path):
-    tensors, description = read_tensors(RECOGNISER, "recogniser")
-    path = tmp_path / "r.safetensors"
-    write_tensors(path, tensors | {tensor: value}, description)
     refused(path, clipspm_lite.load)

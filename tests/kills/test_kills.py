@@ -1,4 +1,4 @@
-"""Killed at any moment or out of room, what is written is afterwards as it was before or completely new."""
+"""Killed at any moment, what is written is afterwards as it was before or completely new."""
 
 import os
 import random
@@ -12,33 +12,10 @@ from killing import KILLS, age, ended, killed_in_between, start
 from clipspm_lite import CLIPSPM, FeatureStore
 from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.storage.files import check_writable, file_sha256, replace_file, replacing
-from clipspm_lite.storage.tensors import read_tensors, write_tensors
+from clipspm_lite.storage.tensors import read_tensors
 from clipspm_lite.training import TrainingSettings, train
 
-resource = pytest.importorskip("resource")
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked process")
-
-
-def test_a_checkpoint_is_the_old_or_the_new_one(tmp_path):
-    path = tmp_path / "model.safetensors"
-    seen = 0
-
-    def write_next():
-        number = read_tensors(path, "model")[1]["number"] + 1
-        write_tensors(path, {"x": torch.full((500_000,), number)}, {"kind": "model", "number": number})
-
-    def check():
-        nonlocal seen
-        tensors, description = read_tensors(path, "model")
-        assert tensors["x"].shape == (500_000,) and bool((tensors["x"] == description["number"]).all())
-        assert description["number"] > seen
-        seen = description["number"]
-
-    write_tensors(path, {"x": torch.zeros(500_000)}, {"kind": "model", "number": 0})
-    killed_in_between(write_next, check)
-    assert age(tmp_path) <= KILLS
-    write_next()
-    assert list(tmp_path.iterdir()) == [path], "what killed processes left is gone"
 
 
 def test_an_unfinished_file_has_a_name_that_no_reader_takes_and_goes_when_it_is_old(tmp_path):
@@ -146,38 +123,25 @@ def test_training_continues_to_the_bitwise_same_curve_and_weights(tmp_path):
     assert run(killed).history == run(whole).history
 
 
-def fails(work, *expected):
-    """In a child: the error that `work` raises says all of this."""
+def test_a_second_training_into_one_folder_is_refused_and_the_first_unharmed(tmp_path):
+    def stop_at_the_first_file():
+        replace = os.replace
 
-    def child():
-        try:
-            work()
-        except OSError as error:
-            assert all(text in str(error) for text in expected) and "\n" not in str(error), error
-        else:
-            raise AssertionError("it was written")
+        def stopping(source, target):
+            replace(source, target)
+            os.replace = replace
+            os.kill(os.getpid(), signal.SIGSTOP)
 
-    assert ended(start(child)) == 0
+        os.replace = stopping
+        run(tmp_path)
 
-
-def test_without_room_the_old_files_stay(videos, tmp_path):
-    path, store = tmp_path / "model.safetensors", FeatureStore(Backbone(), tmp_path / "store", frames=16)
-    write_tensors(path, {"x": torch.zeros(10)}, {"kind": "model"})
-    store.encode(videos[:1])  # 320 kB
-    before = path.read_bytes()
-
-    def write():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-        write_tensors(path, {"x": torch.zeros(1_000_000)}, {"kind": "model"})
-
-    def encode():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-        store.encode(videos)
-
-    fails(write, "cannot be written (", str(path))
-    fails(encode, "cannot be written (", str(store.path))
-    assert path.read_bytes() == before and len(right_rows(store.path, videos)) == 1
-    assert not list(tmp_path.rglob("*.partial"))
+    first = start(stop_at_the_first_file)
+    os.waitpid(first, os.WUNTRACED)
+    with pytest.raises(FileExistsError, match=str(tmp_path)):
+        run(tmp_path)
+    os.kill(first, signal.SIGCONT)
+    assert ended(first) == 0
+    assert len(run(tmp_path).history) == 16, "the folder is free again"
 
 
 def test_what_cannot_be_written_is_refused_before_any_work(videos, tmp_path, monkeypatch):

@@ -16,13 +16,35 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "kills"))
 
-from killing import age, ended, killed_in_between, start
-from test_kills import Backbone, fails, right_rows, run, videos  # noqa: F401 (a fixture)
+from killing import KILLS, age, ended, killed_in_between, start
+from test_kills import Backbone, right_rows, run, videos  # noqa: F401 (a fixture)
 
 from clipspm_lite import FeatureStore, load_video
 from clipspm_lite.storage.files import replace_file
-from clipspm_lite.storage.tensors import write_tensors
+from clipspm_lite.storage.tensors import read_tensors, write_tensors
 from clipspm_lite.world import write as world
+
+
+def test_a_checkpoint_is_the_old_or_the_new_one(tmp_path):
+    path = tmp_path / "model.safetensors"
+    seen = 0
+
+    def write_next():
+        number = read_tensors(path, "model")[1]["number"] + 1
+        write_tensors(path, {"x": torch.full((500_000,), number)}, {"kind": "model", "number": number})
+
+    def check():
+        nonlocal seen
+        tensors, description = read_tensors(path, "model")
+        assert tensors["x"].shape == (500_000,) and bool((tensors["x"] == description["number"]).all())
+        assert description["number"] > seen
+        seen = description["number"]
+
+    write_tensors(path, {"x": torch.zeros(500_000)}, {"kind": "model", "number": 0})
+    killed_in_between(write_next, check)
+    assert age(tmp_path) <= KILLS
+    write_next()
+    assert list(tmp_path.iterdir()) == [path], "what killed processes left is gone"
 
 
 class Here:
@@ -97,6 +119,41 @@ def test_no_worker_process_is_left_where_the_first_process_was_killed(tmp_path):
     first.wait()
     alive = [process for process in processes if process.is_running() and process.status() != "zombie"]
     assert not psutil.wait_procs(alive, timeout=60)[1]
+
+
+def fails(work, *expected):
+    """In a child: the error that `work` raises says all of this."""
+
+    def child():
+        try:
+            work()
+        except OSError as error:
+            assert all(text in str(error) for text in expected) and "\n" not in str(error), error
+        else:
+            raise AssertionError("it was written")
+
+    assert ended(start(child)) == 0
+
+
+def test_without_room_the_old_files_stay(videos, tmp_path):  # noqa: F811
+    resource = pytest.importorskip("resource")
+    path, store = tmp_path / "model.safetensors", FeatureStore(Backbone(), tmp_path / "store", frames=16)
+    write_tensors(path, {"x": torch.zeros(10)}, {"kind": "model"})
+    store.encode(videos[:1])  # 320 kB
+    before = path.read_bytes()
+
+    def write():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+        write_tensors(path, {"x": torch.zeros(1_000_000)}, {"kind": "model"})
+
+    def encode():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+        store.encode(videos)
+
+    fails(write, "cannot be written (", str(path))
+    fails(encode, "cannot be written (", str(store.path))
+    assert path.read_bytes() == before and len(right_rows(store.path, videos)) == 1
+    assert not list(tmp_path.rglob("*.partial"))
 
 
 def mounted(*arguments, folder):
