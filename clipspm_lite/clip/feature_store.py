@@ -17,11 +17,10 @@ from tqdm.auto import tqdm
 
 from clipspm_lite.arguments import whole_number
 from clipspm_lite.clip.backbone import Backbone
-from clipspm_lite.clip.checkpoints import CheckpointError
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.decoding.video import VideoError, check_file, load_video
 from clipspm_lite.data.encoded import EncodedDataset, check_finite
-from clipspm_lite.storage.files import check_writable, file_sha256
+from clipspm_lite.storage.files import CheckpointError, check_writable, file_sha256
 from clipspm_lite.storage.tensors import read_tensors, write_tensors
 
 VIDEOS_PER_SAVE = 500  # a kill loses at most the encoding of so many videos
