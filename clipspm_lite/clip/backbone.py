@@ -16,8 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from clipspm_lite.clip.prompts import TEMPLATES, fill_templates
 from clipspm_lite.clip.released_format import is_released, read_released
 from clipspm_lite.data.names import readable
-from clipspm_lite.storage.files import CheckpointError, fill, one_line
-from clipspm_lite.storage.untrusted import read_torch
+from clipspm_lite.storage.files import CheckpointError, fill, one_line, read_torch
 
 TINY_CLIP_DIR = Path(__file__).parents[1] / "tiny_clip"
 LOCAL_DIR = "local-dir:"

@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from clipspm_lite.storage.files import CheckpointError, is_safetensors
-from clipspm_lite.storage.untrusted import Refused, read_torch
+from clipspm_lite.storage.files import CheckpointError, is_safetensors, read_torch
 
 # Modules of the released head → this project's.
 NAMES = {
@@ -121,21 +120,17 @@ def _entries() -> dict[str, str]:
     return entries
 
 
-def _model_state(path: str | os.PathLike) -> Mapping[str, Tensor]:
+def _model_state(path: str | os.PathLike) -> dict[str, Tensor]:
     """The ``model_state_dict`` of a torch file; raises CheckpointError where there is none."""
-    try:
-        content = read_torch(path, NUMPY_FLOAT64)
-        state = content["model_state_dict"]
-        if all(isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()):
-            return state
-        found = "entries that are not tensors"
-    except Refused as error:
-        found = str(error)
-    except (AttributeError, KeyError, TypeError, IndexError):
-        found = f"the entries {_first(content)}" if isinstance(content, dict) else type(content).__name__
-    raise CheckpointError(
-        f"expected a checkpoint_best.pt of the released code with its model_state_dict, found {found}: {path}"
-    )
+    content = read_torch(path, NUMPY_FLOAT64)
+    state = content.get("model_state_dict") if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        found = _first(content) if isinstance(content, dict) else type(content).__name__
+        raise CheckpointError(
+            f"expected a checkpoint_best.pt of the released code, with tensors in its model_state_dict, found {found}: "
+            f"{path}"
+        )
+    return state
 
 
 def _first(names: Iterable[Any]) -> str:
