@@ -86,17 +86,7 @@ def open_checkpoint(
         made_with = {key: description[key] for key in ("frames", "resize") if key in description}
         made_with |= {"name": description.get("backbone_name"), "fingerprint": description.get("backbone")}
     head = restore_head(description.get("config"), tensors, path)
-    kept = open_store(
-        made_with,
-        path,
-        encoder,
-        backbone=backbone,
-        weights=weights,
-        text_weights=text_weights,
-        frames=frames,
-        device=device,
-        store=store,
-    )
+    kept = open_store(made_with, path, encoder, backbone, weights, text_weights, frames, device, store)
     return OpenedCheckpoint(head.to(device), kept, description)
 
 
@@ -180,8 +170,7 @@ def restore_head(config: Any, tensors: Mapping[str, Tensor], path: str | os.Path
 def open_store(
     made_with: Mapping[str, Any],
     path: str | os.PathLike,
-    encoder: Mapping[str, Tensor] | None = None,
-    *,
+    encoder: Mapping[str, Tensor],
     backbone: Backbone | str | None,
     weights: str | Path | None,
     text_weights: str | Path | None,
@@ -192,9 +181,9 @@ def open_store(
     """What takes and encodes videos as a file says that its own were, on the caller's backbone if that is the same one.
 
     Args:
-        made_with: the backbone's ``name``, ``weights``, ``normalize_pixels``, ``fingerprint`` or ``visual_fingerprint``,
-            and ``frames`` and ``resize``, any of which may be missing.
-        encoder: the weights of its visual encoder, if they are in the file.
+        made_with: the file's ``name``, ``weights``, ``normalize_pixels``, ``fingerprint`` and ``visual_fingerprint`` of
+            the backbone, ``frames`` and ``resize``; any of them may be missing.
+        encoder: the weights of the visual encoder, empty if they are not in the file.
 
     Raises:
         CheckpointError: another backbone, other weights or another number of frames, or the file is damaged.
@@ -253,35 +242,28 @@ def _released_head(
     gate_slope: float | None,
 ) -> Head:
     """The head of a released checkpoint; widths are read off its shapes (SPEC section 6)."""
-    width = {name: len(tensor) if tensor.ndim else 0 for name, tensor in tensors.items()}
-    dim = width["mfe.conv1.weight"]
-    gates = width["fusion.visual_gate.fc1.weight"], width["fusion.prompt_gate.fc1.weight"]
-    fitting = [
-        name
-        for name, known in DATASET_SETTINGS.items()
-        if gates == (int(known["visual_gate_ratio"] * dim), int(known["prompt_gate_ratio"] * dim))
-    ]
-    fits = f"its gates, {gates[0]} and {gates[1]} wide, fit {', '.join(fitting) or 'no published settings'}"
-    if dataset is not None:
+    width = {name: len(tensor) for name, tensor in tensors.items() if tensor.ndim}
+    dim = width.get("mfe.conv1.weight", 0)
+    gates = [width.get(f"fusion.{gate}_gate.fc1.weight", 0) for gate in ("visual", "prompt")]
+    ratios = ("visual_gate_ratio", "prompt_gate_ratio")
+    fitting = [k for k, v in DATASET_SETTINGS.items() if gates == [int(v[ratio] * dim) for ratio in ratios]]
+    if dataset is None:
+        numbers: dict[str, Any] = {"prompt_weight": prompt_weight, "gate_slope": gate_slope}
+    else:
         check_known("dataset", dataset, DATASET_SETTINGS)
-        if dataset not in fitting:
-            raise CheckpointError(f"dataset: not a checkpoint of {dataset}, {fits}: {path}")
-        settings = DATASET_SETTINGS[dataset]
-        prompt_weight = settings["prompt_weight"] if prompt_weight is None else prompt_weight
-        gate_slope = settings["gate_slope"] if gate_slope is None else gate_slope
-    if prompt_weight is None or gate_slope is None:
+        numbers = {name: DATASET_SETTINGS[dataset][name] for name in ("prompt_weight", "gate_slope")}
+    if None in numbers.values() or dataset not in (None, *fitting):
         raise ValueError(
-            f"dataset: needed, or prompt_weight and gate_slope, which a released file does not hold; {fits}: {path}"
+            f"dataset: expected the one that this was trained on ({' or '.join(fitting) or 'none'} has such gates), or "
+            f"prompt_weight and gate_slope, which are not in the file, found {dataset}: {path}"
         )
     config = dict(
         dim=dim,
         heads=RELEASED_HEADS,
-        head_dim=width["fusion.transformer.to_q.weight"] // RELEASED_HEADS,
-        mlp_dim=width["fusion.transformer.ff1.weight"],
-        visual_gate_ratio=gates[0] / max(dim, 1),
-        prompt_gate_ratio=gates[1] / max(dim, 1),
-        gate_slope=gate_slope,
-        prompt_weight=prompt_weight,
+        head_dim=width.get("fusion.transformer.to_q.weight", 0) // RELEASED_HEADS,
+        mlp_dim=width.get("fusion.transformer.ff1.weight", 0),
+        **{ratio: gate / max(dim, 1) for ratio, gate in zip(ratios, gates, strict=True)},
+        **numbers,
         preset="released",
     )
     return restore_head(config, tensors, path)

@@ -59,16 +59,8 @@ def load(
     if method not in TRAINING_FREE:
         of_head = {name.removeprefix(HEAD): t for name, t in tensors.items() if name.startswith(HEAD)}
         method = restore_head(description.get("head"), of_head, path).to(device)
-    kept = open_store(
-        {**description["backbone"], "frames": description["frames"], "resize": description["resize"]},
-        path,
-        backbone=backbone,
-        weights=weights,
-        text_weights=text_weights,
-        frames=frames,
-        device=device,
-        store=store,
-    )
+    made_with = description | description["backbone"]
+    kept = open_store(made_with, path, {}, backbone, weights, text_weights, frames, device, store)
     return Recogniser(method, kept, support)
 
 
@@ -88,6 +80,6 @@ def _read_support(
         )
         if not known or description["frames"] != support.features.shape[-2]:
             raise ValueError("its description contradicts itself")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise CheckpointError(f"a damaged recogniser ({one_line(error)}): {path}") from None
     return support
