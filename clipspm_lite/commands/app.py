@@ -44,7 +44,7 @@ from clipspm_lite.data.datasets import SAMPLES, VideoDataset, open_folder, read_
 from clipspm_lite.data.decoding.video import VideoError
 from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.episodes import EpisodeSampler
-from clipspm_lite.data.inspection import check, check_benchmark
+from clipspm_lite.data.inspection import check_benchmark, check_folder
 from clipspm_lite.data.names import on_one_line, on_terminal, printable, readable
 from clipspm_lite.evaluation.benchmark_table import Entry, episodes_at_once, markdown, measure, write_results
 from clipspm_lite.evaluation.comparison import compare
@@ -1043,7 +1043,7 @@ def run_check(options: argparse.Namespace) -> int:
             raise ValueError("--video-list and --no-decode: name the benchmark with --benchmark")
         with tqdm(desc="reading", unit=" videos", disable=None) as bar:
             minimum = 2 if options.minimum is None else options.minimum
-            report = check(options.folder, minimum=minimum, progress=lambda _: bar.update())
+            report = check_folder(options.folder, minimum=minimum, progress=lambda _: bar.update())
         print(on_terminal(report))
         return 0 if report.ok else 1
     if options.minimum is not None:
