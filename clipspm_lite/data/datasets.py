@@ -135,9 +135,10 @@ def read_text(path: Path) -> str:
 
 def read_json(path: Path) -> Any:
     """What a JSON file holds; raises DatasetError where it is not one."""
+    text = read_text(path)
     try:
-        return json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:  # also for a number of too many digits
         raise DatasetError(f"not JSON ({error}): {path}") from None
 
 
