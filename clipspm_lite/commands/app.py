@@ -65,6 +65,7 @@ from clipspm_lite.training.loop import (
     TrainingSettings,
     check_engine,
     check_run,
+    pixels_are_normalised,
     plan,
     preset_settings,
     train,
@@ -390,7 +391,12 @@ def warn_of_tiny(backbone: str, own_videos: bool) -> None:
 
 def open_store(options: argparse.Namespace, own_videos: bool) -> FeatureStore:
     warn_of_tiny(options.backbone, own_videos)
-    backbone = load_backbone(options.backbone, weights=options.weights, device=options.device)
+    backbone = load_backbone(
+        options.backbone,
+        weights=options.weights,
+        normalize_pixels=pixels_are_normalised(getattr(options, "preset", "paper")),
+        device=options.device,
+    )
     return FeatureStore(backbone, options.store, frames=options.frames)
 
 
@@ -476,7 +482,12 @@ def run_train(options: argparse.Namespace) -> int:
     else:
         store = open_store(options, own_videos=options.data is not None)
         dim = store.backbone.dim
-        description = {"backbone": store.backbone_fingerprint, "backbone_name": options.backbone}
+        description = {
+            "backbone": store.backbone_fingerprint,
+            "backbone_name": options.backbone,
+            "normalize_pixels": store.backbone.normalize_pixels,
+            "resize": store.resize,
+        }
     torch.manual_seed(settings.seed)
     config = head_config(options)
     model = build_head({"dim": dim, **config})
@@ -568,7 +579,7 @@ def resolve_settings(options: argparse.Namespace) -> TrainingSettings:
 def open_finetuning(options: argparse.Namespace) -> FineTuning:
     sides_matter = options.data is None or (options.benchmark or "").startswith("ssv2")
     backbone = load_backbone(
-        options.backbone, weights=options.weights, normalize_pixels=options.preset != "released"
+        options.backbone, weights=options.weights, normalize_pixels=pixels_are_normalised(options.preset)
     )
     return FineTuning(
         backbone,

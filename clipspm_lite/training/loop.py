@@ -119,6 +119,11 @@ TRAINING_PRESETS = {
 }
 
 
+def pixels_are_normalised(preset: str) -> bool:
+    """Whether frames get CLIP's mean and standard deviation, or stay in [0, 1] as in the released code (SPEC section 4)."""
+    return preset != "released"
+
+
 def preset_settings(preset: str, benchmark: str | None = None) -> TrainingSettings:
     """A preset's settings for a benchmark (SPEC section 4), or for other data. They are the same for every backbone.
 
@@ -299,7 +304,7 @@ def train(
                                 "interval": scored.interval,
                             },
                         }
-                        _save_best(folder / BEST, model, finetuning, kept)
+                        _save_best(folder / BEST, model, finetuning, source.frames, kept)
                     run.save(folder / LAST, identity, history)
                 if _out_of_patience(history, settings.patience):
                     break
@@ -540,6 +545,7 @@ class _Run:
             betas=settings.betas,
             weight_decay=settings.weight_decay,
         )
+        self.optimizer.zero_grad()  # what a backward() of the caller's left there is not part of the first step
         self.engine_optimizer: Any = fabric.setup_optimizers(self.optimizer)
         # The places in a step whose episodes this process takes, and which of them it computes at once.
         places = range(fabric.global_rank, settings.episodes_per_step, fabric.world_size)
@@ -675,9 +681,11 @@ class _Run:
         return history
 
 
-def _save_best(path: Path, model: Head, finetuning: FineTuning | None, kept: dict[str, Any]) -> None:
+def _save_best(
+    path: Path, model: Head, finetuning: FineTuning | None, frames: int, kept: dict[str, Any]
+) -> None:
     if finetuning is None:
-        save_model(path, model, **kept)
+        save_model(path, model, **kept | {"frames": frames})
     else:
         assert finetuning.resize is not None  # FineTuning fills it in
         save_finetuned(

@@ -79,6 +79,7 @@ class FeatureSource:
 
     def __init__(self, training: EncodedDataset, validation: EncodedDataset) -> None:
         self.training, self.validation = training, validation
+        self.frames = training.features.shape[1]
 
     @property
     def fingerprints(self) -> list[str]:
@@ -108,6 +109,7 @@ class VideoSource:
 
     def __init__(self, training: VideoDataset, validation: VideoDataset, how: FineTuning) -> None:
         self.training, self.validation, self.how = training, validation, how
+        self.frames = how.frames
         self.encoding: dict[str, Any] | None = dict(
             backbone=how.backbone.fingerprint,
             frames=how.frames,

@@ -13,16 +13,19 @@ import torch
 from clipspm_lite import CLIPSPM
 from clipspm_lite.clip.checkpoints import CheckpointError, load_model
 from clipspm_lite.data.benchmarks import BENCHMARKS
+from clipspm_lite.data.episodes import EpisodeSampler, gather
 from clipspm_lite.model import clipspm
 from clipspm_lite.model.heads import build_head
-from clipspm_lite.model.presets import DATASET_SETTINGS
+from clipspm_lite.model.presets import DATASET_SETTINGS, PRESETS
 from clipspm_lite.storage.tensors import read_tensors
 from clipspm_lite.training.loop import (
     BEST,
     LAST,
     TRAINING_PRESETS,
+    VALIDATION_SEED,
     TrainingSettings,
     check_run,
+    pixels_are_normalised,
     preset_settings,
     train,
 )
@@ -119,6 +122,55 @@ def test_a_resumed_run_is_bitwise_the_run_that_was_never_stopped(encoded, tmp_pa
     assert resumed.history == whole.history
     for name in (BEST, LAST):
         assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_gradients_left_by_the_caller_are_not_in_the_first_step(encoded, tmp_path, frozen):
+    clean, used = small_model("released"), small_model("released")
+    for parameter in used.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    for model in (clean, used):
+        model.padm.requires_grad_(not frozen)
+    before = run(encoded, tmp_path / "clean", model=clean)
+    assert run(encoded, tmp_path / "used", model=used).history == before.history
+    for ours, theirs in zip(used.parameters(), clean.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_a_checkpoint_says_how_many_frames_it_was_trained_with(encoded, tmp_path):
+    def data(**arguments):
+        return encoded(frames=5, **arguments)
+
+    result = run(data, tmp_path, description={"resize": 73, "frames": 8})
+    description = load_model(result.best_path)[1]
+    assert (description["frames"], description["resize"]) == (5, 73)
+
+
+def test_only_the_released_preset_leaves_pixels_as_they_are():
+    assert [preset for preset in PRESETS if not pixels_are_normalised(preset)] == ["released"]
+
+
+class Centred(CLIPSPM):
+    """A head whose features depend on the whole episode: its mean frame is subtracted."""
+
+    def prepare(self, support, query, class_text, support_mask):
+        support, query, class_text = super().prepare(support, query, class_text, support_mask)
+        mean = torch.cat([support.flatten(1, 3), query.flatten(1, 2)], 1).mean(1)
+        return support - mean[:, None, None, None], query - mean[:, None, None], class_text
+
+
+def test_validation_scores_a_head_that_looks_at_the_whole_episode_as_it_answers(encoded, tmp_path):
+    torch.manual_seed(0)
+    model = Centred(16, heads=2, head_dim=4, mlp_dim=16, preset="lite")
+    settings = replace(SETTINGS, validation_episodes=100, validate_every=6, learning_rate=0.0)
+    result = run(encoded, tmp_path, settings, model=model)
+    data = encoded(prefix="held out", seed=1)
+    sampler = EpisodeSampler(data.videos_per_class, way=3, seed=VALIDATION_SEED)
+    batch = gather(data.features, data.class_text, [sampler[index] for index in range(100)])
+    with torch.inference_mode():
+        answers = model.eval()(batch.support, batch.query, batch.class_text).logits.argmax(-1)
+    right = 100 * float((answers == batch.query_labels).double().mean())
+    assert result.best_accuracy == pytest.approx(right)
 
 
 KILLED = """
