@@ -59,9 +59,10 @@ from clipspm_lite.recognition.leave_one_out import LeaveOneOut, leave_one_out
 from clipspm_lite.recognition.loading import load, load_head
 from clipspm_lite.recognition.recogniser import CLIP_SPM, Recogniser, encode_support
 from clipspm_lite.storage.files import check_writable, file_sha256, is_safetensors, replace_file
-from clipspm_lite.training.loop import (
+from clipspm_lite.training import (
     PRECISIONS,
     TRAINING_PRESETS,
+    FineTuning,
     TrainingSettings,
     check_engine,
     check_run,
@@ -70,7 +71,6 @@ from clipspm_lite.training.loop import (
     preset_settings,
     train,
 )
-from clipspm_lite.training.sources import FineTuning
 
 METHODS = (*TRAINING_FREE, CLIP_SPM)
 SCORED = (*TRAINING_FREE, *HEADS)

@@ -11,7 +11,8 @@ from clipspm_lite import CLIPSPM
 from clipspm_lite.clip.backbone import load_backbone
 from clipspm_lite.data.datasets import SAMPLES, VideoDataset
 from clipspm_lite.data.encoded import EncodedDataset
-from clipspm_lite.training.loop import TrainingResult, TrainingSettings, train
+from clipspm_lite.training.loop import TrainingResult, train
+from clipspm_lite.training.settings import TrainingSettings
 from clipspm_lite.training.sources import FineTuning
 
 SETTINGS = TrainingSettings(

@@ -27,8 +27,10 @@ from clipspm_lite.evaluation.scoring import evaluate
 from clipspm_lite.recognition.loading import load
 from clipspm_lite.storage.tensors import read_tensors
 from clipspm_lite.training import loop as training
-from clipspm_lite.training.loop import BEST, LAST, VALIDATION_SEED, plan, train
+from clipspm_lite.training import plan, train
+from clipspm_lite.training.loop import BEST, VALIDATION_SEED
 from clipspm_lite.training.sources import FineTuning, VideoSource
+from clipspm_lite.training.state import LAST
 
 sys.path.append(str(Path(__file__).parents[1] / "data"))
 import small_finetuning as small

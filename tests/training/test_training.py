@@ -18,17 +18,16 @@ from clipspm_lite.model import clipspm
 from clipspm_lite.model.heads import build_head
 from clipspm_lite.model.presets import DATASET_SETTINGS, PRESETS
 from clipspm_lite.storage.tensors import read_tensors
-from clipspm_lite.training.loop import (
-    BEST,
-    LAST,
+from clipspm_lite.training import (
     TRAINING_PRESETS,
-    VALIDATION_SEED,
     TrainingSettings,
     check_run,
     pixels_are_normalised,
     preset_settings,
     train,
 )
+from clipspm_lite.training.loop import BEST, VALIDATION_SEED
+from clipspm_lite.training.state import LAST
 
 SETTINGS = TrainingSettings(
     way=3,
