@@ -8,12 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 
 from clipspm_lite.evaluation.scoring import evaluate
 from clipspm_lite.model.heads import Head
 from clipspm_lite.training.loop import training_step
-from clipspm_lite.training.processes import check_engine, wait_for_all
+from clipspm_lite.training.processes import launch, wait_for_all
 from clipspm_lite.training.settings import TrainingSettings
 from clipspm_lite.training.sources import FineTuning, TrainingData, training_source
 from clipspm_lite.training.state import TrainingState, check_run
@@ -78,12 +77,10 @@ def plan(
     encoder are changed by it: build them anew for the run.
     """
     check_run(training_data, validation_data, settings)
-    check_engine(
+    source = training_source(training_data, validation_data, finetuning)
+    fabric = launch(
         settings, finetuning is not None, device=device, devices=devices, nodes=nodes, precision=precision
     )
-    source = training_source(training_data, validation_data, finetuning)
-    fabric = Fabric(accelerator=device, devices=devices, num_nodes=nodes, precision=precision)
-    fabric.launch()
 
     def seconds_since(started: float) -> float:
         wait_for_all(fabric)
@@ -110,21 +107,27 @@ def plan(
     evaluate(model, data, way=settings.way, shot=settings.shot, episodes=few, device=fabric.device)
     scoring = seconds_since(started) * settings.validation_episodes / few
 
-    parts = {name: list(part.parameters()) for name, part in model.named_children()}
-    parts |= {name: [weight] for name, weight in model.named_parameters(recurse=False)}
-    if finetuning is not None:
-        parts["visual encoder"] = list(finetuning.backbone.clip.visual.parameters())
-    counts = {name: sum(w.numel() for w in weights if w.requires_grad) for name, weights in parts.items()}
     return Plan(
         episodes=settings.steps * settings.episodes_per_step,
         steps=settings.steps,
         processes=fabric.world_size,
-        trained={name: count for name, count in counts.items() if count},
+        trained=_trained_weights(state),
         seconds_per_step=of_pass * math.ceil(settings.episodes_per_step / at_once),
         seconds_per_validation=encoding + scoring,
         validations=math.ceil(settings.steps / settings.validate_every),
         peak_memory=_peak_memory(fabric.device),
     )
+
+
+def _trained_weights(state: TrainingState) -> dict[str, int]:
+    """How many each part of the head has, and the visual encoder."""
+    counts = dict[str, int]()
+    for name, weight in state.model.named_parameters():
+        part = name.split(".")[0]
+        counts[part] = counts.get(part, 0) + weight.numel() * weight.requires_grad
+    if "visual" in state.modules:
+        counts["visual encoder"] = sum(weight.numel() for weight in state.modules["visual"].parameters())
+    return {part: count for part, count in counts.items() if count}
 
 
 def _peak_memory(device: torch.device) -> int | None:

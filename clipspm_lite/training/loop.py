@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from clipspm_lite.data.episodes import EpisodeBatch
-from clipspm_lite.evaluation.scoring import evaluate
+from clipspm_lite.evaluation.scoring import Evaluation, evaluate
 from clipspm_lite.model.heads import Head
-from clipspm_lite.training.processes import add_up_gradients, alone_in, check_engine, share_weights
+from clipspm_lite.training.processes import add_up_gradients, alone_in, launch, share_weights
 from clipspm_lite.training.settings import TrainingSettings
 from clipspm_lite.training.sources import FineTuning, TrainingData, training_source
-from clipspm_lite.training.state import LAST, History, TrainingState, check_folder, check_run
+from clipspm_lite.training.state import LAST, History, TrainingState, check_losses, check_run
 
 BEST = "best.safetensors"  # the checkpoint
 VALIDATION_SEED = 1_000_003  # of the validation episodes, the same in every run
@@ -63,18 +62,16 @@ def train(
 
     Args:
         training_data, validation_data: features for the head alone, or videos with ``finetuning``.
-        folder: gets ``best.safetensors``, a checkpoint, and ``last.safetensors``, to resume from. All processes must
-            see it.
+        folder: gets ``best.safetensors``, a checkpoint, and ``last.safetensors``, to resume from.
         finetuning: trains the visual encoder too.
         device: "cpu", "cuda", "mps" or "auto".
-        devices, nodes: processes on each machine, one per GPU, and machines.
+        devices, nodes: processes on each machine, one per GPU, and machines; all must see ``folder``.
         precision: of the visual encoder that is trained, "32-true", "bf16-mixed" or "16-mixed". The head computes in
             full precision always: its distances are small differences of large numbers.
         description: kept in the checkpoint beside the configuration, the settings and the number of frames.
 
     Raises:
-        FileExistsError: ``folder`` holds a run and ``resume`` is False, as nothing is ever deleted; or another process
-            is training into it.
+        FileExistsError: ``folder`` holds a run and ``resume`` is False, or another process is training into it.
         OSError: ``folder`` cannot be written.
         CheckpointError: ``resume`` with other settings, other data or another model than the run's.
         VideoError: a video cannot be read. What the last validation saved is kept.
@@ -84,78 +81,69 @@ def train(
     """
     folder = Path(folder)
     check_run(training_data, validation_data, settings, folder, resume=resume)
-    check_engine(
+    source = training_source(training_data, validation_data, finetuning)
+    fabric = launch(
         settings, finetuning is not None, device=device, devices=devices, nodes=nodes, precision=precision
     )
-    source = training_source(training_data, validation_data, finetuning)
-    fabric = Fabric(accelerator=device, devices=devices, num_nodes=nodes, precision=precision)
-    fabric.launch()
     state = TrainingState(model, source, settings, fabric)
     with alone_in(folder, fabric):
-        check_folder(folder, resume)  # another process may have ended meanwhile
-        history = state.restore(folder / LAST) if resume and (folder / LAST).exists() else []
-        start = int(history[-1]["step"]) if history else 0
-        if start != fabric.broadcast(start):
-            raise ValueError(
-                f"folder: every process must see the same, and they see different runs: {folder}"
-            )
+        history = state.restore(folder / LAST) if (folder / LAST).exists() else []
         share_weights(state.modules.values(), fabric)
-
-        steps = range(start, start if _out_of_patience(history, settings.patience) else settings.steps)
-        batches = state.batches(steps)
-        window: list[Tensor] = []  # the steps since the last validation
-        hidden = None if progress and fabric.is_global_zero else True
-        for step in tqdm(steps, initial=start, total=settings.steps, disable=hidden, desc="steps"):
-            window.append(training_step(state, step, batches, check=step == start))
-            if (step + 1) % settings.validate_every and step + 1 < settings.steps:
-                continue
-
-            mean = torch.stack(window).mean(0)
-            fabric.all_reduce(mean, reduce_op="sum")
-            window, (loss, accuracy) = [], mean.tolist()
-            if not math.isfinite(loss):
-                raise RuntimeError(
-                    f"training diverged, its loss is {loss} before step {step + 1}: use a smaller learning rate; "
-                    f"what was best before that is kept: {folder}"
-                )
-            scored = evaluate(
-                model,
-                source.validation_features(fabric),
-                way=settings.way,
-                shot=settings.shot,
-                episodes=settings.validation_episodes,
-                seed=VALIDATION_SEED,
-                device=fabric.device,
-            )
-            entry = {
-                "step": step + 1,
-                "loss": loss,
-                "accuracy": 100 * accuracy,
-                "validation_accuracy": scored.accuracy,
-                "validation_interval": scored.interval,
-            }
-            history.append(fabric.broadcast(entry))  # one process's, so that all stop at the same step
-            if fabric.is_global_zero:
-                if _best(history) is history[-1]:
-                    validation = {"step": step + 1, "accuracy": scored.accuracy, "interval": scored.interval}
-                    kept = {"training": settings.as_json(), "validation": validation}
-                    source.save(folder / BEST, model, {**(description or {}), **kept})
-                state.save(folder / LAST, history)
-            if _out_of_patience(history, settings.patience):
-                break
+        _train(state, history, folder, description or {}, progress)
         fabric.barrier()  # no process goes on before the files are there
     model.eval()
     best = _best(history)
     return TrainingResult(history, int(best["step"]), best["validation_accuracy"], folder / BEST)
 
 
+def _train(
+    state: TrainingState, history: History, folder: Path, description: dict[str, Any], progress: bool
+) -> None:
+    """The steps that are left, and after every ``validate_every`` of them an entry of ``history`` and the files."""
+    settings, fabric = state.settings, state.fabric
+    start = int(history[-1]["step"]) if history else 0
+    if start != fabric.broadcast(start):
+        raise ValueError(f"folder: every process must see the same, and they see different runs: {folder}")
+    steps = range(start, start if _out_of_patience(history, settings) else settings.steps)
+    batches = state.batches(steps)
+    window: list[Tensor] = []  # what the steps since the last validation returned
+    hidden = None if progress and fabric.is_global_zero else True
+    for step in tqdm(steps, initial=start, total=settings.steps, disable=hidden, desc="steps"):
+        window.append(training_step(state, step, batches, check=step == start))
+        if (step + 1) % settings.validate_every and step + 1 < settings.steps:
+            continue
+
+        mean = torch.stack(window).mean(0)
+        fabric.all_reduce(mean, reduce_op="sum")
+        window, (loss, accuracy) = [], mean.tolist()
+        if not math.isfinite(loss):
+            raise RuntimeError(
+                f"training diverged, its loss is {loss} before step {step + 1}: use a smaller learning rate; what was "
+                f"best before that is kept: {folder}"
+            )
+        scored = _validate(state)
+        entry = {
+            "step": step + 1,
+            "loss": loss,
+            "accuracy": 100 * accuracy,
+            "validation_accuracy": scored.accuracy,
+            "validation_interval": scored.interval,
+        }
+        history.append(fabric.broadcast(entry))  # one process's, so that all stop at the same step
+        if fabric.is_global_zero:
+            if _best(history) is history[-1]:
+                validation = {"step": step + 1, "accuracy": scored.accuracy, "interval": scored.interval}
+                kept = {"training": settings.as_json(), "validation": validation}
+                state.source.save(folder / BEST, state.model, description | kept)
+            state.save(folder / LAST, history)
+        if _out_of_patience(history, settings):
+            break
+
+
 def training_step(
     state: TrainingState, step: int, batches: Iterator[EpisodeBatch], *, check: bool = False
 ) -> Tensor:
-    """One optimizer step; this process's share of its loss and accuracy (0 … 1), `[2]`.
-
-    ``check`` refuses losses that cannot train the head.
-    """
+    """One optimizer step; returns this process's share of the step's loss and accuracy (0 … 1), `[2]`."""
     model, settings, fabric = state.model, state.settings, state.fabric
     for group in state.optimizer.param_groups:
         group["lr"] = settings.learning_rate_at(step)
@@ -179,19 +167,18 @@ def training_step(
     return share
 
 
-def check_losses(losses: Any, batch: EpisodeBatch) -> None:
-    """What a head of one's own may get wrong; raises TypeError or ValueError."""
-    expected = [*batch.query_labels.shape, batch.class_text.shape[-2]]
-    if not hasattr(losses, "total") or list(losses.logits.shape) != expected:
-        raise TypeError(
-            f"losses: expected something with .total [B] and .logits [B, Q, N] = {expected} back, for example "
-            f"cross_entropy_losses(logits, query_labels), found {type(losses).__name__}"
-        )
-    if not losses.total.requires_grad:
-        raise ValueError(
-            "losses: no gradient reaches a weight from .total; is there a detach, no_grad or argmax on the way, or are "
-            "all weights frozen?"
-        )
+def _validate(state: TrainingState) -> Evaluation:
+    """Accuracy of the weights of this moment on the validation episodes."""
+    settings, fabric = state.settings, state.fabric
+    return evaluate(
+        state.model,
+        state.source.validation_features(fabric),
+        way=settings.way,
+        shot=settings.shot,
+        episodes=settings.validation_episodes,
+        seed=VALIDATION_SEED,
+        device=fabric.device,
+    )
 
 
 def _best(history: History) -> dict[str, float]:
@@ -199,10 +186,10 @@ def _best(history: History) -> dict[str, float]:
     return max(history, key=lambda entry: entry["validation_accuracy"])
 
 
-def _out_of_patience(history: History, patience: int | None) -> bool:
-    if patience is None or not history:
+def _out_of_patience(history: History, settings: TrainingSettings) -> bool:
+    if settings.patience is None or not history:
         return False
-    return len(history) - 1 - history.index(_best(history)) >= patience
+    return len(history) - 1 - history.index(_best(history)) >= settings.patience
 
 
 def _pass_seed(seed: int, step: int, place: int) -> int:

@@ -21,13 +21,7 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 
 def check_engine(
-    settings: TrainingSettings,
-    finetuning: bool,
-    *,
-    device: str = "auto",
-    devices: int = 1,
-    nodes: int = 1,
-    precision: Any = "32-true",
+    settings: TrainingSettings, finetuning: bool, *, device: str, devices: int, nodes: int, precision: Any
 ) -> None:
     """Refuse, before any long work, an engine that `train` cannot have; raises ValueError."""
     check_known("device", device, ("auto", "cpu", "cuda", "mps"))
@@ -35,8 +29,17 @@ def check_engine(
     gpus = max(1, torch.cuda.device_count()) if device == "cuda" else None
     processes = whole_number("devices", devices, most=gpus) * whole_number("nodes", nodes)
     whole_number(
-        "devices times nodes, among which a step is shared", processes, most=settings.episodes_per_step
+        "devices times nodes, which share a step's episodes", processes, 1, settings.episodes_per_step
     )
+
+
+def launch(settings: TrainingSettings, finetuning: bool, **engine: Any) -> Fabric:
+    """The engine that `check_engine` takes, with its processes running."""
+    check_engine(settings, finetuning, **engine)
+    device, devices, nodes, precision = (engine[name] for name in ("device", "devices", "nodes", "precision"))
+    fabric = Fabric(accelerator=device, devices=devices, num_nodes=nodes, precision=precision)
+    fabric.launch()
+    return fabric
 
 
 @contextmanager

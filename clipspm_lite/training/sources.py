@@ -1,6 +1,7 @@
 """Where training takes its episodes from: stored features, or videos through an encoder that is trained.
 
-Both kinds answer the same calls, so there is one training loop.
+Both kinds answer the same calls, so there is one training loop. Their ``identity`` is what must be the same when a run
+is resumed.
 """
 
 import hashlib
@@ -62,13 +63,14 @@ class FineTuning:
     def __post_init__(self) -> None:
         if self.resize is None:
             object.__setattr__(self, "resize", round(self.backbone.image_size * 256 / 224))
+        if self.readers is None:
+            object.__setattr__(self, "readers", min(os.cpu_count() or 1, 8))
 
 
 class FeatureSource:
     """Episodes of stored features: all that a process takes in a step go through the head at once."""
 
     one_by_one = False
-    encoding: dict[str, Any] | None = None  # what, beside its data, must be the same when a run is resumed
 
     def __init__(self, training: EncodedDataset, validation: EncodedDataset) -> None:
         if training.features.shape[1:] != validation.features.shape[1:]:
@@ -77,7 +79,7 @@ class FeatureSource:
                 f"{list(training.features.shape[1:])}, found {list(validation.features.shape[1:])}"
             )
         self.training, self.validation = training, validation
-        self.fingerprints = [training.fingerprint, validation.fingerprint]
+        self.identity: dict[str, Any] = {"data": [training.fingerprint, validation.fingerprint]}
 
     def prepare(self, fabric: Fabric) -> dict[str, nn.Module]:
         """What is trained beside the head, by name, on the engine's device."""
@@ -107,14 +109,13 @@ class VideoSource:
 
     def __init__(self, training: VideoDataset, validation: VideoDataset, how: FineTuning) -> None:
         self.training, self.validation, self.how = training, validation, how
-        self.encoding: dict[str, Any] | None = dict(
-            backbone=how.backbone.fingerprint,
-            frames=how.frames,
-            resize=how.resize,
-            augment=how.augment,
-            flip=how.flip,
-        )
-        self.fingerprints = [_video_fingerprint(training), _video_fingerprint(validation)]
+        encoding = {name: getattr(how, name) for name in ("frames", "resize", "augment", "flip")}
+        self.identity = {
+            "data": [_video_fingerprint(training), _video_fingerprint(validation)],
+            "encoding": {"backbone": how.backbone.fingerprint, **encoding},
+        }
+        size = how.backbone.image_size
+        self.load = partial(load_video, frames=how.frames, size=size, resize=how.resize)
 
     def prepare(self, fabric: Fabric) -> dict[str, nn.Module]:
         """What is trained beside the head, by name, on the engine's device."""
@@ -141,7 +142,7 @@ class VideoSource:
 
     def _decoded(self, listed: Iterable[Listed], seed: int) -> Iterator[tuple[Episode, Tensor]]:
         """Each episode with its videos, the supports first, `[videos, T, 3, H, W]`; the next is being decoded."""
-        with self._readers() as pool:
+        with ThreadPoolExecutor(self.how.readers) as pool:
             ahead: tuple[Episode, Iterator[Tensor]] | None = None
             for ((index, episode),) in listed:
                 numbers = [number for shots in episode.support for number in shots] + list(episode.query)
@@ -153,26 +154,14 @@ class VideoSource:
             if ahead is not None:
                 yield ahead[0], torch.stack(list(ahead[1]))
 
-    def _readers(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.how.readers or min(os.cpu_count() or 1, 8))
-
     def _training_video(self, seed: int, index: int, place: int, number: int) -> Tensor:
+        path, how = self.training.paths[number], self.how
+        if not how.augment:
+            return self.load(path)
         digest = hashlib.sha256(f"video {seed},{index},{place}".encode()).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
-        return self._load(self.training.paths[number], generator if self.how.augment else None)
-
-    def _load(self, path: Path, generator: torch.Generator | None = None) -> Tensor:
-        augment = generator is not None
-        return load_video(
-            path,
-            self.how.frames,
-            self.how.backbone.image_size,
-            resize=self.how.resize,
-            random_segments=augment,
-            random_crop=augment,
-            random_flip=augment and self.how.flip,
-            generator=generator,
-        )
+        at_random = dict(random_segments=True, random_crop=True, random_flip=how.flip)
+        return self.load(path, generator=generator, **at_random)
 
     @torch.no_grad()
     def validation_features(self, fabric: Fabric, limit: int | None = None) -> EncodedDataset:
@@ -183,18 +172,16 @@ class VideoSource:
             len(self.validation.paths), self.how.frames, backbone.dim, device=fabric.device
         )
         mine = range(fabric.global_rank, len(paths), fabric.world_size)
-        with self._readers() as pool:
+        with ThreadPoolExecutor(self.how.readers) as pool:
             for start in range(0, len(mine), VALIDATION_VIDEOS_AT_ONCE):
                 numbers = list(mine[start : start + VALIDATION_VIDEOS_AT_ONCE])
-                videos = torch.stack(list(pool.map(self._load, [paths[number] for number in numbers])))
+                videos = torch.stack(list(pool.map(self.load, [paths[number] for number in numbers])))
                 with fabric.autocast():
                     features[numbers] = backbone.encode_frames(fabric.to_device(videos)).float()
         fabric.all_reduce(features, reduce_op="sum")
+        classes, videos_per_class = self.validation.classes, self.validation.videos_per_class
         return EncodedDataset(
-            classes=self.validation.classes,
-            videos_per_class=self.validation.videos_per_class,
-            features=features,
-            class_text=backbone.encode_class_names(self.validation.classes),
+            classes, videos_per_class, features, backbone.encode_class_names(classes)
         )
 
     def save(self, path: Path, model: Head, description: dict[str, Any]) -> None:

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from clipspm_lite.arguments import check_known
 from clipspm_lite.data.episodes import EpisodeBatch, EpisodeSampler
 from clipspm_lite.data.names import readable
-from clipspm_lite.model.heads import Head
+from clipspm_lite.model.heads import Head, describe_head
 from clipspm_lite.storage.files import CheckpointError, check_writable, one_line
 from clipspm_lite.storage.tensors import read_tensors, write_tensors
 from clipspm_lite.training.settings import TrainingSettings
-from clipspm_lite.training.sources import Listed, Source, TrainingData
+from clipspm_lite.training.sources import Source, TrainingData
 
 LAST = "last.safetensors"  # the state after the last validation
 History = list[dict[str, float]]  # an entry for each validation
@@ -39,15 +39,22 @@ def check_run(
     for data, queries in ((training_data, settings.queries), (validation_data, 1)):
         EpisodeSampler(data.videos_per_class, settings.way, settings.shot, queries, class_names=data.classes)
     if folder is not None:
-        check_folder(Path(folder), resume)
+        last = Path(folder) / LAST
+        check_writable(last)
+        if last.exists() and not resume:  # nothing is ever deleted
+            raise FileExistsError(f"a run is there: choose another folder, or resume it (--resume): {last}")
 
 
-def check_folder(folder: Path, resume: bool) -> None:
-    """Nothing is ever deleted: raises FileExistsError where there is a run that is not resumed."""
-    check_writable(folder / LAST)
-    if not resume and (folder / LAST).exists():
-        raise FileExistsError(
-            f"a run is there: choose another folder, or resume it (--resume): {folder / LAST}"
+def check_losses(losses: Any, batch: EpisodeBatch) -> None:
+    """Refuse what your own module gives for losses and cannot be trained on; raises TypeError or ValueError."""
+    expected = [*batch.query_labels.shape, batch.class_text.shape[-2]]
+    if not hasattr(losses, "total") or list(losses.logits.shape) != expected:
+        found = type(losses).__name__
+        raise TypeError(f"losses: expected .total [B] and .logits [B, Q, N] = {expected} back, found {found}")
+    if not losses.total.requires_grad:
+        raise ValueError(
+            "losses: no gradient reaches a weight from .total: is there a detach, no_grad or argmax on the way, or are "
+            "all weights frozen?"
         )
 
 
@@ -81,23 +88,20 @@ class TrainingState:
         self.engine_optimizer: Any = fabric.setup_optimizers(self.optimizer)
         places = range(fabric.global_rank, settings.episodes_per_step, fabric.world_size)
         self.passes = [[place] for place in places] if source.one_by_one else [list(places)]
-        identity = {"settings": settings.as_json(), "config": model.config, "data": source.fingerprints}
-        if source.encoding is not None:
-            identity["encoding"] = source.encoding | {"precision": fabric.strategy.precision.precision}
+        identity = {"settings": settings.as_json(), "config": describe_head(model), **source.identity}
+        if "encoding" in identity:
+            identity["encoding"] = identity["encoding"] | {"precision": fabric.strategy.precision.precision}
         self.identity = json.loads(json.dumps(identity))
 
     def batches(self, steps: range) -> Iterator[EpisodeBatch]:
         """The episodes of every pass of these steps."""
         settings, videos = self.settings, self.source.training.videos_per_class
         sampler = EpisodeSampler(videos, settings.way, settings.shot, settings.queries, settings.seed)
-
-        def listed() -> Iterator[Listed]:
-            for first in range(steps.start, steps.stop):
-                for places in self.passes:
-                    numbers = [first * settings.episodes_per_step + place for place in places]
-                    yield [(number, sampler[number]) for number in numbers]
-
-        return self.source.batches(listed(), settings.seed, self.fabric)
+        passes = (
+            [step * settings.episodes_per_step + place for place in places] for step in steps for places in self.passes
+        )
+        listed = ([(index, sampler[index]) for index in indices] for indices in passes)
+        return self.source.batches(listed, settings.seed, self.fabric)
 
     def save(self, path: Path, history: History) -> None:
         """Write everything that `restore` needs to continue as if nothing had happened."""

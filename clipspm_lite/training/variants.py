@@ -9,7 +9,7 @@ import torch
 
 from clipspm_lite.clip.checkpoints import load_model
 from clipspm_lite.data.encoded import EncodedDataset
-from clipspm_lite.model.heads import build_head
+from clipspm_lite.model.heads import build_head, describe_head
 from clipspm_lite.training.loop import train
 from clipspm_lite.training.settings import TrainingSettings
 
@@ -41,26 +41,20 @@ def train_variants(
     """
     if len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds: expected different ones, found {', '.join(map(str, seeds))}")
-    jobs = []
+    checkpoints: dict[str, list[Path]] = {name: [] for name in variants}
     for name, config in variants.items():
         for seed in seeds:
             torch.manual_seed(seed)
-            head, of_seed = (
-                build_head({"dim": base.features.shape[-1], **config}),
-                replace(settings, seed=seed),
-            )
-            path = (committed or {}).get(name) if seed == 0 else None
-            if path is not None:
+            head = build_head({"dim": base.features.shape[-1], **config})
+            of_seed = replace(settings, seed=seed)
+            if seed == 0 and committed is not None and name in committed:
+                path = committed[name]
                 kept, about = load_model(path)
-                if kept.config != head.config or about["training"] != of_seed.as_json():
+                if describe_head(kept) != describe_head(head) or about.get("training") != of_seed.as_json():
                     raise ValueError(f"committed: {name} would be trained otherwise than this was: {path}")
-            jobs.append((name, head, of_seed, path))
-    checkpoints: dict[str, list[Path]] = {name: [] for name in variants}
-    for name, head, of_seed, path in jobs:
-        if path is None:
-            run = Path(folder) / name.replace(" ", "-") / f"seed{of_seed.seed}"
-            path = train(
-                head, base, validation, of_seed, run, resume=True, device="cpu", description=description
-            ).best_path
-        checkpoints[name].append(path)
+            else:
+                run = Path(folder) / name.replace(" ", "-") / f"seed{seed}"
+                kept = dict(resume=True, device="cpu", description=description)
+                path = train(head, base, validation, of_seed, run, **kept).best_path
+            checkpoints[name].append(path)
     return checkpoints
