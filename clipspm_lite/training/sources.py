@@ -180,9 +180,7 @@ class VideoSource:
                     features[numbers] = backbone.encode_frames(fabric.to_device(videos)).float()
         fabric.all_reduce(features, reduce_op="sum")
         classes, videos_per_class = self.validation.classes, self.validation.videos_per_class
-        return EncodedDataset(
-            classes, videos_per_class, features, backbone.encode_class_names(classes)
-        )
+        return EncodedDataset(classes, videos_per_class, features, backbone.encode_class_names(classes))
 
     def save(self, path: Path, model: Head, description: dict[str, Any]) -> None:
         """Write a checkpoint of head and visual encoder, which says how videos became frames."""

@@ -98,7 +98,9 @@ class TrainingState:
         settings, videos = self.settings, self.source.training.videos_per_class
         sampler = EpisodeSampler(videos, settings.way, settings.shot, settings.queries, settings.seed)
         passes = (
-            [step * settings.episodes_per_step + place for place in places] for step in steps for places in self.passes
+            [step * settings.episodes_per_step + place for place in places]
+            for step in steps
+            for places in self.passes
         )
         listed = ([(index, sampler[index]) for index in indices] for indices in passes)
         return self.source.batches(listed, settings.seed, self.fabric)

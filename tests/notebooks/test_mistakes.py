@@ -95,7 +95,7 @@ from pathlib import Path
 from clipspm_lite.evaluation.scoring import scoring as evaluation, benchmark_table as table
 from clipspm_lite.recognition import recogniser
 from clipspm_lite.data import benchmarks, datasets
-from clipspm_lite.training.loop import TRAINING_PRESETS, preset_settings, train
+from clipspm_lite.training import TRAINING_PRESETS, preset_settings, train
 short = replace(TRAINING_PRESETS["lite"], steps=1, validate_every=1, validation_episodes=2)
 base = replace(novel, classes=tuple("of base " + name for name in novel.classes))
 def trained(module): train(module, base, novel, short, folder / "run", device="cpu", progress=False)
