@@ -17,7 +17,7 @@ from clipspm_lite.arguments import check_known
 from clipspm_lite.clip.backbone import LOCAL_DIR, Backbone, load_backbone
 from clipspm_lite.clip.released_format import ReleasedCheckpoint
 from clipspm_lite.model.clipspm import CLIPSPM
-from clipspm_lite.model.heads import HEADS, Head, build_head
+from clipspm_lite.model.heads import HEADS, Head, build_head, describe_head
 from clipspm_lite.model.presets import DATASET_SETTINGS
 from clipspm_lite.storage.files import CheckpointError, fill, is_safetensors, one_line
 from clipspm_lite.storage.tensors import read_description, read_tensors, write_tensors
@@ -35,7 +35,7 @@ LITE_INDUCTIVE_MODEL = Path(__file__).parents[1] / "weights" / "lite-inductive.s
 
 def save_model(path: str | os.PathLike, model: Head, **description: Any) -> None:
     """Write a model's weights and configuration; ``description`` is kept with them (seed, backbone, accuracy…)."""
-    write_tensors(path, model.state_dict(), {"kind": "model", "config": model.config, **description})
+    write_tensors(path, model.state_dict(), {"kind": "model", "config": describe_head(model), **description})
 
 
 def load_model(path: str | os.PathLike) -> tuple[Head, dict[str, Any]]:
@@ -195,7 +195,7 @@ def save_finetuned(
     write_tensors(
         path,
         {**model.state_dict(), **encoder},
-        {**description, "kind": "model", "config": model.config, "backbone": made_with},
+        {**description, "kind": "model", "config": describe_head(model), "backbone": made_with},
     )
 
 

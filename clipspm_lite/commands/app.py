@@ -50,7 +50,7 @@ from clipspm_lite.evaluation.results import SHOTS, comparison_table, json_number
 from clipspm_lite.evaluation.scoring import Method, evaluate
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.clipspm import CLIPSPM
-from clipspm_lite.model.heads import HEADS, Head, build_head
+from clipspm_lite.model.heads import HEADS, Head, build_head, describe_head
 from clipspm_lite.model.presets import DATASET_SETTINGS, LITE_SIZES, PRESETS
 from clipspm_lite.model.trx import TRX
 from clipspm_lite.model.variants import ABLATIONS, EXTENSIONS, FULL, INDUCTIVE, TRAINED_BASELINES
@@ -881,7 +881,9 @@ def compared_variants(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
 def check_committed(path: Path, model: Head, settings: TrainingSettings) -> None:
     """Refuse a committed head in place of one that would be trained otherwise."""
     head, description = load_model(path)
-    if head.config != model.config or description["training"] != json.loads(json.dumps(asdict(settings))):
+    if describe_head(head) != describe_head(model) or description["training"] != json.loads(
+        json.dumps(asdict(settings))
+    ):
         raise ValueError(
             f"--committed: {path.name} was trained otherwise than --shot and this version ask for"
         )

@@ -24,8 +24,14 @@ from clipspm_lite.evaluation.provenance import write_json
 from clipspm_lite.evaluation.published import Row, Table
 from clipspm_lite.evaluation.results import difference_cell, markdown_table, with_interval
 from clipspm_lite.evaluation.scoring import Evaluation, count_by_class, evaluate, paired_difference
+<<<<<<< HEAD
 from clipspm_lite.model.heads import describe_head
 from clipspm_lite.storage.files import file_sha256, is_safetensors
+=======
+from clipspm_lite.model.clipspm import CLIPSPM
+from clipspm_lite.model.heads import Head, describe_head
+from clipspm_lite.storage.files import file_sha256, is_safetensors, replace_file
+>>>>>>> model
 from clipspm_lite.storage.tensors import read_description
 
 TABLE_VERSION = 1  # of the format of its file
@@ -156,11 +162,25 @@ def _about_backbone(store: FeatureStore) -> dict[str, Any]:
 def _about_head(entry: Entry) -> dict[str, Any] | None:
     if not isinstance(entry.method, nn.Module):
         return None
+<<<<<<< HEAD
     description = describe_head(entry.method)
     alone = description.get("inductive", True)  # a head without the setting knows no other way
     about = {"model": description.get("model", "clip-spm"), "preset": description.get("preset")}
     about |= {"trained_inductive": alone, "asked_inductive": alone or entry.inductive}
     about |= {"file": None, "sha256": None, "training": None}
+=======
+    config = describe_head(entry.method)
+    alone = not isinstance(entry.method, CLIPSPM) or entry.method.inductive  # the others know no other way
+    about = {
+        "model": config.get("model", "clip-spm"),
+        "preset": config.get("preset"),
+        "trained_inductive": alone,
+        "asked_inductive": alone or entry.inductive,
+        "file": None,
+        "sha256": None,
+        "training": None,  # its settings, where the file has them
+    }
+>>>>>>> model
     if entry.checkpoint is not None:
         about |= {"file": Path(entry.checkpoint).name, "sha256": file_sha256(entry.checkpoint)}
         if is_safetensors(Path(entry.checkpoint)):

@@ -18,6 +18,7 @@ from clipspm_lite.data.names import readable
 from clipspm_lite.model.baselines import TRAINING_FREE, Scores, centred, prototypes
 from clipspm_lite.model.checks import check_episode, check_tensors
 from clipspm_lite.model.clipspm import CLIPSPM, CLIPSPMOutput
+from clipspm_lite.model.heads import describe_head
 from clipspm_lite.model.otam import frame_distances
 from clipspm_lite.model.padm import PADMOutput
 from clipspm_lite.model.spm import SPMOutput
@@ -263,7 +264,7 @@ class Recogniser:
             "kind": KIND,
             "method": self.method,
             "classes": list(support.classes),
-            "head": None if self.head is None else self.head.config,
+            "head": None if self.head is None else describe_head(self.head),
             "frames": self.store.frames,
             "resize": self.store.resize,
             "backbone": {
@@ -311,15 +312,12 @@ class Recogniser:
             if self.method == "otam centred":
                 query, shots = centred(query), centred(shots)
             return {"otam": Matching(query, prototypes(shots, support.mask), distance)}, None
+        distance = scored.terms["½ D_SPM"][row]
         refined: dict[str, Matching] = {}
-        anchor = None
+        anchor = scored.terms["D_anchor"][0] if "D_anchor" in scored.terms else None
         if scored.padm is not None:
             padm = Matching(scored.padm.query[row], scored.padm.prototypes, scored.padm.distance[row])
             refined["padm"] = padm
-            distance = distance - padm.distance
-            if self.head is not None and self.head.with_anchor:
-                anchor = scored.padm.anchor_distance[0]
-                distance = distance - anchor
         if scored.spm is not None:
             compared = scored.spm.query[row], scored.spm.prototypes
         else:
@@ -340,9 +338,10 @@ def score(method: str | CLIPSPM, support: Support, query: Tensor) -> Scores | CL
     if isinstance(method, str):
         return TRAINING_FREE[method](*episode)
     device = next(method.parameters()).device
-    logits, spm, padm = method(*(tensor.to(device) for tensor in episode), inductive=False)
+    logits, spm, padm, terms = method(*(tensor.to(device) for tensor in episode), inductive=False)
     return CLIPSPMOutput(
         logits.cpu(),
         None if spm is None else SPMOutput(*(tensor.cpu() for tensor in spm)),
         None if padm is None else PADMOutput(*(tensor.cpu() for tensor in padm)),
+        {name: term.cpu() for name, term in terms.items()},
     )

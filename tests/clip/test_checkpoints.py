@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from clipspm_lite import CLIPSPM, load
 from clipspm_lite.clip import checkpoints
 from clipspm_lite.clip.checkpoints import CheckpointError, head_name, load_model, save_model
-from clipspm_lite.model.heads import HEADS, build_head
+from clipspm_lite.model.heads import HEADS, build_head, describe_head
 from clipspm_lite.storage.tensors import read_description, read_tensors, write_tensors
 
 
@@ -44,7 +44,9 @@ def test_a_baseline_reopens_as_itself_and_is_refused_where_only_clip_spm_will_do
         assert torch.equal(tensor, twin.state_dict()[key])
     with pytest.raises(CheckpointError, match=f"CLIP-SPM head, found a {HEADS[name].__name__}.*load_head"):
         load(path, backbone="tiny")
-    write_tensors(path, twin.state_dict(), {"kind": "model", "config": twin.config | {"model": "newer"}})
+    write_tensors(
+        path, twin.state_dict(), {"kind": "model", "config": describe_head(twin) | {"model": "newer"}}
+    )
     with pytest.raises(CheckpointError, match="expected one of clip-spm.*'newer'.*m.safetensors"):
         load_model(path)
 
@@ -120,7 +122,9 @@ def test_files_that_are_no_checkpoint_are_refused_by_name(model, tmp_path):
     )
     with pytest.raises(CheckpointError, match="newer than this version.*wrong.safetensors"):
         read_tensors(path, "model")
-    write_tensors(path, model.state_dict(), {"kind": "model", "config": model.config | {"mlp_dim": 9}})
+    write_tensors(
+        path, model.state_dict(), {"kind": "model", "config": describe_head(model) | {"mlp_dim": 9}}
+    )
     with pytest.raises(CheckpointError, match="do not fit together"):
         load_model(path)
     save_model(path, model)

@@ -15,7 +15,7 @@ from clipspm_lite.commands.app import METHODS, TRAINED, TRAINING_FREE, build_par
 from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.datasets import sample_world
 from clipspm_lite.evaluation.benchmark_table import markdown, read_results
-from clipspm_lite.model.heads import build_head
+from clipspm_lite.model.heads import build_head, describe_head
 from clipspm_lite.model.presets import DATASET_SETTINGS, LITE_SIZES
 from clipspm_lite.model.variants import ABLATIONS, FULL, INDUCTIVE, TRAINED_BASELINES
 from clipspm_lite.recognition.loading import load, load_head
@@ -226,7 +226,7 @@ def test_every_model_is_trained_and_then_evaluated_and_tabled_under_its_own_name
 ):
     path = trained(model)
     assert f"head: model {model}, " in capsys.readouterr().out
-    config = load_model(path)[0].config
+    config = describe_head(load_model(path)[0])
     expected = dict(preset="lite", **LITE_SIZES) if model == "clip-spm" else TRAINED_BASELINES[model]
     assert expected.items() <= config.items()
     rest = [*small, "--episodes", "4", "--checkpoint", str(path)]
@@ -468,9 +468,9 @@ def test_compare_trains_scores_and_says_where_its_numbers_come_from(tmp_path, mo
     assert results["sha256"]["heads"][FULL] == [file_sha256(head)]
     assert results["training_seeds"] == [3] and "--ablations --baselines" in results["command"]
     trx = load_model(tmp_path / "runs" / "trx" / "seed3" / "best.safetensors")[0]
-    assert trx.config["model"] == "trx" and results["sha256"]["heads"]["trx"]
-    assert load_model(head)[0].config | ABLATIONS["without PADM"] == (
-        load_model(tmp_path / "runs" / "without-PADM" / "seed3" / "best.safetensors")[0].config
+    assert describe_head(trx)["model"] == "trx" and results["sha256"]["heads"]["trx"]
+    assert describe_head(load_model(head)[0]) | ABLATIONS["without PADM"] == (
+        describe_head(load_model(tmp_path / "runs" / "without-PADM" / "seed3" / "best.safetensors")[0])
     )
 
 
