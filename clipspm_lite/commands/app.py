@@ -5,12 +5,10 @@ import json
 import math
 import os
 import shlex
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +44,9 @@ from clipspm_lite.data.inspection import check, check_benchmark
 from clipspm_lite.data.names import on_one_line, on_terminal, printable, readable
 from clipspm_lite.evaluation.benchmark_table import Entry, episodes_at_once, markdown, measure, write_results
 from clipspm_lite.evaluation.comparison import compare
-from clipspm_lite.evaluation.published import PART, QUERIES, SHOTS, WAY
-from clipspm_lite.evaluation.results import table
+from clipspm_lite.evaluation.provenance import source_commit, write_json
+from clipspm_lite.evaluation.published import PART, QUERIES, WAY
+from clipspm_lite.evaluation.results import SHOTS, comparison_table, json_number
 from clipspm_lite.evaluation.scoring import Method, evaluate
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.clipspm import CLIPSPM
@@ -649,7 +648,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     method: Method
     if name in HEADS:
         head, store = open_head(checkpoint, options)
-        method = partial(head, inductive=True) if options.inductive else head
+        method = head
         if is_finetuned(checkpoint):
             video = f"{store.frames} frames, shorter side {store.resize}"
             print(f"the checkpoint's own encoder: {store.backbone.name}, {video}")
@@ -666,7 +665,8 @@ def run_evaluate(options: argparse.Namespace) -> int:
         episodes=options.episodes,
         seed=options.seed,
         device=options.device,
-        batch_size=episodes_at_once(options.way, options.shot, options.queries, options.inductive),
+        one_query_at_a_time=options.inductive,
+        batch_size=episodes_at_once(options.way, options.shot, options.queries),
         progress=True,
     )
     if options.benchmark:
@@ -692,7 +692,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
                 "episodes": options.episodes,
                 "seed": options.seed,
                 "accuracy": result.accuracy,
-                "interval": result.interval,
+                "interval": json_number(result.interval),
                 "seconds": time.perf_counter() - started,
             }
         )
@@ -731,7 +731,7 @@ def run_table(options: argparse.Namespace) -> int:
         device=options.device,
         progress=True,
     )
-    results |= {"command": table_command(options), "commit": commit(), "device": options.device}
+    results |= {"command": table_command(options), "commit": source_commit(), "device": options.device}
     if options.results:
         write_results(options.results, results)
     if options.figure:
@@ -855,11 +855,11 @@ def run_compare(options: argparse.Namespace) -> int:
         episodes=options.episodes,
         seed=options.seed,
     )
-    print(table(results, options.reference))
+    print(comparison_table(results, options.reference))
     provenance = {
         "format_version": 1,
         "command": compare_command(options),
-        "commit": commit(),
+        "commit": source_commit(),
         "part": options.part,
         "episodes": options.episodes,
         "training_seeds": options.seeds,
@@ -870,7 +870,7 @@ def run_compare(options: argparse.Namespace) -> int:
         },
     }
     if options.results:
-        replace_file(options.results, (json.dumps(provenance | results) + "\n").encode())
+        write_json(options.results, provenance | results)
     if options.figure:
         from clipspm_lite.plots.ablations import comparison  # drawing takes a while to import
         from clipspm_lite.plots.base import png
@@ -908,15 +908,6 @@ def compare_command(options: argparse.Namespace) -> str:
         words += ["--extensions", *options.extensions]
     words += ["--seeds", *map(str, options.seeds), "--episodes", str(options.episodes)]
     return shlex.join([*words, "--seed", str(options.seed)])
-
-
-def commit() -> str:
-    """The commit of the clone that this runs in, with a + where files were changed since; "unknown" outside of one."""
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--dirty=+"]
-    try:
-        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
 
 
 def run_predict(options: argparse.Namespace) -> int:
@@ -1093,7 +1084,7 @@ def run_start(options: argparse.Namespace) -> int:
 
 
 def print_json(values: dict[str, Any]) -> None:
-    print(json.dumps(values), flush=True)
+    print(json.dumps(values, allow_nan=False), flush=True)
 
 
 if __name__ == "__main__":
