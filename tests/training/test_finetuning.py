@@ -84,7 +84,11 @@ def kill_at(call, patch, owner, name):
         (3, "torch.optim.Adam", "step"),
         (2, "clipspm_lite.training.loop", "evaluate"),
         (1, "clipspm_lite.training.sources", "save_finetuned"),
-        (2, "clipspm_lite.training.state", "write_tensors"),  # best.safetensors is newer than last.safetensors
+        (
+            2,
+            "clipspm_lite.training.state",
+            "write_tensors",
+        ),  # best.safetensors is newer than last.safetensors
     ],
 )
 def test_a_run_that_ends_anywhere_resumes_to_the_bitwise_same_files(
@@ -258,7 +262,10 @@ def test_an_engine_that_cannot_be_had_is_refused_before_anything_is_written(engi
 
 
 def test_a_head_alone_takes_features_and_finetuning_takes_videos(encoded, tmp_path):
-    features, videos = (encoded(prefix="base"), encoded(prefix="held out")), (small.TRAINING, small.VALIDATION)
+    features, videos = (
+        (encoded(prefix="base"), encoded(prefix="held out")),
+        (small.TRAINING, small.VALIDATION),
+    )
     for data, finetuning in ((videos, None), (features, FineTuning(load_backbone("tiny")))):
         with pytest.raises(ValueError, match="finetuning"):
             train(small.small_model(), *data, small.SETTINGS, tmp_path, finetuning=finetuning)
