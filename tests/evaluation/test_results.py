@@ -27,9 +27,7 @@ def fake(right, asked=10):
 def test_the_interval_is_196_standard_errors_in_points_and_of_one_value_there_is_none():
     values = np.array([0.2, 0.4, 0.6, 1.0])
     assert half_width(values) == pytest.approx(100 * 1.96 * values.std(ddof=1) / 2)
-    assert half_width(values, np.ones(4)) == pytest.approx(half_width(values))
-    assert half_width(5 * values, 5 * np.ones(4)) == pytest.approx(half_width(values))
-    assert math.isnan(half_width(values[:1])) and math.isnan(half_width(values[:1], np.ones(1)))
+    assert math.isnan(half_width(values[:1]))
     assert json_number(half_width(values[:1])) is None and json_number(0.5) == 0.5
 
 
