@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from clipspm_lite.arguments import whole_number
 from clipspm_lite.clip.backbone import public_name
 from clipspm_lite.clip.feature_store import FeatureStore
@@ -22,22 +20,14 @@ from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.evaluation import published
 from clipspm_lite.evaluation.provenance import write_json
 from clipspm_lite.evaluation.published import Row, Table
-from clipspm_lite.evaluation.results import difference_cell, markdown_table, with_interval
+from clipspm_lite.evaluation.results import markdown_table, with_interval
 from clipspm_lite.evaluation.scoring import Evaluation, count_by_class, evaluate, paired_difference
-<<<<<<< HEAD
-from clipspm_lite.model.heads import describe_head
-from clipspm_lite.storage.files import file_sha256, is_safetensors
-=======
-from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.model.heads import Head, describe_head
-from clipspm_lite.storage.files import file_sha256, is_safetensors, replace_file
->>>>>>> model
+from clipspm_lite.storage.files import file_sha256, is_safetensors
 from clipspm_lite.storage.tensors import read_description
 
 TABLE_VERSION = 1  # of the format of its file
-SCORED_AT_ONCE = (
-    1000  # videos in the episodes that are scored together; a full-size head then needs about 1 GB
-)
+SCORED_AT_ONCE = 1000  # videos of the episodes that are scored together: about 1 GB for a full-size head
 
 # What has to be known of a head that is not CLIP-SPM as the paper has it.
 OTHER_HEADS = {
@@ -84,18 +74,13 @@ def measure(
 ) -> Table:
     """Score all entries; those of one shot on the same episodes (SPEC section 4: 10,000 with one query per class).
 
-    Each store encodes the data set once, for all shots. Whatever is impossible is refused before it does.
-
-    Args:
-        data: what the data set is, in words.
-        benchmark: which of `BENCHMARKS` it is a part of.
-        part: which of its parts: base, validation or novel.
+    Each store encodes the data set once, for all shots. Whatever is impossible is refused before it does. ``data`` says
+    in words what the data set is, ``benchmark`` and ``part`` which part of which of `BENCHMARKS`.
 
     Returns:
-        A dictionary that JSON can hold. ``rows`` has one per entry, by shot: ``accuracy`` in per cent; ``interval``,
-        the half-width of its 95 % interval over episodes in points; ``right`` and ``asked``, right answers and queries
-        of each of ``classes``; ``difference`` (``points``, ``interval``), episode by episode, to the method that came
-        first, ``reference``; ``seconds`` of scoring; and what it was made with.
+        A dictionary that JSON can hold. ``rows`` has one per entry, by shot: ``accuracy`` in per cent and ``interval``,
+        its 95 % half-width over episodes in points; ``right`` answers and ``asked`` queries of each of ``classes``;
+        ``difference``, episode by episode, to the first method, ``reference``; and what it was made with.
 
     Raises:
         ValueError: episodes that the data set cannot make, fewer than two of them, an entry twice, or a backbone
@@ -121,9 +106,16 @@ def measure(
     for entry in sorted(entries, key=lambda e: (e.shot, e.name != reference)):
         features, started = encoded[entry.store.path], time.perf_counter()
         title = f"{entry.name}, {entry.shot}-shot" if progress else False
-        together = dict(batch_size=episodes_at_once(way, entry.shot, queries), progress=title, device=device)
-        together |= dict(one_query_at_a_time=entry.inductive)
-        result = evaluate(entry.method, features, shot=entry.shot, **settings, **together)
+        result = evaluate(
+            entry.method,
+            features,
+            **settings,
+            shot=entry.shot,
+            one_query_at_a_time=entry.inductive,
+            device=device,
+            batch_size=episodes_at_once(way, entry.shot, queries),
+            progress=title,
+        )
         results[entry.name, entry.shot] = result
         right, asked = count_by_class(result.classes, [result])
         row = {
@@ -160,27 +152,13 @@ def _about_backbone(store: FeatureStore) -> dict[str, Any]:
 
 
 def _about_head(entry: Entry) -> dict[str, Any] | None:
-    if not isinstance(entry.method, nn.Module):
+    if not isinstance(entry.method, Head):
         return None
-<<<<<<< HEAD
     description = describe_head(entry.method)
     alone = description.get("inductive", True)  # a head without the setting knows no other way
     about = {"model": description.get("model", "clip-spm"), "preset": description.get("preset")}
     about |= {"trained_inductive": alone, "asked_inductive": alone or entry.inductive}
     about |= {"file": None, "sha256": None, "training": None}
-=======
-    config = describe_head(entry.method)
-    alone = not isinstance(entry.method, CLIPSPM) or entry.method.inductive  # the others know no other way
-    about = {
-        "model": config.get("model", "clip-spm"),
-        "preset": config.get("preset"),
-        "trained_inductive": alone,
-        "asked_inductive": alone or entry.inductive,
-        "file": None,
-        "sha256": None,
-        "training": None,  # its settings, where the file has them
-    }
->>>>>>> model
     if entry.checkpoint is not None:
         about |= {"file": Path(entry.checkpoint).name, "sha256": file_sha256(entry.checkpoint)}
         if is_safetensors(Path(entry.checkpoint)):
@@ -220,7 +198,7 @@ def markdown(table: Table) -> str:
         for row, number in published.beside(table, shot):
             ours = ["not measured here", "", ""]
             if row is not None:
-                minus = "" if row["difference"] is None else difference_cell(row["difference"])
+                minus = "" if row["difference"] is None else with_interval(**row["difference"], sign="+")
                 ours = [row["method"], with_interval(row["accuracy"], row["interval"]), minus]
             theirs = f"{number.accuracy:.1f} ({number.source})" if number else "–"
             if table["benchmark"] and row is not None and not published.comparable(table, row):

@@ -52,14 +52,13 @@ def compare(
         data: classes of the sample world.
         references: names of methods; the differences of all others to them are taken, episode by episode.
         shot: of every measure but those that name another. Nothing is trained again for those.
-        episodes: of each measure. The pairs of a kind share them evenly (2-way).
-        seed: of every list of episodes.
+        episodes, seed: of each measure. The pairs of a kind share the episodes evenly (2-way).
 
     Returns:
-        A dictionary that JSON can hold. ``shot`` and ``seed`` as given. ``pairs`` lists the pairs of each kind.
-        ``asked[measure]`` counts the queries of each class, and ``rows[name]["right"][measure]`` the right answers, a
-        list over classes for each training seed. ``interval`` and ``difference[reference]`` are over 5-way episodes, as
-        the paper's: half-widths in points, each episode the mean over training seeds; None for a single episode.
+        A dictionary that JSON can hold. ``asked[measure]`` counts the queries of each class, and
+        ``rows[name]["right"][measure]`` the right answers, a list over classes for each training seed. ``interval`` and
+        ``difference[reference]`` are over 5-way episodes, as the paper's: half-widths in points, each episode the mean
+        over training seeds; None for a single episode. ``pairs`` lists the pairs of each kind.
 
     Raises:
         TypeError: data that is not encoded, or a method in place of the list of its versions.

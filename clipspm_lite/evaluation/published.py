@@ -58,12 +58,7 @@ class Published(NamedTuple):
 
 
 def published_numbers(benchmark: str | None, backbone: str, shot: int) -> list[Published]:
-    """What is reported for 5-way episodes of the novel classes of a benchmark; nothing for anything else.
-
-    Args:
-        benchmark: a name of `BENCHMARKS`, or None for other data.
-        backbone: "ViT-B/16" or "RN50".
-    """
+    """What is reported for 5-way episodes of a benchmark's novel classes with "ViT-B/16" or "RN50"."""
     found = []
     for paper, of_backbone, method, shots, numbers in REPORTED:
         number = dict(zip(REPORTED_ON, numbers, strict=True)).get(benchmark or "")

@@ -17,20 +17,11 @@ SHOTS = (1, 3, 5)
 Results = dict[str, Any]
 
 
-def half_width(values: np.ndarray, sizes: np.ndarray | None = None) -> float:
-    """Half-width in points of the 95 % interval of a mean over independent draws; NaN for a single draw.
-
-    Args:
-        values: ``[E]`` in 0 … 1, for example the share of right answers in each episode.
-        sizes: ``[E]``. Each draw is then a group of that many episodes, and ``values`` are sums over its episodes.
-    """
+def half_width(values: np.ndarray) -> float:
+    """Half-width in points of the 95 % interval of a mean over independent values in 0 … 1; NaN for a single one."""
     if len(values) < 2:
         return float("nan")
-    if sizes is None:
-        return 100 * 1.96 * float(values.std(ddof=1)) / len(values) ** 0.5
-    residuals = values - sizes * values.sum() / sizes.sum()
-    variance = len(values) / (len(values) - 1) * float((residuals**2).sum())
-    return 100 * 1.96 * variance**0.5 / float(sizes.sum())
+    return 100 * 1.96 * float(values.std(ddof=1)) / len(values) ** 0.5
 
 
 def json_number(value: float) -> float | None:
@@ -43,6 +34,39 @@ def per_seed(results: Results, name: str, measure: str = FIVE_WAY) -> list[float
 
     Raises:
         ValueError: an unknown row or measure.
+    """
+    check_known("name", name, results["rows"])
+    check_known("measure", measure, results["asked"])
+    total = sum(results["asked"][measure])
+    return [100 * sum(right) / total for right in results["rows"][name]["right"][measure]]
+
+
+def accuracy(results: Results, name: str, measure: str = FIVE_WAY) -> float:
+    """Accuracy in per cent, the mean over training seeds; raises ValueError as `per_seed` does."""
+    return float(np.mean(per_seed(results, name, measure)))
+
+
+def bootstrap(
+    results: Results,
+    name: str,
+    measure: str = FIVE_WAY,
+    *,
+    minus: str | None = None,
+    draws: int = 5000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """95 % interval of an accuracy, or of its difference to the row ``minus``, over training seeds and classes.
+
+    Each draw takes as many training seeds and classes as there are, with replacement, and averages over them. For a
+    difference both rows meet the same classes, and the same seeds if they have equally many; otherwise each row draws
+    from its own seeds. It answers "what if we had trained again and had met other classes of this kind?", which the
+    interval over episodes does not. A class stands for its own queries only, not as a wrong answer to those of others.
+
+    Returns:
+        The 2.5 % and 97.5 % points over all draws, in per cent or points.
+
+    Raises:
+        ValueError: an unknown row or measure, or ``draws`` or ``seed`` that are not whole numbers.
     """
     check_known("name", name, results["rows"])
     check_known("measure", measure, results["asked"])
@@ -108,16 +132,12 @@ def comparison_table(
     names: Sequence[str] | None = None,
     measures: Sequence[str] | None = None,
 ) -> str:
-    """The rows as a Markdown table; ± is the paper's kind of interval, over episodes.
+    """Rows of `compare`'s results as a Markdown table; ± is the paper's kind of interval, over episodes.
 
-    Args:
-        results: of `compare`.
-        reference: the row whose difference to each row is shown, one of `compare`'s ``references``.
-        names: which rows; all by default.
-        measures: which of `MEASURES`; all by default.
+    ``reference`` is the row whose difference to the others is shown. All rows and `MEASURES`, unless some are named.
 
     Raises:
-        ValueError: an unknown row, measure or reference.
+        ValueError: an unknown row or measure, or a reference that was none of `compare`'s ``references``.
     """
     others = [m for m in (measures or results["asked"]) if m != FIVE_WAY]
     heads = ["method", f"5-way {results['shot']}-shot, %", f"minus {reference}, points"]
@@ -127,20 +147,15 @@ def comparison_table(
         check_known("names", name, results["rows"])
         row = results["rows"][name]
         check_known("reference", reference, row["difference"])
-        minus = "" if name == reference else difference_cell(row["difference"][reference])
+        minus = "" if name == reference else with_interval(**row["difference"][reference], sign="+")
         cells = [name, with_interval(accuracy(results, name), row["interval"]), minus]
         lines.append(cells + [f"{accuracy(results, name, m):.1f}" for m in others])
     return markdown_table(heads, lines)
 
 
-def with_interval(value: float, interval: float | None, sign: str = "") -> str:
+def with_interval(points: float, interval: float | None, sign: str = "") -> str:
     """A cell of a table: a value and its half-width, if it has one."""
-    return f"{value:{sign}.1f}" + ("" if interval is None else f" ± {interval:.1f}")
-
-
-def difference_cell(difference: dict[str, Any]) -> str:
-    """A cell of a table: a difference's ``points`` and its ``interval``."""
-    return with_interval(difference["points"], difference["interval"], "+")
+    return f"{points:{sign}.1f}" + ("" if interval is None else f" ± {interval:.1f}")
 
 
 def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

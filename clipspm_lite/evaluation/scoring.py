@@ -122,14 +122,12 @@ def evaluate(
         method: a model, a ``functools.partial`` of one, or a function such as those of `baselines`.
         way, shot, queries: classes in an episode; support and query videos per class.
         one_query_at_a_time: ask each query as an episode of its own, so that no query helps another.
-        device: where to compute; a model is moved there.
-        batch_size: how many episodes are scored together, which decides how much memory it takes.
+        device, batch_size: where to compute (a model is moved there), and how many episodes at once.
         progress: whether to show a bar, or the bar's title.
 
     Raises:
         TypeError: videos in place of their features.
-        ValueError: the data set has too few classes or videos for such episodes, or the answer has no logits, logits of
-            another shape, or NaN.
+        ValueError: too few classes or videos for such episodes, or an answer without logits of the right shape.
     """
     check_encoded(data)
     episodes, batch_size = whole_number("episodes", episodes), whole_number("batch_size", batch_size)
@@ -260,4 +258,5 @@ def pooled(evaluations: Iterable[Evaluation]) -> tuple[float, float]:
         sums.append(np.bincount(draw, shares))
         sizes.append(np.bincount(draw))
     right, episodes = np.concatenate(sums), np.concatenate(sizes)
-    return 100 * float(right.sum() / episodes.sum()), half_width(right, episodes)
+    share = float(right.sum() / episodes.sum())
+    return 100 * share, half_width((right - share * episodes) / episodes.mean())
