@@ -5,10 +5,12 @@ import json
 import math
 import os
 import shlex
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,14 @@ from tqdm.auto import tqdm
 
 from clipspm_lite.clip.backbone import Backbone, load_backbone, public_name
 from clipspm_lite.clip.checkpoints import (
+    DEFAULT_FRAMES,
     LITE_INDUCTIVE_MODEL,
     LITE_MODEL,
-    clip_spm_only,
+    OpenedCheckpoint,
+    checkpoint_kind,
     head_name,
-    is_finetuned,
     load_model,
+    open_checkpoint,
 )
 from clipspm_lite.clip.feature_store import MOST_FRAMES, FeatureStore
 from clipspm_lite.commands.options import (
@@ -44,9 +48,8 @@ from clipspm_lite.data.inspection import check, check_benchmark
 from clipspm_lite.data.names import on_one_line, on_terminal, printable, readable
 from clipspm_lite.evaluation.benchmark_table import Entry, episodes_at_once, markdown, measure, write_results
 from clipspm_lite.evaluation.comparison import compare
-from clipspm_lite.evaluation.provenance import source_commit, write_json
-from clipspm_lite.evaluation.published import PART, QUERIES, WAY
-from clipspm_lite.evaluation.results import SHOTS, comparison_table, json_number
+from clipspm_lite.evaluation.published import PART, QUERIES, SHOTS, WAY
+from clipspm_lite.evaluation.results import table
 from clipspm_lite.evaluation.scoring import Method, evaluate
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.clipspm import CLIPSPM
@@ -55,9 +58,9 @@ from clipspm_lite.model.presets import DATASET_SETTINGS, LITE_SIZES, PRESETS
 from clipspm_lite.model.trx import TRX
 from clipspm_lite.model.variants import ABLATIONS, EXTENSIONS, FULL, INDUCTIVE, TRAINED_BASELINES
 from clipspm_lite.recognition.leave_one_out import LeaveOneOut, leave_one_out
-from clipspm_lite.recognition.loading import load, load_head
-from clipspm_lite.recognition.recogniser import CLIP_SPM, Recogniser, encode_support
-from clipspm_lite.storage.files import check_writable, file_sha256, is_safetensors, replace_file
+from clipspm_lite.recognition.loading import load
+from clipspm_lite.recognition.recogniser import Recogniser, encode_support
+from clipspm_lite.storage.files import check_writable, file_sha256, replace_file
 from clipspm_lite.training import (
     PRECISIONS,
     TRAINING_PRESETS,
@@ -71,7 +74,7 @@ from clipspm_lite.training import (
     train,
 )
 
-METHODS = (*TRAINING_FREE, CLIP_SPM)
+CLIP_SPM = "clip-spm"
 SCORED = (*TRAINING_FREE, *HEADS)
 TRAINED = (CLIP_SPM, *TRAINED_BASELINES)
 CHOICES = ("zero-shot", "otam")  # what --choose compares with the head, the simplest first
@@ -105,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 # What `predict` takes where no --recogniser brings its own.
 PREDICT_DEFAULTS: dict[str, Any] = dict(
-    backbone="tiny", frames=8, method=CLIP_SPM, checkpoint=LITE_INDUCTIVE_MODEL
+    backbone="tiny", frames=None, method=None, checkpoint=LITE_INDUCTIVE_MODEL
 )
 
 
@@ -274,7 +277,7 @@ def build_parser() -> argparse.ArgumentParser:
     known.add_argument("--support", metavar="FOLDER", help="a folder with one folder an action")
     known.add_argument("--recogniser", metavar="FILE", help="what --save wrote, in place of --support")
     sub.add_argument("--save", metavar="FILE", help="keep the recogniser: features and settings, no video")
-    sub.add_argument("--method", choices=METHODS, help="what answers")
+    sub.add_argument("--method", choices=SCORED, help="what answers (default: the head in --checkpoint)")
     sub.add_argument(
         "--choose",
         action="store_true",
@@ -282,10 +285,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_backbone_options(sub)
     add_checkpoint_option(sub, LITE_INDUCTIVE_MODEL)
+    add_released_option(sub)
     sub.add_argument("--json", action="store_true", help="end with one JSON object")
     sub.set_defaults(**dict.fromkeys(PREDICT_DEFAULTS))  # None, to see what was given
     sub.epilog = (
-        "With --support the defaults are --backbone tiny --frames 8 --method clip-spm; --recogniser FILE has its own, "
+        "With --support the default is --backbone tiny; --recogniser FILE has its own, "
         "and needs --weights again where they came from a file."
     )
 
@@ -326,7 +330,9 @@ def add_backbone_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backbone", default="tiny", help='"tiny", or an open_clip architecture')
     parser.add_argument("--weights", help="an open_clip tag, a file, or random (not for tiny)")
     parser.add_argument(
-        "--frames", type=number_from(1, MOST_FRAMES), default=8, help="frames that stand for a video"
+        "--frames",
+        type=number_from(1, MOST_FRAMES),
+        help="frames that stand for a video (default: what a checkpoint was trained with, otherwise 8)",
     )
     parser.add_argument(
         "--device",
@@ -390,57 +396,29 @@ def warn_of_tiny(backbone: str, own_videos: bool) -> None:
 
 def open_store(options: argparse.Namespace, own_videos: bool) -> FeatureStore:
     warn_of_tiny(options.backbone, own_videos)
-    backbone = load_backbone(
-        options.backbone,
-        weights=options.weights,
-        normalize_pixels=pixels_are_normalised(getattr(options, "preset", "paper")),
-        device=options.device,
-    )
-    return FeatureStore(backbone, options.store, frames=options.frames)
-
-
-def open_method(options: argparse.Namespace, store: FeatureStore) -> Method:
-    if options.method != CLIP_SPM:
-        return TRAINING_FREE[options.method]
-    model, description = load_model(options.checkpoint)
-    if description.get("backbone") != store.backbone_fingerprint:
-        raise ValueError(
-            f"the checkpoint was trained on features of another backbone than {options.backbone!r}; "
-            f"give the --backbone and --weights it was trained with: {options.checkpoint}"
-        )
-    return clip_spm_only(model, options.checkpoint).to(options.device)
+    backbone = load_backbone(options.backbone, weights=options.weights, device=options.device)
+    return FeatureStore(backbone, options.store, frames=options.frames or DEFAULT_FRAMES)
 
 
 def open_head(
     path: str | Path, options: argparse.Namespace, backbone: Backbone | None = None
-) -> tuple[Head, FeatureStore]:
-    """A head and what makes its features: with the backbone asked for, or its own, as released checkpoints have it."""
-    path = Path(path)
-    places: dict[str, Any] = dict(frames=options.frames, device=options.device, store=options.store)
-    if path.is_file() and not is_safetensors(path):
-        settings = options.dataset_settings or options.benchmark
-        if settings is None:
-            raise ValueError(
-                f"--dataset-settings: a checkpoint of the released code does not say which data set it was trained on; "
-                f"give one of {', '.join(DATASET_SETTINGS)}: {path}"
-            )
+) -> OpenedCheckpoint:
+    """A head and what makes its features: with the backbone asked for, or its own where the file holds one."""
+    given: dict[str, Any] = dict(frames=options.frames, device=options.device, store=options.store)
+    if (kind := checkpoint_kind(path)) == "released":
         if options.weights is None:
             raise ValueError(
-                f"--weights: a checkpoint of the released code has no text encoder; give the weights of the CLIP that "
-                f"it was fine-tuned from, an open_clip tag (openai) or a file: {path}"
+                f"--weights: needed for the text encoder, an open_clip tag (openai) or a file: {path}"
             )
-        return load_head(path, text_weights=options.weights, dataset=settings, **places)
-    if options.dataset_settings is not None:
-        raise ValueError(
-            f"--dataset-settings: only for a checkpoint of the released code, leave it out: {path}"
-        )
-    if is_finetuned(path):
-        return load_head(path, weights=options.weights, device=options.device, store=options.store)
-    given: dict[str, Any] = dict(backbone=options.backbone, weights=options.weights)
-    head, store = load_head(path, **(given if backbone is None else dict(backbone=backbone)), **places)
-    if isinstance(head, TRX):
-        head.check_frames(store.frames)
-    return head, store
+        given["dataset"] = options.dataset_settings or getattr(options, "benchmark", None)
+    if backbone is not None and kind == "head":
+        given["backbone"] = backbone
+    else:
+        given |= dict(backbone=options.backbone if kind == "head" else None, weights=options.weights)
+    opened = open_checkpoint(path, **given)
+    if isinstance(opened.head, TRX):
+        opened.head.check_frames(opened.store.frames)
+    return opened
 
 
 def check_head_options(options: argparse.Namespace) -> None:
@@ -454,6 +432,7 @@ def check_head_options(options: argparse.Namespace) -> None:
 
 def run_train(options: argparse.Namespace) -> int:
     started = time.perf_counter()
+    options.frames = options.frames or DEFAULT_FRAMES
     check_data_options(options)
     if options.data is not None and options.split is None and options.benchmark is None:
         raise ValueError(
@@ -484,7 +463,7 @@ def run_train(options: argparse.Namespace) -> int:
         description = {
             "backbone": store.backbone_fingerprint,
             "backbone_name": options.backbone,
-            "normalize_pixels": store.backbone.normalize_pixels,
+            "frames": store.frames,
             "resize": store.resize,
         }
     torch.manual_seed(settings.seed)
@@ -647,9 +626,10 @@ def run_evaluate(options: argparse.Namespace) -> int:
     )
     method: Method
     if name in HEADS:
-        head, store = open_head(checkpoint, options)
-        method = head
-        if is_finetuned(checkpoint):
+        opened = open_head(checkpoint, options)
+        head, store = opened.head, opened.store
+        method = partial(head, inductive=True) if options.inductive else head
+        if checkpoint_kind(checkpoint) == "fine-tuned":
             video = f"{store.frames} frames, shorter side {store.resize}"
             print(f"the checkpoint's own encoder: {store.backbone.name}, {video}")
         warn_of_tiny(store.backbone.name, options.data is not None)
@@ -665,8 +645,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
         episodes=options.episodes,
         seed=options.seed,
         device=options.device,
-        one_query_at_a_time=options.inductive,
-        batch_size=episodes_at_once(options.way, options.shot, options.queries),
+        batch_size=episodes_at_once(options.way, options.shot, options.queries, options.inductive),
         progress=True,
     )
     if options.benchmark:
@@ -692,7 +671,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
                 "episodes": options.episodes,
                 "seed": options.seed,
                 "accuracy": result.accuracy,
-                "interval": json_number(result.interval),
+                "interval": result.interval,
                 "seconds": time.perf_counter() - started,
             }
         )
@@ -713,8 +692,9 @@ def run_table(options: argparse.Namespace) -> int:
         for name in options.methods:
             if name in checkpoints:
                 path = checkpoints[name][place]
-                inductive = options.inductive and isinstance(heads[path][0], CLIPSPM)
-                entries.append(Entry(name, shot, *heads[path], Path(path), inductive))
+                opened = heads[path]
+                inductive = options.inductive and isinstance(opened.head, CLIPSPM)
+                entries.append(Entry(name, shot, opened.head, opened.store, Path(path), inductive))
             else:
                 assert store is not None
                 entries.append(Entry(name, shot, TRAINING_FREE[name], store))
@@ -731,7 +711,7 @@ def run_table(options: argparse.Namespace) -> int:
         device=options.device,
         progress=True,
     )
-    results |= {"command": table_command(options), "commit": source_commit(), "device": options.device}
+    results |= {"command": table_command(options), "commit": commit(), "device": options.device}
     if options.results:
         write_results(options.results, results)
     if options.figure:
@@ -855,11 +835,11 @@ def run_compare(options: argparse.Namespace) -> int:
         episodes=options.episodes,
         seed=options.seed,
     )
-    print(comparison_table(results, options.reference))
+    print(table(results, options.reference))
     provenance = {
         "format_version": 1,
         "command": compare_command(options),
-        "commit": source_commit(),
+        "commit": commit(),
         "part": options.part,
         "episodes": options.episodes,
         "training_seeds": options.seeds,
@@ -870,7 +850,7 @@ def run_compare(options: argparse.Namespace) -> int:
         },
     }
     if options.results:
-        write_json(options.results, provenance | results)
+        replace_file(options.results, (json.dumps(provenance | results) + "\n").encode())
     if options.figure:
         from clipspm_lite.plots.ablations import comparison  # drawing takes a while to import
         from clipspm_lite.plots.base import png
@@ -908,6 +888,15 @@ def compare_command(options: argparse.Namespace) -> str:
         words += ["--extensions", *options.extensions]
     words += ["--seeds", *map(str, options.seeds), "--episodes", str(options.episodes)]
     return shlex.join([*words, "--seed", str(options.seed)])
+
+
+def commit() -> str:
+    """The commit of the clone that this runs in, with a + where files were changed since; "unknown" outside of one."""
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--dirty=+"]
+    try:
+        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def run_predict(options: argparse.Namespace) -> int:
@@ -974,15 +963,21 @@ def build_recogniser(options: argparse.Namespace) -> Recogniser:
     for name, default in PREDICT_DEFAULTS.items():
         if getattr(options, name) is None:
             setattr(options, name, default)
-    store = open_store(options, own_videos=not is_sample(options.support))
     if options.choose and options.backbone != "tiny" and not own_head:
         print(
             "clip-spm is not among the choices: it needs --checkpoint, a head for this backbone",
             file=sys.stderr,
         )
         options.method = CHOICES[0]
-    head = open_method(options, store)
-    method = head if isinstance(head, CLIPSPM) else options.method
+    own_videos = not is_sample(options.support)
+    if options.method in TRAINING_FREE:
+        method, store = options.method, open_store(options, own_videos)
+    else:
+        if options.method not in (None, found := head_name(options.checkpoint)):
+            raise ValueError(f"--checkpoint: expected a head of {options.method}, found one of {found}")
+        opened = open_head(options.checkpoint, options)
+        method, store = opened.head, opened.store
+        warn_of_tiny(store.backbone.name, own_videos)
     return Recogniser(method, store, encode_support(store, dataset, progress=True))
 
 
@@ -1016,7 +1011,7 @@ def choose_method(recogniser: Recogniser) -> tuple[Recogniser, LeaveOneOut]:
     assert recogniser.support is not None
     head = recogniser.head
     result = leave_one_out([*CHOICES] if head is None else [*CHOICES, head], recogniser.support)
-    best = head if head is not None and result.best == CLIP_SPM else result.best
+    best = head if head is not None and result.best == recogniser.method else result.best
     return Recogniser(best, recogniser.store, recogniser.support), result
 
 
@@ -1084,7 +1079,7 @@ def run_start(options: argparse.Namespace) -> int:
 
 
 def print_json(values: dict[str, Any]) -> None:
-    print(json.dumps(values, allow_nan=False), flush=True)
+    print(json.dumps(values), flush=True)
 
 
 if __name__ == "__main__":

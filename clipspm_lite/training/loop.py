@@ -62,7 +62,7 @@ def train(
 
     Args:
         training_data, validation_data: features for the head alone, or videos with ``finetuning``.
-        folder: gets ``best.safetensors``, a checkpoint, and ``last.safetensors``, to resume from.
+        folder: gets ``best.safetensors``, for `open_checkpoint`, and ``last.safetensors``, to resume from.
         finetuning: trains the visual encoder too.
         device: "cpu", "cuda", "mps" or "auto".
         devices, nodes: processes on each machine, one per GPU, and machines; all must see ``folder``.

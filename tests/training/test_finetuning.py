@@ -19,8 +19,7 @@ from lightning_fabric.plugins.precision import MixedPrecision
 
 from clipspm_lite import CLIPSPM, load_video
 from clipspm_lite.clip.backbone import load_backbone
-from clipspm_lite.clip.checkpoints import CheckpointError, load_finetuned
-from clipspm_lite.clip.feature_store import FeatureStore
+from clipspm_lite.clip.checkpoints import CheckpointError, open_checkpoint
 from clipspm_lite.data.decoding.video import VideoError
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.evaluation.scoring import evaluate
@@ -44,21 +43,20 @@ def same_files(one, two):
     return all((one / name).read_bytes() == (two / name).read_bytes() for name in (BEST, LAST))
 
 
-def test_the_visual_encoder_is_trained_but_not_its_batchnorm_statistics_nor_the_text_encoder(whole):
-    trained = load_finetuned(whole[0] / BEST)[1].clip.state_dict()
+def test_the_visual_encoder_is_trained_but_not_its_batchnorm_statistics_nor_the_text_encoder(whole, tmp_path):
+    trained = open_checkpoint(whole[0] / BEST, store=tmp_path).store.backbone.clip.state_dict()
     for name, before in load_backbone("tiny").clip.state_dict().items():
         frozen = not name.startswith("visual.") or "running" in name or "num_batches" in name
         assert torch.equal(trained[name], before) == frozen, name
 
 
 def test_the_best_checkpoint_opens_by_itself_and_scores_what_its_history_says(whole, tmp_path):
-    folder, result = whole
-    model, backbone, description = load_finetuned(folder / BEST)
-    made_with = description["backbone"]
+    opened = open_checkpoint(whole[1].best_path, store=tmp_path)
+    made_with = opened.description["backbone"]
     assert (made_with["name"], made_with["normalize_pixels"]) == ("tiny", True)
-    store = FeatureStore(backbone, tmp_path, frames=made_with["frames"], resize=made_with["resize"])
-    scored = evaluate(model, store.encode_dataset(small.VALIDATION), way=2, episodes=10, seed=VALIDATION_SEED)
-    assert scored.accuracy == result.best_accuracy == description["validation"]["accuracy"]
+    data = opened.store.encode_dataset(small.VALIDATION)
+    scored = evaluate(opened.head, data, way=2, episodes=10, seed=VALIDATION_SEED)
+    assert scored.accuracy == whole[1].best_accuracy == opened.description["validation"]["accuracy"]
 
 
 class Killed(BaseException):
