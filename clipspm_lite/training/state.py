@@ -46,7 +46,7 @@ def check_run(
 
 
 def check_losses(losses: Any, batch: EpisodeBatch) -> None:
-    """Refuse what your own module gives for losses and cannot be trained on; raises TypeError or ValueError."""
+    """Refuse losses that cannot train the head, as your own module may give; raises TypeError or ValueError."""
     expected = [*batch.query_labels.shape, batch.class_text.shape[-2]]
     if not hasattr(losses, "total") or list(losses.logits.shape) != expected:
         found = type(losses).__name__
@@ -70,8 +70,9 @@ class TrainingState:
     def __init__(self, model: Head, source: Source, settings: TrainingSettings, fabric: Fabric) -> None:
         lacking = [name for name in ("losses", "loss_form", "config") if not hasattr(model, name)]
         if lacking or not isinstance(model, nn.Module):
-            kind = type(model).__name__
-            found = f"the class {model.__name__}, make one: {model.__name__}(…)" if kind == "type" else kind
+            found = f"{type(model).__name__} without {', '.join(lacking)}"
+            if isinstance(model, type):
+                found = f"the class {model.__name__}, make one: {model.__name__}(…)"
             raise TypeError(
                 f"model: expected a torch.nn.Module with losses, loss_form and config, found {found}"
             )

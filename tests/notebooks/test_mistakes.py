@@ -138,7 +138,7 @@ LINES = [
     ),
     ("trained(nn.Linear(2, 2))", "with losses, loss_form and config, found Linear"),
     ("trained(own(loss_form='maen'))", "found 'maen'"),
-    ("trained(own(config=torch.ones(2)))", "not JSON serializable"),
+    ("trained(own(config={'dim': torch.ones(2)}))", "not JSON serializable"),
     ("trained(own().requires_grad_(False))", "all weights frozen"),
     ("trained(own(losses=lambda *_: None))", "expected .total [B] and .logits [B, Q, N]"),
     (

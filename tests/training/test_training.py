@@ -70,8 +70,7 @@ def test_training_lowers_the_loss_and_keeps_the_best_on_validation(encoded, tmp_
     result = run(encoded, tmp_path, settings, model=small_model(preset))
     assert result.history[-1]["loss"] < result.history[0]["loss"]
     assert result.best_accuracy == max(entry["validation_accuracy"] for entry in result.history)
-    _, description = load_model(result.best_path)
-    assert description["validation"]["step"] == result.best_step
+    assert load_model(result.best_path)[1]["validation"]["step"] == result.best_step
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -197,9 +196,8 @@ def test_classes_shared_between_training_and_validation_are_refused(encoded, tmp
 
 
 def test_released_weight_decay_keeps_its_ratio_to_a_gradient_20_times_larger():
-    assert TRAINING_PRESETS["released"].weight_decay == pytest.approx(
-        20 * TRAINING_PRESETS["paper"].weight_decay
-    )
+    paper, released = (TRAINING_PRESETS[name].weight_decay for name in ("paper", "released"))
+    assert released == pytest.approx(20 * paper)
 
 
 def spec_numbers(line):
