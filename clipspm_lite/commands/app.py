@@ -61,17 +61,18 @@ from clipspm_lite.recognition.leave_one_out import LeaveOneOut, leave_one_out
 from clipspm_lite.recognition.loading import load
 from clipspm_lite.recognition.recogniser import Recogniser, encode_support
 from clipspm_lite.storage.files import check_writable, file_sha256, replace_file
-from clipspm_lite.training.loop import (
+from clipspm_lite.training import (
     PRECISIONS,
     TRAINING_PRESETS,
+    FineTuning,
     TrainingSettings,
     check_engine,
     check_run,
+    pixels_are_normalised,
     plan,
     preset_settings,
     train,
 )
-from clipspm_lite.training.sources import FineTuning
 
 CLIP_SPM = "clip-spm"
 SCORED = (*TRAINING_FREE, *HEADS)
@@ -556,7 +557,7 @@ def resolve_settings(options: argparse.Namespace) -> TrainingSettings:
 def open_finetuning(options: argparse.Namespace) -> FineTuning:
     sides_matter = options.data is None or (options.benchmark or "").startswith("ssv2")
     backbone = load_backbone(
-        options.backbone, weights=options.weights, normalize_pixels=options.preset != "released"
+        options.backbone, weights=options.weights, normalize_pixels=pixels_are_normalised(options.preset)
     )
     return FineTuning(
         backbone,

@@ -154,7 +154,9 @@ class CLIPSPM(nn.Module):
         """
         if not self.with_spm or self.support_text != "class":
             return None
-        support, _, class_text = self.prepare(support, support.flatten(-4, -3), class_text, None)
+        query = support.flatten(-4, -3)
+        check_episode(support, query, class_text, None, self.dim)
+        support, _, class_text = self.prepare(support, query, class_text, None)
         return FusedSupport(*self.fusion(support, support_prompt(support, class_text)))
 
     def losses(

@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from clipspm_lite.evaluation.benchmark_table import Results, beside
+from clipspm_lite.evaluation.published import Table, beside
 from clipspm_lite.plots.base import COLORS, RIGHT, WRONG, film_strip, look
 from clipspm_lite.plots.embeddings import accuracy_by_shot
 
@@ -155,7 +155,7 @@ def confusions(
 
 
 @look
-def beside_published(results: Results) -> Figure:
+def beside_published(results: Table) -> Figure:
     """A table of `evaluation.benchmark_table` as a figure: methods over shots, open markers for what papers report."""
     measured: dict[str, list[tuple[float, float]]] = {}
     published: dict[str, dict[int, float]] = {}

@@ -92,10 +92,10 @@ def after():
     lines = """
 from dataclasses import replace
 from pathlib import Path
-from clipspm_lite.evaluation.scoring import scoring as evaluation, benchmark_table as table
+from clipspm_lite.evaluation import scoring as evaluation, benchmark_table as table
 from clipspm_lite.recognition import recogniser
 from clipspm_lite.data import benchmarks, datasets
-from clipspm_lite.training.loop import TRAINING_PRESETS, preset_settings, train
+from clipspm_lite.training import TRAINING_PRESETS, preset_settings, train
 short = replace(TRAINING_PRESETS["lite"], steps=1, validate_every=1, validation_episodes=2)
 base = replace(novel, classes=tuple("of base " + name for name in novel.classes))
 def trained(module): train(module, base, novel, short, folder / "run", device="cpu", progress=False)
@@ -131,13 +131,16 @@ LINES = [
         "(folder / 's.json').write_text('{}') and datasets.read_split(folder / 's.json', 'base')",
         "no whole format_ver",
     ),
-    ("trained(ProjectedOTAM)", "found the class ProjectedOTAM; make one of the class: ProjectedOTAM(…)"),
-    ("trained(evaluation.evaluate)", "expected a torch.nn.Module, found function"),
-    ("trained(nn.Linear(2, 2))", "Linear has no losses, no loss_form, no config"),
+    ("trained(ProjectedOTAM)", "found the class ProjectedOTAM, make one: ProjectedOTAM(…)"),
+    (
+        "trained(evaluation.evaluate)",
+        "expected a torch.nn.Module with losses, loss_form and config, found function",
+    ),
+    ("trained(nn.Linear(2, 2))", "with losses, loss_form and config, found Linear"),
     ("trained(own(loss_form='maen'))", "found 'maen'"),
-    ("trained(own(config=torch.ones(2)))", "config: expected numbers, strings"),
-    ("trained(own().requires_grad_(False))", "no weights to train"),
-    ("trained(own(losses=lambda *_: None))", "with .total [B] and .logits [B, Q, N] back"),
+    ("trained(own(config={'dim': torch.ones(2)}))", "not JSON serializable"),
+    ("trained(own().requires_grad_(False))", "all weights frozen"),
+    ("trained(own(losses=lambda *_: None))", "expected .total [B] and .logits [B, Q, N]"),
     (
         f"trained(own({ONE}(self(support, query, text).logits.detach(), labels)))",
         "no gradient reaches a weight",
