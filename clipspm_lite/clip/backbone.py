@@ -162,10 +162,12 @@ class Backbone(nn.Module):
 
         Raises:
             TypeError: one string instead of a sequence of strings.
-            ValueError: a template without exactly one `{}`, or a backbone without a text encoder (`load_backbone`).
+            ValueError: a name without words, a template without exactly one `{}`, or a backbone without a text encoder.
         """
         if isinstance(names, str):
             raise TypeError(f"names: expected a sequence of class names, found a string: use [{names!r}]")
+        if not all(isinstance(name, str) and readable(name) for name in names):
+            raise ValueError(f"names: expected class names with words to read, found {list(names)!r}")
         features, cut = [], []
         for name in names:
             tokens = self.tokenizer(fill_templates(readable(name), templates))

@@ -74,6 +74,7 @@ from clipspm_lite.training.loop import (
 from clipspm_lite.training.sources import FineTuning
 
 CLIP_SPM = "clip-spm"
+METHODS = (*TRAINING_FREE, CLIP_SPM)
 SCORED = (*TRAINING_FREE, *HEADS)
 TRAINED = (CLIP_SPM, *TRAINED_BASELINES)
 CHOICES = ("zero-shot", "otam")  # what --choose compares with the head, the simplest first
