@@ -162,10 +162,12 @@ class Backbone(nn.Module):
 
         Raises:
             TypeError: one string instead of a sequence of strings.
-            ValueError: a template without exactly one `{}`, or a backbone without a text encoder (`load_backbone`).
+            ValueError: a name without words, a template without exactly one `{}`, or a backbone without a text encoder.
         """
         if isinstance(names, str):
             raise TypeError(f"names: expected a sequence of class names, found a string: use [{names!r}]")
+        if not all(isinstance(name, str) and readable(name) for name in names):
+            raise ValueError(f"names: expected class names with words to read, found {list(names)!r}")
         features, cut = [], []
         for name in names:
             tokens = self.tokenizer(fill_templates(readable(name), templates))
@@ -326,5 +328,7 @@ def _from_released(name: str, path: str | Path, text_weights: str | Path | None)
         clip, tokenizer, config = _from_architecture(name, text_weights)
         clip.visual = visual
         return clip, tokenizer, config
-    missing = f"text_weights: class names need a text encoder: give an open_clip tag (openai) or a file: {path}"
+    missing = (
+        f"text_weights: class names need a text encoder: give an open_clip tag (openai) or a file: {path}"
+    )
     return VisualOnly(visual, missing), open_clip.get_tokenizer(name), config

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from clipspm_lite.storage.files import CheckpointError, is_safetensors, read_torch
 
-# Beginnings of the released head's names → this project's.
-MODULES = {
+# Parts of the released head's names → this project's, replaced from top to bottom.
+RENAMED = {
     "motion_conv": "mfe.conv",
     "token_tr.mlp.net.0": "prompt_generator.fc1",
     "token_tr.mlp.net.3": "prompt_generator.fc2",
@@ -22,12 +22,15 @@ MODULES = {
     "gate_vision.2": "fusion.visual_gate.fc2",
     "gate_text.0": "fusion.prompt_gate.fc1",
     "gate_text.2": "fusion.prompt_gate.fc2",
-    "context2.layers.0.": "fusion.transformer.",
-    "context1.layers.0.": "padm.transformer.",
+    "context2.layers.0": "fusion.transformer",
+    "context1.layers.0": "padm.transformer",
+    "transformer.0.norm": "transformer.norm",
+    "transformer.0.fn.to_out.0": "transformer.to_out",
+    "transformer.0.fn": "transformer",
+    "transformer.1.net.0": "transformer.ff1",
+    "transformer.1.net.3": "transformer.ff2",
     "mo_alpha1": "motion_loss_weight",
 }
-# Likewise inside a transformer.
-TRANSFORMER = {"0.norm": "norm", "0.fn.to_out.0": "to_out", "0.fn.": "", "1.net.0": "ff1", "1.net.3": "ff2"}
 
 # A tensor that only this visual encoder has → open_clip's name of the CLIP.
 ARCHITECTURES = {
@@ -67,29 +70,18 @@ def read_released(path: str | os.PathLike) -> ReleasedCheckpoint:
     Raises:
         CheckpointError: not such a file, or another encoder than the two of the released code.
     """
-    state = _model_state(path)
-    visual = {
-        name.removeprefix("backbone.").removeprefix("module."): tensor
-        for name, tensor in state.items()
-        if name.startswith("backbone.")
-    }
-    head = {_renamed(n): t for n, t in state.items() if not n.startswith("backbone.") and n != "scale"}
+    visual, head = {}, {}
+    for name, tensor in _model_state(path).items():
+        if name.startswith("backbone."):
+            visual[name.removeprefix("backbone.").removeprefix("module.")] = tensor
+        elif name != "scale":
+            for theirs, ours in RENAMED.items():
+                name = name.replace(theirs, ours)
+            head[name] = tensor
     architecture = next((name for key, name in ARCHITECTURES.items() if key in visual), None)
     if architecture is None:
         raise CheckpointError(f"backbone.*: expected OpenAI's ViT-B/16 or RN50, found neither: {path}")
     return ReleasedCheckpoint(architecture, visual, head)
-
-
-def _renamed(name: str) -> str:
-    for theirs, ours in MODULES.items():
-        if name.startswith(theirs):
-            name = ours + name.removeprefix(theirs)
-            break
-    start, transformer, part = name.rpartition("transformer.")
-    for theirs, ours in TRANSFORMER.items():
-        if transformer and part.startswith(theirs):
-            return start + transformer + ours + part.removeprefix(theirs)
-    return name
 
 
 def _model_state(path: str | os.PathLike) -> Mapping[str, Tensor]:

@@ -75,6 +75,7 @@ from clipspm_lite.training import (
 )
 
 CLIP_SPM = "clip-spm"
+METHODS = (*TRAINING_FREE, CLIP_SPM)
 SCORED = (*TRAINING_FREE, *HEADS)
 TRAINED = (CLIP_SPM, *TRAINED_BASELINES)
 CHOICES = ("zero-shot", "otam")  # what --choose compares with the head, the simplest first

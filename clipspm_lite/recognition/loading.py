@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from clipspm_lite.clip.backbone import Backbone
 from clipspm_lite.clip.checkpoints import checkpoint_kind, open_checkpoint, open_store, restore_head
@@ -54,20 +53,6 @@ def load(
         )
         return Recogniser(opened.head, opened.store)
     tensors, description = read_tensors(path, KIND)
-    support = _read_support(tensors, description, path)
-    method = description["method"]
-    if method not in TRAINING_FREE:
-        of_head = {name.removeprefix(HEAD): t for name, t in tensors.items() if name.startswith(HEAD)}
-        method = restore_head(description.get("head"), of_head, path).to(device)
-    made_with = description | description["backbone"]
-    kept = open_store(made_with, path, {}, backbone, weights, text_weights, frames, device, store)
-    return Recogniser(method, kept, support)
-
-
-def _read_support(
-    tensors: dict[str, Tensor], description: dict[str, Any], path: str | os.PathLike
-) -> Support:
-    """What a saved recogniser knows, after a look at the rest of its header."""
     try:
         support = Support(
             tuple(description["classes"]),
@@ -75,11 +60,14 @@ def _read_support(
             tensors["support_mask"],
             tensors["class_text"].float(),
         )
-        known = (
-            description["backbone"]["visual_fingerprint"] and description["method"] and description["resize"]
-        )
-        if not known or description["frames"] != support.features.shape[-2]:
-            raise ValueError("its description contradicts itself")
+        method: Any = str(description["method"])
+        made_with = {key: description[key] for key in ("frames", "resize")} | description["backbone"]
+        made_with["visual_fingerprint"] = str(made_with["visual_fingerprint"])
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise CheckpointError(f"a damaged recogniser ({one_line(error)}): {path}") from None
-    return support
+    if method not in TRAINING_FREE:
+        of_head = {name.removeprefix(HEAD): t for name, t in tensors.items() if name.startswith(HEAD)}
+        method = restore_head(description.get("head"), of_head, path).to(device)
+    frames = support.features.shape[-2] if frames is None else frames
+    kept = open_store(made_with, path, {}, backbone, weights, text_weights, frames, device, store)
+    return Recogniser(method, kept, support)
