@@ -13,10 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipspm_lite.data.datasets import VIDEO_SUFFIXES, DatasetError, VideoDataset, class_folders, video_names
-from clipspm_lite.storage.untrusted import Refused, parse_json, read_text
 
-LIST_LIMIT = 50_000_000  # bytes; the longest published list, SSv2-Full's base classes, has about 5 million
-ANNOTATIONS_LIMIT = 500_000_000
 ANNOTATIONS = (
     "something-something-v2-train.json",
     "something-something-v2-validation.json",
@@ -241,7 +238,7 @@ def read_video_lists(benchmark: Benchmark, paths: Sequence[str | Path]) -> dict[
     listed: dict[str, dict[str, str]] = {name: {} for name in classes.values()}
     class_of: dict[str, str] = {}
     for path in map(Path, paths):
-        for number, line in enumerate(_text(path, LIST_LIMIT).splitlines(), 1):
+        for number, line in enumerate(_text(path).splitlines(), 1):
             if not line.strip():
                 continue
             place = f"{path}, line {number}"
@@ -304,9 +301,9 @@ def read_annotations(root: Path) -> dict[str, str]:
         if not path.exists():
             continue
         try:
-            for entry in parse_json(_text(path, ANNOTATIONS_LIMIT)):
+            for entry in json.loads(_text(path)):
                 templates[str(entry["id"])] = class_key(entry["template"])
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             if isinstance(error, DatasetError):
                 raise
             raise DatasetError(
@@ -320,11 +317,13 @@ def class_key(name: str) -> str:
     return " ".join(re.findall("[a-z0-9]+", name.lower()))
 
 
-def _text(path: Path, limit: int) -> str:
+def _text(path: Path) -> str:
     try:
-        return read_text(path, limit)
-    except Refused as error:
-        raise DatasetError(f"{error}: {path}") from None
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DatasetError(f"cannot be read ({error.strerror}); expected a text file: {path}") from None
+    except UnicodeDecodeError:
+        raise DatasetError(f"not a text file in UTF-8: {path}") from None
 
 
 def _some(names: Iterable[str]) -> str:

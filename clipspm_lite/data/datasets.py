@@ -8,11 +8,10 @@ from functools import cached_property
 from pathlib import Path
 
 from clipspm_lite.data.names import readable
-from clipspm_lite.storage.untrusted import Refused, parse_json, read_text
+from clipspm_lite.storage.files import one_line
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".webm", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
 SPLIT_FORMAT = 1
-SPLIT_LIMIT = 10_000_000  # bytes
 SAMPLES = Path(__file__).resolve().parents[2] / "data_samples"
 
 
@@ -103,9 +102,9 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
     """
     path = Path(path)
     try:
-        split = parse_json(read_text(path, SPLIT_LIMIT))
-    except Refused as error:
-        raise DatasetError(f"the split file: {error}: {path}") from None
+        split = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DatasetError(f"the split file cannot be read ({one_line(error)}): {path}") from None
     if not isinstance(split, dict) or not isinstance(split.get("format_version"), int):
         found = "no whole format_version in it" if isinstance(split, dict) else type(split).__name__
         raise DatasetError(

@@ -215,7 +215,7 @@ def train(
 
     Args:
         training_data, validation_data: features for the head alone, or videos with ``finetuning``.
-        folder: gets ``best.safetensors`` (opened by `load_model`, or `load_finetuned`) and ``last.safetensors`` (to
+        folder: gets ``best.safetensors`` (opened by `open_checkpoint`) and ``last.safetensors`` (to
             resume from).
         finetuning: trains the visual encoder too.
         device: "cpu", "cuda", "mps" or "auto".

@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from clipspm_lite.clip.backbone import LOCAL_DIR, TINY_CLIP_DIR, load_backbone
-from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model, save_model
+from clipspm_lite.clip.checkpoints import (
+    LITE_INDUCTIVE_MODEL,
+    LITE_MODEL,
+    load_model,
+    open_checkpoint,
+    save_model,
+)
 from clipspm_lite.commands.app import METHODS, TRAINED, TRAINING_FREE, build_parser, main, resolve_settings
 from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.datasets import sample_world
@@ -18,7 +24,7 @@ from clipspm_lite.evaluation.benchmark_table import markdown, read_results
 from clipspm_lite.model.heads import build_head
 from clipspm_lite.model.presets import DATASET_SETTINGS, LITE_SIZES
 from clipspm_lite.model.variants import ABLATIONS, FULL, INDUCTIVE, TRAINED_BASELINES
-from clipspm_lite.recognition.loading import load, load_head
+from clipspm_lite.recognition.loading import load
 from clipspm_lite.storage.files import file_sha256
 from clipspm_lite.training.loop import TRAINING_PRESETS
 
@@ -622,18 +628,15 @@ def test_a_released_checkpoint_is_opened_with_its_benchmarks_settings_and_a_text
 
     def stand_in(file, **settings):
         opened.update(settings, file=file)
-        return load_head(LITE_MODEL, store=settings["store"])
+        return open_checkpoint(LITE_MODEL, store=settings["store"])
 
-    monkeypatch.setattr("clipspm_lite.commands.app.load_head", stand_in)
+    monkeypatch.setattr("clipspm_lite.commands.app.open_checkpoint", stand_in)
     data = ["--data", str(root), *rest, "--way", "2", "--episodes", "4", "--store", str(tmp_path / "store")]
     arguments = [*command, *data, "--checkpoint", str(path)]
     assert main(arguments) == 1
-    assert re.search("--weights: .*no text encoder.*checkpoint_best.pt$", capsys.readouterr().err.strip())
+    assert re.search("--weights: .*text encoder.*checkpoint_best.pt$", capsys.readouterr().err.strip())
     assert main([*arguments, "--weights", "openai"]) == 0
-    assert opened["file"] == path and "backbone" not in opened
-    assert (opened["text_weights"], opened["dataset"]) == ("openai", "ssv2_small")
-    without = [*command, "--checkpoint", str(path), "--weights", "openai"]
-    assert main(without) == 1
-    assert "--dataset-settings: " in capsys.readouterr().err
+    assert opened["file"] == str(path) and opened["backbone"] is None
+    assert (opened["weights"], opened["dataset"]) == ("openai", "ssv2_small")
     assert main([*arguments, "--weights", "openai", "--dataset-settings", "ucf101"]) == 0
     assert opened["dataset"] == "ucf101"

@@ -14,7 +14,7 @@ from safetensors.torch import save, save_file
 
 import clipspm_lite
 from clipspm_lite.clip.backbone import load_backbone
-from clipspm_lite.clip.checkpoints import CheckpointError, load_finetuned, load_model
+from clipspm_lite.clip.checkpoints import CheckpointError, load_model, open_checkpoint
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.storage.tensors import read_tensors, write_tensors
 
@@ -206,7 +206,7 @@ DESCRIBED = {
 def test_a_header_that_lies_is_refused(damage, tmp_path):
     path = tmp_path / "x.safetensors"
     path.write_bytes(DAMAGED[damage])
-    for open_it in (load_model, clipspm_lite.load, load_finetuned):
+    for open_it in (load_model, clipspm_lite.load, open_checkpoint):
         with pytest.raises(CheckpointError, match=r"x\.safetensors$") as error:
             open_it(path)
         assert "\n" not in str(error.value) and len(str(error.value)) < 600
@@ -216,7 +216,7 @@ def test_a_header_that_lies_is_refused(damage, tmp_path):
 def test_a_description_that_is_none_is_refused(description, tmp_path):
     path = tmp_path / "x.safetensors"
     save_file({"x": torch.zeros(1)}, path, {"clipspm_lite": DESCRIBED[description]})
-    for open_it in (load_model, clipspm_lite.load, load_finetuned):
+    for open_it in (load_model, clipspm_lite.load, open_checkpoint):
         with pytest.raises(CheckpointError, match=r"x\.safetensors$") as error:
             open_it(path)
         assert "\n" not in str(error.value) and len(str(error.value)) < 600
@@ -284,7 +284,7 @@ def test_a_finetuned_checkpoint_chooses_no_folder_and_no_videos_that_fill_the_me
         {**head.state_dict(), "visual.x": torch.zeros(1)},
         {"kind": "model", "config": head.config, "backbone": made_with},
     )
-    for open_it in (load_finetuned, clipspm_lite.load):
+    for open_it in (open_checkpoint, clipspm_lite.load):
         with pytest.raises(CheckpointError, match=r"x\.safetensors$"):
             open_it(path)
 

@@ -171,3 +171,15 @@ def check_file(path: str | Path) -> os.stat_result:
 
 def _error(path: Path, found: str) -> VideoError:
     return VideoError(f"{found}: {printable(path)}")
+
+
+MOST_FRAMES = 1024
+
+
+def load_videos(paths, frames=8, size=None, *, resize=None, workers=None):
+    """Stand-in until branch data is merged."""
+    for path in paths:
+        try:
+            yield load_video(path, frames, size, resize=resize)
+        except VideoError as error:
+            yield error
