@@ -11,13 +11,13 @@ from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.datasets import SAMPLES, sample_world
 from clipspm_lite.evaluation.comparison import compare
-from clipspm_lite.evaluation.results import table
+from clipspm_lite.evaluation.provenance import source_commit, write_json
+from clipspm_lite.evaluation.results import comparison_table
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.presets import LITE_SIZES
 from clipspm_lite.model.variants import ABLATIONS, EXTENSIONS, FULL, INDUCTIVE, TRAINED_BASELINES
 from clipspm_lite.storage.files import check_writable, file_sha256, replace_file
-from clipspm_lite.training import TRAINING_PRESETS
-from clipspm_lite.training.variants import train_variants
+from clipspm_lite.training import TRAINING_PRESETS, train_variants
 
 COMMITTED = {FULL: LITE_MODEL, **dict.fromkeys(INDUCTIVE, LITE_INDUCTIVE_MODEL)}
 CHOSEN_ROWS = ("ablations", "baselines", "committed", "extensions")
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         episodes=options.episodes,
         seed=options.seed,
     )
-    print(table(results, options.reference))
+    print(comparison_table(results, options.reference))
     provenance = {
         "format_version": 1,
         "command": common.command_line("compare", options, REPEATED),
@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
         },
     }
     if options.results:
-        replace_file(options.results, (common.as_json(provenance | results) + "\n").encode())
+        write_json(options.results, provenance | results)
     if options.figure:
         from clipspm_lite.plots.ablations import comparison  # drawing takes a while to import
         from clipspm_lite.plots.base import png

@@ -2,15 +2,14 @@
 
 import argparse
 import time
-from functools import partial
 
 from clipspm_lite.clip.checkpoints import LITE_MODEL
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.data.names import readable
 from clipspm_lite.evaluation.benchmark_table import episodes_at_once
+from clipspm_lite.evaluation.results import json_number
 from clipspm_lite.evaluation.scoring import evaluate
-from clipspm_lite.model.heads import HEADS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,12 +32,13 @@ def run(options: argparse.Namespace) -> int:
     name, method, store = common.open_method(options, LITE_MODEL)
     print(f"features: {store.backbone.name}, {store.frames} frames, shorter side {store.resize}")
     result = evaluate(
-        partial(method, inductive=True) if options.inductive and name in HEADS else method,
+        method,
         store.encode_dataset(dataset, progress=True),
         **listed,
         episodes=options.episodes,
+        one_query_at_a_time=options.inductive,
         device=options.device,
-        batch_size=episodes_at_once(options.way, options.shot, options.queries, options.inductive),
+        batch_size=episodes_at_once(options.way, options.shot, options.queries),
         progress=True,
     )
     data = common.data_title(options)
@@ -50,6 +50,6 @@ def run(options: argparse.Namespace) -> int:
         print(f"  {readable(asked)} taken for {readable(answered)}: {rate:.0f} %")
     if options.json:
         summary = {"method": name, "data": data, **listed, "episodes": options.episodes}
-        summary |= {"accuracy": result.accuracy, "interval": result.interval}
-        print(common.as_json(summary | {"seconds": time.perf_counter() - started}), flush=True)
+        summary |= {"accuracy": result.accuracy, "interval": json_number(result.interval)}
+        common.print_json(summary | {"seconds": time.perf_counter() - started})
     return 0

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import math
 import shlex
 import sys
 from collections.abc import Iterable
@@ -17,7 +16,7 @@ from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.benchmarks import BENCHMARKS, open_benchmark
 from clipspm_lite.data.datasets import SAMPLES, VideoDataset, open_folder, read_split, sample_world
 from clipspm_lite.data.names import printable
-from clipspm_lite.evaluation.published import PART
+from clipspm_lite.evaluation.published import BENCHMARK_RESIZE, PART
 from clipspm_lite.evaluation.scoring import Method
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.heads import HEADS
@@ -146,7 +145,7 @@ def make_store(options: argparse.Namespace, backbone: Backbone | None = None) ->
         backbone = load_backbone(options.backbone or "tiny", weights=options.weights, device=options.device)
     start_computing(options, backbone)
     of_benchmark = getattr(options, "benchmark", None) is not None
-    resize = round(backbone.image_size * 256 / 224) if of_benchmark else None
+    resize = round(backbone.image_size * BENCHMARK_RESIZE / 224) if of_benchmark else None
     return FeatureStore(backbone, options.store, frames=options.frames or 8, resize=resize)
 
 
@@ -201,14 +200,6 @@ def command_line(command: str, options: argparse.Namespace, names: Iterable[str]
     return shlex.join(words)
 
 
-def as_json(values: Any) -> str:
-    """JSON on one line, with null for what is not finite, such as the interval of a single episode."""
-
-    def finite(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: finite(inner) for name, inner in value.items()}
-        if isinstance(value, list | tuple):
-            return [finite(inner) for inner in value]
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
-    return json.dumps(finite(values), allow_nan=False)
+def print_json(values: dict[str, Any]) -> None:
+    """The last line of --json."""
+    print(json.dumps(values, allow_nan=False), flush=True)

@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     predictions = [predict_one(recogniser, video) for video in options.videos]
     if options.json:
         known = {"method": recogniser.method, "support": options.support, "recogniser": options.recogniser}
-        print(common.as_json({**known, **summary, "predictions": predictions}), flush=True)
+        common.print_json({**known, **summary, "predictions": predictions})
     return 1 if any("error" in prediction for prediction in predictions) else 0
 
 
@@ -80,10 +80,12 @@ def new_recogniser(options: argparse.Namespace) -> Recogniser:
 
 
 def reopen_recogniser(options: argparse.Namespace) -> Recogniser:
-    for name in ("method", "checkpoint"):
-        if getattr(options, name):
-            raise ValueError(f"--{name} goes with --support; a recogniser has its own: {options.recogniser}")
+    """From --recogniser, with its own settings."""
     recogniser = load(options.recogniser, **{name: getattr(options, name) for name in common.ENCODER})
+    if recogniser.support is None:
+        raise ValueError(
+            f"--recogniser: expected what --save wrote, found a head alone: {options.recogniser}"
+        )
     print(on_one_line(recogniser), file=sys.stderr)
     common.start_computing(options, recogniser.store.backbone)
     return recogniser

@@ -7,7 +7,8 @@ from clipspm_lite.clip.checkpoints import LITE_MODEL, head_name
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.names import on_terminal
 from clipspm_lite.evaluation.benchmark_table import Entry, markdown, measure, write_results
-from clipspm_lite.evaluation.published import SHOTS
+from clipspm_lite.evaluation.provenance import source_commit
+from clipspm_lite.evaluation.results import SHOTS
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.heads import HEADS
 from clipspm_lite.storage.files import check_writable, replace_file

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning_fabric.utilities import rank_zero_only
 
+from clipspm_lite import training
 from clipspm_lite.clip.backbone import Backbone, load_backbone
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.commands import options as common
@@ -18,14 +19,8 @@ from clipspm_lite.data.names import on_one_line, printable
 from clipspm_lite.model.heads import build_head
 from clipspm_lite.model.presets import DATASET_SETTINGS, LITE_SIZES, PRESETS
 from clipspm_lite.model.variants import FULL, TRAINED_BASELINES
-from clipspm_lite.training import FineTuning, TrainingSettings, plan, preset_settings, train
-from clipspm_lite.training.loop import (
-    PRECISIONS,
-    TrainingResult,
-    check_engine,
-    check_run,
-    pixels_are_normalised,
-)
+
+ENGINE = ("device", "devices", "nodes", "precision")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,11 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--gradient-checkpointing", **flag, help="compute activations twice: far less memory")
     add("--no-augment", **flag, help="no random frames, crops and flips")
     add(
-        "--no-flip",
-        **flag,
-        help="mirror no video, as always for SSv2 and the samples, whose classes have sides",
+        "--no-flip", **flag, help="mirror no video (SSv2 and the samples never are: their classes have sides)"
     )
-    add("--precision", choices=PRECISIONS, default=PRECISIONS[0], help="the encoder's")
+    add("--precision", choices=training.PRECISIONS, default=training.PRECISIONS[0], help="the encoder's")
     add("--devices", type=common.count, default=1, help="processes on each machine, one per GPU")
     add("--nodes", type=common.count, default=1, help="machines (see clipspm_lite/SCALING.md)")
     add("--dry-run", **flag, help="train on a few episodes, estimate time and memory, write nothing")
@@ -66,60 +59,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     settings = resolve_settings(options)
-    engine: dict[str, Any] = {
-        name: getattr(options, name) for name in ("device", "devices", "nodes", "precision")
-    }
-    check_engine(settings, options.finetune, **engine)
     videos = [common.open_part(options, part) for part in ("base", "validation")]
-    check_run(videos[0], videos[1], settings, options.out, resume=options.resume)
+    training.check_run(*videos, settings, options.out, resume=options.resume)
     backbone = load_backbone(
         options.backbone or "tiny",
         weights=options.weights,
         device="cpu" if options.finetune else options.device,
-        normalize_pixels=pixels_are_normalised(options.preset),
+        normalize_pixels=training.pixels_are_normalised(options.preset),
     )
     store = common.make_store(options, backbone)
-    finetuning = finetuning_of(options, backbone) if options.finetune else None
     torch.manual_seed(settings.seed)
     config = head_config(options)
     model = build_head({"dim": backbone.dim, **config})
-    is_first = (
-        getattr(rank_zero_only, "rank", 0) == 0
-    )  # of the processes that train together, the one that prints
-    if is_first:
+    finetuning = finetuning_of(options, backbone) if options.finetune else None
+    prints = getattr(rank_zero_only, "rank", 0) == 0  # one of the processes that train together
+    if prints:
         print_resolved(options, settings, config, finetuning)
     data: list[Any] = videos
+    if finetuning is None:
+        encode = stand_in if options.dry_run else FeatureStore.encode_dataset
+        data = [encode(store, part, progress=prints) for part in videos]
+    how: dict[str, Any] = {name: getattr(options, name) for name in ENGINE} | {"finetuning": finetuning}
     if options.dry_run:
-        if finetuning is None:
-            data = [stand_in(store, part) for part in videos]
-        result: Any = plan(model, *data, settings, finetuning=finetuning, **engine)
+        result: Any = training.plan(model, *data, settings, **how)
         summary = asdict(result) | {"seconds": result.seconds}
     else:
-        description = None
-        if finetuning is None:
-            data = [store.encode_dataset(part, progress=True) for part in videos]
-            description = {
-                "backbone": store.backbone_fingerprint,
-                "backbone_name": backbone.name,
-                "normalize_pixels": backbone.normalize_pixels,
-                "resize": store.resize,
-            }
-        kept = dict(finetuning=finetuning, resume=options.resume, description=description)
-        result = train(model, *data, settings, options.out, **kept, **engine)
+        made_with = {"backbone": store.backbone_fingerprint, "backbone_name": backbone.name}
+        made_with |= {"normalize_pixels": backbone.normalize_pixels, "resize": store.resize}
+        how |= {"resume": options.resume, "description": None if finetuning else made_with}
+        result = training.train(model, *data, settings, options.out, **how)
         summary = {"best_step": result.best_step, "validation_accuracy": result.best_accuracy}
         summary |= {"checkpoint": str(result.best_path), "seconds": time.perf_counter() - started}
-    if is_first:
+    if prints:
         print(result if options.dry_run else curve(result))
         if options.json:
-            print(common.as_json(summary), flush=True)
+            common.print_json(summary)
     return 0
 
 
-def resolve_settings(options: argparse.Namespace) -> TrainingSettings:
+def resolve_settings(options: argparse.Namespace) -> training.TrainingSettings:
     """The preset's settings for the benchmark, with what was given in place of them."""
     # The decay of "released" belongs to CLIP-SPM's summed loss; the other heads' loss is a mean, as in "paper".
     summed = options.model == FULL or options.preset == "lite"
-    preset = preset_settings(options.preset if summed else "paper", options.benchmark)
+    preset = training.preset_settings(options.preset if summed else "paper", options.benchmark)
     names = ("way", "shot", "steps", "episodes_per_step", "learning_rate", "patience", "seed")
     given = {name: value for name in names if (value := getattr(options, name)) is not None}
     ratio = preset.episodes_per_step / given.get("episodes_per_step", preset.episodes_per_step)
@@ -136,9 +118,9 @@ def head_config(options: argparse.Namespace) -> dict[str, Any]:
     return {"preset": options.preset, "inductive": options.inductive, **sizes}
 
 
-def finetuning_of(options: argparse.Namespace, backbone: Backbone) -> FineTuning:
+def finetuning_of(options: argparse.Namespace, backbone: Backbone) -> training.FineTuning:
     sides_matter = options.data is None or (options.benchmark or "").startswith("ssv2")
-    return FineTuning(
+    return training.FineTuning(
         backbone,
         frames=options.frames or 8,
         augment=not options.no_augment,
@@ -147,15 +129,15 @@ def finetuning_of(options: argparse.Namespace, backbone: Backbone) -> FineTuning
     )
 
 
-def stand_in(store: FeatureStore, videos: VideoDataset) -> EncodedDataset:
-    """For a dry run: random features of the right shape. Prints how long encoding the videos will take."""
+def stand_in(store: FeatureStore, videos: VideoDataset, progress: bool) -> EncodedDataset:
+    """For a dry run: random features of the right shape; with progress, how long encoding the videos will take."""
     few = videos.paths[:16]
     started = time.perf_counter()
     features = store.encode_anew(few)
     seconds = (time.perf_counter() - started) / len(few)
-    print(
-        f"to encode once, where the feature store lacks them: {len(videos.paths):,} videos, {seconds:.2g} s each"
-    )
+    if progress:
+        cost = f"{len(videos.paths):,} videos, {seconds:.2g} s each"
+        print(f"to encode once, where the feature store lacks them: {cost}")
     random = torch.randn(len(videos.paths), *features.shape[1:])
     class_text = store.backbone.encode_class_names(videos.classes).cpu()
     return EncodedDataset(videos.classes, videos.videos_per_class, random, class_text)
@@ -163,9 +145,9 @@ def stand_in(store: FeatureStore, videos: VideoDataset) -> EncodedDataset:
 
 def print_resolved(
     options: argparse.Namespace,
-    settings: TrainingSettings,
+    settings: training.TrainingSettings,
     config: dict[str, Any],
-    finetuning: FineTuning | None,
+    finetuning: training.FineTuning | None,
 ) -> None:
     """What presets and options came to."""
     weights = f" ({options.weights})" if options.weights else ""
@@ -173,17 +155,14 @@ def print_resolved(
     print(on_one_line(f"{data}, {options.backbone or 'tiny'}{weights}, {options.preset}"))
     parts = {"head": {"model": FULL} | config, "training": asdict(settings)}
     if finetuning is not None:
-        of_encoder = {f.name: getattr(finetuning, f.name) for f in fields(finetuning) if f.name != "backbone"}
-        of_encoder |= {
-            "normalize_pixels": finetuning.backbone.normalize_pixels,
-            "precision": options.precision,
-        }
-        parts["fine-tuned visual encoder"] = of_encoder
+        how = {f.name: getattr(finetuning, f.name) for f in fields(finetuning) if f.name != "backbone"}
+        pixels = {"normalize_pixels": finetuning.backbone.normalize_pixels}
+        parts["fine-tuned visual encoder"] = how | pixels | {"precision": options.precision}
     for part, values in parts.items():
         print(f"{part}: " + ", ".join(f"{name} {value}" for name, value in values.items()))
 
 
-def curve(result: TrainingResult) -> str:
+def curve(result: training.loop.TrainingResult) -> str:
     """The learning curve, and which step was kept."""
     lines = [
         f"step {entry['step']:5d}   loss {entry['loss']:.3f}   training {entry['accuracy']:5.1f} %   "
