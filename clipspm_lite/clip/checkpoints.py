@@ -94,6 +94,7 @@ def open_checkpoint(
         made_with: Any = {
             "name": description.get("backbone_name"),
             "fingerprint": description.get("backbone"),
+            "normalize_pixels": description.get("normalize_pixels", True),
         }
         if encoder:
             made_with = description.get("backbone")

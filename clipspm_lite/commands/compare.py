@@ -20,15 +20,8 @@ from clipspm_lite.storage.files import check_writable, file_sha256, replace_file
 from clipspm_lite.training import TRAINING_PRESETS, train_variants
 
 COMMITTED = {FULL: LITE_MODEL, **dict.fromkeys(INDUCTIVE, LITE_INDUCTIVE_MODEL)}
-CHOSEN_ROWS = ("ablations", "baselines", "committed", "extensions")
-REPEATED = (
-    "part",
-    "shot",
-    *CHOSEN_ROWS,
-    "seeds",
-    "episodes",
-    "seed",
-)  # in the command that a result file names
+# The options of the command that a result file names.
+REPEATED = ("part", "shot", "ablations", "baselines", "committed", "extensions", "seeds", "episodes", "seed")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,15 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, help="of the list of episodes")
     add("--ablations", action="store_true", help="also train the head without each of its parts")
     add("--baselines", action="store_true", help="also train CLIP-FSAR and TRX, in the same loop")
-    extensions = dict[str, Any](nargs="*", choices=list(EXTENSIONS), metavar="NAME")
-    add(
-        "--extensions",
-        **extensions,
-        help="also train changes that are not the paper's: all of them, or these",
-    )
-    add(
-        "--committed", action="store_true", help="do not train seed 0 of the heads that this repository holds"
-    )
+    named = dict[str, Any](nargs="*", choices=list(EXTENSIONS), metavar="NAME")
+    add("--extensions", **named, help="also train changes that are not the paper's: all of them, or these")
+    add("--committed", action="store_true", help="train no head that this repository holds for seed 0")
     add("--reference", default="otam", help="the row that the table compares the others with")
     common.add_threads_option(parser)
     common.add_output_options(parser)
@@ -61,11 +48,9 @@ def run(options: argparse.Namespace) -> int:
     for path in filter(None, (options.results, options.figure)):
         check_writable(path)
     store = FeatureStore(load_backbone("tiny"))
-    common.start_computing(options, store.backbone)
-    base, validation, scored = (
-        store.encode_dataset(sample_world(part), progress=True)
-        for part in ("base", "validation", options.part)
-    )
+    common.start_computing(options, store)
+    parts = map(sample_world, ("base", "validation", options.part))
+    base, validation, scored = (store.encode_dataset(part, progress=True) for part in parts)
     checkpoints = train_variants(
         variants,
         base,

@@ -30,6 +30,7 @@ def run(options: argparse.Namespace) -> int:
     # Impossible episodes are refused before any video is decoded.
     EpisodeSampler(dataset.videos_per_class, **listed, class_names=dataset.classes)
     name, method, store = common.open_method(options, LITE_MODEL)
+    common.start_computing(options, store)
     print(f"features: {store.backbone.name}, {store.frames} frames, shorter side {store.resize}")
     result = evaluate(
         method,

@@ -58,12 +58,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 def add_benchmark_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--benchmark", choices=list(BENCHMARKS), help="the folder is this benchmark's official download")
-    add(
-        "--video-list",
-        nargs="+",
-        metavar="FILE",
-        help="the published lists (kinetics100, ssv2_full, ssv2_small)",
-    )
+    add("--video-list", nargs="+", metavar="FILE", help="its published lists (Kinetics-100 and SSv2)")
 
 
 def add_encoder_options(parser: argparse.ArgumentParser, otherwise: str = "as in --checkpoint, or ") -> None:
@@ -84,9 +79,7 @@ def add_threads_option(parser: argparse.ArgumentParser) -> None:
 
 def add_checkpoint_options(parser: argparse.ArgumentParser, default: str, nargs: str | None = None) -> None:
     add = parser.add_argument
-    add(
-        "--checkpoint", metavar="FILE", nargs=nargs, help=f"made by `train`, or released (default: {default})"
-    )
+    add("--checkpoint", metavar="FILE", nargs=nargs, help=f"of `train`, or released (default: {default})")
     trained_on = "what a released checkpoint was trained on (default: the --benchmark)"
     add("--dataset-settings", choices=list(DATASET_SETTINGS), help=trained_on)
 
@@ -112,9 +105,7 @@ def open_part(options: argparse.Namespace, part: str) -> VideoDataset:
         if options.data is None:
             return sample_world(part, options.split or "default")
         if options.split is None and part != PART:
-            raise ValueError(
-                f"--split: expected a JSON file that lists the {part} classes of --data, found none"
-            )
+            raise ValueError(f"--split: expected a JSON file with the {part} classes of --data, found none")
         return open_folder(options.data, read_split(options.split, part) if options.split else None)
     if options.data is None:
         raise ValueError(f"--benchmark {options.benchmark} needs --data, the folder of its videos")
@@ -143,7 +134,6 @@ def make_store(options: argparse.Namespace, backbone: Backbone | None = None) ->
     """The feature store of the encoder options; a benchmark's shorter side is 256 pixels (SPEC section 4)."""
     if backbone is None:
         backbone = load_backbone(options.backbone or "tiny", weights=options.weights, device=options.device)
-    start_computing(options, backbone)
     of_benchmark = getattr(options, "benchmark", None) is not None
     resize = round(backbone.image_size * BENCHMARK_RESIZE / 224) if of_benchmark else None
     return FeatureStore(backbone, options.store, frames=options.frames or 8, resize=resize)
@@ -160,9 +150,7 @@ def open_head(options: argparse.Namespace, path: str | Path) -> OpenedCheckpoint
                 f"trained on, and the CLIP that it started from (openai, or a file) for its text encoder: {path}"
             )
     encoder = {name: getattr(options, name) for name in ENCODER}
-    opened = open_checkpoint(path, dataset=dataset, **encoder)
-    start_computing(options, opened.store.backbone)
-    return opened
+    return open_checkpoint(path, dataset=dataset, **encoder)
 
 
 def open_method(options: argparse.Namespace, default: Path) -> tuple[str, Method, FeatureStore]:
@@ -177,14 +165,15 @@ def open_method(options: argparse.Namespace, default: Path) -> tuple[str, Method
     return found, opened.head, opened.store
 
 
-def start_computing(options: argparse.Namespace, backbone: Backbone) -> None:
-    """Set the number of threads, and warn where the tiny CLIP is to see videos that are not the samples."""
+def start_computing(options: argparse.Namespace, *stores: FeatureStore) -> None:
+    """Set the number of threads, and warn where the tiny CLIP is to see other videos than the samples."""
+    tiny = [store.backbone.name == "tiny" for store in stores]
     if options.threads:
         torch.set_num_threads(options.threads)
-    elif backbone.name == "tiny":
+    elif all(tiny):
         use_one_thread()
     given = [getattr(options, name, None) for name in ("data", "support")] + getattr(options, "videos", [])
-    if backbone.name == "tiny" and any(SAMPLES not in Path(path).resolve().parents for path in given if path):
+    if any(tiny) and any(SAMPLES not in Path(path).resolve().parents for path in given if path):
         print(TINY_WARNING, file=sys.stderr)
 
 

@@ -75,6 +75,7 @@ def new_recogniser(options: argparse.Namespace) -> Recogniser:
         )
         options.method = CHOICES[0]
     name, method, store = common.open_method(options, LITE_INDUCTIVE_MODEL)
+    common.start_computing(options, store)
     support = encode_support(store, dataset, progress=True)
     return Recogniser(method if name in HEADS else name, store, support)
 
@@ -87,7 +88,7 @@ def reopen_recogniser(options: argparse.Namespace) -> Recogniser:
             f"--recogniser: expected what --save wrote, found a head alone: {options.recogniser}"
         )
     print(on_one_line(recogniser), file=sys.stderr)
-    common.start_computing(options, recogniser.store.backbone)
+    common.start_computing(options, recogniser.store)
     return recogniser
 
 

@@ -55,6 +55,8 @@ def run(options: argparse.Namespace) -> int:
     dataset = common.open_part(options, options.part)
     opened = {path: common.open_head(options, path) for paths in checkpoints.values() for path in paths}
     store = common.make_store(options) if set(options.methods) - set(checkpoints) else None
+    stores = [head.store for head in opened.values()] + ([store] if store else [])
+    common.start_computing(options, *stores)
     entries = []
     for place, shot in enumerate(options.shots):
         for name in options.methods:

@@ -68,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
         normalize_pixels=training.pixels_are_normalised(options.preset),
     )
     store = common.make_store(options, backbone)
+    common.start_computing(options, store)
     torch.manual_seed(settings.seed)
     config = head_config(options)
     model = build_head({"dim": backbone.dim, **config})

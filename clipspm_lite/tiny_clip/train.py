@@ -4,6 +4,7 @@ Top to bottom: a vocabulary, rendered frames with their captions, the contrastiv
 classes it never saw. The novel classes are not touched here.
 """
 
+import argparse
 import collections
 import gzip
 import hashlib
@@ -30,7 +31,6 @@ from tqdm.auto import tqdm
 
 from clipspm_lite import world
 from clipspm_lite.clip.backbone import TINY_CLIP_DIR, WEIGHTS_FILE, Backbone, load_backbone
-from clipspm_lite.commands.options import OneLineParser, check_not_empty, seed_number
 from clipspm_lite.storage.files import check_writable, end_with_parent, one_line, replace_file, replacing
 
 TRAINING_SEED, VALIDATION_SEED = 1_000_000, 2_000_000
@@ -277,21 +277,18 @@ def model_config(merges: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = OneLineParser(prog="python -m clipspm_lite.tiny_clip.train", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m clipspm_lite.tiny_clip.train", description=__doc__)
     parser.add_argument("--out", default=str(TINY_CLIP_DIR), help="where the files go [the package]")
     cache = str(Path.home() / ".cache" / "clipspm_lite")
     parser.add_argument("--cache", default=cache, help="for rendered frames [%(default)s]")
-    parser.add_argument(
-        "--seed", type=seed_number, default=0, help="of initial weights and batches [%(default)s]"
-    )
+    parser.add_argument("--seed", type=int, default=0, help="of initial weights and batches [%(default)s]")
     options = parser.parse_args()
     out = Path(options.out)
     start = time.monotonic()
     try:
-        check_not_empty(options)
         accuracy = run(out, Path(options.cache), Recipe(seed=options.seed))
     except (ValueError, OSError) as error:
-        parser.fail(error)
+        parser.exit(1, f"error: {error}\n")
     seconds = time.monotonic() - start
     made = load_backbone(f"local-dir:{out}")
     parameters = sum(parameter.numel() for parameter in made.parameters())

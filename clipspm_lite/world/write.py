@@ -6,6 +6,7 @@ depend on the encoder, so the checksums in the manifest describe the files that 
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -14,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 
-from clipspm_lite.commands.options import OneLineParser, check_not_empty, number_from
 from clipspm_lite.storage.files import check_writable, end_with_parent, file_sha256, replace_file, replacing
 from clipspm_lite.world.randomness import WORLD_VERSION
 from clipspm_lite.world.render import render
@@ -118,19 +118,18 @@ def write(out: Path, processes: int = 2) -> None:
 
 def main() -> None:
     """The command."""
-    parser = OneLineParser(
+    parser = argparse.ArgumentParser(
         prog="python -m clipspm_lite.world.write",
         description="Write the sample clips, their splits, pairs and checksums.",
     )
     parser.add_argument("--out", default="data_samples")
-    parser.add_argument("--processes", type=number_from(1, len(CLASSES)), default=2)
+    parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     out = Path(options.out)
     try:
-        check_not_empty(options)
         write(out, options.processes)
     except (ValueError, OSError) as error:
-        parser.fail(error)
+        parser.exit(1, f"error: {error}\n")
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     print(f"{len(CLASSES) * CLIPS_PER_CLASS} clips of {len(CLASSES)} classes, {size / 1e6:.2f} MB in {out}")
 

@@ -29,10 +29,10 @@ def test_every_model_is_trained_and_then_scored_as_it_was_trained(model, brief, 
     head, description = load_model(path)
     expected = dict(preset="lite", **LITE_SIZES) if model == FULL else TRAINED_BASELINES[model]
     assert expected.items() <= describe_head(head).items()
-    assert (description["frames"], description["resize"]) == (4, 128)
+    assert (description["frames"], description["resize"]) == (4, 73)
     rest = [*small, *store, "--episodes", 4, "--checkpoint", path]
     printed = run("evaluate", *rest, "--inductive", "--json").out
-    assert "4 frames, shorter side 128" in printed and json.loads(printed.splitlines()[-1])["method"] == model
+    assert "4 frames, shorter side 73" in printed and json.loads(printed.splitlines()[-1])["method"] == model
     file = tmp_path / "results.json"
     run("table", *rest, "--frames", 4, "--shots", 1, "--results", file)
     rows = {row["method"]: row for row in read_results(file)["rows"]}
@@ -47,7 +47,7 @@ def test_what_finetuning_leaves_is_opened_with_its_own_encoder_everywhere(
     run("train", "--model", model, "--out", tmp_path / "run", *small, *FINETUNE)
     rest = ["--checkpoint", tmp_path / "run" / "best.safetensors", "--store", tmp_path / "store"]
     printed = run("evaluate", *small, *rest, "--episodes", 4).out
-    assert "tiny, 3 frames, shorter side 128" in printed and f"{model} on " in printed
+    assert "tiny, 3 frames, shorter side 73" in printed and f"{model} on " in printed
     run("table", *small, *rest, "--episodes", 4, "--methods", model, "--shots", 1)
     video = next(support.glob("*/*.mp4"))
     printed = run("predict", "--support", support, *rest, video, "--json").out

@@ -12,7 +12,7 @@ from killing import ended, start
 from test_kills import Backbone, run, videos  # noqa: F401 (a fixture)
 
 from clipspm_lite.clip.feature_store import FeatureStore
-from clipspm_lite.commands.app import main
+from clipspm_lite.commands.main import main
 from clipspm_lite.storage.files import check_writable, replace_file
 from clipspm_lite.storage.tensors import write_tensors
 from clipspm_lite.training.loop import BEST, LAST
@@ -146,7 +146,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(read_only, v
     with pytest.raises(OSError, match="cannot be written.*another place.*last.safetensors"):
         run(read_only / "run")
     assert main(["table", "--results", str(read_only / "r.json")]) == 1
-    assert "--results: cannot be written" in capsys.readouterr().err
+    assert "cannot be written" in capsys.readouterr().err
     assert not list(read_only.iterdir())
 
 
