@@ -20,7 +20,8 @@ def notebook():
             metadata={"tags": ["picture:dot"]},
         ),
     ]
-    return nbformat.v4.new_notebook(cells=cells)
+    python = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    return nbformat.v4.new_notebook(cells=cells, metadata={**python, "toc": {}})
 
 
 def test_start_prints_the_table_and_writes_the_page(notebook, tmp_path, monkeypatch, capsys):
@@ -45,6 +46,7 @@ def test_notebooks_are_executed_and_stored_clean_with_their_time_and_pictures(
     stored = nbformat.read(path, as_version=4)
     assert [cell.execution_count for cell in stored.cells[1:]] == [1, 2, 3]
     assert set(stored.metadata) == {"kernelspec", "language_info"}
+    assert stored.metadata.language_info == {"name": "python"}  # not which version ran it
     assert list(stored.cells[2].outputs[0].data) == ["text/plain"]  # a widget's text, without the widget
     assert "execution" not in stored.cells[1].metadata
     assert "Measured: 999 s" not in stored.cells[0].source

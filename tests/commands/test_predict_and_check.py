@@ -1,8 +1,7 @@
-"""The commands for one's own videos: `predict` and `check`; and `start`."""
+"""The commands for one's own videos: `predict` and `check`."""
 
 import json
 import shutil
-import sys
 
 import pytest
 
@@ -91,9 +90,3 @@ def test_check_of_a_benchmark_names_its_terms_and_fails_where_videos_are_missing
     (root / "1000.webm").unlink()
     printed = run("check", root, *rest, "--no-decode", status=1).out
     assert "missing: Pouring something into something/1000" in printed
-
-
-def test_start_without_the_notebooks_extra_says_what_to_install(run, monkeypatch):
-    monkeypatch.setitem(sys.modules, "nbformat", None)
-    monkeypatch.delitem(sys.modules, "clipspm_lite.notebooks", raising=False)
-    assert "nbformat" in run("start", status=1).err
