@@ -13,6 +13,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from clipspm_lite.arguments import check_known
 from clipspm_lite.clip.prompts import TEMPLATES, fill_templates
 from clipspm_lite.clip.released_format import is_released, read_released
 from clipspm_lite.data.names import readable
@@ -22,7 +23,6 @@ TINY_CLIP_DIR = Path(__file__).parents[1] / "tiny_clip"
 LOCAL_DIR = "local-dir:"
 WEIGHTS_FILE = "open_clip_model.safetensors"
 WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
-QUICKGELU = "-quickgelu"
 OPENAI_ENTRIES = {"input_resolution", "context_length", "vocab_size"}  # only OpenAI's own files have these
 
 Tokenizer = Callable[..., Tensor]  # (sentences, context_length=None) → [sentences, context_length]
@@ -30,12 +30,7 @@ Parts = tuple[Any, Tokenizer, dict[str, Any]]  # an open_clip model, its tokeniz
 
 
 class VisualOnly(nn.Module):
-    """A CLIP whose text encoder nobody has given yet.
-
-    Args:
-        visual: open_clip's visual encoder.
-        text_is_missing: what to do about it, for whoever asks for a text.
-    """
+    """A CLIP without a text encoder; ``text_is_missing`` says what to do about it."""
 
     def __init__(self, visual: nn.Module, text_is_missing: str):
         super().__init__()
@@ -53,10 +48,8 @@ class VisualOnly(nn.Module):
 class Backbone(nn.Module):
     """A CLIP model that turns frames and class names into vectors of one joint space.
 
-    The text encoder is frozen. The visual encoder is frozen too until `set_trainable(True)`.
-    BatchNorm (RN50) keeps its stored statistics always, in training as well: an episode's few clips
-    give statistics of their own, and they would leak from one clip to another. Its scale and shift
-    are trained like all other weights.
+    The text encoder is frozen, the visual encoder too until `set_trainable(True)`. BatchNorm (RN50) keeps its stored
+    statistics even in training: those of an episode's few clips would leak from one clip to another.
 
     Attributes:
         clip: the open_clip model; `clip.visual` is the visual encoder.
@@ -72,7 +65,7 @@ class Backbone(nn.Module):
 
     def __init__(
         self,
-        clip: nn.Module,
+        clip: Any,
         tokenizer: Tokenizer,
         config: dict[str, Any],
         *,
@@ -81,22 +74,19 @@ class Backbone(nn.Module):
         normalize_pixels: bool = True,
     ) -> None:
         super().__init__()
-        visual: Any = clip.visual
-        size = visual.image_size
-        height, width = (size, size) if isinstance(size, int) else size
-        if height != width:
-            raise ValueError(f"{name} takes {height} x {width} images; only square ones are supported.")
         # channels_last: convolutions on a CPU run several times faster.
-        self.clip: Any = clip.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.clip: Any = clip.to(memory_format=torch.channels_last)
         self.tokenizer = tokenizer
         self.name = name
         self.weights = weights
         self.dim = int(config["embed_dim"])
-        self.image_size = int(height)
+        size = clip.visual.image_size
+        self.image_size = int(size if isinstance(size, int) else size[0])
         self.normalize_pixels = normalize_pixels
         self._config = config
-        self.register_buffer("pixel_mean", torch.tensor(visual.image_mean).view(3, 1, 1), persistent=False)
-        self.register_buffer("pixel_std", torch.tensor(visual.image_std).view(3, 1, 1), persistent=False)
+        mean, std = torch.tensor(clip.visual.image_mean), torch.tensor(clip.visual.image_std)
+        self.register_buffer("pixel_mean", mean.view(3, 1, 1), persistent=False)
+        self.register_buffer("pixel_std", std.view(3, 1, 1), persistent=False)
         self.set_trainable(False)
         self.eval()
 
@@ -122,32 +112,28 @@ class Backbone(nn.Module):
         Args:
             frames: float RGB in [0, 1], `[..., T, 3, H, W]` with H = W = `image_size`.
             chunk: how many frames pass the encoder at once; fewer need less memory.
-            recompute: gradient checkpointing: keep no activations for the backward pass, which computes them
-                again chunk by chunk. Memory is then that of one chunk, for one more forward pass.
-                (open_clip's own `set_grad_checkpointing` does nothing for a ResNet.)
+            recompute: gradient checkpointing: the backward pass computes activations again, chunk by chunk, so only
+                one chunk's are in memory. (open_clip's own `set_grad_checkpointing` does nothing for a ResNet.)
 
         Returns:
             `[..., T, C]`. Differentiable with respect to the visual encoder once it is trainable.
 
         Raises:
-            TypeError: the frames are not floating point.
             ValueError: a wrong shape or size, or values outside [0, 1].
         """
         size = self.image_size
-        if not frames.is_floating_point():
-            raise TypeError(f"frames: expected floats in [0, 1], found {frames.dtype}: use frames / 255")
         if frames.ndim < 4 or frames.shape[-3:] != (3, size, size):
             raise ValueError(
                 f"frames: expected [..., T, 3, {size}, {size}] for {self.name}, found {list(frames.shape)}: "
                 f"resize them, for example with load_video(path, size={size})"
             )
-        # A resize may overshoot by a rounding error, hence the margin.
-        if frames.numel() and not -1e-3 <= frames.min() <= frames.max() <= 1.001:
-            raise ValueError(
-                f"frames: expected values in [0, 1], found [{frames.min():.3g}, {frames.max():.3g}]: give them "
-                "unnormalised, the backbone applies its own mean and standard deviation"
-            )
         flat = frames.reshape(-1, 3, size, size).to(self.pixel_mean.dtype)
+        # A resize may overshoot by a rounding error, hence the margin.
+        if frames.dtype == torch.uint8 or (len(flat) and not -1e-3 <= flat.min() <= flat.max() <= 1.001):
+            raise ValueError(
+                f"frames: expected floats in [0, 1], found {frames.dtype} in [{flat.min():.3g}, {flat.max():.3g}]: use "
+                "frames / 255, and do not normalise them; the backbone applies its own mean and standard deviation"
+            )
         parts = flat.split(chunk) if len(flat) else []
         if recompute:
             features = [checkpoint(self._encode_chunk, part, use_reentrant=False) for part in parts]
@@ -165,7 +151,7 @@ class Backbone(nn.Module):
     def encode_class_names(self, names: Sequence[str], templates: Sequence[str] = TEMPLATES) -> Tensor:
         """Mean of the un-normalised text features of each name in every template (SPEC section 1).
 
-        Warns once where the text encoder reads only the beginning of a name.
+        Warns if the text encoder reads only the beginning of some names.
 
         Args:
             names: N class names, made readable first ("ApplyEyeMakeup" becomes "apply eye makeup").
@@ -176,18 +162,18 @@ class Backbone(nn.Module):
 
         Raises:
             TypeError: one string instead of a sequence of strings.
-            ValueError: a name without any word, a template without exactly one `{}`, or a backbone without a text
-                encoder (a released checkpoint has none; see `load_backbone`).
+            ValueError: a template without exactly one `{}`, or a backbone without a text encoder (`load_backbone`).
         """
         if isinstance(names, str):
             raise TypeError(f"names: expected a sequence of class names, found a string: use [{names!r}]")
         features, cut = [], []
         for name in names:
-            if not (words := readable(name)):
-                raise ValueError(f"names: {name!r} has no words to read; rename the class")
-            tokens = self.tokenizer(fill_templates(words, templates))
+            tokens = self.tokenizer(fill_templates(readable(name), templates))
             features.append(self.clip.encode_text(tokens.to(self.pixel_mean.device)).mean(dim=0))
-            if self._cuts(words, templates):
+            # What follows the name in a sentence may be cut off.
+            up_to_name = [t[: t.index("{}")] + readable(name) for t in templates]
+            longer = self.tokenizer(up_to_name, context_length=tokens.shape[1] + 1)
+            if not torch.equal(longer[:, :-1], self.tokenizer(up_to_name)):
                 cut.append(name)
         if cut:
             warnings.warn(
@@ -196,13 +182,6 @@ class Backbone(nn.Module):
                 stacklevel=3,
             )
         return torch.stack(features) if features else self.pixel_mean.new_zeros(0, self.dim)
-
-    def _cuts(self, words: str, templates: Sequence[str]) -> bool:
-        """Whether a class name loses tokens in one of the templates; what follows the name does not count."""
-        up_to_name = [template[: template.index("{}")] + words for template in templates]
-        tokens = self.tokenizer(up_to_name)
-        longer = self.tokenizer(up_to_name, context_length=tokens.shape[1] + 1)
-        return not torch.equal(longer[:, :-1], tokens)
 
     @property
     def cosine_scale(self) -> float:
@@ -261,41 +240,30 @@ def load_backbone(
         FileNotFoundError: no such weights file or folder.
         RuntimeError: a tag's weights could not be downloaded.
     """
-    visual_only = weights is not None and is_released(weights)
-    if text_weights is not None and not visual_only:
-        raise ValueError("text_weights: leave out, these weights hold the text encoder too")
     if name == "tiny" or name.startswith(LOCAL_DIR):
         folder = TINY_CLIP_DIR if name == "tiny" else Path(name.removeprefix(LOCAL_DIR))
         clip, tokenizer, config = _from_folder(folder, weights)
-    elif weights is not None and visual_only:
+    elif weights is not None and is_released(weights):
         clip, tokenizer, config = _from_released(name, weights, text_weights)
     else:
         clip, tokenizer, config = _from_architecture(name, weights)
-    source = Path(weights).name if weights is not None and Path(weights).is_file() else weights
-    backbone = Backbone(
-        clip,
-        tokenizer,
-        config,
-        name=name,
-        weights=None if source is None else str(source),
-        normalize_pixels=normalize_pixels,
-    )
+    source = None if weights is None else str(weights)
+    if source is not None and Path(source).is_file():
+        source = Path(source).name
+    backbone = Backbone(clip, tokenizer, config, name=name, weights=source, normalize_pixels=normalize_pixels)
     return backbone.to(device)
 
 
 def public_name(name: str) -> str:
     """A backbone's name without the folders around a local one, for files that may be given away."""
-    if name.startswith(LOCAL_DIR):
-        return LOCAL_DIR + Path(name.removeprefix(LOCAL_DIR)).name
-    return name
+    return LOCAL_DIR + Path(name.removeprefix(LOCAL_DIR)).name if name.startswith(LOCAL_DIR) else name
 
 
 def _from_folder(folder: Path, weights: str | Path | None) -> Parts:
     if weights not in (None, "random"):
         raise ValueError(f"weights: {folder} holds its own; give None or 'random', found {str(weights)!r}")
-    for file in ["open_clip_config.json"] + ([WEIGHTS_FILE] if weights is None else []):
-        if not (folder / file).is_file():
-            raise FileNotFoundError(f"the folder of a CLIP needs {file}, not found: {folder / file}")
+    if weights is None and not (folder / WEIGHTS_FILE).is_file():  # open_clip would take random weights
+        raise FileNotFoundError(f"the folder of a CLIP needs {WEIGHTS_FILE}, not found: {folder}")
     name = f"{LOCAL_DIR}{folder}"
     config = open_clip.get_model_config(name)
     clip = open_clip.create_model(name, load_weights=weights is None, weights_only=True)
@@ -305,32 +273,27 @@ def _from_folder(folder: Path, weights: str | Path | None) -> Parts:
 
 
 def _from_architecture(name: str, weights: str | Path | None) -> Parts:
-    config = open_clip.get_model_config(name) if name in open_clip.list_models() else None
-    if config is None:
-        raise ValueError(
-            f"backbone: expected 'tiny' or one of open_clip.list_models(), such as 'ViT-B-16-quickgelu' or "
-            f"'RN50-quickgelu', found {name!r}"
-        )
+    if name not in open_clip.list_models():
+        known = "'tiny' or one of open_clip.list_models(), such as 'ViT-B-16-quickgelu' and 'RN50-quickgelu'"
+        raise ValueError(f"backbone: expected {known}, found {name!r}")
+    config: Any = open_clip.get_model_config(name)
     tags = open_clip.list_pretrained_tags_by_model(name)
     if weights == "random":
         clip = open_clip.create_model(name, load_weights=False, pretrained_text=False)
     elif isinstance(weights, str) and (tag := open_clip.get_pretrained_cfg(name, weights)):
         if tag.get("quick_gelu", False) != config.get("quick_gelu", False):
             raise ValueError(f"weights: {weights!r} needs QuickGELU: use the name '{name}-quickgelu'")
-        try:
-            clip = open_clip.create_model(name, weights, require_pretrained=True, weights_only=True)
-        except RuntimeError as error:
-            raise RuntimeError(f"weights {weights!r} of {name}: {error}. Or give weights=FILE.") from error
+        clip = open_clip.create_model(name, weights, require_pretrained=True, weights_only=True)
     elif weights is not None and Path(weights).is_file():
         clip = _from_file(name, Path(weights))
     else:  # open_clip itself would go on with random weights and only a warning
-        kind = FileNotFoundError if weights is not None and Path(weights).suffix else ValueError
-        raise kind(f"weights of {name}: expected a file, 'random' or a tag of {tags}, found {weights!r}")
+        error = FileNotFoundError if weights is not None and Path(weights).suffix else ValueError
+        raise error(f"weights of {name}: expected a file, 'random' or a tag of {tags}, found {weights!r}")
     return clip, open_clip.get_tokenizer(name), config
 
 
 def _from_file(name: str, path: Path) -> nn.Module:
-    has_twin = f"{name}{QUICKGELU}" in open_clip.list_models()
+    ambiguous = f"{name}-quickgelu" in open_clip.list_models()
     try:
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
@@ -338,16 +301,16 @@ def _from_file(name: str, path: Path) -> nn.Module:
         else:
             content = read_torch(path)
             entries = set(content.get("state_dict", content))
-        if has_twin and entries >= OPENAI_ENTRIES:
-            raise ValueError(f"OpenAI's, made with QuickGELU: use the name {name}{QUICKGELU}")
+        if ambiguous and entries >= OPENAI_ENTRIES:
+            raise ValueError(f"OpenAI's, made with QuickGELU: use the name {name}-quickgelu")
         clip = open_clip.create_model(name, str(path), require_pretrained=True, weights_only=True)
     except Exception as error:  # torch, pickle and safetensors raise types of their own for a bad file
         reason = f"{type(error).__name__}: {one_line(error)}"
         raise ValueError(f"not weights of {name} ({reason}): {path}") from error
-    if has_twin:
+    if ambiguous:
         warnings.warn(
             f"{path.name} does not say whether it was made with GELU, as {name} computes, or with QuickGELU. OpenAI's "
-            f"weights and what was fine-tuned from them need the name {name}{QUICKGELU}.",
+            f"weights and what was fine-tuned from them need the name {name}-quickgelu.",
             stacklevel=4,
         )
     return clip
@@ -355,15 +318,12 @@ def _from_file(name: str, path: Path) -> nn.Module:
 
 def _from_released(name: str, path: str | Path, text_weights: str | Path | None) -> Parts:
     released = read_released(path)
-    if released.architecture != name:
-        raise CheckpointError(
-            f"expected weights of {name}, found the visual encoder of {released.architecture}: {path}"
-        )
-    config = open_clip.get_model_config(name)
+    config = open_clip.get_model_config(released.architecture)
     with torch.device("meta"):  # takes no memory, and no text encoder is ever made
         visual: Any = open_clip.CLIP(**config).visual
     visual.image_mean, visual.image_std = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
     try:
+        check_known("backbone", name, [released.architecture])
         fill(visual, released.visual)
     except ValueError as error:
         raise CheckpointError(f"not the visual encoder of {name} ({error}): {path}") from None

@@ -3,9 +3,8 @@
 import copy
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import open_clip
 import torch
@@ -29,19 +28,12 @@ LITE_MODEL = Path(__file__).parents[1] / "weights" / "lite.safetensors"
 LITE_INDUCTIVE_MODEL = Path(__file__).parents[1] / "weights" / "lite-inductive.safetensors"
 
 
-@dataclass(frozen=True)
-class OpenedCheckpoint:
-    """A trained head and what makes its features.
+class OpenedCheckpoint(NamedTuple):
+    """A trained head and what makes its features."""
 
-    Attributes:
-        head: in evaluation mode.
-        store: encodes videos and class names as when the head was trained.
-        description: what the file says beside its weights.
-    """
-
-    head: Head
-    store: FeatureStore
-    description: dict[str, Any]
+    head: Head  # in evaluation mode
+    store: FeatureStore  # takes and encodes videos as when the head was trained
+    description: dict[str, Any]  # what the file says beside its weights
 
 
 def open_checkpoint(
@@ -75,35 +67,29 @@ def open_checkpoint(
         ValueError, FileNotFoundError, RuntimeError: a setting is missing, or about ``weights`` as in `load_backbone`.
     """
     path = Path(path)
-    settings: dict[str, Any] = dict(dataset=dataset, prompt_weight=prompt_weight, gate_slope=gate_slope)
-    if checkpoint_kind(path) == "released":
+    kind = checkpoint_kind(path)
+    if kind == "released":
         released = read_released(path)
-        head = _released_head(released.head, path, **settings)
+        head = _released_head(released.head, path, dataset, prompt_weight, gate_slope)
         name = backbone.name if isinstance(backbone, Backbone) else backbone or released.architecture
         text = text_weights or weights
         clip = load_backbone(name, weights=path, text_weights=text, device=device, normalize_pixels=False)
-        description: dict[str, Any] = {"config": describe_head(head), "backbone_name": name}
-        sampling = {"frames": DEFAULT_FRAMES if frames is None else frames, "resize": RELEASED_RESIZE}
+        taken = DEFAULT_FRAMES if frames is None else frames
+        kept = FeatureStore(clip, store, frames=taken, resize=RELEASED_RESIZE)
+        return OpenedCheckpoint(head.to(device), kept, {"config": describe_head(head), "backbone_name": name})
+    tensors, description = read_tensors(path, "model")
+    encoder = {}
+    if kind == "fine-tuned":
+        encoder = {k.removeprefix(VISUAL): tensors.pop(k) for k in list(tensors) if k.startswith(VISUAL)}
+        made_with = {"fingerprint": "", **description["backbone"]}
     else:
-        refuse_released_settings(path, settings)
-        tensors, description = read_tensors(path, "model")
-        encoder = {k.removeprefix(VISUAL): v for k, v in tensors.items() if k.startswith(VISUAL)}
-        of_head = {k: v for k, v in tensors.items() if not k.startswith(VISUAL)}
-        head = restore_head(description.get("config"), of_head, path)
-        sampling = description
-        made_with: Any = {
-            "name": description.get("backbone_name"),
-            "fingerprint": description.get("backbone"),
-            "normalize_pixels": description.get("normalize_pixels", True),
+        made_with = {
+            key: description[key] for key in ("frames", "resize", "normalize_pixels") if key in description
         }
-        if encoder:
-            made_with = description.get("backbone")
-            if not isinstance(made_with, dict) or not made_with.get("fingerprint"):
-                raise CheckpointError(f"damaged (it does not say what its visual encoder is): {path}")
-            sampling = made_with
-            weights, text_weights = weights or text_weights, None
-        clip = open_backbone(made_with, path, backbone, weights, text_weights, device, encoder)
-    return OpenedCheckpoint(head.to(device), open_store(clip, sampling, path, frames, store), description)
+        made_with |= {"name": description.get("backbone_name"), "fingerprint": description.get("backbone")}
+    head = restore_head(description.get("config"), tensors, path)
+    kept = open_store(made_with, path, encoder, backbone, weights, text_weights, frames, device, store)
+    return OpenedCheckpoint(head.to(device), kept, description)
 
 
 def checkpoint_kind(path: str | os.PathLike) -> Literal["head", "fine-tuned", "released", "recogniser"]:
@@ -117,14 +103,8 @@ def checkpoint_kind(path: str | os.PathLike) -> Literal["head", "fine-tuned", "r
 
 
 def head_name(path: str | os.PathLike) -> str:
-    """Which of `HEADS` a checkpoint holds; only its header is read.
-
-    Raises:
-        CheckpointError: not a checkpoint, or a head that is unknown here.
-    """
-    if checkpoint_kind(path) == "released":
-        return DEFAULT_HEAD
-    config = read_description(path, "model").get("config")
+    """Which of `HEADS` a checkpoint holds, from its header alone; raises CheckpointError if none."""
+    config = {} if checkpoint_kind(path) == "released" else read_description(path, "model").get("config")
     name = config.get("model", DEFAULT_HEAD) if isinstance(config, dict) else None
     if name not in tuple(HEADS):
         raise CheckpointError(f"model: expected one of {', '.join(HEADS)}, found {repr(name)[:80]}: {path}")
@@ -145,14 +125,10 @@ def load_model(path: str | os.PathLike) -> tuple[Head, dict[str, Any]]:
     Raises:
         CheckpointError: not such a file, or weights and configuration do not fit together.
     """
-    if path is None:
-        raise TypeError(
-            "path: expected a model's file, for example LITE_MODEL or what train left, found None"
-        )
     tensors, description = read_tensors(path, "model")
     if isinstance(description.get("backbone"), dict):
         raise CheckpointError(
-            f"this head belongs to its own fine-tuned encoder: open both with open_checkpoint: {path}"
+            f"this head needs the encoder in its file: open both with open_checkpoint: {path}"
         )
     return restore_head(description.get("config"), tensors, path), description
 
@@ -188,39 +164,50 @@ def restore_head(config: Any, tensors: Mapping[str, Tensor], path: str | os.Path
             head = build_head(config)
         fill(head, tensors)
     except (RuntimeError, TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
-        raise CheckpointError(
-            f"weights and configuration do not fit together ({one_line(error)}): {path}"
-        ) from error
+        reason = one_line(error)
+        raise CheckpointError(f"weights and configuration do not fit together ({reason}): {path}") from error
     return head.eval()
 
 
-def open_backbone(
-    made_with: dict[str, Any],
+def open_store(
+    made_with: Mapping[str, Any],
     path: str | os.PathLike,
+    encoder: Mapping[str, Tensor],
     backbone: Backbone | str | None,
     weights: str | Path | None,
     text_weights: str | Path | None,
+    frames: int | None,
     device: str | torch.device,
-    encoder: Mapping[str, Tensor] | None = None,
-) -> Backbone:
-    """The backbone that the caller gives, or else the one that the file was made with, after comparing the two.
+    store: str | Path | None,
+) -> FeatureStore:
+    """What takes and encodes videos as a file says that its own were, on the caller's backbone if that is the same one.
 
     Args:
-        made_with: what the file says of it: ``name``, ``weights``, ``normalize_pixels``, ``fingerprint`` or
-            ``visual_fingerprint``, any of which may be missing.
-        encoder: the weights of its visual encoder, if they are in the file.
+        made_with: the file's ``name``, ``weights``, ``normalize_pixels``, ``fingerprint`` and ``visual_fingerprint`` of
+            the backbone, ``frames`` and ``resize``; any of them may be missing.
+        encoder: the weights of the visual encoder, empty if they are not in the file.
+
+    Raises:
+        CheckpointError: another backbone, other weights or another number of frames, or the file is damaged.
     """
+    recorded = made_with.get("frames", DEFAULT_FRAMES)
+    if frames is not None and frames != recorded:
+        raise CheckpointError(
+            f"frames: expected {recorded} frames per video, with which this was trained, found {frames}; leave frames "
+            f"out, or train with {frames}: {path}"
+        )
+    weights = weights or (text_weights if encoder else None)
     if isinstance(backbone, Backbone):
         opened = copy.deepcopy(backbone) if encoder else backbone
     else:
         name = str(backbone or made_with.get("name"))
         if backbone is None and name != "tiny":  # a stranger's file chooses no folder and no file here
-            if made_with.get("weights") in open_clip.list_pretrained_tags_by_model(name):
-                weights = weights or made_with["weights"]
+            tag = made_with.get("weights")
+            weights = weights or (tag if tag in open_clip.list_pretrained_tags_by_model(name) else None)
             if name not in open_clip.list_models() or weights is None:
                 raise CheckpointError(
-                    f"made with the backbone {name[:80]!r} and weights {str(made_with.get('weights'))[:80]!r}, which "
-                    f"cannot be found from here: give backbone= and weights=: {path}"
+                    f"made with the backbone {name[:80]!r} and weights {str(tag)[:80]!r}, which cannot be found from "
+                    f"here: give backbone= and weights=: {path}"
                 )
         opened = load_backbone(
             name,
@@ -229,49 +216,24 @@ def open_backbone(
             device=device,
             normalize_pixels=made_with.get("normalize_pixels", True),
         )
-    if encoder:
-        try:
+    try:
+        if encoder:
             opened.clip.visual.load_state_dict(encoder)
-        except RuntimeError as error:
-            raise CheckpointError(f"not the encoder of {opened.name} ({one_line(error)}): {path}") from None
-    for kind in ("fingerprint", "visual_fingerprint"):
-        if made_with.get(kind) not in (None, found := getattr(opened, kind)):
-            raise CheckpointError(
-                f"made with another backbone or other weights than {opened.name} with weights {opened.weights} "
-                f"(fingerprints {str(made_with[kind])[:12]} and {found[:12]}): give backbone= and weights= that it was "
-                f"made with: {path}"
-            )
-    return opened
-
-
-def open_store(
-    backbone: Backbone,
-    sampling: Mapping[str, Any],
-    path: str | os.PathLike,
-    frames: int | None,
-    folder: str | Path | None,
-) -> FeatureStore:
-    """A feature store that takes videos as a file says, in ``sampling["frames"]`` and ``["resize"]``.
-
-    Raises:
-        CheckpointError: the caller wants another number of frames, or the file's are damaged.
-    """
-    recorded = sampling.get("frames", DEFAULT_FRAMES)
-    if frames is not None and frames != recorded:
+        same = all(
+            made_with.get(kind) is None or made_with[kind] == getattr(opened, kind)
+            for kind in ("fingerprint", "visual_fingerprint")
+        )
+    except RuntimeError:
+        same = False
+    if not same:
         raise CheckpointError(
-            f"frames: expected {recorded} frames per video, with which this was trained, found {frames}; leave frames "
-            f"out, or train with {frames}: {path}"
+            f"made with another backbone or other weights than {opened.name} with weights {opened.weights}: give "
+            f"backbone= and weights= that it was made with: {path}"
         )
     try:
-        return FeatureStore(backbone, folder, frames=recorded, resize=sampling.get("resize"))
+        return FeatureStore(opened, store, frames=recorded, resize=made_with.get("resize"))
     except ValueError as error:
         raise CheckpointError(f"damaged ({one_line(error)}): {path}") from None
-
-
-def refuse_released_settings(path: str | os.PathLike, settings: Mapping[str, Any]) -> None:
-    """A setting that does not go with the file is a mistake, not something to pass over."""
-    if given := [name for name, value in settings.items() if value is not None]:
-        raise ValueError(f"{' and '.join(given)}: leave out, only a released checkpoint needs them: {path}")
 
 
 def _released_head(
@@ -282,35 +244,28 @@ def _released_head(
     gate_slope: float | None,
 ) -> Head:
     """The head of a released checkpoint; widths are read off its shapes (SPEC section 6)."""
-    width = {name: len(tensor) if tensor.ndim else 0 for name, tensor in tensors.items()}
-    dim = width["mfe.conv1.weight"]
-    gates = width["fusion.visual_gate.fc1.weight"], width["fusion.prompt_gate.fc1.weight"]
-    fitting = [
-        name
-        for name, known in DATASET_SETTINGS.items()
-        if gates == (int(known["visual_gate_ratio"] * dim), int(known["prompt_gate_ratio"] * dim))
-    ]
-    fits = f"its gates, {gates[0]} and {gates[1]} wide, fit {', '.join(fitting) or 'no published settings'}"
-    if dataset is not None:
+    width = {name: len(tensor) for name, tensor in tensors.items() if tensor.ndim}
+    dim = width.get("mfe.conv1.weight", 0)
+    gates = [width.get(f"fusion.{gate}_gate.fc1.weight", 0) for gate in ("visual", "prompt")]
+    ratios = ("visual_gate_ratio", "prompt_gate_ratio")
+    fitting = [k for k, v in DATASET_SETTINGS.items() if gates == [int(v[ratio] * dim) for ratio in ratios]]
+    if dataset is None:
+        numbers: dict[str, Any] = {"prompt_weight": prompt_weight, "gate_slope": gate_slope}
+    else:
         check_known("dataset", dataset, DATASET_SETTINGS)
-        if dataset not in fitting:
-            raise CheckpointError(f"dataset: not a checkpoint of {dataset}, {fits}: {path}")
-        settings = DATASET_SETTINGS[dataset]
-        prompt_weight = settings["prompt_weight"] if prompt_weight is None else prompt_weight
-        gate_slope = settings["gate_slope"] if gate_slope is None else gate_slope
-    if prompt_weight is None or gate_slope is None:
+        numbers = {name: DATASET_SETTINGS[dataset][name] for name in ("prompt_weight", "gate_slope")}
+    if None in numbers.values() or dataset not in (None, *fitting):
         raise ValueError(
-            f"dataset: needed, or prompt_weight and gate_slope, which a released file does not hold; {fits}: {path}"
+            f"dataset: expected the one that this was trained on ({' or '.join(fitting) or 'none'} has such gates), or "
+            f"prompt_weight and gate_slope, which are not in the file, found {dataset}: {path}"
         )
     config = dict(
         dim=dim,
         heads=RELEASED_HEADS,
-        head_dim=width["fusion.transformer.to_q.weight"] // RELEASED_HEADS,
-        mlp_dim=width["fusion.transformer.ff1.weight"],
-        visual_gate_ratio=gates[0] / max(dim, 1),
-        prompt_gate_ratio=gates[1] / max(dim, 1),
-        gate_slope=gate_slope,
-        prompt_weight=prompt_weight,
+        head_dim=width.get("fusion.transformer.to_q.weight", 0) // RELEASED_HEADS,
+        mlp_dim=width.get("fusion.transformer.ff1.weight", 0),
+        **{ratio: gate / max(dim, 1) for ratio, gate in zip(ratios, gates, strict=True)},
+        **numbers,
         preset="released",
     )
     return restore_head(config, tensors, path)

@@ -8,14 +8,7 @@ import torch
 from torch import Tensor
 
 from clipspm_lite.clip.backbone import Backbone
-from clipspm_lite.clip.checkpoints import (
-    checkpoint_kind,
-    open_backbone,
-    open_checkpoint,
-    open_store,
-    refuse_released_settings,
-    restore_head,
-)
+from clipspm_lite.clip.checkpoints import checkpoint_kind, open_checkpoint, open_store, restore_head
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.recognition.recogniser import HEAD, KIND, Recogniser, Support
 from clipspm_lite.storage.files import CheckpointError, one_line
@@ -46,26 +39,35 @@ def load(
     Raises:
         CheckpointError, ValueError, FileNotFoundError, RuntimeError: as `open_checkpoint`.
     """
-    settings: dict[str, Any] = dict(dataset=dataset, prompt_weight=prompt_weight, gate_slope=gate_slope)
-    made: dict[str, Any] = dict(backbone=backbone, weights=weights, text_weights=text_weights, device=device)
     if checkpoint_kind(path) != KIND:
-        opened = open_checkpoint(path, **made, **settings, frames=frames, store=store)
+        opened = open_checkpoint(
+            path,
+            backbone=backbone,
+            weights=weights,
+            text_weights=text_weights,
+            dataset=dataset,
+            prompt_weight=prompt_weight,
+            gate_slope=gate_slope,
+            frames=frames,
+            device=device,
+            store=store,
+        )
         return Recogniser(opened.head, opened.store)
-    refuse_released_settings(path, settings)
     tensors, description = read_tensors(path, KIND)
     support = _read_support(tensors, description, path)
     method = description["method"]
     if method not in TRAINING_FREE:
         of_head = {name.removeprefix(HEAD): t for name, t in tensors.items() if name.startswith(HEAD)}
         method = restore_head(description.get("head"), of_head, path).to(device)
-    clip = open_backbone(description["backbone"], path, **made)
-    return Recogniser(method, open_store(clip, description, path, frames, store), support)
+    made_with = description | description["backbone"]
+    kept = open_store(made_with, path, {}, backbone, weights, text_weights, frames, device, store)
+    return Recogniser(method, kept, support)
 
 
 def _read_support(
     tensors: dict[str, Tensor], description: dict[str, Any], path: str | os.PathLike
 ) -> Support:
-    """What a saved recogniser knows."""
+    """What a saved recogniser knows, after a look at the rest of its header."""
     try:
         support = Support(
             tuple(description["classes"]),
@@ -73,15 +75,11 @@ def _read_support(
             tensors["support_mask"],
             tensors["class_text"].float(),
         )
-        made_with = description["backbone"]
-        sound = (
-            description["frames"] == support.features.shape[-2]
-            and isinstance(description["method"], str)
-            and isinstance(made_with["visual_fingerprint"], str)
-            and isinstance(made_with["normalize_pixels"], bool)
+        known = (
+            description["backbone"]["visual_fingerprint"] and description["method"] and description["resize"]
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if not known or description["frames"] != support.features.shape[-2]:
+            raise ValueError("its description contradicts itself")
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise CheckpointError(f"a damaged recogniser ({one_line(error)}): {path}") from None
-    if not sound:
-        raise CheckpointError(f"a damaged recogniser (its description contradicts itself): {path}")
     return support

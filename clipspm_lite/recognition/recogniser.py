@@ -52,48 +52,41 @@ class Support:
     class_text: Tensor
 
     def __post_init__(self) -> None:
-        check_actions(self.classes)
-        if self.features.ndim != 4 or len(self.features) != len(self.classes):
+        named = len(set(map(readable, self.classes))) == len(self.classes) == len(self.features)
+        if len(self.classes) < 2 or not named:
             raise ValueError(
-                f"features: expected [N, K, T, C] of {len(self.classes)} actions, found shape "
-                f"{tuple(self.features.shape)}"
+                f"classes: a recogniser needs at least 2 actions of different names, one for each of the "
+                f"{len(self.features)} in features, found {', '.join(self.classes) or 'none'}"
             )
         check_episode(self.features, self.features[:, 0], self.class_text, self.mask)
         check_finite("features", self.features[self.mask])
         check_finite("class_text", self.class_text)
 
 
-def check_actions(names: Sequence[str]) -> None:
-    """Refuse fewer than two actions, or names that read alike; raises ValueError."""
-    if len(names) < 2 or len(set(map(readable, names))) < len(names):
-        raise ValueError(
-            f"a recogniser needs at least 2 actions with different names, found {', '.join(names) or 'none'}"
-        )
-
-
 def encode_support(
     store: FeatureStore,
-    dataset: VideoDataset,
+    support: VideoDataset | str | Path,
     templates: Sequence[str] = TEMPLATES,
     *,
     progress: bool = False,
 ) -> Support:
-    """The support of a recogniser: a data set's videos encoded, and its class names in every template.
+    """The support of a recogniser: videos encoded, and names of actions in every template.
+
+    Args:
+        support: a data set, or a folder with one folder per action, of two or more; counts of clips may differ.
+        templates: sentences with one `{}` each.
 
     Raises:
-        ValueError: fewer than two actions, or a backbone without a text encoder; before any video is read.
+        DatasetError: no such folder.
+        ValueError: fewer than two actions, or a backbone without a text encoder.
         VideoError: a video cannot be read.
     """
-    if not isinstance(dataset, VideoDataset):
-        raise TypeError(
-            f"dataset: expected a VideoDataset, found {type(dataset).__name__}: open_folder makes one of a folder"
-        )
-    check_actions(dataset.classes)
+    dataset = support if isinstance(support, VideoDataset) else open_folder(support)
     class_text = store.backbone.encode_class_names(dataset.classes, templates).cpu()
     by_class = store.encode(dataset.paths, progress=progress).split(dataset.videos_per_class)
     shots = max(dataset.videos_per_class)
     features = torch.stack([torch.cat([f, f.new_zeros(shots - len(f), *f.shape[1:])]) for f in by_class])
-    mask = torch.tensor([[k < count for k in range(shots)] for count in dataset.videos_per_class])
+    mask = torch.arange(shots) < torch.tensor(dataset.videos_per_class)[:, None]
     return Support(dataset.classes, features, mask, class_text)
 
 
@@ -180,11 +173,6 @@ class Recogniser:
 
     def __init__(self, method: str | Head, store: FeatureStore, support: Support | None = None):
         self.method = method_name(method)
-        if isinstance(store, Support) or isinstance(support, FeatureStore):
-            raise TypeError(
-                "expected (method, store, support), a FeatureStore and then what encode_support made, found a "
-                f"{type(store).__name__} as the store"
-            )
         self.head = None if isinstance(method, str) else method
         self.store = store
         self.support = support
@@ -205,19 +193,9 @@ class Recogniser:
     def with_support(
         self, support: VideoDataset | str | Path, templates: Sequence[str] = TEMPLATES
     ) -> "Recogniser":
-        """The same method on the same backbone, knowing these actions instead.
-
-        Args:
-            support: a data set, or a folder with one folder per action, of two or more; counts of clips may differ.
-            templates: sentences with one `{}` each, in which an action's name is encoded.
-
-        Raises:
-            DatasetError: no such folder.
-            ValueError, VideoError: as `encode_support`.
-        """
-        dataset = support if isinstance(support, VideoDataset) else open_folder(support)
+        """The same method on the same backbone, knowing these actions instead; arguments as for `encode_support`."""
         return Recogniser(
-            self.head or self.method, self.store, encode_support(self.store, dataset, templates)
+            self.head or self.method, self.store, encode_support(self.store, support, templates)
         )
 
     @torch.inference_mode()
@@ -253,13 +231,9 @@ class Recogniser:
         name and the fingerprint of its visual encoder, in place of its weights. No video is in it.
 
         Raises:
-            ValueError: it knows no actions yet, or its head is a class of your own, which no file can bring back.
+            ValueError: it knows no actions yet.
         """
         support, backbone = self._known(), self.store.backbone
-        if self.head is not None and type(self.head) not in HEADS.values():
-            raise ValueError(
-                f"head: expected one of {', '.join(HEADS)} to save, found a {type(self.head).__name__}"
-            )
         tensors = {
             "support": support.features,
             "support_mask": support.mask,

@@ -16,6 +16,7 @@ import clipspm_lite
 from clipspm_lite.clip.backbone import load_backbone
 from clipspm_lite.clip.checkpoints import CheckpointError, load_model, open_checkpoint
 from clipspm_lite.clip.feature_store import FeatureStore
+from clipspm_lite.model.heads import describe_head
 from clipspm_lite.storage.tensors import read_tensors, write_tensors
 
 RECOGNISER = Path(__file__).parents[1] / "recogniser_version_1.safetensors"
@@ -282,7 +283,7 @@ def test_a_finetuned_checkpoint_chooses_no_folder_and_no_videos_that_fill_the_me
     write_tensors(
         path,
         {**head.state_dict(), "visual.x": torch.zeros(1)},
-        {"kind": "model", "config": head.config, "backbone": made_with},
+        {"kind": "model", "config": describe_head(head), "backbone": made_with},
     )
     for open_it in (open_checkpoint, clipspm_lite.load):
         with pytest.raises(CheckpointError, match=r"x\.safetensors$"):

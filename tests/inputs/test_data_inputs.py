@@ -42,7 +42,7 @@ from clipspm_lite.exercises import exercises
 from clipspm_lite.exercises.exercise import tensor_hint
 from clipspm_lite.model.baselines import otam
 from clipspm_lite.recognition.leave_one_out import LeaveOneOut, leave_one_out
-from clipspm_lite.recognition.recogniser import Recogniser, Support, check_method, score
+from clipspm_lite.recognition.recogniser import Recogniser, Support, ask, method_name
 from clipspm_lite.storage.files import check_writable
 from clipspm_lite.training.loop import TrainingSettings, check_engine, check_run, preset_settings
 from clipspm_lite.training.sources import FineTuning
@@ -355,14 +355,14 @@ def test_a_support_that_is_none_is_refused(changes):
 def test_what_stands_in_the_place_of_a_missing_clip_does_not_matter():
     features, mask = torch.randn(2, 2, 3, 4), torch.tensor([[True, True], [True, False]])
     features[1, 1] = float("nan")
-    assert score("otam", support(features=features, mask=mask), torch.randn(1, 3, 4)).logits.isfinite().all()
+    assert ask("otam", support(features=features, mask=mask), torch.randn(1, 3, 4)).logits.isfinite().all()
 
 
 @pytest.mark.parametrize("method", ["nonsense", "", None, 3, otam, torch.nn.Linear(1, 1)])
 def test_what_is_no_method_is_refused_with_the_known_ones(method, tiny, tmp_path):
     store = FeatureStore(tiny, tmp_path)
-    for call in (check_method, lambda m: Recogniser(m, store), lambda m: leave_one_out([m], support())):
-        with pytest.raises(ValueError, match="method: expected a CLIPSPM or one of zero-shot"):
+    for call in (method_name, lambda m: Recogniser(m, store), lambda m: leave_one_out([m], support())):
+        with pytest.raises(ValueError, match="method: expected a head or one of zero-shot"):
             call(method)
 
 

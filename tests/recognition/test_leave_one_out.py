@@ -6,6 +6,7 @@ from scipy.stats import binomtest
 from torch.nn import functional as F
 
 from clipspm_lite import CLIPSPM
+from clipspm_lite.model.heads import build_head
 from clipspm_lite.recognition.leave_one_out import LeaveOneOut, leave_one_out
 from clipspm_lite.recognition.recogniser import Support
 
@@ -46,16 +47,22 @@ def test_a_clip_is_not_recognised_by_itself_or_by_a_copy_of_itself():
         leave_one_out(["otam"], copies)
 
 
-def test_a_head_is_asked_about_one_clip_at_a_time():
+def test_heads_are_asked_about_one_clip_at_a_time_without_dropout_and_keep_their_mode():
     torch.manual_seed(0)
-    support, head = support_of([2, 3], noise=1.0), CLIPSPM(16, heads=2, head_dim=4, mlp_dim=8).eval()
-    left_out = leave_one_out([head], support)
+    support, small = support_of([2, 3], noise=1.0), dict(dim=16, heads=2, head_dim=4, mlp_dim=8)
+    head, other = CLIPSPM(**small).eval(), build_head({"model": "clip-fsar", **small})
     held_out = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2)]
-    for (action, shot), answer in zip(held_out, left_out.answers["clip-spm"], strict=True):
+    expected = []
+    for action, shot in held_out:
         mask = support.mask.clone()
         mask[action, shot] = False
         query = support.features[action, shot][None]
-        assert answer == int(head(support.features, query, support.class_text, mask).logits.argmax())
+        expected.append(int(head(support.features, query, support.class_text, mask).logits.argmax()))
+    left_out = leave_one_out([head.train(), other], support)
+    assert left_out.answers["clip-spm"] == tuple(expected) and head.training
+    assert set(left_out.answers) == {"clip-spm", "clip-fsar"}
+    with pytest.raises(ValueError, match="methods: .*clip-spm"):
+        leave_one_out([head, head], support)
 
 
 def test_the_best_has_most_right_and_the_first_given_wins_a_tie():
