@@ -236,7 +236,7 @@ def paired_difference(ours, other):
     {body}
     return mean, half
 '''
-CLASSES = '''
+CLASS_INTERVAL = '''
 def class_interval(class_accuracy):
     """95 % half-width in points of the mean over classes, if other classes had been drawn; class_accuracy [N], %."""
     rng = np.random.default_rng(0)
@@ -253,12 +253,6 @@ EXERCISES = {
         5,
         stub=CENTRES.format(gap="..."),
         solution=CENTRES.format(gap="(2 * i + 1) * count // (2 * frames)"),
-        wrong=(
-            (CENTRES.format(gap="i * count // frames"), "starts of the segments"),
-            (CENTRES.format(gap="round((i + 0.5) * count / frames)"), "Round down"),
-            (CENTRES.format(gap="(i + 0.5) * count / frames"), "whole number"),
-            (CENTRES.format(gap="i * (count - 1) // (frames - 1)"), "from the first to the last"),
-        ),
         find=_find_centres,
     ),
     "01.2": Exercise(
@@ -267,18 +261,6 @@ EXERCISES = {
         8,
         stub=HALF_WIDTH.format(gap="..."),
         solution=HALF_WIDTH.format(gap="100 * 1.96 * per_episode.std(ddof=1) / len(per_episode) ** 0.5"),
-        wrong=(
-            (HALF_WIDTH.format(gap="100 * 1.96 * per_episode.std(ddof=1)"), "spread of single episodes"),
-            (
-                HALF_WIDTH.format(gap="100 * 1.96 * per_episode.std(ddof=1) / len(per_episode)"),
-                "Divide by the root",
-            ),
-            (
-                HALF_WIDTH.format(gap="1.96 * per_episode.std(ddof=1) / len(per_episode) ** 0.5"),
-                "in points",
-            ),
-            (HALF_WIDTH.format(gap="100 * 1.96 * per_episode.std() / len(per_episode) ** 0.5"), "ddof=1"),
-        ),
         find=_find_half_width,
     ),
     "01.3": Exercise(
@@ -289,28 +271,6 @@ EXERCISES = {
         solution=DRAW.format(
             body="order = torch.randperm(videos, generator=generator).tolist()\n"
             "    support, query = order[:shot], order[shot : shot + queries]"
-        ),
-        wrong=(
-            (
-                DRAW.format(
-                    body="support = torch.randperm(videos, generator=generator)[:shot].tolist()\n"
-                    "    query = torch.randperm(videos, generator=generator)[:queries].tolist()"
-                ),
-                "both support and query",
-            ),
-            (
-                DRAW.format(
-                    body="order = torch.randperm(videos).tolist()\n"
-                    "    support, query = order[:shot], order[shot : shot + queries]"
-                ),
-                "same generator state",
-            ),
-            (
-                DRAW.format(
-                    body="support, query = list(range(shot)), list(range(shot, shot + queries))",
-                ),
-                "hardly differ",
-            ),
         ),
         find=_find_draw,
     ),
@@ -324,42 +284,14 @@ EXERCISES = {
             "    mean = 100 * difference.mean()\n"
             "    half = 100 * 1.96 * difference.std(ddof=1) / len(difference) ** 0.5"
         ),
-        wrong=(
-            (
-                PAIRED.format(
-                    body="mean = 100 * (ours.mean() - other.mean())\n"
-                    "    variance = ours.var(ddof=1) + other.var(ddof=1)\n"
-                    "    half = 100 * 1.96 * (variance / len(ours)) ** 0.5"
-                ),
-                "unpaired interval",
-            ),
-            (
-                PAIRED.format(
-                    body="mean = 100 * (other - ours).mean()\n"
-                    "    half = 100 * 1.96 * (other - ours).std(ddof=1) / len(ours) ** 0.5"
-                ),
-                "The sign",
-            ),
-        ),
         find=_find_paired,
     ),
     "01.5": Exercise(
         "an interval over classes",
         3,
         20,
-        stub=CLASSES.format(gap="...", end="..."),
-        solution=CLASSES.format(gap=DRAWN, end=END),
-        wrong=(
-            (
-                CLASSES.format(gap="[rng.permutation(class_accuracy).mean() for _ in range(5000)]", end=END),
-                "with putting back",
-            ),
-            (CLASSES.format(gap=DRAWN, end="np.std(means)"), "one standard error"),
-            (
-                CLASSES.format(gap="rng.choice(class_accuracy, 5000)", end="1.96 * means.std()"),
-                "spread of single classes",
-            ),
-        ),
+        stub=CLASS_INTERVAL.format(gap="...", end="..."),
+        solution=CLASS_INTERVAL.format(gap=DRAWN, end=END),
         find=_find_class_interval,
     ),
 }

@@ -14,6 +14,7 @@ import math
 import multiprocessing
 import random
 import re
+import sys
 import tempfile
 import time
 import zipfile
@@ -45,7 +46,7 @@ ACTION = 0
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingRecipe:
     """Everything that decides what comes out, besides the world itself."""
 
     clips: int = 16_000
@@ -136,7 +137,7 @@ def shrink(frames: np.ndarray) -> Tensor:
     return F.interpolate(images.float(), size, mode="bicubic", antialias=True).clamp(0, 255).round().byte()
 
 
-def render_examples(recipe: Recipe, cache: Path) -> Examples:
+def render_examples(recipe: TrainingRecipe, cache: Path) -> Examples:
     """Render the training clips, or read them from the cache if the world has not changed since."""
     base = world.SPLITS["default"]["base"]
     named = round(recipe.clips * recipe.base_share)
@@ -173,7 +174,7 @@ def augment(frames: Tensor) -> Tensor:
     return (frames + 0.03 * torch.rand(len(frames), 1, 1, 1) * torch.randn_like(frames)).clamp(0, 1)
 
 
-def train(folder: Path, examples: Examples, recipe: Recipe) -> Backbone:
+def fit(folder: Path, examples: Examples, recipe: TrainingRecipe) -> Backbone:
     """Fit the model of the folder's config: a step shows a batch of frames with all three captions each."""
     torch.manual_seed(recipe.seed)
     backbone = load_backbone(f"local-dir:{folder}", weights="random")
@@ -231,7 +232,7 @@ def zero_shot_accuracy(backbone: Backbone, classes: Sequence[str], clips: int = 
     return 100 * sum(right) / len(right)
 
 
-def run(out: Path, cache: Path, recipe: Recipe) -> float:
+def make_tiny_clip(out: Path, cache: Path, recipe: TrainingRecipe) -> float:
     """The whole recipe: writes config, merges and weights into `out`, returns the validation accuracy."""
     for name in (MERGES_FILE, CONFIG_FILE, WEIGHTS_FILE):
         check_writable(out / name)
@@ -246,7 +247,7 @@ def run(out: Path, cache: Path, recipe: Recipe) -> float:
         config = {"model_cfg": model_config(len(merges)), "preprocess_cfg": pixels}
         (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n")
 
-        backbone = train(folder, examples, recipe)
+        backbone = fit(folder, examples, recipe)
         state = {key: value.contiguous() for key, value in backbone.clip.half().state_dict().items()}
         (folder / WEIGHTS_FILE).write_bytes(save(state))
         # Measured on what lies in the file, rounded to 16 bits.
@@ -277,7 +278,7 @@ def model_config(merges: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m clipspm_lite.tiny_clip.train", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", default=str(TINY_CLIP_DIR), help="where the files go [the package]")
     cache = str(Path.home() / ".cache" / "clipspm_lite")
     parser.add_argument("--cache", default=cache, help="for rendered frames [%(default)s]")
@@ -286,9 +287,9 @@ def main() -> None:
     out = Path(options.out)
     start = time.monotonic()
     try:
-        accuracy = run(out, Path(options.cache), Recipe(seed=options.seed))
+        accuracy = make_tiny_clip(out, Path(options.cache), TrainingRecipe(seed=options.seed))
     except (ValueError, OSError) as error:
-        parser.exit(1, f"error: {error}\n")
+        sys.exit(f"error: {error}")
     seconds = time.monotonic() - start
     made = load_backbone(f"local-dir:{out}")
     parameters = sum(parameter.numel() for parameter in made.parameters())

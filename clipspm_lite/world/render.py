@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from clipspm_lite.world.appearance import Appearance, Colour
 from clipspm_lite.world.figure import JOINTS
-from clipspm_lite.world.look import Appearance, Colour
 from clipspm_lite.world.scene import Scene
 
 MARGIN = 0.1  # how far the background goes on beyond the picture, for the camera

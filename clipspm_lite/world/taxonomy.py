@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ActionRecipe:
     """How a class is made: a motion of `motions.py`, turned round in space or in time."""
 
     motion: str
@@ -20,17 +20,17 @@ class Recipe:
     backwards: bool = False  # the same frames in reverse order
 
 
-def _build() -> tuple[dict[str, Recipe], list[tuple[str, str]]]:
+def _build() -> tuple[dict[str, ActionRecipe], list[tuple[str, str]]]:
     """All recipes by class name, and the pairs that are each other's reverse in time."""
-    recipes: dict[str, Recipe] = {}
+    recipes: dict[str, ActionRecipe] = {}
     pairs: list[tuple[str, str]] = []
 
     def single(name: str, motion: str, side: str = "right", thing: str | None = None) -> None:
-        recipes[name] = Recipe(motion, side, thing)
+        recipes[name] = ActionRecipe(motion, side, thing)
 
     def pair(name: str, reverse: str, motion: str, side: str = "right", thing: str | None = None) -> None:
-        recipes[name] = Recipe(motion, side, thing)
-        recipes[reverse] = Recipe(motion, side, thing, backwards=True)
+        recipes[name] = ActionRecipe(motion, side, thing)
+        recipes[reverse] = ActionRecipe(motion, side, thing, backwards=True)
         pairs.append((name, reverse))
 
     for side, arm in (("left", "the left arm"), ("right", "the right arm"), ("both", "both arms")):

@@ -15,6 +15,19 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 ALL = exercises()
 
 
+def wrong_answers():
+    """Number → [(piece of the hint that it must get, source)]."""
+    text = Path(__file__).with_name("wrong_answers.md").read_text(encoding="utf-8")
+    sections = re.split(r"^## ", text, flags=re.M)[1:]
+    return {
+        section[:4]: re.findall(r"^(\S[^\n]*)\n\n```python\n(.*?)\n```$", section, re.M | re.S)
+        for section in sections
+    }
+
+
+WRONG = wrong_answers()
+
+
 @pytest.fixture(params=ALL)
 def number(request):
     return request.param
@@ -29,10 +42,10 @@ def test_the_stub_runs_and_fails(number):
 
 
 def test_wrong_answers_fail_each_with_its_own_hint(number):
-    wrong = ALL[number].wrong
+    wrong = WRONG[number]
     assert len(wrong) >= 2
-    hints = [ALL[number].hint(value_of(source)) for source, _ in wrong]
-    for hint, (_, piece) in zip(hints, wrong, strict=True):
+    hints = [ALL[number].hint(value_of(source)) for _, source in wrong]
+    for hint, (piece, _) in zip(hints, wrong, strict=True):
         assert hint is not None and piece in hint
     assert len(set(hints)) == len(hints)
 

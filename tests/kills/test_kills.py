@@ -240,7 +240,7 @@ def test_generated_samples_are_whole_and_the_manifest_comes_last(tmp_path, monke
     monkeypatch.setattr(world, "CLIPS_PER_CLASS", 2)
     with monkeypatch.context() as patch:
         patch.setattr(world, "ProcessPoolExecutor", Here)
-        world.write(tmp_path / "whole")
+        world.write_samples(tmp_path / "whole")
         whole = {p.relative_to(tmp_path / "whole"): p.read_bytes() for p in files(tmp_path / "whole")}
         out = tmp_path / "killed"
 
@@ -252,11 +252,11 @@ def test_generated_samples_are_whole_and_the_manifest_comes_last(tmp_path, monke
         def again():
             (out / "manifest.json").unlink(missing_ok=True)  # first, as this too may be killed
             shutil.rmtree(out, ignore_errors=True)
-            world.write(out)
+            world.write_samples(out)
 
         killed_in_between(again, 1.2 * seconds_of(again), check, kills=KILLS // 2)
         age(out)
-        world.write(out)
+        world.write_samples(out)
     assert {p.relative_to(out): p.read_bytes() for p in files(out)} == whole
     video = next(path for path in files(out) if path.suffix == ".mp4")
     assert load_video(video, 8, 32).shape == (8, 3, 32, 32)
