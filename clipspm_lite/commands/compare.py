@@ -87,10 +87,10 @@ def run(options: argparse.Namespace) -> int:
     if options.results:
         write_json(options.results, provenance | results)
     if options.figure:
-        from clipspm_lite.plots.ablations import comparison  # drawing takes a while to import
+        from clipspm_lite.plots.ablations import comparison_panels  # drawing takes a while to import
         from clipspm_lite.plots.base import png
 
-        replace_file(options.figure, png(comparison(results)))
+        replace_file(options.figure, png(comparison_panels(results)))
     return 0
 
 

@@ -26,17 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     known.add_argument("--recogniser", metavar="FILE", help="what --save wrote, in place of --support")
     add("--save", metavar="FILE", help="keep the recogniser: features and settings, no video")
     add("--method", choices=common.METHODS, help="what answers (default: the head in --checkpoint)")
-    add(
-        "--choose",
-        action="store_true",
-        help="leave each clip out in turn, and take the method that does best",
-    )
+    add("--choose", action="store_true", help="leave out each clip in turn; take the method that does best")
     common.add_encoder_options(parser)
     common.add_checkpoint_options(parser, LITE_INDUCTIVE_MODEL.name)
     add("--json", action="store_true", help="end with one JSON object")
-    parser.epilog = (
-        "A --recogniser has its own settings; it needs --weights again where they came from a file."
-    )
+    parser.epilog = "A --recogniser has its own settings, but not --weights that came from a file."
 
 
 def run(options: argparse.Namespace) -> int:
@@ -70,9 +64,7 @@ def new_recogniser(options: argparse.Namespace) -> Recogniser:
     """From --support, with the head for --choose too, if there is one for this backbone."""
     dataset = open_folder(options.support)
     if options.choose and options.backbone not in (None, "tiny") and options.checkpoint is None:
-        print(
-            "clip-spm is not among the choices: --checkpoint gives no head for this backbone", file=sys.stderr
-        )
+        print("clip-spm is not compared: no --checkpoint of a head for this backbone", file=sys.stderr)
         options.method = CHOICES[0]
     name, method, store = common.open_method(options, LITE_INDUCTIVE_MODEL)
     common.start_computing(options, store)
@@ -84,9 +76,7 @@ def reopen_recogniser(options: argparse.Namespace) -> Recogniser:
     """From --recogniser, with its own settings."""
     recogniser = load(options.recogniser, **{name: getattr(options, name) for name in common.ENCODER})
     if recogniser.support is None:
-        raise ValueError(
-            f"--recogniser: expected what --save wrote, found a head alone: {options.recogniser}"
-        )
+        raise ValueError(f"--recogniser: expected what --save wrote, found a head: {options.recogniser}")
     print(on_one_line(recogniser), file=sys.stderr)
     common.start_computing(options, recogniser.store)
     return recogniser

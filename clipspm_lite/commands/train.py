@@ -42,9 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--finetune", **flag, help="from videos, and the visual encoder too; the next four are for it")
     add("--gradient-checkpointing", **flag, help="compute activations twice: far less memory")
     add("--no-augment", **flag, help="no random frames, crops and flips")
-    add(
-        "--no-flip", **flag, help="mirror no video (SSv2 and the samples never are: their classes have sides)"
-    )
+    add("--no-flip", **flag, help="mirror no video (as for SSv2 and the samples, whose classes have sides)")
     add("--precision", choices=training.PRECISIONS, default=training.PRECISIONS[0], help="the encoder's")
     add("--devices", type=common.count, default=1, help="processes on each machine, one per GPU")
     add("--nodes", type=common.count, default=1, help="machines (see clipspm_lite/SCALING.md)")
