@@ -130,13 +130,20 @@ def data_title(options: argparse.Namespace) -> str:
     return f"the sample world, {options.split or 'default'} split, {options.part} classes"
 
 
-def make_store(options: argparse.Namespace, backbone: Backbone | None = None) -> FeatureStore:
-    """The feature store of the encoder options; a benchmark's shorter side is 256 pixels (SPEC section 4)."""
-    if backbone is None:
+def make_store(
+    options: argparse.Namespace, backbone: Backbone | None = None, frames: int = 8
+) -> FeatureStore:
+    """The feature store of the encoder options; ``backbone`` and ``frames`` are for what they do not say."""
+    if backbone is None or options.backbone:
         backbone = load_backbone(options.backbone or "tiny", weights=options.weights, device=options.device)
-    of_benchmark = getattr(options, "benchmark", None) is not None
-    resize = round(backbone.image_size * BENCHMARK_RESIZE / 224) if of_benchmark else None
-    return FeatureStore(backbone, options.store, frames=options.frames or 8, resize=resize)
+    resize = benchmark_resize(options, backbone)
+    return FeatureStore(backbone, options.store, frames=options.frames or frames, resize=resize)
+
+
+def benchmark_resize(options: argparse.Namespace, backbone: Backbone) -> int | None:
+    """A benchmark's shorter side: 256 pixels for an encoder of 224, and in proportion for others (SPEC section 4)."""
+    is_benchmark = getattr(options, "benchmark", None) is not None
+    return round(backbone.image_size * BENCHMARK_RESIZE / 224) if is_benchmark else None
 
 
 def open_head(options: argparse.Namespace, path: str | Path) -> OpenedCheckpoint:

@@ -14,27 +14,12 @@ from clipspm_lite.model.heads import HEADS
 from clipspm_lite.storage.files import check_writable, replace_file
 
 EPISODES = ("part", "way", "queries", "episodes", "seed")
-# The options of the command that a result file names.
-REPEATED = (
-    *common.PATHS,
-    "benchmark",
-    "backbone",
-    "frames",
-    "dataset_settings",
-    "methods",
-    "shots",
-    *EPISODES,
-)
+SETTINGS = ("benchmark", "backbone", "frames", "dataset_settings", "methods", "shots")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add(
-        "--methods",
-        nargs="+",
-        choices=common.METHODS,
-        help="default: zero-shot, otam and the --checkpoint heads",
-    )
+    add("--methods", nargs="+", choices=common.METHODS, help="default: zero-shot, otam, --checkpoint")
     add("--shots", type=common.count, nargs="+", default=list(SHOTS), help="support videos per class")
     common.add_data_options(parser)
     common.add_encoder_options(parser)
@@ -54,9 +39,12 @@ def run(options: argparse.Namespace) -> int:
         check_writable(path)
     dataset = common.open_part(options, options.part)
     opened = {path: common.open_head(options, path) for paths in checkpoints.values() for path in paths}
-    store = common.make_store(options) if set(options.methods) - set(checkpoints) else None
-    stores = [head.store for head in opened.values()] + ([store] if store else [])
-    common.start_computing(options, *stores)
+    stores = [one.store for one in opened.values()]
+    store = None
+    if set(options.methods) - set(checkpoints):  # training-free methods see what the heads see
+        like = {"frames": stores[0].frames, "backbone": stores[0].backbone} if stores else {}
+        store = common.make_store(options, **like)
+    common.start_computing(options, *stores, *([store] if store else []))
     entries = []
     for place, shot in enumerate(options.shots):
         for name in options.methods:
@@ -75,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         device=options.device,
         progress=True,
     )
-    command = common.command_line("table", options, (*REPEATED, "inductive"))
+    command = common.command_line("table", options, (*common.PATHS, *SETTINGS, *EPISODES, "inductive"))
     results |= {"command": command, "commit": source_commit(), "device": options.device}
     if options.results:
         write_results(options.results, results)

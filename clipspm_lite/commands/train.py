@@ -65,7 +65,8 @@ def run(options: argparse.Namespace) -> int:
         device="cpu" if options.finetune else options.device,
         normalize_pixels=training.pixels_are_normalised(options.preset),
     )
-    store = common.make_store(options, backbone)
+    resize = common.benchmark_resize(options, backbone)
+    store = FeatureStore(backbone, options.store, frames=options.frames or 8, resize=resize)
     common.start_computing(options, store)
     torch.manual_seed(settings.seed)
     config = head_config(options)
