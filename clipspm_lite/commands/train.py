@@ -58,7 +58,8 @@ def run(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     settings = resolve_settings(options)
     videos = [common.open_part(options, part) for part in ("base", "validation")]
-    training.check_run(*videos, settings, options.out, resume=options.resume)
+    out = None if options.dry_run else options.out
+    training.check_run(*videos, settings, out, resume=options.resume)
     backbone = load_backbone(
         options.backbone or "tiny",
         weights=options.weights,
