@@ -190,10 +190,7 @@ class Backbone(nn.Module):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) over architecture, weights and pixel normalisation: equal means equal features.
-
-        Read anew each time, as fine-tuning changes the weights; about a second for a ViT-B/16.
-        """
+        """SHA-256 (hex) of architecture, weights as they are now, and normalisation: equal means equal features."""
         return self._digest("")
 
     @property
@@ -241,17 +238,15 @@ def load_backbone(
         RuntimeError: a tag's weights could not be downloaded.
     """
     if name == "tiny" or name.startswith(LOCAL_DIR):
-        folder = TINY_CLIP_DIR if name == "tiny" else Path(name.removeprefix(LOCAL_DIR))
-        clip, tokenizer, config = _from_folder(folder, weights)
+        parts = _from_folder(TINY_CLIP_DIR if name == "tiny" else Path(name.removeprefix(LOCAL_DIR)), weights)
     elif weights is not None and is_released(weights):
-        clip, tokenizer, config = _from_released(name, weights, text_weights)
+        parts = _from_released(name, weights, text_weights)
     else:
-        clip, tokenizer, config = _from_architecture(name, weights)
+        parts = _from_architecture(name, weights)
     source = None if weights is None else str(weights)
     if source is not None and Path(source).is_file():
         source = Path(source).name
-    backbone = Backbone(clip, tokenizer, config, name=name, weights=source, normalize_pixels=normalize_pixels)
-    return backbone.to(device)
+    return Backbone(*parts, name=name, weights=source, normalize_pixels=normalize_pixels).to(device)
 
 
 def public_name(name: str) -> str:
@@ -332,7 +327,6 @@ def _from_released(name: str, path: str | Path, text_weights: str | Path | None)
         clip.visual = visual
         return clip, tokenizer, config
     missing = (
-        f"class names need a text encoder, which a released checkpoint does not hold: give text_weights= an open_clip "
-        f"tag (openai) or a file with a whole {name}: {path}"
+        f"text_weights: class names need a text encoder: give an open_clip tag (openai) or a file: {path}"
     )
     return VisualOnly(visual, missing), open_clip.get_tokenizer(name), config

@@ -249,17 +249,17 @@ def _released_head(
     gates = [width.get(f"fusion.{gate}_gate.fc1.weight", 0) for gate in ("visual", "prompt")]
     ratios = ("visual_gate_ratio", "prompt_gate_ratio")
     fitting = [k for k, v in DATASET_SETTINGS.items() if gates == [int(v[ratio] * dim) for ratio in ratios]]
-    if dataset is None:
-        numbers: dict[str, Any] = {"prompt_weight": prompt_weight, "gate_slope": gate_slope}
-    else:
+    numbers = {"prompt_weight": prompt_weight, "gate_slope": gate_slope}
+    if dataset is not None:
         check_known("dataset", dataset, DATASET_SETTINGS)
-        numbers = {name: DATASET_SETTINGS[dataset][name] for name in ("prompt_weight", "gate_slope")}
+        known = DATASET_SETTINGS[dataset]
+        numbers = {name: known[name] if value is None else value for name, value in numbers.items()}
     if None in numbers.values() or dataset not in (None, *fitting):
         raise ValueError(
             f"dataset: expected the one that this was trained on ({' or '.join(fitting) or 'none'} has such gates), or "
             f"prompt_weight and gate_slope, which are not in the file, found {dataset}: {path}"
         )
-    config = dict(
+    config: dict[str, Any] = dict(
         dim=dim,
         heads=RELEASED_HEADS,
         head_dim=width.get("fusion.transformer.to_q.weight", 0) // RELEASED_HEADS,

@@ -23,6 +23,7 @@ from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.decoding.video import MOST_FRAMES, VideoError, check_file, load_video, load_videos
 from clipspm_lite.data.encoded import EncodedDataset, check_finite
 from clipspm_lite.data.names import printable
+from clipspm_lite.model.heads import scored_in_eval_mode
 from clipspm_lite.storage.files import CheckpointError, Stamp, check_writable, hash_files, stamp
 from clipspm_lite.storage.tensors import read_tensors, write_tensors
 
@@ -148,7 +149,8 @@ class FeatureStore:
     @torch.inference_mode()
     def _encode(self, videos: list[Tensor]) -> Tensor:
         device = next(self.backbone.parameters()).device
-        return self.backbone.encode_frames(torch.stack(videos).to(device)).float().cpu()
+        with scored_in_eval_mode(self.backbone):
+            return self.backbone.encode_frames(torch.stack(videos).to(device)).float().cpu()
 
     def _encode_and_keep(self, folder: Path, videos: dict[str, Tensor]) -> dict[str, Tensor]:
         rows = self._encode(list(videos.values()))

@@ -22,8 +22,7 @@ class LeaveOneOut:
         classes: names of the actions.
         asked: the action, as a place in ``classes``, of each clip that was asked.
         answers: for each method, in the order given, the action it answered for each of them.
-        never_asked: actions with a single clip, or with copies of one: held out, nothing would be left to know them by.
-            They were possible answers all the same.
+        never_asked: actions with a single clip, or copies of one, which cannot be held out. They were possible answers.
     """
 
     classes: tuple[str, ...]
@@ -36,10 +35,9 @@ class LeaveOneOut:
         return sum(a == b for a, b in zip(self.asked, self.answers[method], strict=True))
 
     def interval(self, method: str) -> tuple[float, float]:
-        """95 % interval (Wilson's) of the share that it would name rightly, in per cent.
+        """95 % interval (Wilson's) of the share that it would name correctly, in per cent.
 
-        It takes the clips for independent. Clips that one person filmed in one place are not, so it is too narrow for
-        other people and places.
+        It assumes independent clips. Those of one person in one place are not: for others it is too narrow.
         """
         answers = binomtest(self.right(method), len(self.asked))
         interval = answers.proportion_ci(CONFIDENCE, method="wilson")
@@ -51,7 +49,7 @@ class LeaveOneOut:
         return max(self.answers, key=self.right)
 
     def only_right(self, one: str, other: str) -> int:
-        """How many clips ``one`` names rightly and ``other`` does not."""
+        """How many clips ``one`` gets right and ``other`` does not."""
         return sum(
             a == truth != b
             for truth, a, b in zip(self.asked, self.answers[one], self.answers[other], strict=True)
@@ -60,7 +58,7 @@ class LeaveOneOut:
     def chance_of_difference(self, one: str, other: str) -> float:
         """Two-sided sign test: how often two equally good methods would differ at least so much on these clips.
 
-        Only the clips that one of them names rightly and the other does not can tell them apart.
+        Only the clips that one of them gets right and the other does not can tell them apart.
         """
         wins, losses = self.only_right(one, other), self.only_right(other, one)
         return float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
@@ -75,27 +73,23 @@ class LeaveOneOut:
         )
 
     def __str__(self) -> str:
-        lines = [f"leave-one-out: {len(self.asked)} clips of {len(set(self.asked))} actions could be asked"]
+        asked = len(self.asked)
+        lines = [f"leave-one-out: {asked} clips of {len(set(self.asked))} actions could be asked"]
         if self.never_asked:
-            lines[0] += (
-                f" ({', '.join(map(printable, self.never_asked))} not: a second clip is needed to hold one out)"
-            )
+            alone = ", ".join(map(printable, self.never_asked))
+            lines[0] += f" ({alone} not: a second clip is needed to hold one out)"
         for method in self.answers:
-            low, high = self.interval(method)
-            right = self.right(method)
-            lines.append(
-                f"  {method:12} {right:3d} right, {100 * right / len(self.asked):3.0f} % "
-                f"(95 % interval {low:.0f} to {high:.0f} %)"
-            )
+            right, (low, high) = self.right(method), self.interval(method)
+            share = f"{100 * right / asked:3.0f} % (95 % interval {low:.0f} to {high:.0f} %)"
+            lines.append(f"  {method:12} {right:3d} right, {share}")
         lines.append(f"chosen: {self.best} (its share is optimistic: it was selected on this score)")
         chance = 100 / len(self.classes)
         if self.interval(self.best)[0] <= chance:
             lines.append(f"these clips cannot tell it from guessing ({chance:.0f} %)")
-        for method in self.as_good:
-            ours, theirs = self.only_right(self.best, method), self.only_right(method, self.best)
-            lines.append(
-                f"these clips cannot tell it from {method}: {ours} are right by it alone, {theirs} by {method} alone"
-            )
+        for other in self.as_good:
+            ours, theirs = self.only_right(self.best, other), self.only_right(other, self.best)
+            alone = f"{ours} are right by it alone, {theirs} by {other} alone"
+            lines.append(f"these clips cannot tell it from {other}: {alone}")
         return "\n".join(lines)
 
 

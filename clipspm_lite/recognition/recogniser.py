@@ -194,9 +194,8 @@ class Recogniser:
         self, support: VideoDataset | str | Path, templates: Sequence[str] = TEMPLATES
     ) -> "Recogniser":
         """The same method on the same backbone, knowing these actions instead; arguments as for `encode_support`."""
-        return Recogniser(
-            self.head or self.method, self.store, encode_support(self.store, support, templates)
-        )
+        known = encode_support(self.store, support, templates)
+        return Recogniser(self.head or self.method, self.store, known)
 
     @torch.inference_mode()
     def predict(self, videos: Sequence[str | Path], *, together: bool = False) -> list[Prediction]:
@@ -234,11 +233,7 @@ class Recogniser:
             ValueError: it knows no actions yet.
         """
         support, backbone = self._known(), self.store.backbone
-        tensors = {
-            "support": support.features,
-            "support_mask": support.mask,
-            "class_text": support.class_text,
-        }
+        tensors = dict(support=support.features, support_mask=support.mask, class_text=support.class_text)
         if self.head is not None:
             tensors |= {HEAD + name: tensor for name, tensor in self.head.state_dict().items()}
         description = {

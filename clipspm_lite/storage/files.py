@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -31,39 +32,50 @@ class CheckpointError(ValueError):
 
 
 @contextmanager
-def replacing(path: str | os.PathLike, *, sync: bool = True) -> Iterator[str]:
+def replacing(path: str | os.PathLike) -> Iterator[str]:
     """Give the name of a file near ``path`` to write to; it takes ``path``'s place when the block ends well.
 
-    Whatever happens, ``path`` afterwards holds what it held before or the complete new content. A link is followed.
-    A process that is killed meanwhile leaves its unfinished file; a later write to ``path`` removes it.
-
-    Args:
-        sync: also survive a loss of power. This takes milliseconds, so a cache of many small files does without.
+    Whatever happens, ``path`` afterwards holds what it held before or the complete new content, also after a loss of
+    power. A link is followed. A process that is killed meanwhile leaves its unfinished file; a later write to ``path``
+    removes it.
 
     Raises:
         OSError: it cannot be written (no space, no permission, not a regular file); ``path`` is as it was.
     """
+    # In a folder, because some libraries first write to another name and would leave that file behind.
+    with _written(path) as target:
+        folder = TemporaryDirectory(UNFINISHED, f".{target.name}.", target.parent, ignore_cleanup_errors=True)
+        with folder as name:
+            unfinished = os.path.join(name, target.name)
+            yield unfinished
+            _put(unfinished, target)
+
+
+def replace_file(path: str | os.PathLike, content: bytes, *, sync: bool = True) -> None:
+    """Write ``content`` to ``path`` as `replacing` does.
+
+    Without ``sync`` a loss of power may leave a damaged file. Syncing takes milliseconds, too long for a cache of many
+    small files.
+    """
+    with _written(path) as target:
+        unfinished = target.with_name(f".{target.name}.{token_hex(4)}{UNFINISHED}")
+        try:
+            unfinished.write_bytes(content)
+            _put(unfinished, target, sync)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def _written(path: str | os.PathLike) -> Iterator[Path]:
+    """What ``path`` really is, in a folder that is there; errors in the block say what to do."""
     target = Path(os.path.realpath(path))
     try:
         if target.exists() and not target.is_file():
             raise OSError("not a regular file")
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(target)
-        # A folder, because some libraries first write to another name and would leave that file behind.
-        with TemporaryDirectory(
-            UNFINISHED, f".{target.name}.", target.parent, ignore_cleanup_errors=True
-        ) as folder:
-            unfinished = os.path.join(folder, target.name)
-            yield unfinished
-            if sync:
-                with open(unfinished, "rb+") as written:
-                    os.fsync(written.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(unfinished, 0o666 & ~umask)  # some libraries let nobody else read
-            os.replace(unfinished, target)
-        if sync:
-            _sync_folder(target.parent)
+        yield target
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise OSError(
@@ -71,28 +83,30 @@ def replacing(path: str | os.PathLike, *, sync: bool = True) -> Iterator[str]:
         ) from error
 
 
-def _sync_folder(path: Path) -> None:
-    with suppress(OSError):  # Windows opens no folder, and not every file system syncs one
-        number = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)
+def _put(unfinished: str | Path, target: Path, sync: bool = True) -> None:
+    if sync:
+        with open(unfinished, "rb+") as written:
+            os.fsync(written.fileno())
+    umask = os.umask(0)
+    os.umask(umask)
+    os.chmod(unfinished, 0o666 & ~umask)  # some libraries let nobody else read
+    os.replace(unfinished, target)
+    if sync:
+        with suppress(OSError):  # Windows opens no folder, and not every file system syncs one
+            folder = os.open(target.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
 
 def _remove_abandoned(path: Path) -> None:
     """Remove unfinished files of ``path`` that nobody has written to for an hour: their processes were killed."""
     for unfinished in path.parent.glob(f".{glob.escape(path.name)}.*{UNFINISHED}"):
         with suppress(OSError):
-            last = max(written.stat().st_mtime for written in (unfinished, *unfinished.iterdir()))
+            last = max(written.stat().st_mtime for written in (unfinished, *unfinished.glob("*")))
             if time.time() - last > ABANDONED_AFTER:
-                shutil.rmtree(unfinished)
-
-
-def replace_file(path: str | os.PathLike, content: bytes) -> None:
-    """Write ``content`` to ``path`` as `replacing` does."""
-    with replacing(path) as name:
-        Path(name).write_bytes(content)
+                shutil.rmtree(unfinished) if unfinished.is_dir() else unfinished.unlink()
 
 
 def check_writable(path: str | os.PathLike) -> None:

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save, save_file
 from torch import Tensor
 
-from clipspm_lite.storage.files import CheckpointError, one_line, replacing
+from clipspm_lite.storage.files import CheckpointError, one_line, replace_file, replacing
 
 FORMAT_VERSION = 1
 
@@ -22,10 +22,14 @@ def write_tensors(
     *,
     sync: bool = True,
 ) -> None:
-    """Write tensors and a JSON-able description to ``path``, whole or not at all; ``sync`` as for `replacing`."""
+    """Write tensors and a JSON-able description to ``path``, whole or not at all; ``sync`` as for `replace_file`."""
     header = {"clipspm_lite": json.dumps({"format_version": FORMAT_VERSION, **description})}
-    with replacing(path, sync=sync) as name:
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, name, header)
+    written = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    if not sync:
+        replace_file(path, save(written, header), sync=False)
+        return
+    with replacing(path) as unfinished:
+        save_file(written, unfinished, header)
 
 
 def read_tensors(path: str | os.PathLike, *kinds: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -187,17 +187,6 @@ def test_weights_are_read_from_a_file_and_a_wrong_file_is_named(tmp_path):
             load_backbone("RN50-quickgelu", weights=tmp_path / file)
 
 
-def test_a_pickle_that_runs_code_is_refused(tmp_path):
-    class Malicious:
-        def __reduce__(self):
-            return (open, (str(tmp_path / "proof"), "w"))
-
-    torch.save({"state_dict": Malicious()}, tmp_path / "evil.pt")
-    with pytest.raises(ValueError, match=r"evil\.pt$"):
-        load_backbone("RN50-quickgelu", weights=tmp_path / "evil.pt")
-    assert not (tmp_path / "proof").exists()
-
-
 @pytest.mark.parametrize("openais", [True, False], ids=["OpenAI's entries", "nothing tells"])
 def test_a_file_that_may_need_quickgelu_is_refused_or_warned_of(openais, tmp_path):
     torch.manual_seed(0)

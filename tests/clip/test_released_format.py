@@ -101,7 +101,7 @@ def test_class_names_need_a_text_encoder_and_it_comes_from_a_file(tmp_path):
     torch.save(released_code.checkpoint(entries), path)
     settings = dict(dataset="hmdb51", frames=FRAMES, store=tmp_path)
 
-    with pytest.raises(ValueError, match=r"text_weights=.*openai.*checkpoint_best\.pt$"):
+    with pytest.raises(ValueError, match=r"text_weights: .*openai.*checkpoint_best\.pt$"):
         clipspm_lite.load(path, **settings).with_support(CLIPS)
     assert not list(tmp_path.glob("features-*")), "refused before any video was encoded"
 
@@ -187,11 +187,7 @@ def test_an_accuracy_written_by_numpy_1_is_read_too(small, tmp_path):
     old = tmp_path / "numpy1.pt"
     with zipfile.ZipFile(small()) as now, zipfile.ZipFile(old, "w") as then:
         for name in now.namelist():
-            content = now.read(name)
-            if name.endswith("data.pkl"):
-                assert b"cnumpy._core.multiarray\n" in content
-                content = content.replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n")
-            then.writestr(name, content)
+            then.writestr(name, now.read(name).replace(b"cnumpy._core.multi", b"cnumpy.core.multi"))
     assert read_released(old).head["motion_loss_weight"] == torch.tensor(0.7)
 
 

