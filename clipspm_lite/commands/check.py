@@ -6,7 +6,7 @@ from tqdm.auto import tqdm
 
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.benchmarks import BENCHMARKS
-from clipspm_lite.data.inspection import check, check_benchmark
+from clipspm_lite.data.inspection import check_benchmark, check_folder
 from clipspm_lite.data.names import on_terminal
 
 
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     if options.benchmark is None:
         with tqdm(desc="reading", unit=" videos", disable=None) as bar:
-            report = check(options.folder, minimum=options.minimum, progress=lambda _: bar.update())
+            report = check_folder(options.folder, minimum=options.minimum, progress=lambda _: bar.update())
     else:
         benchmark = BENCHMARKS[options.benchmark]
         print(f"{benchmark.title}, from the page {benchmark.page}")

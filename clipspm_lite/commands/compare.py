@@ -61,9 +61,10 @@ def run(options: argparse.Namespace) -> int:
         description=dict(backbone=store.backbone_fingerprint, backbone_name="tiny", resize=store.resize),
         committed=COMMITTED if options.committed else None,
     )
-    heads = {name: [load_model(path)[0] for path in paths] for name, paths in checkpoints.items()}
+    methods: dict[str, list[Any]] = {name: [method] for name, method in TRAINING_FREE.items()}
+    methods |= {name: [load_model(path)[0] for path in paths] for name, paths in checkpoints.items()}
     results = compare(
-        {name: [method] for name, method in TRAINING_FREE.items()} | heads,
+        methods,
         scored,
         references=list(dict.fromkeys(("otam", FULL, options.reference))),
         shot=options.shot,

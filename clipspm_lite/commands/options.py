@@ -17,7 +17,6 @@ from clipspm_lite.data.benchmarks import BENCHMARKS, open_benchmark
 from clipspm_lite.data.datasets import SAMPLES, VideoDataset, open_folder, read_split, sample_world
 from clipspm_lite.data.names import printable
 from clipspm_lite.evaluation.published import BENCHMARK_RESIZE, PART
-from clipspm_lite.evaluation.scoring import Method
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.heads import HEADS
 from clipspm_lite.model.presets import DATASET_SETTINGS
@@ -160,7 +159,7 @@ def open_head(options: argparse.Namespace, path: str | Path) -> OpenedCheckpoint
     return open_checkpoint(path, dataset=dataset, **encoder)
 
 
-def open_method(options: argparse.Namespace, default: Path) -> tuple[str, Method, FeatureStore]:
+def open_method(options: argparse.Namespace, default: Path) -> tuple[str, Any, FeatureStore]:
     """The name of --method or of the head in --checkpoint, the method, and what encodes videos for it."""
     if options.method in TRAINING_FREE:
         return options.method, TRAINING_FREE[options.method], make_store(options)

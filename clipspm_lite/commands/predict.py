@@ -85,6 +85,7 @@ def reopen_recogniser(options: argparse.Namespace) -> Recogniser:
 def choose_method(recogniser: Recogniser) -> tuple[Recogniser, LeaveOneOut]:
     """The recogniser with the method that is right most often about its own clips, each left out in turn."""
     head, support = recogniser.head, recogniser.support
+    assert support is not None
     result = leave_one_out([*CHOICES] if head is None else [*CHOICES, head], support)
     best = result.best if head is None or result.best in CHOICES else head
     return Recogniser(best, recogniser.store, support), result

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from clipspm_lite.clip.checkpoints import LITE_MODEL, head_name
 from clipspm_lite.commands import options as common
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     stores = [one.store for one in opened.values()]
     store = None
     if set(options.methods) - set(checkpoints):  # training-free methods see what the heads see
-        like = {"frames": stores[0].frames, "backbone": stores[0].backbone} if stores else {}
+        like: dict[str, Any] = {"frames": stores[0].frames, "backbone": stores[0].backbone} if stores else {}
         store = common.make_store(options, **like)
     common.start_computing(options, *stores, *([store] if store else []))
     entries = []

@@ -57,9 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     settings = resolve_settings(options)
-    videos = [common.open_part(options, part) for part in ("base", "validation")]
+    videos: Any = [common.open_part(options, part) for part in ("base", "validation")]
     out = None if options.dry_run else options.out
-    training.check_run(*videos, settings, out, resume=options.resume)
+    training.check_run(videos[0], videos[1], settings, out, resume=options.resume)
     backbone = load_backbone(
         options.backbone or "tiny",
         weights=options.weights,
@@ -76,19 +76,19 @@ def run(options: argparse.Namespace) -> int:
     prints = getattr(rank_zero_only, "rank", 0) == 0  # one of the processes that train together
     if prints:
         print_resolved(options, settings, config, finetuning)
-    data: list[Any] = videos
+    data = videos
     if finetuning is None:
         encode = stand_in if options.dry_run else FeatureStore.encode_dataset
         data = [encode(store, part, progress=prints) for part in videos]
     how: dict[str, Any] = {name: getattr(options, name) for name in ENGINE} | {"finetuning": finetuning}
     if options.dry_run:
-        result: Any = training.plan(model, *data, settings, **how)
+        result: Any = training.plan(model, data[0], data[1], settings, **how)
         summary = asdict(result) | {"seconds": result.seconds}
     else:
-        made_with = {"backbone": store.backbone_fingerprint, "backbone_name": backbone.name}
+        made_with: dict[str, Any] = {"backbone": store.backbone_fingerprint, "backbone_name": backbone.name}
         made_with |= {"normalize_pixels": backbone.normalize_pixels, "resize": store.resize}
         how |= {"resume": options.resume, "description": None if finetuning else made_with}
-        result = training.train(model, *data, settings, options.out, **how)
+        result = training.train(model, data[0], data[1], settings, options.out, **how)
         summary = {"best_step": result.best_step, "validation_accuracy": result.best_accuracy}
         summary |= {"checkpoint": str(result.best_path), "seconds": time.perf_counter() - started}
     if prints:
