@@ -8,7 +8,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from clipspm_lite.commands.app import main
+from clipspm_lite.commands.main import main
 from clipspm_lite.data.datasets import DatasetError, open_folder, read_split
 from clipspm_lite.data.names import on_terminal, printable, readable
 from clipspm_lite.plots import answers, embeddings, prototypes
