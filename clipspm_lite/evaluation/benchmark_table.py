@@ -16,6 +16,7 @@ from clipspm_lite.arguments import whole_number
 from clipspm_lite.clip.backbone import public_name
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.datasets import VideoDataset
+from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.evaluation import published
 from clipspm_lite.evaluation.provenance import write_json
@@ -31,10 +32,9 @@ SCORED_AT_ONCE = 1000  # videos of the episodes that are scored together: about 
 
 # What has to be known of a head that is not CLIP-SPM as the paper has it.
 OTHER_HEADS = {
-    "clip-spm-extended": "CLIP-SPM with changes that are not the paper's, which the file's configuration names",
-    "clip-fsar": "CLIP-FSAR, written from its paper (what differs: clipspm_lite/model/clip_fsar.py), which reads the "
-    "class names of the supports",
-    "trx": "TRX, written from its paper (what differs: clipspm_lite/model/trx.py), which reads no class name",
+    "clip-spm-extended": "CLIP-SPM with changes that are not the paper's (which: the file's configuration)",
+    "clip-fsar": "CLIP-FSAR, written from its paper (what differs: model/clip_fsar.py); reads class names",
+    "trx": "TRX, written from its paper (what differs: model/trx.py); reads no class name",
 }
 
 
@@ -44,8 +44,7 @@ class Entry:
 
     Attributes:
         name: the same at every shot.
-        method: a training-free method, or a head that is on its device.
-        store: encodes videos and class names for it.
+        method, store: a training-free method or a head, and what encodes videos and class names for it.
         checkpoint: the file that a head came from.
         inductive: ask one query at a time, so that no query helps another.
     """
@@ -95,16 +94,20 @@ def measure(
         names = [entry.name for entry in entries if entry.shot == shot]
         if len(set(names)) < len(names):
             raise ValueError(f"entries: a method is there twice at {shot} shots: {', '.join(names)}")
-    stores = {entry.store.path: entry.store for entry in entries}
-    for store in stores.values():
-        store.backbone.encode_class_names(dataset.classes[:1])  # one without a text encoder is refused here
-    encoded = {path: store.encode_dataset(dataset, progress=progress) for path, store in stores.items()}
+    for entry in entries:
+        entry.store.backbone.encode_class_names(
+            dataset.classes[:1]
+        )  # one without a text encoder is refused here
+    encoded: dict[Any, EncodedDataset] = {}
+    for entry in entries:
+        if (key := _features_of(entry.store)) not in encoded:
+            encoded[key] = entry.store.encode_dataset(dataset, progress=progress)
     reference = entries[0].name
     rows: list[Row] = []
     results: dict[tuple[str, int], Evaluation] = {}
     # The reference comes first at each shot, for the differences of the others to it.
     for entry in sorted(entries, key=lambda e: (e.shot, e.name != reference)):
-        features, started = encoded[entry.store.path], time.perf_counter()
+        features, started = encoded[_features_of(entry.store)], time.perf_counter()
         title = f"{entry.name}, {entry.shot}-shot" if progress else False
         result = evaluate(
             entry.method,
@@ -118,13 +121,9 @@ def measure(
         )
         results[entry.name, entry.shot] = result
         right, asked = count_by_class(result.classes, [result])
-        row = {
-            "method": entry.name,
-            "shot": entry.shot,
-            "accuracy": result.accuracy,
-            "interval": result.interval,
-        }
-        row |= {"right": right, "asked": asked, "difference": None, "seconds": time.perf_counter() - started}
+        row = {"method": entry.name, "shot": entry.shot, "accuracy": result.accuracy}
+        row |= {"interval": result.interval, "right": right, "asked": asked, "difference": None}
+        row["seconds"] = round(time.perf_counter() - started, 2)
         if entry.name != reference and (reference, entry.shot) in results:
             points, interval = paired_difference(result, results[reference, entry.shot])
             row["difference"] = {"points": points, "interval": interval}
@@ -138,6 +137,11 @@ def measure(
 def episodes_at_once(way: int, shot: int, queries: int) -> int:
     """How many episodes are scored together, so that the memory does not depend on what they are."""
     return max(1, SCORED_AT_ONCE // (way * (shot + queries)))
+
+
+def _features_of(store: FeatureStore) -> tuple[Any, ...]:
+    """Equal for stores that give the same features."""
+    return store.path, store.backbone_fingerprint, store.frames, store.resize
 
 
 def _about_backbone(store: FeatureStore) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def _score(
 ) -> dict[str, list[list[Evaluation]]]:
     """For each measure, and in it for each version, the evaluations that are counted together."""
     settings: dict[str, Any] = dict(shot=shot, episodes=episodes, seed=seed)
-    asked_otherwise = {FIVE_WAY: {}, ONE_BY_ONE: {"one_query_at_a_time": True}}
+    asked_otherwise: dict[str, dict[str, Any]] = {FIVE_WAY: {}, ONE_BY_ONE: {"one_query_at_a_time": True}}
     asked_otherwise |= {f"5-way, {other}-shot": {"shot": other} for other in SHOTS if other != shot}
     scored = {}
     for measure, changes in asked_otherwise.items():

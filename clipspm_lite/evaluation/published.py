@@ -46,15 +46,9 @@ Row = dict[str, Any]  # one of its rows
 class Published(NamedTuple):
     """One number of a paper."""
 
-    paper: str
-    backbone: str
     accuracy: float  # per cent
+    source: str  # whose number it is, and with which backbone; always shown with it
     method: str | None  # the name here of the method that reached it; None for other work
-
-    @property
-    def source(self) -> str:
-        """Whose number it is; always shown with it."""
-        return f"{self.paper}, {self.backbone}"
 
 
 def published_numbers(benchmark: str | None, backbone: str, shot: int) -> list[Published]:
@@ -63,7 +57,7 @@ def published_numbers(benchmark: str | None, backbone: str, shot: int) -> list[P
     for paper, of_backbone, method, shots, numbers in REPORTED:
         number = dict(zip(REPORTED_ON, numbers, strict=True)).get(benchmark or "")
         if of_backbone == backbone and shot in shots and number is not None:
-            found.append(Published(paper, backbone, number, method))
+            found.append(Published(number, f"{paper}, {backbone}", method))
     return found
 
 

@@ -601,9 +601,7 @@ def test_a_benchmark_with_other_counts_than_published_is_not_comparable(ssv2, tm
     benchmark = BENCHMARKS["ssv2_small"]
     more = replace(benchmark, videos={**benchmark.videos, "novel": 2400})
     monkeypatch.setitem(BENCHMARKS, "ssv2_small", more)
-    monkeypatch.setattr(
-        "clipspm_lite.evaluation.benchmark_table.WAY", 2
-    )  # the small download has two classes
+    monkeypatch.setattr("clipspm_lite.evaluation.published.WAY", 2)  # the small download has two classes
     arguments = ["table", "--data", str(root), *rest, "--methods", "otam", "--shots", "1", "--way", "2"]
     assert main([*arguments, "--episodes", "4", "--store", str(tmp_path / "store")]) == 0
     captured = capsys.readouterr()

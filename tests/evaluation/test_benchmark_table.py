@@ -230,9 +230,7 @@ def test_a_paper_stands_beside_the_same_benchmark_and_backbone_with_its_name(ben
         (line,) = (line for line in lines if line.startswith(f"| {shot} | clip-spm |"))
         assert line.endswith(f"| {number.accuracy:.1f} (the CLIP-SPM paper, {name}) |")
         others = [n for n in numbers if n.method is None]
-        expected = [
-            f"| {shot} | not measured here |  |  | {n.accuracy:.1f} ({n.paper}, ViT-B/16) |" for n in others
-        ]
+        expected = [f"| {shot} | not measured here |  |  | {n.accuracy:.1f} ({n.source}) |" for n in others]
         assert [line for line in lines if line.startswith(f"| {shot} | not measured")] == expected
         assert bool(others) == (shot == 1 and name == "ViT-B/16")
 
@@ -296,38 +294,25 @@ def test_where_nothing_can_be_compared_the_table_says_why_and_shows_no_paper(cha
 
 # --- notes
 
+FOR_ONE_SHOT = {"training": {"shot": 1, "seed": 6}}
+ALONE = dict(asked_inductive=True, trained_inductive=True)
+
 
 @pytest.mark.parametrize(
     "head, shots, said, unsaid",
     [
-        ({}, (1,), "preset paper, training seed 6, trained for 1-shot. Transductive", "only"),
-        ({}, (5,), "clip-spm, 5-shot: .*trained for 1-shot only", "Inductive"),
-        ({}, (1, 3), "clip-spm, 1-shot, 3-shot: .*trained for 1-shot only", "Inductive"),
-        (
-            dict(training=None, preset="released"),
-            (1,),
-            "preset released, for how many .* not recorded",
-            "seed",
-        ),
+        (FOR_ONE_SHOT, (1,), "preset paper, training seed 6, trained for 1-shot. Transductive", "only"),
+        (FOR_ONE_SHOT, (1, 3), "1-shot, 3-shot: .*trained for 1-shot only", "Inductive"),
+        (dict(training=None, preset="released"), (1,), "preset released, .*not recorded", "seed"),
         (dict(asked_inductive=True), (1,), "one query at a time, though trained to see all", "Transductive"),
+        (ALONE, (1,), "Inductive: trained and asked one", "though"),
         (
-            dict(asked_inductive=True, trained_inductive=True),
-            (1,),
-            "Inductive: trained and asked one",
-            "though",
-        ),
-        (
-            dict(model="trx", preset=None, asked_inductive=True, trained_inductive=True),
+            FOR_ONE_SHOT | ALONE | dict(model="trx", preset=None),
             (5,),
-            r"TRX, .*reads no class name, best.*, training seed 6, \*\*trained for 1-shot only\*\*. Not transductive",
+            "TRX, .*1-shot only.*Not trans",
             "preset",
         ),
-        (
-            dict(model="clip-spm-extended"),
-            (1,),
-            "CLIP-SPM with changes that are not the paper's, .*preset paper.*trained for 1-shot. Transductive",
-            "only",
-        ),
+        (dict(model="clip-spm-extended"), (1,), "CLIP-SPM with changes that are not the paper's", "only"),
     ],
 )
 def test_the_notes_say_how_a_head_was_trained_and_asked(head, shots, said, unsaid):

@@ -112,7 +112,7 @@ LINES = [
     ("gather(novel.features, novel.class_text, listed[0])", "use [episode]"),
     ("evaluation.evaluate(lambda s, q, t: q, novel, episodes=2)", "something with .logits [B, Q, N] back"),
     ("evaluation.evaluate(lambda s, q, t: None, novel, episodes=2)", "found NoneType"),
-    ("evaluation.pooled([])", "expected at least one, found none"),
+    ("evaluation.pooled([])", "need at least one array"),
     ("load_model(None)", "expected a model's file"),
     ("load_backbone('ViT-B-16-quickgelu', weights='w.pt')", "give one that is there, a tag of ['openai'"),
     ("FeatureStore('tiny')", "use load_backbone('tiny')"),
