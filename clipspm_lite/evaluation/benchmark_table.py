@@ -32,9 +32,9 @@ SCORED_AT_ONCE = 1000  # videos of the episodes that are scored together: about 
 
 # What has to be known of a head that is not CLIP-SPM as the paper has it.
 OTHER_HEADS = {
-    "clip-spm-extended": "CLIP-SPM with changes that are not the paper's (which: the file's configuration)",
-    "clip-fsar": "CLIP-FSAR, written from its paper (what differs: model/clip_fsar.py); reads class names",
-    "trx": "TRX, written from its paper (what differs: model/trx.py); reads no class name",
+    "clip-spm-extended": "CLIP-SPM with changes that are not the paper's, which the file's configuration names",
+    "clip-fsar": "CLIP-FSAR from its paper (differs: model/clip_fsar.py), reads the class names of the supports",
+    "trx": "TRX from its paper (differs: model/trx.py), reads no class name",
 }
 
 
@@ -226,11 +226,9 @@ def notes(table: Table) -> list[str]:
     for about, rows in _grouped(table, "backbone"):
         weights = f" ({about['weights']})" if about["weights"] else ""
         pixels = "CLIP's mean and standard deviation" if about["normalize_pixels"] else "raw [0, 1] pixels"
-        made = (
-            f"{about['name']}{weights}, {about['frames']} frames, shorter side {about['resize']}, {pixels}."
-        )
+        frames = f"{about['frames']} frames, shorter side {about['resize']}"
         why_not = "" if nothing else published.other_features(about) or ""
-        lines.append(f"{_named(rows)}: features of {made} {why_not}".rstrip())
+        lines.append(f"{_named(rows)}: {about['name']}{weights}, {frames}, {pixels}. {why_not}".rstrip())
     for about, rows in _grouped(table, "head"):
         lines.append(f"{_named(rows)}: {_head_note(about, {row['shot'] for row in rows})}")
     return lines
@@ -267,7 +265,7 @@ def _head_note(about: dict[str, Any], shots: set[int]) -> str:
         asked = "Inductive: trained and asked one query at a time, which the paper does not report."
     elif about["asked_inductive"]:
         asked = (
-            "Asked one query at a time, though trained to see all of them; the paper does not report that."
+            "Asked one query at a time, though trained to see all of them, which the paper does not report."
         )
     said = [
         other,

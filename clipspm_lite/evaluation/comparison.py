@@ -81,22 +81,16 @@ def compare(
             asked[measure] = counts[0][1]
             right[name][measure] = [of_version for of_version, _ in counts]
         per_episode[name] = np.mean([evaluation.per_episode for (evaluation,) in scored[FIVE_WAY]], axis=0)
-    rows = {
-        name: {
-            "right": right[name],
-            "interval": json_number(half_width(shares)),
-            "difference": {
-                reference: {
-                    "points": 100 * float((shares - per_episode[reference]).mean()),
-                    "interval": json_number(half_width(shares - per_episode[reference])),
-                }
-                for reference in references
-            },
-        }
-        for name, shares in per_episode.items()
-    }
+    rows = {}
+    for name, shares in per_episode.items():
+        difference = {reference: _mean(shares - per_episode[reference]) for reference in references}
+        rows[name] = {"right": right[name], "interval": _mean(shares)["interval"], "difference": difference}
     fixed = {"shot": shot, "seed": seed, "classes": list(data.classes), "pairs": pairs}
     return {**fixed, "asked": asked, "rows": rows}
+
+
+def _mean(shares: np.ndarray) -> dict[str, float | None]:
+    return {"points": 100 * float(shares.mean()), "interval": json_number(half_width(shares))}
 
 
 def _score(
@@ -114,6 +108,6 @@ def _score(
             shared = settings | {"way": 2, "episodes": max(1, episodes // len(of_kind))}
             subsets = [data.subset(pair) for pair in of_kind]
             scored[kind] = [
-                [evaluate(version, subset, **shared) for subset in subsets] for version in versions
+                [evaluate(version, of_pair, **shared) for of_pair in subsets] for version in versions
             ]
     return scored

@@ -10,7 +10,7 @@ import pytest
 from made_up_table import RN50, VIT, made_up_table
 
 from clipspm_lite.clip.backbone import VisualOnly, load_backbone
-from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model
+from clipspm_lite.clip.checkpoints import LITE_MODEL, load_model
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.datasets import VideoDataset, sample_world
@@ -235,17 +235,6 @@ def test_a_paper_stands_beside_the_same_benchmark_and_backbone_with_its_name(ben
         assert bool(others) == (shot == 1 and name == "ViT-B/16")
 
 
-def test_zero_shot_clip_is_quoted_with_whose_quote_it_is():
-    table = markdown(made_up_table("ssv2_full"))
-    assert table.count("37.0 (CLIP, as quoted by TS-FSAR, ViT-B/16)") == len(SHOTS)
-    assert "37.0" not in markdown(made_up_table("ssv2_full", RN50))
-
-
-def test_what_was_not_measured_is_listed_as_such():
-    table = markdown(made_up_table(methods=("otam",), shots=(1,)))
-    assert "| 1 | not measured here |  |  | 78.2 (the CLIP-SPM paper, ViT-B/16) |" in table
-
-
 def anyones_number(table):
     return re.search("CLIP-SPM paper|TS-FSAR|LGA|CLIP-MEI", table)
 
@@ -318,16 +307,6 @@ ALONE = dict(asked_inductive=True, trained_inductive=True)
 def test_the_notes_say_how_a_head_was_trained_and_asked(head, shots, said, unsaid):
     note = markdown(made_up_table(shots=shots, head=head)).splitlines()[-1]
     assert re.search(said, note) and unsaid not in note
-
-
-def test_heads_of_several_shots_have_a_note_each(store, world):
-    heads = [
-        Entry("clip-spm", shot, load_model(path)[0], store, path)
-        for shot, path in ((1, LITE_MODEL), (3, LITE_INDUCTIVE_MODEL))
-    ]
-    table = markdown(measure(heads, world, data="six classes", episodes=2))
-    assert re.search(r"clip-spm, 1-shot: lite\.safetensors .*trained for 1-shot\. Transductive", table)
-    assert re.search(r"clip-spm, 3-shot: lite-inductive\.safetensors .*1-shot only.* Inductive", table)
 
 
 def test_everything_in_a_result_is_json_and_has_no_folder_of_this_machine(entries, world, tmp_path):
