@@ -16,7 +16,6 @@ from clipspm_lite.arguments import whole_number
 from clipspm_lite.clip.backbone import public_name
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.datasets import VideoDataset
-from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.evaluation import published
 from clipspm_lite.evaluation.provenance import write_json
@@ -33,8 +32,8 @@ SCORED_AT_ONCE = 1000  # videos of the episodes that are scored together: about 
 # What has to be known of a head that is not CLIP-SPM as the paper has it.
 OTHER_HEADS = {
     "clip-spm-extended": "CLIP-SPM with changes that are not the paper's, which the file's configuration names",
-    "clip-fsar": "CLIP-FSAR from its paper (differs: model/clip_fsar.py), reads the class names of the supports",
-    "trx": "TRX from its paper (differs: model/trx.py), reads no class name",
+    "clip-fsar": "CLIP-FSAR, from its paper (differs: model/clip_fsar.py), reads the class names of the supports",
+    "trx": "TRX, from its paper (differs: model/trx.py), reads no class name",
 }
 
 
@@ -94,20 +93,16 @@ def measure(
         names = [entry.name for entry in entries if entry.shot == shot]
         if len(set(names)) < len(names):
             raise ValueError(f"entries: a method is there twice at {shot} shots: {', '.join(names)}")
-    for entry in entries:
-        entry.store.backbone.encode_class_names(
-            dataset.classes[:1]
-        )  # one without a text encoder is refused here
-    encoded: dict[Any, EncodedDataset] = {}
-    for entry in entries:
-        if (key := _features_of(entry.store)) not in encoded:
-            encoded[key] = entry.store.encode_dataset(dataset, progress=progress)
+    stores = dict.fromkeys(entry.store for entry in entries)
+    for store in stores:
+        store.backbone.encode_class_names(dataset.classes[:1])  # one without a text encoder is refused here
+    encoded = {store: store.encode_dataset(dataset, progress=progress) for store in stores}
     reference = entries[0].name
     rows: list[Row] = []
     results: dict[tuple[str, int], Evaluation] = {}
     # The reference comes first at each shot, for the differences of the others to it.
     for entry in sorted(entries, key=lambda e: (e.shot, e.name != reference)):
-        features, started = encoded[_features_of(entry.store)], time.perf_counter()
+        features, started = encoded[entry.store], time.perf_counter()
         title = f"{entry.name}, {entry.shot}-shot" if progress else False
         result = evaluate(
             entry.method,
@@ -137,11 +132,6 @@ def measure(
 def episodes_at_once(way: int, shot: int, queries: int) -> int:
     """How many episodes are scored together, so that the memory does not depend on what they are."""
     return max(1, SCORED_AT_ONCE // (way * (shot + queries)))
-
-
-def _features_of(store: FeatureStore) -> tuple[Any, ...]:
-    """Equal for stores that give the same features."""
-    return store.path, store.backbone_fingerprint, store.frames, store.resize
 
 
 def _about_backbone(store: FeatureStore) -> dict[str, Any]:
@@ -176,12 +166,7 @@ def write_results(path: str | os.PathLike, table: Table) -> None:
 
 
 def read_results(path: str | os.PathLike) -> Table:
-    """What `write_results` wrote.
-
-    Raises:
-        ValueError: not such a file, or one of a newer version.
-        OSError: it cannot be read.
-    """
+    """What `write_results` wrote; raises ValueError for another file, or one of a newer version."""
     try:
         table = json.loads(Path(path).read_text(encoding="utf-8"))
         version = table["format_version"] if table["kind"] == "table" else None
@@ -228,7 +213,9 @@ def notes(table: Table) -> list[str]:
         pixels = "CLIP's mean and standard deviation" if about["normalize_pixels"] else "raw [0, 1] pixels"
         frames = f"{about['frames']} frames, shorter side {about['resize']}"
         why_not = "" if nothing else published.other_features(about) or ""
-        lines.append(f"{_named(rows)}: {about['name']}{weights}, {frames}, {pixels}. {why_not}".rstrip())
+        lines.append(
+            f"{_named(rows)}: features of {about['name']}{weights}, {frames}, {pixels}. {why_not}".rstrip()
+        )
     for about, rows in _grouped(table, "head"):
         lines.append(f"{_named(rows)}: {_head_note(about, {row['shot'] for row in rows})}")
     return lines
@@ -243,10 +230,7 @@ def _grouped(table: Table, key: str) -> list[tuple[dict[str, Any], list[Row]]]:
 
 
 def _named(rows: Sequence[Row]) -> str:
-    by_method: dict[str, list[str]] = {}
-    for row in rows:
-        by_method.setdefault(row["method"], []).append(f"{row['shot']}-shot")
-    return "; ".join(f"{name}, {', '.join(shots)}" for name, shots in by_method.items())
+    return "; ".join(f"{row['method']}, {row['shot']}-shot" for row in rows)
 
 
 def _head_note(about: dict[str, Any], shots: set[int]) -> str:

@@ -66,14 +66,11 @@ def nothing_to_compare(table: Table) -> str | None:
     benchmark = table["benchmark"]
     if benchmark is None:
         return f"Nothing to compare with: no paper reports numbers on {table['data']}."
-    if table["part"] != PART:
-        return f"Not comparable: papers report the {PART} classes, these are the {table['part']} classes."
-    if (table["way"], table["queries"]) != (WAY, QUERIES):
-        return f"Not comparable: papers report {WAY}-way episodes with {QUERIES} query per class."
-    found, expected = sum(table["videos_per_class"]), BENCHMARKS[benchmark].videos[PART]
-    if found != expected:
-        return f"Not comparable: {found} videos of {benchmark} {PART}, published are {expected}."
-    return None
+    found = f"{table['way']}-way episodes with {table['queries']} query per class, {table['part']} classes"
+    expected = f"{WAY}-way episodes with {QUERIES} query per class, {PART} classes"
+    found += f", {sum(table['videos_per_class'])} videos of {benchmark}"
+    expected += f", {BENCHMARKS[benchmark].videos[PART]} videos of {benchmark}"
+    return None if found == expected else f"Not comparable: papers report {expected}; these are {found}."
 
 
 def other_features(backbone: dict[str, Any]) -> str | None:

@@ -123,7 +123,6 @@ def test_a_method_twice_and_a_backbone_without_text_are_refused_before_any_video
         measure([*entries, entries[1]], world, data="six classes", episodes=2)
     backbone = load_backbone("tiny")
     silent = FeatureStore(backbone)
-    silent.path = silent.path.with_name("features-of-the-silent.safetensors")  # it is another store
     backbone.clip = VisualOnly(backbone.clip.visual, "no text encoder: give text_weights=")
     last = Entry("clip-spm", 5, entries[2].method, silent, LITE_MODEL)
     with pytest.raises(ValueError, match="text"):
@@ -268,10 +267,10 @@ def test_the_papers_number_stands_apart_from_a_head_that_was_trained_or_asked_ot
     "changes, reason",
     [
         (dict(benchmark=None), "no paper reports numbers on made-up data"),
-        (dict(part="validation"), "Not comparable: .*validation"),
-        (dict(way=10), "Not comparable: .*5-way"),
-        (dict(queries=4), "Not comparable: .*1 query"),
-        (dict(videos_per_class=[1291]), "Not comparable: 1291 videos of hmdb51 novel.* 1292"),
+        (dict(part="validation"), "Not comparable: .*novel.*validation"),
+        (dict(way=10), "Not comparable: .*5-way.*10-way"),
+        (dict(queries=4), "Not comparable: .*1 query.*4 query"),
+        (dict(videos_per_class=[1291]), "Not comparable: .*1292 videos of hmdb51.*1291"),
     ],
 )
 def test_where_nothing_can_be_compared_the_table_says_why_and_shows_no_paper(changes, reason):
@@ -291,7 +290,7 @@ ALONE = dict(asked_inductive=True, trained_inductive=True)
     "head, shots, said, unsaid",
     [
         (FOR_ONE_SHOT, (1,), "preset paper, training seed 6, trained for 1-shot. Transductive", "only"),
-        (FOR_ONE_SHOT, (1, 3), "1-shot, 3-shot: .*trained for 1-shot only", "Inductive"),
+        (FOR_ONE_SHOT, (1, 3), "clip-spm, 1-shot; clip-spm, 3-shot: .*trained for 1-shot only", "Inductive"),
         (dict(training=None, preset="released"), (1,), "preset released, .*not recorded", "seed"),
         (dict(asked_inductive=True), (1,), "one query at a time, though trained to see all", "Transductive"),
         (ALONE, (1,), "Inductive: trained and asked one", "though"),
