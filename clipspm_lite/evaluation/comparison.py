@@ -14,10 +14,10 @@ from clipspm_lite.data.encoded import EncodedDataset, check_encoded
 from clipspm_lite.evaluation.results import FIVE_WAY, ONE_BY_ONE, SHOTS, Results, half_width, json_number
 from clipspm_lite.evaluation.scoring import Evaluation, Method, count_by_class, evaluate
 
-Pairs = dict[str, list[tuple[str, str]]]
+PairsByKind = dict[str, list[tuple[str, str]]]
 
 
-def pairs_by_kind(data: EncodedDataset) -> Pairs:
+def pairs_by_kind(data: EncodedDataset) -> PairsByKind:
     """Every pair of these sample classes, by kind.
 
     "reversed": the same frames in opposite order. "similar": of the rest, the tenth whose mean frames point most nearly
@@ -94,7 +94,7 @@ def _mean(shares: np.ndarray) -> dict[str, float | None]:
 
 
 def _score(
-    versions: Sequence[Method], data: EncodedDataset, pairs: Pairs, shot: int, episodes: int, seed: int
+    versions: Sequence[Method], data: EncodedDataset, pairs: PairsByKind, shot: int, episodes: int, seed: int
 ) -> dict[str, list[list[Evaluation]]]:
     """For each measure, and in it for each version, the evaluations that are counted together."""
     settings: dict[str, Any] = dict(shot=shot, episodes=episodes, seed=seed)
