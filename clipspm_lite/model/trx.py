@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipspm_lite.arguments import whole_number
-from clipspm_lite.model.checks import check_episode, check_fields, check_labels
-from clipspm_lite.model.clipspm import Losses, cross_entropy_losses, prepare_episode
-from clipspm_lite.model.presets import LossForm
+from clipspm_lite.model.checks import check_fields
+from clipspm_lite.model.head import Head
 from clipspm_lite.model.transformer import Mask
 
 
@@ -45,7 +44,7 @@ class TRXOutput(NamedTuple):
     distances: Tensor  # [..., Q, N, number of ω]
 
 
-class TRX(nn.Module):
+class TRX(Head):
     """TRX's few-shot head: every tuple of query frames looks for its like in all shots of a class.
 
     For ω in {2, 3}, a tuple p of a video f is ω of its T frames in their order, p_1 < … < p_ω, of which there are
@@ -71,38 +70,19 @@ class TRX(nn.Module):
         ValueError: a size below 1, or tuple_sizes that are missing or not different.
     """
 
-    loss_form: LossForm = "mean"
-
     def __init__(self, dim: int, **fields: Any):
-        super().__init__()
-        self.config = config = TRXConfig(dim, **fields)
-        self.dim = dim
+        config = TRXConfig(dim, **fields)
+        super().__init__(config)
         self.dropout = nn.Dropout(config.dropout)
         self.attentions = nn.ModuleList(
             TupleAttention(dim, size, config.width) for size in config.tuple_sizes
         )
 
-    def forward(
-        self,
-        support: Tensor,
-        query: Tensor,
-        class_text: Tensor,
-        support_mask: Mask = None,
-        *,
-        inductive: bool | None = None,
+    def _score(
+        self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask, *_: Any
     ) -> TRXOutput:
-        """Score every query against every class; arguments and errors as those of `CLIPSPM.forward`.
-
-        class_text is not looked at. ``inductive`` changes nothing: each query is always answered by itself.
-
-        Raises:
-            ValueError: also for fewer frames than a tuple has.
-        """
-        check_episode(support, query, class_text, support_mask, self.dim)
         frames = query.shape[-2]
         self.check_frames(frames)
-        normalize = self.config.normalize_features
-        support, query, _ = prepare_episode(support, query, class_text, support_mask, normalize=normalize)
         positions = self.config.position_weight * positional_encoding(frames, self.dim).to(query)
         support, query = self.dropout(support + positions), self.dropout(query + positions)
         distances = torch.stack(
@@ -115,19 +95,6 @@ class TRX(nn.Module):
         largest = max(self.config.tuple_sizes)
         if frames < largest:
             raise ValueError(f"frames: tuples of {largest} frames need as many, found videos of {frames}")
-
-    def losses(
-        self,
-        support: Tensor,
-        query: Tensor,
-        class_text: Tensor,
-        query_labels: Tensor,
-        support_mask: Mask = None,
-    ) -> Losses:
-        """Training losses, arguments and errors as those of `CLIPSPM.losses`."""
-        logits = self(support, query, class_text, support_mask).logits
-        check_labels(query_labels, query, class_text)
-        return cross_entropy_losses(logits, query_labels)
 
 
 class TupleAttention(nn.Module):
