@@ -103,16 +103,8 @@ class CLIPSPM(Head):
     ) -> CLIPSPMOutput:
         modulated = refined = None
         if self.with_spm:
-            modulated = spm(
-                support,
-                query,
-                class_text,
-                support_mask,
-                self.fusion,
-                self.prompt_generator,
-                support_text=self.support_text,
-                fused=fused,
-            )
+            episode, parts = (support, query, class_text, support_mask), (self.fusion, self.prompt_generator)
+            modulated = spm(*episode, *parts, support_text=self.support_text, fused=fused)
             support, query = modulated.support, modulated.query
             terms = {"½ D_SPM": modulated.distance / 2}
         else:
@@ -139,7 +131,10 @@ class CLIPSPM(Head):
         self, support: Tensor, query: Tensor, class_text: Tensor, query_labels: Tensor, support_mask: Mask
     ) -> Losses:
         scored = self._score(support, query, class_text, support_mask, self.inductive)
-        hsmr_loss = self._hsmr_loss(support, query, support_mask)
+        of_support, of_query = (
+            hsmr(videos, self.mfe, self.fusion).disagreement() for videos in (support, query)
+        )
+        hsmr_loss = mean_over_supports(of_support, support_mask) + of_query.mean(-1)
         consistency = text = torch.zeros_like(hsmr_loss)
         if self.config.consistency and scored.spm is not None:
             consistency, text = self._consistency_losses(
@@ -152,11 +147,6 @@ class CLIPSPM(Head):
         regularizer = consistency + text + self.motion_loss_weight * hsmr_loss
         total = supervised + self.config.regularizer_weight * regularizer
         return losses._replace(total=total, hsmr=hsmr_loss, consistency=consistency, text=text)
-
-    def _hsmr_loss(self, support: Tensor, query: Tensor, support_mask: Mask) -> Tensor:
-        of_support = hsmr(support, self.mfe, self.fusion).disagreement()
-        of_query = hsmr(query, self.mfe, self.fusion).disagreement()
-        return mean_over_supports(of_support, support_mask) + of_query.mean(-1)
 
     def _consistency_losses(
         self,

@@ -1,4 +1,4 @@
-"""TRX, Temporal-Relational CrossTransformers (Perrett et al., CVPR 2021), a baseline: sub-sequences are compared."""
+"""TRX, Temporal-Relational CrossTransformers (Perrett et al., CVPR 2021), a baseline that compares sub-sequences."""
 
 import math
 from dataclasses import dataclass
@@ -45,10 +45,10 @@ class TRXOutput(NamedTuple):
 
 
 class TRX(Head):
-    """TRX's few-shot head: every tuple of query frames looks for its like in all shots of a class.
+    """TRX's few-shot head: every tuple of query frames attends to the tuples of all shots of a class.
 
-    For ω in {2, 3}, a tuple p of a video f is ω of its T frames in their order, p_1 < … < p_ω, of which there are
-    P = T! / (ω! (T − ω)!), 28 and 56 for T = 8:
+    For ω in {2, 3}, a tuple p of a video f is ω of its T frames in their order, p_1 < … < p_ω. There are
+    P = T! / (ω! (T − ω)!) of them, 28 and 56 for T = 8:
 
         x_p = [f_{p_1} + PE(p_1); …; f_{p_ω} + PE(p_ω)]           K_p = LN(W_K x_p)        V_p = W_V x_p
         a_{p,kj} = softmax over all shots k and tuples j of class n of  K_p(query) · K_j(shot k) / √d
@@ -57,7 +57,7 @@ class TRX(Head):
         logits = −mean_ω D_ω                                        L = mean over queries of cross-entropy
 
     W_K and W_V have biases and are shared by queries and supports; each ω has its own. PE is the sinusoidal encoding:
-    PE(t)_{2i} = sin(t / 10000^{2i/C}), PE(t)_{2i+1} = cos of the same, t = 0 … T − 1. No text enters.
+    PE(t)_{2i} = sin(t / 10000^{2i/C}), PE(t)_{2i+1} = cos of the same, t = 0 … T − 1. The text is not used.
 
     ``TRX(dim)`` takes every field of `TRXConfig` as a keyword argument and keeps them as ``.config``.
 
@@ -116,7 +116,7 @@ class TupleAttention(nn.Module):
         query_values = query_values.flatten(-3, -2)
 
         distances = []
-        # Class by class, because all prototypes at once would take far more memory.
+        # Class by class: all prototypes at once would take far more memory.
         for number in range(keys.shape[-3]):
             likeness = query_keys @ keys[..., number, :, :].transpose(-1, -2) / math.sqrt(keys.shape[-1])
             if support_mask is not None:
@@ -129,11 +129,12 @@ class TupleAttention(nn.Module):
 
 
 def of_tuples(layer: nn.Linear, video: Tensor) -> Tensor:
-    """A layer of the joined frames x_p of every tuple p, ``[..., T, C]`` → ``[..., P, d]``.
+    """A layer applied to the joined frames x_p of every tuple p, ``[..., T, C]`` → ``[..., P, d]``.
 
-    The layer's columns for each place in a tuple meet every frame once, and a tuple is the sum over its frames.
+    Each place in a tuple has its own columns of the layer. They are applied to every frame once; a tuple then is the
+    sum over its frames, which costs far less than joining them.
     """
-    parts = layer.weight.split(video.shape[-1], dim=-1)  # one a place in the tuple, [d, C]
+    parts = layer.weight.split(video.shape[-1], dim=-1)  # one per place in the tuple, [d, C]
     places = tuple_places(video.shape[-2], len(parts), video.device)
     return layer.bias + sum(
         F.linear(video, part)[..., places[:, place], :] for place, part in enumerate(parts)
