@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from clipspm_lite.arguments import check_known
+from clipspm_lite.model.checks import check_episode
 from clipspm_lite.model.fusion import SemanticFusion
 from clipspm_lite.model.head import Head, Losses, cross_entropy_losses, query_cross_entropy
 from clipspm_lite.model.hsmr import MotionFeatureExtraction, hsmr
