@@ -32,9 +32,8 @@ SCORED_AT_ONCE = 1000  # videos of the episodes that are scored together: about 
 # What has to be known of a head that is not CLIP-SPM as the paper has it.
 OTHER_HEADS = {
     "clip-spm-extended": "CLIP-SPM with changes that are not the paper's, which the file's configuration names",
-    "clip-fsar": "CLIP-FSAR, written from its paper (what differs: clipspm_lite/model/clip_fsar.py), which reads the "
-    "class names of the supports",
-    "trx": "TRX, written from its paper (what differs: clipspm_lite/model/trx.py), which reads no class name",
+    "clip-fsar": "CLIP-FSAR, from its paper (differs: model/clip_fsar.py), reads the class names of the supports",
+    "trx": "TRX, from its paper (differs: model/trx.py), reads no class name",
 }
 
 
@@ -44,8 +43,7 @@ class Entry:
 
     Attributes:
         name: the same at every shot.
-        method: a training-free method, or a head that is on its device.
-        store: encodes videos and class names for it.
+        method, store: a training-free method or a head, and what encodes videos and class names for it.
         checkpoint: the file that a head came from.
         inductive: ask one query at a time, so that no query helps another.
     """
@@ -95,16 +93,16 @@ def measure(
         names = [entry.name for entry in entries if entry.shot == shot]
         if len(set(names)) < len(names):
             raise ValueError(f"entries: a method is there twice at {shot} shots: {', '.join(names)}")
-    stores = {entry.store.path: entry.store for entry in entries}
-    for store in stores.values():
+    stores = dict.fromkeys(entry.store for entry in entries)
+    for store in stores:
         store.backbone.encode_class_names(dataset.classes[:1])  # one without a text encoder is refused here
-    encoded = {path: store.encode_dataset(dataset, progress=progress) for path, store in stores.items()}
+    encoded = {store: store.encode_dataset(dataset, progress=progress) for store in stores}
     reference = entries[0].name
     rows: list[Row] = []
     results: dict[tuple[str, int], Evaluation] = {}
     # The reference comes first at each shot, for the differences of the others to it.
     for entry in sorted(entries, key=lambda e: (e.shot, e.name != reference)):
-        features, started = encoded[entry.store.path], time.perf_counter()
+        features, started = encoded[entry.store], time.perf_counter()
         title = f"{entry.name}, {entry.shot}-shot" if progress else False
         result = evaluate(
             entry.method,
@@ -118,13 +116,9 @@ def measure(
         )
         results[entry.name, entry.shot] = result
         right, asked = count_by_class(result.classes, [result])
-        row = {
-            "method": entry.name,
-            "shot": entry.shot,
-            "accuracy": result.accuracy,
-            "interval": result.interval,
-        }
-        row |= {"right": right, "asked": asked, "difference": None, "seconds": time.perf_counter() - started}
+        row = {"method": entry.name, "shot": entry.shot, "accuracy": result.accuracy}
+        row |= {"interval": result.interval, "right": right, "asked": asked, "difference": None}
+        row["seconds"] = round(time.perf_counter() - started, 2)
         if entry.name != reference and (reference, entry.shot) in results:
             points, interval = paired_difference(result, results[reference, entry.shot])
             row["difference"] = {"points": points, "interval": interval}
@@ -172,12 +166,7 @@ def write_results(path: str | os.PathLike, table: Table) -> None:
 
 
 def read_results(path: str | os.PathLike) -> Table:
-    """What `write_results` wrote.
-
-    Raises:
-        ValueError: not such a file, or one of a newer version.
-        OSError: it cannot be read.
-    """
+    """What `write_results` wrote; raises ValueError for another file, or one of a newer version."""
     try:
         table = json.loads(Path(path).read_text(encoding="utf-8"))
         version = table["format_version"] if table["kind"] == "table" else None
@@ -222,11 +211,11 @@ def notes(table: Table) -> list[str]:
     for about, rows in _grouped(table, "backbone"):
         weights = f" ({about['weights']})" if about["weights"] else ""
         pixels = "CLIP's mean and standard deviation" if about["normalize_pixels"] else "raw [0, 1] pixels"
-        made = (
-            f"{about['name']}{weights}, {about['frames']} frames, shorter side {about['resize']}, {pixels}."
-        )
+        frames = f"{about['frames']} frames, shorter side {about['resize']}"
         why_not = "" if nothing else published.other_features(about) or ""
-        lines.append(f"{_named(rows)}: features of {made} {why_not}".rstrip())
+        lines.append(
+            f"{_named(rows)}: features of {about['name']}{weights}, {frames}, {pixels}. {why_not}".rstrip()
+        )
     for about, rows in _grouped(table, "head"):
         lines.append(f"{_named(rows)}: {_head_note(about, {row['shot'] for row in rows})}")
     return lines
@@ -241,10 +230,7 @@ def _grouped(table: Table, key: str) -> list[tuple[dict[str, Any], list[Row]]]:
 
 
 def _named(rows: Sequence[Row]) -> str:
-    by_method: dict[str, list[str]] = {}
-    for row in rows:
-        by_method.setdefault(row["method"], []).append(f"{row['shot']}-shot")
-    return "; ".join(f"{name}, {', '.join(shots)}" for name, shots in by_method.items())
+    return "; ".join(f"{row['method']}, {row['shot']}-shot" for row in rows)
 
 
 def _head_note(about: dict[str, Any], shots: set[int]) -> str:
@@ -263,7 +249,7 @@ def _head_note(about: dict[str, Any], shots: set[int]) -> str:
         asked = "Inductive: trained and asked one query at a time, which the paper does not report."
     elif about["asked_inductive"]:
         asked = (
-            "Asked one query at a time, though trained to see all of them; the paper does not report that."
+            "Asked one query at a time, though trained to see all of them, which the paper does not report."
         )
     said = [
         other,

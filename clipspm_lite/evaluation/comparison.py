@@ -14,10 +14,10 @@ from clipspm_lite.data.encoded import EncodedDataset, check_encoded
 from clipspm_lite.evaluation.results import FIVE_WAY, ONE_BY_ONE, SHOTS, Results, half_width, json_number
 from clipspm_lite.evaluation.scoring import Evaluation, Method, count_by_class, evaluate
 
-Pairs = dict[str, list[tuple[str, str]]]
+PairsByKind = dict[str, list[tuple[str, str]]]
 
 
-def pairs_by_kind(data: EncodedDataset) -> Pairs:
+def pairs_by_kind(data: EncodedDataset) -> PairsByKind:
     """Every pair of these sample classes, by kind.
 
     "reversed": the same frames in opposite order. "similar": of the rest, the tenth whose mean frames point most nearly
@@ -81,30 +81,24 @@ def compare(
             asked[measure] = counts[0][1]
             right[name][measure] = [of_version for of_version, _ in counts]
         per_episode[name] = np.mean([evaluation.per_episode for (evaluation,) in scored[FIVE_WAY]], axis=0)
-    rows = {
-        name: {
-            "right": right[name],
-            "interval": json_number(half_width(shares)),
-            "difference": {
-                reference: {
-                    "points": 100 * float((shares - per_episode[reference]).mean()),
-                    "interval": json_number(half_width(shares - per_episode[reference])),
-                }
-                for reference in references
-            },
-        }
-        for name, shares in per_episode.items()
-    }
+    rows = {}
+    for name, shares in per_episode.items():
+        difference = {reference: _mean(shares - per_episode[reference]) for reference in references}
+        rows[name] = {"right": right[name], "interval": _mean(shares)["interval"], "difference": difference}
     fixed = {"shot": shot, "seed": seed, "classes": list(data.classes), "pairs": pairs}
     return {**fixed, "asked": asked, "rows": rows}
 
 
+def _mean(shares: np.ndarray) -> dict[str, float | None]:
+    return {"points": 100 * float(shares.mean()), "interval": json_number(half_width(shares))}
+
+
 def _score(
-    versions: Sequence[Method], data: EncodedDataset, pairs: Pairs, shot: int, episodes: int, seed: int
+    versions: Sequence[Method], data: EncodedDataset, pairs: PairsByKind, shot: int, episodes: int, seed: int
 ) -> dict[str, list[list[Evaluation]]]:
     """For each measure, and in it for each version, the evaluations that are counted together."""
     settings: dict[str, Any] = dict(shot=shot, episodes=episodes, seed=seed)
-    asked_otherwise = {FIVE_WAY: {}, ONE_BY_ONE: {"one_query_at_a_time": True}}
+    asked_otherwise: dict[str, dict[str, Any]] = {FIVE_WAY: {}, ONE_BY_ONE: {"one_query_at_a_time": True}}
     asked_otherwise |= {f"5-way, {other}-shot": {"shot": other} for other in SHOTS if other != shot}
     scored = {}
     for measure, changes in asked_otherwise.items():
@@ -114,6 +108,6 @@ def _score(
             shared = settings | {"way": 2, "episodes": max(1, episodes // len(of_kind))}
             subsets = [data.subset(pair) for pair in of_kind]
             scored[kind] = [
-                [evaluate(version, subset, **shared) for subset in subsets] for version in versions
+                [evaluate(version, of_pair, **shared) for of_pair in subsets] for version in versions
             ]
     return scored

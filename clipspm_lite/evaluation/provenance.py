@@ -12,10 +12,10 @@ PACKAGE = Path(__file__).parents[1]
 
 
 def source_commit(package: Path = PACKAGE) -> str:
-    """The commit of the clone that holds this package, with a + where files were changed since; otherwise "unknown".
+    """The commit of the clone that this package lies in, with a + where files were changed since; else "unknown".
 
-    An installed package that only lies inside somebody's repository has no commit: the repository's root must be the
-    folder around the package, and the package's files must be tracked in it.
+    A package that is installed inside another repository has none: the repository's root must be the folder around the
+    package, and must track it.
     """
 
     def git(*words: str) -> str:
@@ -23,22 +23,13 @@ def source_commit(package: Path = PACKAGE) -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        root = Path(git("rev-parse", "--show-toplevel"))
         git("ls-files", "--error-unmatch", "pyproject.toml", f"{package.name}/__init__.py")
-        return (
-            git("describe", "--always", "--abbrev=40", "--dirty=+")
-            if root.samefile(package.parent)
-            else "unknown"
-        )
+        commit = git("describe", "--always", "--abbrev=40", "--dirty=+")
+        return commit if package.parent.samefile(git("rev-parse", "--show-toplevel")) else "unknown"
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
 
 def write_json(path: str | os.PathLike, content: dict[str, Any]) -> None:
-    """Write a dictionary as JSON, whole or not at all.
-
-    Raises:
-        ValueError: a number in it is NaN or infinite, which JSON has not.
-        OSError: it cannot be written.
-    """
+    """Write a dictionary as JSON, whole or not at all; raises ValueError for NaN or infinity, which JSON has not."""
     replace_file(path, (json.dumps(content, allow_nan=False) + "\n").encode())

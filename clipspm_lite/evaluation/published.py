@@ -46,15 +46,9 @@ Row = dict[str, Any]  # one of its rows
 class Published(NamedTuple):
     """One number of a paper."""
 
-    paper: str
-    backbone: str
     accuracy: float  # per cent
+    source: str  # whose number it is, and with which backbone; always shown with it
     method: str | None  # the name here of the method that reached it; None for other work
-
-    @property
-    def source(self) -> str:
-        """Whose number it is; always shown with it."""
-        return f"{self.paper}, {self.backbone}"
 
 
 def published_numbers(benchmark: str | None, backbone: str, shot: int) -> list[Published]:
@@ -63,7 +57,7 @@ def published_numbers(benchmark: str | None, backbone: str, shot: int) -> list[P
     for paper, of_backbone, method, shots, numbers in REPORTED:
         number = dict(zip(REPORTED_ON, numbers, strict=True)).get(benchmark or "")
         if of_backbone == backbone and shot in shots and number is not None:
-            found.append(Published(paper, backbone, number, method))
+            found.append(Published(number, f"{paper}, {backbone}", method))
     return found
 
 
@@ -72,14 +66,11 @@ def nothing_to_compare(table: Table) -> str | None:
     benchmark = table["benchmark"]
     if benchmark is None:
         return f"Nothing to compare with: no paper reports numbers on {table['data']}."
-    if table["part"] != PART:
-        return f"Not comparable: papers report the {PART} classes, these are the {table['part']} classes."
-    if (table["way"], table["queries"]) != (WAY, QUERIES):
-        return f"Not comparable: papers report {WAY}-way episodes with {QUERIES} query per class."
-    found, expected = sum(table["videos_per_class"]), BENCHMARKS[benchmark].videos[PART]
-    if found != expected:
-        return f"Not comparable: {found} videos of {benchmark} {PART}, published are {expected}."
-    return None
+    found = f"{table['way']}-way episodes with {table['queries']} query per class, {table['part']} classes"
+    expected = f"{WAY}-way episodes with {QUERIES} query per class, {PART} classes"
+    found += f", {sum(table['videos_per_class'])} videos of {benchmark}"
+    expected += f", {BENCHMARKS[benchmark].videos[PART]} videos of {benchmark}"
+    return None if found == expected else f"Not comparable: papers report {expected}; these are {found}."
 
 
 def other_features(backbone: dict[str, Any]) -> str | None:

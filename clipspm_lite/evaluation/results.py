@@ -70,46 +70,14 @@ def bootstrap(
     """
     check_known("name", name, results["rows"])
     check_known("measure", measure, results["asked"])
-    total = sum(results["asked"][measure])
-    return [100 * sum(right) / total for right in results["rows"][name]["right"][measure]]
-
-
-def accuracy(results: Results, name: str, measure: str = FIVE_WAY) -> float:
-    """Accuracy in per cent, the mean over training seeds; raises ValueError as `per_seed` does."""
-    return float(np.mean(per_seed(results, name, measure)))
-
-
-def bootstrap(
-    results: Results,
-    name: str,
-    measure: str = FIVE_WAY,
-    *,
-    minus: str | None = None,
-    draws: int = 5000,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """95 % interval of an accuracy, or of its difference to the row ``minus``, over training seeds and classes.
-
-    Each draw takes as many training seeds and classes as there are, with replacement, and averages over them. For a
-    difference both rows meet the same classes. They share the seeds too if they have equally many; otherwise each row
-    draws from its own. The interval answers "what if we had trained again and had met other classes of this kind?",
-    which the interval over episodes does not. A class stands for its own queries only: that it is also a wrong answer
-    to the queries of others is not drawn again.
-
-    Returns:
-        The 2.5 % and 97.5 % points over all draws, in per cent or points.
-
-    Raises:
-        ValueError: an unknown row or measure, or ``draws`` or ``seed`` that are not whole numbers.
-    """
-    check_known("name", name, results["rows"])
-    check_known("measure", measure, results["asked"])
+    names = [name]
     if minus is not None:
         check_known("minus", minus, results["rows"])
+        names.append(minus)
     draws = whole_number("draws", draws)
     generator = np.random.default_rng(whole_number("seed", seed, 0))
     asked = np.array(results["asked"][measure], dtype=float)
-    rights = [np.array(results["rows"][row]["right"][measure], dtype=float) for row in (name, minus) if row]
+    rights = [np.array(results["rows"][row]["right"][measure], dtype=float) for row in names]
     most = max(map(len, rights))
     shared_seeds = generator.integers(most, size=(draws, most))
     weights = generator.multinomial(len(asked), np.full(len(asked), 1 / len(asked)), size=draws)

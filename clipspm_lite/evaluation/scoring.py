@@ -90,9 +90,7 @@ def paired_difference(ours: Evaluation, other: Evaluation) -> tuple[float, float
     settings = ("classes", "videos_per_class", "way", "shot", "queries", "episodes", "seed")
     differ = [name for name in settings if getattr(ours, name) != getattr(other, name)]
     if differ:
-        raise ValueError(
-            f"paired_difference: the two were not scored on the same episodes, they differ in {', '.join(differ)}"
-        )
+        raise ValueError(f"paired_difference: not of the same episodes, they differ in {', '.join(differ)}")
     difference = ours.per_episode - other.per_episode
     return 100 * float(difference.mean()), half_width(difference)
 

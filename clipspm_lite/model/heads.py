@@ -13,10 +13,9 @@ from clipspm_lite.arguments import check_known
 from clipspm_lite.model.clip_fsar import CLIPFSAR
 from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.model.extensions import ExtendedCLIPSPM
+from clipspm_lite.model.head import Head
 from clipspm_lite.model.presets import CLIPSPMConfig
 from clipspm_lite.model.trx import TRX
-
-Head = CLIPSPM | CLIPFSAR | TRX
 
 # By the name under "model" in a description.
 HEADS: dict[str, type[Head]] = {

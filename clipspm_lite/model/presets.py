@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from clipspm_lite.model.checks import check_fields
-from clipspm_lite.model.hsmr import Motion, MotionReduction
-from clipspm_lite.model.spm import PromptCondition, SupportText
 
-EPISODES_PER_STEP = 16  # gradients of this many episodes make one optimizer step
+Motion = Literal["symmetric", "antisymmetric"]
+MotionReduction = Literal["mean", "sum"]
+PromptCondition = Literal["scalar", "pooled"]
+SupportText = Literal["class", "generated"]
 LossForm = Literal["mean", "summed"]  # cross-entropy: mean over queries, or the released sum / 16
+EPISODES_PER_STEP = 16  # gradients of this many episodes make one optimizer step
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from made_up_table import made_up_table
 from matplotlib.figure import Figure
 
 from clipspm_lite import plots
-from clipspm_lite.evaluation.published import CLIP_SPM, OTHER_WORK, SHOTS
+from clipspm_lite.evaluation.published import published_numbers
+from clipspm_lite.evaluation.results import SHOTS
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.plots.results import beside_published, episode_board
 
@@ -78,10 +79,12 @@ def test_measured_and_published_numbers_are_told_apart_by_filled_and_open_marker
     for row in results["rows"]:
         places, _, is_open = shown[row["method"]]
         assert places[row["shot"]] == row["accuracy"] and not is_open
-    paper = dict(zip(SHOTS, CLIP_SPM["ViT-B/16"]["ssv2_full"], strict=True))
-    assert shown["reported: the CLIP-SPM paper, ViT-B/16"][::2] == (paper, True)
-    for name, numbers in OTHER_WORK.items():
-        assert shown[f"reported: {name}, ViT-B/16"][::2] == ({1: numbers["ssv2_full"]}, True)
+    expected: dict[str, dict[int, float]] = {}
+    for shot in SHOTS:
+        for number in published_numbers("ssv2_full", "ViT-B/16", shot):
+            expected.setdefault(f"reported: {number.source}", {})[shot] = number.accuracy
+    for name, numbers in expected.items():
+        assert shown[name][::2] == (numbers, True)
     assert len({marker for _, marker, _ in shown.values()}) == len(shown) == 8
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()][:3] == ["zero-shot", "otam", "clip-spm"]
