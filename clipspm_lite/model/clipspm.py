@@ -30,7 +30,7 @@ class CLIPSPMOutput(NamedTuple):
 
     ``terms`` are the weighted distances "½ D_SPM", "D_PADM" and "D_anchor", as far as the model has them. They add up
     to −logits. Each is ``[..., Q, N]``, but D_anchor is ``[..., 1, N]`` where all queries are asked together. Where
-    each query is asked alone, the tensors of ``padm`` have an axis more, for the query whose episode it is.
+    each query is asked alone, the tensors of ``padm`` have one more axis, ``[..., Q, ...]``, for the queries' episodes.
     """
 
     logits: Tensor  # −(½ D_SPM + D_PADM + D_anchor)  [..., Q, N]

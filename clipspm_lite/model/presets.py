@@ -75,14 +75,14 @@ LITE_SIZES: dict[str, Any] = dict(
 # slope, α, w_c and w_t. The same for every backbone; the names are those of `clipspm_lite.data.benchmarks`.
 DATASET_SETTINGS: dict[str, dict[str, float]] = {
     name: dict(
-        visual_gate_ratio=visual,
-        prompt_gate_ratio=prompt,
+        visual_gate_ratio=r_v,
+        prompt_gate_ratio=r_p,
         gate_slope=slope,
         prompt_weight=alpha,
-        feature_consistency_weight=feature,
-        text_consistency_weight=text,
+        feature_consistency_weight=w_c,
+        text_consistency_weight=w_t,
     )
-    for name, visual, prompt, slope, alpha, feature, text in (
+    for name, r_v, r_p, slope, alpha, w_c, w_t in (
         ("hmdb51", 0.5, 1.5, 0.0025, 0.2, 0.54, 0.07),
         ("ucf101", 2.0, 2.0, 0.054, 0.228, 0.221, 0.0295),
         ("kinetics100", 0.5, 1.5, 0.042, 0.86, 0.62, 0.041),
