@@ -1,50 +1,44 @@
-"""Pictures of a comparison: estimates with two kinds of interval and a dot a training seed, and draws behind them."""
+"""Pictures of a comparison: estimates with two kinds of interval and a dot per training seed, and bootstrap draws."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from clipspm_lite.evaluation.results import FIVE_WAY, PAIR_KINDS, Results, accuracy, bootstrap, per_seed
-from clipspm_lite.plots.base import COLORS, HATCHES, LINES, MARKERS, look
+from clipspm_lite.plots.base import COLORS, HATCHES, LINES, course_style, series_style
 
 
 class Estimate(NamedTuple):
     """An accuracy or a difference of two, in per cent or points."""
 
     value: float
-    half_width: float | None  # 95 % interval over episodes; None where there is none
+    half_width: float | None  # of the 95 % interval over episodes; None where there is none
     low: float  # 95 % interval over training seeds and classes
     high: float
     per_seed: Sequence[float]
 
 
-@look
+@course_style
 def estimates(panels: Mapping[str, Mapping[str, Estimate]], line: float | None, xlabel: str) -> Figure:
     """Accuracies or differences, one row each: value, interval over episodes (bar) and over seeds and classes (line).
 
     Args:
         panels: title → row → estimate; every panel has the same rows. A training seed is a dot below its row's line.
-        line: where a dotted line stands: chance, or no difference; None for none.
-        xlabel: says what is shown and what the dotted line is.
+        line: where to draw a dotted line (chance, or no difference); None for no line.
+        xlabel: what is shown, and what the dotted line is.
     """
     rows = list(next(iter(panels.values())))
     figure = Figure(figsize=(10, 0.42 * len(rows) + 1.6), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
     for ax, (title, panel) in zip(axes, panels.items(), strict=True):
         for place, row in enumerate(rows):
-            found = panel[row]
-            ax.plot([found.low, found.high], [place] * 2, color="black", linewidth=1.2, marker="|", zorder=2)
-            if found.half_width is not None:
-                ends = [found.value - found.half_width, found.value + found.half_width]
-                ax.plot(ends, [place] * 2, color=COLORS[0], linewidth=9, solid_capstyle="butt", zorder=3)
-            ax.plot(found.value, place, "D", color="white", markeredgecolor="black", markersize=4, zorder=4)
-            dots = ax.plot(found.per_seed, [place + 0.28] * len(found.per_seed), "o", color=COLORS[1])[0]
-            dots.set(markersize=3.5, zorder=3, label="seeds")
+            _draw_estimate(ax, place, panel[row])
         if line is not None:
             ax.axvline(line, color="black", linestyle=":", linewidth=1.2, zorder=1)
         ax.set(title=title, ylim=(len(rows) - 0.4, -0.6))
@@ -66,10 +60,20 @@ def estimates(panels: Mapping[str, Mapping[str, Estimate]], line: float | None, 
     return figure
 
 
-def estimate(results: Results, name: str, measure: str = FIVE_WAY, minus: str | None = None) -> Estimate:
-    """One row's value in a measure of `comparison.compare`'s results, or its difference to the row ``minus``.
+def _draw_estimate(ax: Axes, place: int, found: Estimate) -> None:
+    ax.plot([found.low, found.high], [place] * 2, color="black", linewidth=1.2, marker="|", zorder=2)
+    if found.half_width is not None:
+        ends = [found.value - found.half_width, found.value + found.half_width]
+        ax.plot(ends, [place] * 2, color=COLORS[0], linewidth=9, solid_capstyle="butt", zorder=3)
+    ax.plot(found.value, place, "D", color="white", markeredgecolor="black", markersize=4, zorder=4)
+    dots = ax.plot(found.per_seed, [place + 0.28] * len(found.per_seed), "o", color=COLORS[1])[0]
+    dots.set(markersize=3.5, zorder=3, label="seeds")
 
-    The interval over episodes is there for the 5-way measure, and for differences to rows that were references.
+
+def estimate(results: Results, name: str, measure: str = FIVE_WAY, minus: str | None = None) -> Estimate:
+    """One row's value in a measure of the results of `evaluation.compare`, or its difference to the row ``minus``.
+
+    Only the 5-way measure has an interval over episodes, and a difference only to a row that was a reference.
 
     Raises:
         ValueError: no such row or measure.
@@ -85,9 +89,9 @@ def estimate(results: Results, name: str, measure: str = FIVE_WAY, minus: str | 
     return Estimate(value, half if measure == FIVE_WAY else None, low, high, seeds.tolist())
 
 
-@look
-def comparison(results: Results) -> Figure:
-    """Every row of `comparison.compare`'s results, 5-way and on each kind of pair."""
+@course_style
+def comparison_panels(results: Results) -> Figure:
+    """Every row of the results of `evaluation.compare`, 5-way and on each kind of pair."""
     measures = [m for m in (FIVE_WAY, *PAIR_KINDS) if m in results["asked"]]
     panels = {
         f"{measure} pairs, 2-way" if measure in PAIR_KINDS else f"5-way {results['shot']}-shot": {
@@ -98,15 +102,16 @@ def comparison(results: Results) -> Figure:
     return estimates(panels, None, "accuracy, % (chance: 20 % 5-way, 50 % 2-way)")
 
 
-@look
+@course_style
 def draws(values: Sequence[float], intervals: Mapping[str, tuple[float, float]], xlabel: str) -> Figure:
-    """How often each value came out of a bootstrap's draws, and 95 % intervals of several kinds below it."""
+    """How often a bootstrap drew each value, and below it 95 % intervals of several kinds, by name."""
     figure = Figure(figsize=(8, 2.6 + 0.3 * len(intervals)), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 0.55 * len(intervals)])
     above.hist(values, bins=24, color=COLORS[0], hatch=HATCHES[0], edgecolor="white")
     above.set_ylabel("draws")
     for place, (name, (low, high)) in enumerate(intervals.items()):
-        below.plot([low, high], [place] * 2, LINES[place], color=COLORS[3 * place % 5], linewidth=3)
+        line, color = LINES[place % len(LINES)], COLORS[3 * place % 5]
+        below.plot([low, high], [place] * 2, line, color=color, linewidth=3)
         below.text(high, place, f"  {name}", va="center", fontsize=9)
     for ax in (above, below):
         ax.axvline(0, color="black", linestyle=":", linewidth=1.2)
@@ -116,18 +121,16 @@ def draws(values: Sequence[float], intervals: Mapping[str, tuple[float, float]],
     return figure
 
 
-@look
+@course_style
 def by_class(differences: np.ndarray, classes: Sequence[str], xlabel: str) -> Figure:
-    """Differences ``[seeds, classes]`` in points, a row a class, sorted by their mean, a marker a training seed."""
+    """Differences ``[seeds, classes]`` in points: a row per class, sorted by mean, and a marker per training seed."""
     order = np.argsort(differences.mean(0), kind="stable")
     figure = Figure(figsize=(9, 0.24 * len(classes) + 1.3), layout="constrained")
     ax = figure.subplots()
     ax.barh(range(len(classes)), differences.mean(0)[order], color="0.85", height=0.75, label="mean")
     for seed, row in enumerate(differences):
-        marker, color = MARKERS[seed % len(MARKERS)], COLORS[seed % len(COLORS)]
-        ax.plot(
-            row[order], range(len(classes)), marker, color=color, markersize=4.5, label=f"training {seed}"
-        )
+        style = series_style(seed) | {"linestyle": "", "markersize": 4.5}
+        ax.plot(row[order], range(len(classes)), label=f"training {seed}", **style)
     ax.axvline(0, color="black", linestyle=":", linewidth=1.2)
     ax.set_yticks(range(len(classes)), [classes[place].replace("_", " ") for place in order], fontsize=8)
     ax.set(xlabel=xlabel, ylim=(-0.7, len(classes) - 0.3))

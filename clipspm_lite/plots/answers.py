@@ -1,4 +1,4 @@
-"""The picture of one answer of a recogniser: a clip and how likely each action is."""
+"""The picture of one answer of a recogniser: a clip, and how likely each action is."""
 
 import textwrap
 from collections.abc import Mapping
@@ -7,16 +7,16 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, film_strip, look
+from clipspm_lite.plots.base import COLORS, course_style, film_strip
 
 
-@look
+@course_style
 def ranking(clip: Tensor, probabilities: Mapping[str, float]) -> Figure:
-    """A clip as a film strip, and below it a bar an action, the answer on top.
+    """A clip as a film strip, and below it one bar per action, the answer on top.
 
     Args:
         clip: frames ``[T, 3, H, W]`` in [0, 1].
-        probabilities: action → 0 … 1, the best first.
+        probabilities: action → 0 … 1, the most likely first.
     """
     height = 1.3 + 0.3 * len(probabilities) + 0.55
     figure = Figure(figsize=(9, height))

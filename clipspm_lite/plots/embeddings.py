@@ -3,35 +3,32 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle
 from typing import Any
 
 import numpy as np
 import seaborn as sns
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.markers import MarkerStyle
 from matplotlib.transforms import ScaledTranslation
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, LINES, MARKERS, WRONG, film_strip, look
-
-HUES = [color for color in COLORS if color != WRONG]  # of many classes: vermilion is left to what is wrong
-VIDEO, TEXT, BETWEEN = COLORS[0], COLORS[1], COLORS[2]
+from clipspm_lite.plots.base import COLORS, MARKERS, NEUTRAL_COLORS, course_style, film_strip, series_style
 
 
-@look
+@course_style
 def clips_and_names(
     clips: Sequence[Tensor], cosines: Tensor, names: Sequence[str], labels: Sequence[int]
 ) -> Figure:
-    """Clips as film strips, and beside each its cosine with every name; the largest is bold, ✓ if it is right.
+    """Clips as film strips, and beside each its cosine with every name; the largest is bold, with ✓ or ✗.
 
     Args:
         clips: frames ``[T, 3, H, W]`` of each clip.
         cosines: ``[clips, names]``.
         names: in the order of the columns.
-        labels: for each clip which name is its own.
+        labels: for each clip the number of its own name.
     """
     figure = Figure(figsize=(10, 0.95 * len(clips) + 0.4), layout="constrained")
     axes = figure.subplots(len(clips), 2, squeeze=False, width_ratios=(1.3, 1))
@@ -56,11 +53,11 @@ def clips_and_names(
     return figure
 
 
-@look
+@course_style
 def template_accuracies(
     single: Mapping[str, tuple[float, float]], together: tuple[float, float], chance: float
 ) -> Figure:
-    """Accuracy in per cent and 95 % half-width of each template alone, best first, against all of them together."""
+    """Accuracy in per cent, with 95 % half-width, of each template alone, best first, and of all together."""
     figure = Figure(figsize=(8.5, 0.28 * len(single) + 1.2), layout="constrained")
     ax = figure.subplots()
     ordered = sorted(single, key=lambda template: -single[template][0])
@@ -83,29 +80,28 @@ def template_accuracies(
     return figure
 
 
-@look
+@course_style
 def cosine_histograms(panels: Mapping[str, Mapping[str, Tensor]]) -> Figure:
-    """How often which cosine occurs, in per cent of a group's pairs; one panel a title: title → group → cosines.
+    """How often each cosine occurs, in per cent of a group's pairs.
 
-    Groups, tensors of any shape, are told apart by colour and line style; a triangle on the axis marks each mean.
+    Args:
+        panels: title → group → cosines, a tensor of any shape. Groups differ in colour and line style; a triangle on
+            the axis marks each mean.
     """
     figure = Figure(figsize=(8.5, 2.3 * len(panels) + 0.3), layout="constrained")
     axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
     for ax, (title, groups) in zip(axes, panels.items(), strict=True):
-        for (name, cosines), color, line in zip(groups.items(), COLORS, LINES, strict=False):
-            values = cosines.detach().flatten().numpy()
+        for number, (name, cosines) in enumerate(groups.items()):
+            values, style = cosines.detach().flatten().numpy(), series_style(number)
             ax.hist(
-                values,
-                bins=60,
-                range=(-1, 1),
-                weights=np.full(len(values), 100 / len(values)),
-                histtype="step",
-                color=color,
-                linestyle=line,
-                linewidth=2,
+                values, bins=60, range=(-1, 1), weights=np.full(len(values), 100 / len(values)),
+                histtype="step", color=style["color"], linestyle=style["linestyle"], linewidth=2,
                 label=f"{name} (mean {values.mean():.2f})",
+            )  # fmt: skip
+            mark: dict[str, Any] = dict(
+                marker="^", markersize=8, color=style["color"], clip_on=False, zorder=5
             )
-            ax.plot([values.mean()], [0], marker="^", markersize=8, color=color, clip_on=False, zorder=5)
+            ax.plot([values.mean()], [0], **mark)
         ax.set_title(title, loc="left")
         ax.set(xlim=(-1, 1), ylabel="% of the pairs")
         ax.legend(loc="upper left")
@@ -114,7 +110,7 @@ def cosine_histograms(panels: Mapping[str, Mapping[str, Tensor]]) -> Figure:
     return figure
 
 
-@look
+@course_style
 def maps(
     panels: Mapping[str, tuple[np.ndarray, np.ndarray]],
     highlight: tuple[np.ndarray, np.ndarray] | None = None,
@@ -130,8 +126,8 @@ def maps(
     figure = Figure(figsize=(3.3 * len(panels), 3.7), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for ax, (title, (video, text)) in zip(axes, panels.items(), strict=True):
-        ax.scatter(*video.T, s=9, marker="o", color=VIDEO, linewidths=0, alpha=0.7, label="video")
-        ax.scatter(*text.T, s=14, marker="x", color=TEXT, linewidths=0.9, alpha=0.8, label="sentence")
+        ax.scatter(*video.T, s=9, marker="o", color=COLORS[0], linewidths=0, alpha=0.7, label="video")
+        ax.scatter(*text.T, s=14, marker="x", color=COLORS[1], linewidths=0.9, alpha=0.8, label="sentence")
         if highlight is not None:
             ax.scatter(*video[highlight[0]].T, s=26, marker="o", color="black", label=f"video: {name}")
             ax.scatter(*text[highlight[1]].T, s=32, marker="x", color="black", label=f"sentence: {name}")
@@ -142,7 +138,7 @@ def maps(
     return figure
 
 
-@look
+@course_style
 def frame_scores(clips: Mapping[str, Tensor], cosines: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
     """Each clip as a film strip, and below it the cosine of every frame with every name.
 
@@ -157,46 +153,41 @@ def frame_scores(clips: Mapping[str, Tensor], cosines: Mapping[str, Tensor], nam
         film_strip(axes[0, column], clip)
         axes[0, column].set_title(title)
         ax = axes[1, column]
-        for place, (name, color, line, marker) in enumerate(zip(names, COLORS, LINES, MARKERS, strict=False)):
-            ax.plot(
-                range(1, len(clip) + 1), cosines[title][:, place].numpy(), color=color, linestyle=line,
-                marker=marker, label=name,
-            )  # fmt: skip
-        ax.set(xlabel="frame", xticks=range(1, len(clip) + 1), xlim=(0.5, len(clip) + 0.5))
+        frames = range(1, len(clip) + 1)
+        for number, (name, values) in enumerate(zip(names, cosines[title].T, strict=True)):
+            ax.plot(frames, values.numpy(), label=name, **series_style(number))
+        ax.set(xlabel="frame", xticks=frames, xlim=(0.5, len(clip) + 0.5))
         sns.despine(ax=ax)
     axes[1, 0].set_ylabel("cosine with the name")
     axes[1, 0].legend(title="name")
     return figure
 
 
-@look
+@course_style
 def accuracy_by_shot(
     shots: Sequence[int],
     results: Mapping[str, Sequence[tuple[float, float]]],
     chance: float,
     published: Mapping[str, Mapping[int, float]] | None = None,
 ) -> Figure:
-    """Accuracy in per cent with 95 % half-widths over the number of examples, one line a method.
+    """Accuracy in per cent with 95 % half-widths over the number of examples, one line per method.
 
     Args:
-        results: for each method (accuracy, half-width) at each of ``shots``.
-        published: what papers report, by whose it is and shot: open markers without an interval.
+        results: method → (accuracy, half-width) at each of ``shots``.
+        published: source → shot → reported accuracy: open markers without an interval.
     """
     published = published or {}
     figure = Figure(figsize=(7, 3.6 + 0.2 * len(published)), layout="constrained")
     ax = figure.subplots()
-    markers, lines = cycle(MARKERS), cycle(LINES)
-    for (name, values), color in zip(results.items(), cycle(COLORS), strict=False):
-        ax.errorbar(
-            shots, [value for value, _ in values], yerr=[interval for _, interval in values], color=color,
-            linestyle=next(lines), marker=next(markers), capsize=3, label=name,
-        )  # fmt: skip
-    for source, numbers in published.items():
-        ax.plot(
-            list(numbers), list(numbers.values()), next(markers), markersize=9, markerfacecolor="none",
-            color="black", label=source,
-        )  # fmt: skip
-    ax.set(xticks=list(shots), xlabel="K, examples a class", ylabel=f"accuracy, % (chance: {chance:.0f} %)")
+    for number, (name, values) in enumerate(results.items()):
+        accuracies, intervals = zip(*values, strict=True)
+        ax.errorbar(shots, accuracies, intervals, capsize=3, label=name, **series_style(number))
+    for number, (source, numbers) in enumerate(published.items(), start=len(results)):
+        style: dict[str, Any] = dict(
+            marker=MARKERS[number % len(MARKERS)], color="black", markerfacecolor="none"
+        )
+        ax.plot(*zip(*numbers.items(), strict=True), linestyle="", markersize=9, label=source, **style)
+    ax.set(xticks=list(shots), xlabel="K, examples per class", ylabel=f"accuracy, % (chance: {chance:.0f} %)")
     if published:
         entries = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
         names = [*results, *published]  # matplotlib would put lines with intervals last
@@ -216,7 +207,7 @@ class StageMap:
     came_from: np.ndarray | None = None  # [P, 2]; nan where a point wasn't there
 
 
-@look
+@course_style
 def stage_maps(
     maps: Mapping[str, StageMap],
     kinds: Sequence[str],
@@ -227,78 +218,92 @@ def stage_maps(
     parts: Sequence[str] = (),
     chosen: int | None = None,
 ) -> Figure:
-    """Two maps of everything in an episode: a marker a kind, a number a class, a grey line from where a point came.
+    """Maps of everything in an episode: a marker per kind, a number per class, a grey line from where a point came.
 
     Args:
-        maps: title → map; the same points in each.
-        kinds: what each point is, in words; at most nine kinds.
+        maps: title → map, two of them; the same points in each.
+        kinds: what each point is, in words.
         classes: each point's place in ``names``; None for what belongs to no class.
         names: class names.
         colour: what colours mean: "class", "role" (the kinds), or "split" (the classes' parts).
         parts: for each class its part of the split, where that is known.
         chosen: the point to ring.
     """
-    width, height, side, bottom = 9.0, 6.5, 4.15, 2.05
+    kind_styles = _kind_styles(kinds, colour)
+    rows = max(len(names), len(kind_styles))  # of the legend, below the maps
+    side, bottom = 4.15, max(2.05, 0.53 + 0.19 * (rows - 1))
+    width, height = 9.0, bottom + 4.45
     figure = Figure(figsize=(width, height))
-    kinds_in_order, parts_in_order = list(dict.fromkeys(kinds)), list(dict.fromkeys(parts))
-    marks = {kind: MARKERS[number] for number, kind in enumerate(kinds_in_order)}
-    kind_hues = {kind: HUES[n] if colour == "role" else "0.4" for n, kind in enumerate(kinds_in_order)}
-    class_hues: dict[int | None, Any] = {
-        number: {
-            "class": HUES[number % len(HUES)],
-            "role": "0.25",
-            "split": HUES[parts_in_order.index(parts[number])] if parts else "0.25",
-        }[colour]
-        for number in range(len(names))
-    }
-    class_hues[None] = "black"
-    paint = [kind_hues[k] if colour == "role" else class_hues[n] for k, n in zip(kinds, classes, strict=True)]
-
+    class_colors = _class_colors(len(names), colour, parts)
+    paint = [
+        kind_styles[kind]["color"] if colour == "role" else class_colors.get(label, "black")
+        for kind, label in zip(kinds, classes, strict=True)
+    ]
     for number, (title, shown) in enumerate(maps.items()):
         left = 0.28 + number * (side + 0.34)
         ax = figure.add_axes((left / width, bottom / height, side / width, side / height))
-        places = shown.places
         if shown.came_from is not None:
-            steps = np.stack([shown.came_from, places, np.full_like(places, np.nan)], 1).reshape(-1, 2)
+            gaps = np.full_like(shown.places, np.nan)
+            steps = np.stack([shown.came_from, shown.places, gaps], 1).reshape(-1, 2)
             ax.plot(steps[:, 0], steps[:, 1], color="0.75", linewidth=0.8, zorder=1)
-        for kind, marker in marks.items():
-            points = [place for place, other in enumerate(kinds) if other == kind]
+        for kind, style in kind_styles.items():
+            of_kind = [place for place, other in enumerate(kinds) if other == kind]
+            x, y = shown.places[of_kind].T
             ax.scatter(
-                places[points, 0], places[points, 1], c=[paint[p] for p in points], marker=marker,
-                s=90 if marker == "*" else 34, linewidths=0.4, edgecolors="white", zorder=3,
+                x, y, c=[paint[place] for place in of_kind], marker=style["marker"],
+                s=90 if style["marker"] == "*" else 34, linewidths=0.4, edgecolors="white", zorder=3,
             )  # fmt: skip
-        beside = ax.transData + ScaledTranslation(6 / 72, 4 / 72, figure.dpi_scale_trans)
-        for label in range(len(names)):
-            points = [place for place, other in enumerate(classes) if other == label]
-            with rc_context({"text.parse_math": True}):  # a number as a marker; no name is in it
-                digits = MarkerStyle(f"${label + 1}$")
-            ax.scatter(
-                places[points, 0], places[points, 1], marker=digits, s=20, c="0.25", linewidths=0,
-                transform=beside, zorder=2,
-            )  # fmt: skip
+        _number_classes(ax, shown.places, classes, len(names))
         if chosen is not None:
-            ax.scatter(
-                places[chosen, 0], places[chosen, 1], s=190, facecolors="none", edgecolors="black",
-                linewidths=1.8, zorder=4,
-            )  # fmt: skip
-        limits = shown.limits
-        ax.set(xlim=limits[:2], ylim=limits[2:], xticks=[], yticks=[], title=title)
+            ring: dict[str, Any] = dict(facecolors="none", edgecolors="black", linewidths=1.8)
+            x, y = shown.places[chosen]
+            ax.scatter(x, y, s=190, zorder=4, **ring)
+        ax.set(xlim=shown.limits[:2], ylim=shown.limits[2:], xticks=[], yticks=[], title=title)
         ax.set_xlabel("first axis", labelpad=2)
         ax.set_ylabel("second axis", labelpad=2)
 
-    def row_at(number: int) -> float:
-        return (bottom - 0.45 - 0.19 * number) / height
+    def height_of(row: int) -> float:
+        return (bottom - 0.45 - 0.19 * row) / height
 
-    for number, kind in enumerate(kinds_in_order):  # legends would take half of the time
-        style: dict[str, Any] = dict(linestyle="", markersize=6, marker=marks[kind], color=kind_hues[kind])
-        figure.add_artist(Line2D([0.04], [row_at(number)], **style))
-        figure.text(0.06, row_at(number), kind, va="center", fontsize=9)
-    for number, name in enumerate(names):
-        if parts:
-            name = f"{name} ({parts[number]})"
-        figure.text(0.36, row_at(number), str(number + 1), color=class_hues[number], weight="bold",
-                    ha="center", va="center", fontsize=9)  # fmt: skip
-        figure.text(
-            0.38, row_at(number), textwrap.shorten(name, 70, placeholder=" …"), va="center", fontsize=9
-        )
+    for row, (kind, style) in enumerate(kind_styles.items()):  # legends would take half of the time
+        figure.add_artist(Line2D([0.04], [height_of(row)], linestyle="", markersize=6, **style))
+        figure.text(0.06, height_of(row), kind, va="center", fontsize=9)
+    for row, name in enumerate(names):
+        text = textwrap.shorten(f"{name} ({parts[row]})" if parts else name, 70, placeholder=" …")
+        centred: dict[str, Any] = dict(va="center", fontsize=9)
+        number_style: dict[str, Any] = dict(color=class_colors[row], weight="bold", ha="center") | centred
+        figure.text(0.36, height_of(row), str(row + 1), **number_style)
+        figure.text(0.38, height_of(row), text, **centred)
     return figure
+
+
+def _kind_styles(kinds: Sequence[str], colour: str) -> dict[str, dict[str, Any]]:
+    """Marker and colour of each kind of point; grey where colours mean something else."""
+    styles = {}
+    for number, kind in enumerate(dict.fromkeys(kinds)):
+        color = NEUTRAL_COLORS[number % len(NEUTRAL_COLORS)] if colour == "role" else "0.4"
+        styles[kind] = {"marker": MARKERS[number % len(MARKERS)], "color": color}
+    return styles
+
+
+def _class_colors(way: int, colour: str, parts: Sequence[str]) -> dict[int | None, Any]:
+    """The colour of each class by its number: its own, or that of its part of the split, or dark grey."""
+    if colour == "split" and parts:
+        different = list(dict.fromkeys(parts))
+        numbers = [different.index(part) for part in parts]
+    elif colour == "class":
+        numbers = list(range(way))
+    else:
+        return dict.fromkeys(range(way), "0.25")
+    return {label: NEUTRAL_COLORS[number % len(NEUTRAL_COLORS)] for label, number in enumerate(numbers)}
+
+
+def _number_classes(ax: Axes, places: np.ndarray, classes: Sequence[int | None], way: int) -> None:
+    """Write a class's number, from 1, beside each of its points."""
+    beside = ax.transData + ScaledTranslation(6 / 72, 4 / 72, ax.figure.dpi_scale_trans)
+    for label in range(way):
+        points = [place for place, other in enumerate(classes) if other == label]
+        with rc_context({"text.parse_math": True}):  # a number as a marker; no name is in it
+            digits = MarkerStyle(f"${label + 1}$")
+        style: dict[str, Any] = dict(marker=digits, s=20, c="0.25", linewidths=0, zorder=2)
+        ax.scatter(*places[points].T, transform=beside, **style)

@@ -1,6 +1,7 @@
-"""Pictures of notebook 01: frames on a time axis, episodes as draws, intervals, class draws, picked checkpoints."""
+"""Pictures of episodes: frames on a time axis, episodes as draws, intervals, class draws, picked checkpoints."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import seaborn as sns
@@ -8,17 +9,17 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from clipspm_lite.data.episodes import Episode
-from clipspm_lite.plots.base import COLORS, LINES, MARKERS, RIGHT, WRONG, look
+from clipspm_lite.plots.base import COLORS, MARKERS, NEUTRAL_COLORS, RIGHT, WRONG, course_style, series_style
 
 
-@look
+@course_style
 def frame_timeline(clip: Tensor, centres: Sequence[int], drawn: Sequence[Sequence[int]] = ()) -> Figure:
     """Which frames stand for a clip: all of them as pictures, under them the segments and the chosen indices.
 
     Args:
         clip: all n frames ``[n, 3, H, W]`` in [0, 1].
-        centres: T frame indices, one a segment.
-        drawn: more choices of T indices, one row each (random places inside the segments).
+        centres: T frame indices, one per segment.
+        drawn: more choices of T indices (random places inside the segments), one row each.
     """
     count, frames = len(clip), len(centres)
     figure = Figure(figsize=(10, 2.6 + 0.3 * len(drawn)), layout="constrained")
@@ -44,11 +45,11 @@ def frame_timeline(clip: Tensor, centres: Sequence[int], drawn: Sequence[Sequenc
     return figure
 
 
-@look
+@course_style
 def episode_draws(
     episodes: Sequence[Episode], videos_per_class: Sequence[int], names: Sequence[str]
 ) -> Figure:
-    """Which videos some episodes draw: one panel an episode, one row a class, one column a video of that class.
+    """Which videos some episodes draw: a panel per episode, a row per class, a column per video of that class.
 
     Support videos are filled squares, queries open circles.
     """
@@ -61,20 +62,11 @@ def episode_draws(
         rows = np.repeat(episode.classes, [len(videos) for videos in episode.support])
         support = np.concatenate([np.asarray(videos) for videos in episode.support])
         asked = np.asarray(episode.classes)[list(episode.query_labels)]
-        columns = support - first[rows]
-        ax.plot(columns, rows, linestyle="", marker="s", markersize=5, color=COLORS[0], label="support")
-        columns = np.asarray(episode.query) - first[asked]
-        ax.plot(
-            columns,
-            asked,
-            linestyle="",
-            marker="o",
-            color=COLORS[3],
-            markerfacecolor="none",
-            markersize=5,
-            markeredgewidth=1.4,
-            label="query",
+        ax.plot(support - first[rows], rows, "s", markersize=5, color=COLORS[0], label="support")
+        circle: dict[str, Any] = dict(
+            color=COLORS[3], markerfacecolor="none", markersize=5, markeredgewidth=1.4
         )
+        ax.plot(np.asarray(episode.query) - first[asked], asked, "o", label="query", **circle)
         ax.set(xlim=(-1, max(videos_per_class)), xlabel="video of the class", title=f"episode {number}")
         sns.despine(ax=ax, left=True)
     axes[0].set_yticks(range(len(names)), names, fontsize=8)
@@ -83,14 +75,14 @@ def episode_draws(
     return figure
 
 
-@look
+@course_style
 def interval_pieces(
     pieces: Mapping[str, tuple[Sequence[float], Sequence[float]]], reference: float
 ) -> Figure:
     """Intervals of equal pieces of one long run, sorted by their means; a cross marks those that miss the reference.
 
     Args:
-        pieces: title of a panel → (means in per cent, half-widths in points), one each a piece.
+        pieces: title of a panel → (means in per cent, half-widths in points), one of each per piece.
         reference: mean of the whole run in per cent.
     """
     figure = Figure(figsize=(10, 3.8), layout="constrained")
@@ -116,11 +108,11 @@ def interval_pieces(
     return figure
 
 
-@look
+@course_style
 def class_spread(same_classes: Sequence[float], other_classes: Sequence[float], interval: float) -> Figure:
     """Accuracies of runs on the same classes above accuracies of runs on drawn sets of classes, in per cent.
 
-    The band is the 95 % interval over episodes (a half-width in points) round the mean of the first kind.
+    The band is the 95 % interval over episodes (a half-width in points) around the mean of the first kind.
     """
     figure = Figure(figsize=(9, 2.9), layout="constrained")
     ax = figure.subplots()
@@ -138,23 +130,16 @@ def class_spread(same_classes: Sequence[float], other_classes: Sequence[float], 
     return figure
 
 
-@look
+@course_style
 def picked_checkpoints(
     counts: Sequence[int], curves: Mapping[str, Sequence[float]], title: str = ""
 ) -> Figure:
-    """Reported minus true accuracy, in points, against how many checkpoints one picked from; one line a way to pick."""
+    """Reported minus true accuracy, in points, over the number of checkpoints to pick from, a line per way to pick."""
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     ax = figure.subplots()
     ax.axhline(0, color="black", linestyle=":", linewidth=1.2)
     for number, (label, values) in enumerate(curves.items()):
-        ax.plot(
-            counts,
-            values,
-            color=COLORS[(3, 0, 1, 2)[number % 4]],
-            marker=MARKERS[number],
-            linestyle=LINES[number % 4],
-            label=label,
-        )
+        ax.plot(counts, values, label=label, **series_style(number, [WRONG, *NEUTRAL_COLORS]))
     ax.set_xscale("log")
     ax.set_xticks(counts, [str(count) for count in counts])
     ax.minorticks_off()
@@ -164,7 +149,7 @@ def picked_checkpoints(
     return figure
 
 
-@look
+@course_style
 def mean_texts(texts: Tensor, means: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
     """Class texts of two numbers each as points of a plane, and the mean texts of several episodes between them.
 
@@ -181,10 +166,7 @@ def mean_texts(texts: Tensor, means: Mapping[str, Tensor], names: Sequence[str])
     for name, point in zip(names, texts.tolist(), strict=True):
         ax.annotate(name, point, xytext=(8, 6), textcoords="offset points")
     for number, (label, mean) in enumerate(means.items()):
-        ax.plot(
-            *mean.tolist(), linestyle="", markersize=9, marker=MARKERS[number], color=COLORS[number],
-            label=label,
-        )  # fmt: skip
+        ax.plot(*mean.tolist(), label=label, **series_style(number) | {"linestyle": "", "markersize": 9})
     ax.set(xlabel="first number", ylabel="second number", xlim=(-0.1, 1.35), ylim=(-0.1, 1.15))
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1), title="mean text t̄")
     sns.despine(ax=ax)

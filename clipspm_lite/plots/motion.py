@@ -1,4 +1,4 @@
-"""Pictures of notebook 04: what MFE weighs, how motion features answer to changed clips, what HSMR trains."""
+"""Pictures of motion: what MFE weighs, how motion features answer to changed clips, what HSMR trains."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,30 +9,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, bar_style, film_strip, look
-
-UNJUDGED = [*COLORS[:3], *COLORS[4:]]  # vermilion is left to what is wrong
+from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, bar_style, course_style, film_strip
 
 
-@look
+@course_style
 def frame_shares(shares: Mapping[str, Tensor]) -> Figure:
-    """How much each frame of a clip counts, ``[T]`` numbers for each named case, one panel a case."""
+    """How much each frame of a clip counts: case → ``[T]`` numbers, one panel per case."""
     figure = Figure(figsize=(4.5 * len(shares), 2.6), layout="constrained")
     axes = figure.subplots(1, len(shares), squeeze=False)
-    for ax, (name, values), color in zip(axes[0], shares.items(), COLORS, strict=False):
+    for number, (ax, (name, values)) in enumerate(zip(axes[0], shares.items(), strict=True)):
         places = range(1, len(values) + 1)
-        ax.bar(places, values.tolist(), color=color, width=0.7)
+        ax.bar(places, values.tolist(), color=COLORS[number % len(COLORS)], width=0.7)
         ax.axhline(0, color="black", linewidth=0.8)
         ax.set(xlabel="frame", ylabel="weight", xticks=list(places), title=name)
         sns.despine(ax=ax)
     return figure
 
 
-@look
+@course_style
 def answers_to_changes(
     cosines: Mapping[str, Mapping[str, Tensor]], lengths: Mapping[str, Mapping[str, Tensor]]
 ) -> Figure:
-    """What features say about changed clips: a column a feature, a row a change, a dot a clip, a bar their mean.
+    """What features say about changed clips: a column per feature, a row per change, a dot per clip, a bar at the mean.
 
     Args:
         cosines: feature → change → ``[V]``, cosine with the feature of the unchanged clip; nan where one has no length.
@@ -58,13 +56,13 @@ def answers_to_changes(
 
 
 def _dots(ax: Axes, rows: Mapping[str, Tensor], order: Sequence[str]) -> None:
-    """One row a name, coloured by its place in ``order``: a dot a value, a bar at their mean; nan has no length."""
+    """A row per name, coloured by its place in ``order``: a dot per value, a bar at their mean; nan has no length."""
     for row, (name, values) in enumerate(rows.items()):
         known = values[~values.isnan()].tolist()
         if not known:
             ax.text(0.05, row, "no length", va="center", fontsize=8)
             continue
-        color = UNJUDGED[order.index(name) % len(UNJUDGED)]
+        color = NEUTRAL_COLORS[order.index(name) % len(NEUTRAL_COLORS)]
         ax.plot(known, [row] * len(known), "o", color=color, markersize=4, alpha=0.5)
         ax.plot([sum(known) / len(known)] * 2, [row - 0.35, row + 0.35], color="black", linewidth=2)
     ax.set_yticks(range(len(rows)), list(rows))
@@ -72,29 +70,22 @@ def _dots(ax: Axes, rows: Mapping[str, Tensor], order: Sequence[str]) -> None:
     sns.despine(ax=ax, left=True)
 
 
-@look
+@course_style
 def lengths_by_class(lengths: Mapping[str, Tensor], marked: Sequence[str], mark: str, rest: str) -> Figure:
     """Mean length of the motion feature of each class's clips, shortest first; ``marked`` classes are hatched.
 
     Args:
         lengths: class → ``[V]``.
         marked: the classes to single out.
-        mark, rest: what the two kinds are called in the legend.
+        mark, rest: names of the two kinds in the legend.
     """
     means = sorted(((float(values.mean()), name) for name, values in lengths.items()))
     figure = Figure(figsize=(8, 0.24 * len(means) + 1.2), layout="constrained")
     ax = figure.subplots()
     for is_marked, label, color, hatch in ((True, mark, COLORS[1], "//"), (False, rest, COLORS[0], "")):
         rows = [row for row, (_, name) in enumerate(means) if (name in marked) == is_marked]
-        ax.barh(
-            rows,
-            [means[row][0] for row in rows],
-            color=color,
-            hatch=hatch,
-            edgecolor="white",
-            height=0.75,
-            label=label,
-        )
+        style: dict[str, Any] = dict(color=color, hatch=hatch, edgecolor="white", height=0.75)
+        ax.barh(rows, [means[row][0] for row in rows], label=label, **style)
     ax.set_yticks(range(len(means)), [name.replace("_", " ") for _, name in means], fontsize=8)
     ax.set_xlabel("mean length of the motion feature ÷ a frame's length")
     ax.set_ylim(len(means) - 0.4, -0.6)
@@ -103,9 +94,9 @@ def lengths_by_class(lengths: Mapping[str, Tensor], marked: Sequence[str], mark:
     return figure
 
 
-@look
+@course_style
 def motion_of_heads(heads: Mapping[str, Mapping[str, float]], title: str) -> Figure:
-    """Bars of means over clips, one panel a quantity, one bar a head.
+    """Bars of means over clips, one panel per quantity, one bar per head.
 
     Args:
         heads: head → quantity → value; all heads have the same quantities.
@@ -126,7 +117,7 @@ def motion_of_heads(heads: Mapping[str, Mapping[str, float]], title: str) -> Fig
     return figure
 
 
-@look
+@course_style
 def strips_of_twins(clips: Mapping[str, Tensor]) -> Figure:
     """A clip and its changed twins, all ``[T, 3, H, W]`` in [0, 1], one below the other, frames in columns."""
     figure = Figure(figsize=(8, 0.8 * len(clips)))
@@ -140,16 +131,16 @@ def strips_of_twins(clips: Mapping[str, Tensor]) -> Figure:
     return figure
 
 
-@look
+@course_style
 def features_of_twins(features: Mapping[str, Tensor], twins: Sequence[str]) -> Figure:
-    """Features of a clip and its changed twins: a block a feature, a row a twin, a column a channel.
+    """Features of a clip and its changed twins: a block per feature, a row per twin, a column per channel.
 
-    In each block channels are sorted by their value in the first row, and colours span its largest value. Beside a
-    row stand its length relative to the first row's, and its cosine with it.
+    In each block the channels are sorted by their value in the first row, and the colours span the largest value.
+    Beside each row are its length relative to the first row's, and its cosine with it.
 
     Args:
         features: feature → ``[twins, C]``.
-        twins: names of the rows of each block; the first is what the others are compared with.
+        twins: names of the rows of each block; the others are compared with the first.
     """
     figure = Figure(figsize=(9, (0.19 * len(twins) + 0.33) * len(features) + 0.4))
     ax = figure.add_axes((0.17, 0.4 / figure.get_figheight(), 0.57, 1 - 0.42 / figure.get_figheight()))
@@ -175,7 +166,7 @@ def features_of_twins(features: Mapping[str, Tensor], twins: Sequence[str]) -> F
 
 
 def compared_with_first(values: Tensor) -> list[tuple[float, float | None]]:
-    """Of each row of ``[rows, C]``: length ÷ the first row's, and cosine with it; None where one has no direction.
+    """For each row of ``[rows, C]``: length ÷ the first row's, and cosine with it; None where one has no direction.
 
     A row shorter than a thousandth of the longest has no direction.
     """
@@ -186,13 +177,13 @@ def compared_with_first(values: Tensor) -> list[tuple[float, float | None]]:
     return [(float(r), float(c) if k else None) for r, c, k in zip(relative, cosines, known, strict=True)]
 
 
-@look
+@course_style
 def steps_of_twins(steps: Mapping[str, Tensor], title: str) -> Figure:
-    """What each step from a frame to the next adds to a motion feature: time along x, channels along y, a block a twin.
+    """What each step between frames adds to a motion feature: time along x, channels along y, a block per twin.
 
     Args:
         steps: twin → ``[T − 1, C]``; channels are sorted by the first twin's mean over time.
-        title: what is drawn; the largest value is added, which the colours span.
+        title: what is drawn; the largest value, which the colours span, is added to it.
     """
     blocks = list(steps.values())
     order = blocks[0].mean(0).argsort(descending=True)
@@ -204,15 +195,9 @@ def steps_of_twins(steps: Mapping[str, Tensor], title: str) -> Figure:
     ax = figure.add_axes((0.05, 0.24, 0.93, 0.66))
     _signed(ax, torch.cat(parts).T)
     for number, name in enumerate(steps):
-        ax.text(
-            number * (count + 1) + (count - 1) / 2,
-            -0.03,
-            name,
-            transform=ax.get_xaxis_transform(),
-            ha="center",
-            va="top",
-            fontsize=9,
-        )
+        middle = number * (count + 1) + (count - 1) / 2
+        style: dict[str, Any] = dict(transform=ax.get_xaxis_transform(), ha="center", va="top", fontsize=9)
+        ax.text(middle, -0.03, name, **style)
     ax.set(xticks=[], yticks=[], ylabel="channel, sorted by the first block")
     ax.set_xlabel(f"in each block: steps t = 1 … {count}, from frame t to frame t + 1", labelpad=20)
     ax.set_title(f"{title} (colours: ± {most:.2g})", loc="left", y=1)

@@ -1,4 +1,4 @@
-"""Pictures of notebook 05: who has a name, what gates let through, how alike prompts are, the losses."""
+"""Pictures of prompts: who has a name, what gates let through, how alike prompts are, the losses."""
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, LINES, MARKERS, WRONG, bar_style, film_strip, look
+from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, bar_style, course_style, film_strip, series_style
 
 
-@look
+@course_style
 def two_prompts(support: Tensor, query: Tensor, name: str) -> Figure:
     """A support clip beside its class name, and a query clip beside the question mark in the name's place.
 
@@ -39,16 +39,15 @@ def two_prompts(support: Tensor, query: Tensor, name: str) -> Figure:
     return figure
 
 
-@look
+@course_style
 def gate_values(gates: Mapping[str, Tensor]) -> Figure:
-    """Histograms of gate values, tensors of any shape with entries in 0 … 1, one panel a gate, mean dashed."""
+    """Histograms of gate values, tensors of any shape with entries in 0 … 1, one panel per gate, mean dashed."""
     figure = Figure(figsize=(4 * len(gates), 2.6), layout="constrained")
     axes = figure.subplots(1, len(gates), squeeze=False, sharey=True)[0]
-    for ax, (name, values), color in zip(axes, gates.items(), COLORS, strict=False):
+    for number, (ax, (name, values)) in enumerate(zip(axes, gates.items(), strict=True)):
         numbers = values.detach().flatten().numpy()
-        ax.hist(
-            numbers, bins=25, range=(0, 1), weights=np.full(len(numbers), 100 / len(numbers)), color=color
-        )
+        shares, color = np.full(len(numbers), 100 / len(numbers)), COLORS[number % len(COLORS)]
+        ax.hist(numbers, bins=25, range=(0, 1), weights=shares, color=color)
         mean = float(numbers.mean())
         ax.axvline(mean, color="black", linestyle="--", linewidth=1.2, label=f"mean {mean:.2f}")
         ax.set(xlim=(0, 1), xlabel="gate value (0 shut, 1 open)", title=name)
@@ -58,7 +57,7 @@ def gate_values(gates: Mapping[str, Tensor]) -> Figure:
     return figure
 
 
-@look
+@course_style
 def cosine_matrices(matrices: Mapping[str, Tensor]) -> Figure:
     """Matrices of cosines ``[V, V]`` side by side on one scale, −1 … 1, mean off the diagonal in each title."""
     figure = Figure(figsize=(2.45 * len(matrices) + 0.6, 2.9), layout="constrained")
@@ -74,9 +73,9 @@ def cosine_matrices(matrices: Mapping[str, Tensor]) -> Figure:
     return figure
 
 
-@look
+@course_style
 def loss_bars(losses: Mapping[str, Mapping[str, float]]) -> Figure:
-    """Loss values, ``{model: {term: value}}``, as bars from zero, a group a term and a hatch a model."""
+    """Loss values, model → term → value, as bars from zero: a group per term and a hatch per model."""
     terms = list(next(iter(losses.values())))
     figure = Figure(figsize=(8, 0.8 * len(terms) + 1.4), layout="constrained")
     ax = figure.subplots()
@@ -96,7 +95,7 @@ def loss_bars(losses: Mapping[str, Mapping[str, float]]) -> Figure:
     return figure
 
 
-@look
+@course_style
 def gate_maps(visual: Tensor, prompts: Mapping[str, Tensor]) -> Figure:
     """Gate values of one clip, frames and channels, and below them those of its prompts, on one scale 0 … 1.
 
@@ -121,23 +120,17 @@ def gate_maps(visual: Tensor, prompts: Mapping[str, Tensor]) -> Figure:
     lower.set(xlabel="channel", xticks=[0, channels - 1], xticklabels=["1", str(channels)])
     upper.tick_params(bottom=False, labelbottom=False)
     upper.sharex(lower)
-    bar = figure.add_axes(
-        (0.91, 0.13, 0.018, 0.79), label="<colorbar>"
-    )  # `figure.colorbar` takes three times as long
-    bar.imshow(
-        torch.linspace(0, 1, 64)[:, None].numpy(),
-        cmap="cividis",
-        origin="lower",
-        extent=(0, 1, 0, 1),
-        aspect="auto",
-    )
+    # `figure.colorbar` takes three times as long.
+    bar = figure.add_axes((0.91, 0.13, 0.018, 0.79), label="<colorbar>")
+    colours = torch.linspace(0, 1, 64)[:, None].numpy()
+    bar.imshow(colours, cmap="cividis", origin="lower", extent=(0, 1, 0, 1), aspect="auto")
     bar.set(xticks=[], yticks=[0, 0.5, 1], ylabel="gate value (0 shut, 1 open)")
     bar.yaxis.set_ticks_position("right")
     bar.yaxis.set_label_position("right")
     return figure
 
 
-@look
+@course_style
 def fused_frames(cosines: Mapping[str, Tensor], weight: float) -> Figure:
     """What fusion does to the direction of each frame of a clip.
 
@@ -148,11 +141,9 @@ def fused_frames(cosines: Mapping[str, Tensor], weight: float) -> Figure:
     figure = Figure(figsize=(8.6, 2.4))
     ax = figure.add_axes((0.09, 0.2, 0.53, 0.67))
     for number, values in enumerate(cosines.values()):
-        ax.plot(
-            range(1, len(values) + 1), values.tolist(), color=COLORS[(0, 1, 2, 4)[number % 4]],
-            linestyle=LINES[number % 4], marker=MARKERS[number],
-        )  # fmt: skip
-        ax.set_xticks(sorted({1, (len(values) + 1) // 2, len(values)}))  # each takes time
+        frames = range(1, len(values) + 1)
+        ax.plot(frames, values.tolist(), **series_style(number, NEUTRAL_COLORS))
+        ax.set_xticks(sorted({1, (len(values) + 1) // 2, len(values)}))  # each tick takes time
     low = min(0.0, *(float(values.min()) for values in cosines.values()))
     ax.set(xlabel="frame", ylabel="cosine", ylim=(low - 0.02, 1.04))
     ax.set_title(f"a frame before and after fusion, α = {weight:.2f}", loc="left", y=1)
@@ -161,31 +152,27 @@ def fused_frames(cosines: Mapping[str, Tensor], weight: float) -> Figure:
     return figure
 
 
-@look
+@course_style
 def over_prompt_weight(
     weights: Sequence[float], distances: Tensor, names: Sequence[str], label: int, now: float, what: str
 ) -> Figure:
-    """How the distances of one query to the classes move with α, above the nearest class: the line at zero answers.
+    """How one query's distances to the classes move with α, above the nearest class: the line at zero is the answer.
 
     Args:
         weights: values of α.
         distances: ``[weights, N]``.
         names: class names.
-        label: the true class, thick and ticked.
+        label: the true class, drawn thick and marked with a tick.
         now: the value of α to mark.
         what: which distance.
     """
-    figure = Figure(figsize=(8.6, 3.4))
+    figure = Figure(figsize=(8.6, 3.4 * max(1, len(names) / 13)))  # 13 names fit beside the axes
     ax = figure.add_axes((0.09, 0.14, 0.53, 0.8))
-    hues = [n for n, color in enumerate(COLORS) if color != WRONG]  # vermilion is left to what is wrong
     above = distances - distances.min(-1, keepdim=True).values
     for n in range(len(names)):
         own = n == label
-        ax.plot(
-            weights, above[:, n].tolist(), color=COLORS[hues[n % len(hues)]], linewidth=3 if own else 1.4,
-            linestyle=LINES[n % len(LINES)], marker=MARKERS[n % len(MARKERS)], markevery=2,
-            zorder=3 if own else 2,
-        )  # fmt: skip
+        weight: dict[str, Any] = dict(linewidth=3, zorder=3) if own else dict(linewidth=1.4, zorder=2)
+        ax.plot(weights, above[:, n].tolist(), markevery=2, **weight, **series_style(n, NEUTRAL_COLORS))
     ax.axvline(now, color="black", linestyle=":", linewidth=1.5)
     ax.set(xlabel="α, how much of the gated prompt is added", ylabel="above the nearest class")
     ax.set(xlim=(min(weights), max(weights)))
@@ -195,18 +182,14 @@ def over_prompt_weight(
         for n, name in enumerate(names)
     ]
     figure.text(0.65, 0.85, f"{what}, prototype of")
-    _key(figure, 0.65, 0.78, ticked, hues)
+    _key(figure, 0.65, 0.78, ticked)
     return figure
 
 
-def _key(
-    figure: Figure, left: float, top: float, texts: Iterable[str], colors: Sequence[int] = (0, 1, 2, 4)
-) -> None:
-    """A legend from here (shares of the figure) down, which is drawn in a third of the time."""
+def _key(figure: Figure, left: float, top: float, texts: Iterable[str]) -> None:
+    """A legend from here (shares of the figure) downwards; drawing it takes a third of matplotlib's time."""
     for row, text in enumerate(texts):
         y = top - row * 0.2 / figure.get_figheight()
-        style: dict[str, Any] = dict(linestyle=LINES[row % len(LINES)], marker=MARKERS[row % len(MARKERS)])
-        color = COLORS[colors[row % len(colors)]]
         places = [left, left + 0.02, left + 0.04]
-        figure.add_artist(Line2D(places, [y] * 3, color=color, markevery=[1], **style))
+        figure.add_artist(Line2D(places, [y] * 3, markevery=[1], **series_style(row, NEUTRAL_COLORS)))
         figure.text(left + 0.05, y, text, va="center", fontsize=9)

@@ -1,4 +1,4 @@
-"""Pictures of PADM: who looks at whom, prototypes before and after, what a score is made of, what one query moves."""
+"""Pictures of PADM: who attends to whom, prototypes before and after, the parts of a score, what one query changes."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -13,15 +13,23 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, LINES, MARKERS, RIGHT, WRONG, bar_style, look
+from clipspm_lite.plots.base import (
+    COLORS,
+    NEUTRAL_COLORS,
+    RIGHT,
+    WRONG,
+    bar_style,
+    course_style,
+    series_style,
+)
 
 
-@look
+@course_style
 def who_sees_whom(way: int, shot: int, queries: int) -> Figure:
-    """Which input of PADM reaches which output, read along a row: by attention (●), or only through a mean (○).
+    """Which input of PADM reaches which output (rows): by attention (●), or only through a mean (○).
 
     Args:
-        way, shot, queries: N, K and Q (in all) of the episode that is drawn.
+        way, shot, queries: N, K and Q (the total) of the episode that is drawn.
     """
     supports = [f"support {n + 1}.{k + 1}" for n in range(way) for k in range(shot)]
     inputs = supports + [f"query {q + 1}" for q in range(queries)]
@@ -49,7 +57,7 @@ def who_sees_whom(way: int, shot: int, queries: int) -> Figure:
     return figure
 
 
-@look
+@course_style
 def distance_matrices(before: Tensor, after: Tensor, names: Sequence[str]) -> Figure:
     """Distances between class prototypes ``[N, N]`` before and after PADM, on one colour scale, with their values."""
     figure = Figure(figsize=(10, 4.6), layout="constrained")
@@ -69,14 +77,14 @@ def distance_matrices(before: Tensor, after: Tensor, names: Sequence[str]) -> Fi
     return figure
 
 
-@look
+@course_style
 def prototype_maps(
     prototypes: Sequence[Tensor], queries: Sequence[Tensor], labels: Sequence[int], names: Sequence[str]
 ) -> Figure:
-    """Prototypes and queries before and after, each pair on the two directions in which its points differ most.
+    """Prototypes and queries before and after PADM, each on the two directions in which its points differ most.
 
     Args:
-        prototypes: before and after, ``[N, T, C]`` each; frames are averaged, so order in time is lost here.
+        prototypes: before and after, ``[N, T, C]`` each; frames are averaged, so their order is lost here.
         queries: before and after, ``[Q, T, C]`` each.
         labels: true class of each query.
         names: class names.
@@ -92,7 +100,7 @@ def prototype_maps(
         flat = (points @ directions[:2].T).numpy()
         share = 100 * float((spread[:2] ** 2).sum() / (spread**2).sum())
         for n, name in enumerate(names):
-            style = dict(color=COLORS[n % len(COLORS)], marker=MARKERS[n % len(MARKERS)])
+            style = series_style(n) | {"linestyle": "-"}
             ax.scatter(*flat[n], s=170, edgecolor="black", label=name, zorder=3, **style)
             for q in (q for q, label in enumerate(labels) if label == n):
                 x, y = zip(flat[n], flat[len(names) + q], strict=True)
@@ -105,7 +113,7 @@ def prototype_maps(
     return figure
 
 
-@look
+@course_style
 def prototype_paths(
     prototypes: np.ndarray,
     queries: np.ndarray,
@@ -121,49 +129,46 @@ def prototype_paths(
         queries: places ``[Q, 2]``, small, each joined with its class's mean place.
         labels: true class of each query.
         names: class names.
-        anchor: places ``[frames, 2]``, a star; None where there is none.
-        limits: lowest and highest x, lowest and highest y, so that the pictures of several stages have one frame.
+        anchor: places ``[frames, 2]``, drawn as a star; None where there is no anchor.
+        limits: lowest and highest x, lowest and highest y, the same for the pictures of several stages.
     """
-    figure = Figure(figsize=(9, 4.6))
+    stretch = max(1, (len(names) + 1) / 16)  # 16 names fit beside the axes
+    figure = Figure(figsize=(9, 4.6 * stretch))
     ax = figure.add_axes((0.06, 0.1, 0.54, 0.87))
-    hues = [color for color in COLORS if color != WRONG]  # vermilion is left to what is wrong
-    for n, path in enumerate(prototypes):
-        style: dict[str, Any] = dict(color=hues[n % len(hues)], marker=MARKERS[n % len(MARKERS)])
+    styles = [series_style(n, NEUTRAL_COLORS) | {"linestyle": "-"} for n in range(len(names))]
+    for path, style in zip(prototypes, styles, strict=True):
         ax.plot(*path.T, linewidth=1.6, markersize=6 if len(path) > 1 else 11, zorder=3, **style)
-        for q in (q for q, label in enumerate(labels) if label == n):
-            ends = np.stack([path.mean(0), queries[q]]).T
-            ax.plot(*ends, color=style["color"], linewidth=0.8, linestyle=":", zorder=1)
-            ax.plot(*queries[q], markersize=4, zorder=2, **style)
+    for query, label in zip(queries, labels, strict=True):
+        ends = np.stack([prototypes[label].mean(0), query]).T
+        ax.plot(*ends, color=styles[label]["color"], linewidth=0.8, linestyle=":", zorder=1)
+        ax.plot(*query, markersize=4, zorder=2, **styles[label])
     if anchor is not None:
         ax.plot(*anchor.T, color="black", marker="*", markersize=8 if len(anchor) > 1 else 15, zorder=4)
     if prototypes.shape[1] > 1:
         firsts = np.concatenate([prototypes[:, 0], *([] if anchor is None else [anchor[:1]])])
         ax.scatter(firsts[:, 0], firsts[:, 1], s=150, facecolors="none", edgecolors="black", zorder=5)
     ax.set(xlim=limits[:2], ylim=limits[2:], xticks=[], yticks=[], xlabel="direction 1", ylabel="direction 2")
-    rows = [
-        (textwrap.shorten(name, 40, placeholder=" …"), hues[n % len(hues)], MARKERS[n % len(MARKERS)])
-        for n, name in enumerate(names)
-    ]
+    rows = list(zip(names, styles, strict=True))
     if anchor is not None:
-        rows.append(("anchor", "black", "*"))
-    for row, (text, color, marker) in enumerate(rows):  # a legend would take half of the time
-        y = 0.93 - row * 0.058
-        figure.add_artist(Line2D([0.63], [y], color=color, marker=marker, markersize=8, linestyle=""))
-        figure.text(0.65, y, text, va="center", fontsize=9)
+        rows.append(("anchor", {"color": "black", "marker": "*"}))
+    for row, (name, style) in enumerate(rows):  # a legend would take half of the time
+        y = 0.93 - row * 0.058 / stretch
+        figure.add_artist(Line2D([0.63], [y], **style | {"markersize": 8, "linestyle": ""}))
+        figure.text(0.65, y, textwrap.shorten(name, 40, placeholder=" …"), va="center", fontsize=9)
     return figure
 
 
-@look
+@course_style
 def prototype_distances(
     distances: Tensor, names: Sequence[str], limits: tuple[float, float], label: str
 ) -> Figure:
-    """Distances between prototypes as a heatmap with its values; below them, where there is one, the anchor's row.
+    """Distances between prototypes as a heatmap with its values; the anchor's row, where there is one, is the last.
 
     Args:
         distances: ``[N, N]``, or ``[N + 1, N]`` with the anchor's in the last row.
         names: N class names.
-        limits: what the colours span, so that several stages have one scale.
-        label: which distance.
+        limits: what the colours span, the same for several stages.
+        label: name of the distance.
     """
     rows = len(distances)
     figure = Figure(figsize=(9, 0.42 * rows + 0.75))
@@ -191,7 +196,7 @@ def prototype_distances(
     return figure
 
 
-@look
+@course_style
 def distances_by_frame(distances: Mapping[str, Tensor], chosen: str, label: str) -> Figure:
     """Frame by frame, how far one prototype is from each of the others, and from the anchor (black, dotted).
 
@@ -200,19 +205,16 @@ def distances_by_frame(distances: Mapping[str, Tensor], chosen: str, label: str)
         chosen: the class they are distances from.
         label: which distance.
     """
-    figure = Figure(figsize=(9, 2.8))
+    stretch = max(1, len(distances) / 9)  # 9 names fit beside the axes
+    figure = Figure(figsize=(9, 2.8 * stretch))
     ax = figure.add_axes((0.08, 0.18, 0.52, 0.72))
-    hues = [color for color in COLORS if color != WRONG]
     for n, (name, values) in enumerate(distances.items()):
         if name == chosen:
             continue
-        style: dict[str, Any] = dict(
-            color=hues[n % len(hues)], marker=MARKERS[n % len(MARKERS)], linestyle=LINES[n % len(LINES)]
-        )
-        if name == "anchor":
-            style = dict(color="black", marker="*", linestyle=":")
+        anchor: dict[str, Any] = dict(color="black", marker="*", linestyle=":")
+        style = anchor if name == "anchor" else series_style(n, NEUTRAL_COLORS)
         ax.plot(range(1, len(values) + 1), values.tolist(), **style)
-        y = 0.86 - n * 0.095
+        y = 0.86 - n * 0.095 / stretch
         places = [0.63, 0.65, 0.67]
         figure.add_artist(Line2D(places, [y] * 3, markevery=[1], **style))
         figure.text(0.68, y, textwrap.shorten(name, 36, placeholder=" …"), va="center", fontsize=9)
@@ -224,13 +226,13 @@ def distances_by_frame(distances: Mapping[str, Tensor], chosen: str, label: str)
     return figure
 
 
-@look
+@course_style
 def stacked_distances(parts: Mapping[str, Tensor], names: Sequence[str], label: int) -> Figure:
-    """What the score of one query is made of: stacked bars, one a class; the shortest bar is the answer.
+    """The parts of one query's score: stacked bars, one per class; the shortest bar is the answer.
 
     Args:
-        parts: name → its weighted distances ``[N]``. Each is drawn as its excess over the nearest class, which
-            changes neither answer nor softmax.
+        parts: name → weighted distances ``[N]``. Each is drawn as its excess over the nearest class, which changes
+            neither the answer nor the softmax.
         names: class names.
         label: the true class.
     """
@@ -240,22 +242,15 @@ def stacked_distances(parts: Mapping[str, Tensor], names: Sequence[str], label: 
     left = torch.zeros(len(names))
     for number, (part, distances) in enumerate(parts.items()):
         excess = distances - distances.min()
-        ax.barh(
-            range(len(names)),
-            excess.tolist(),
-            left=left.tolist(),
-            label=part,
-            height=0.65,
-            **bar_style(number),
-        )
+        style = bar_style(number) | {"height": 0.65}
+        ax.barh(range(len(names)), excess.tolist(), left=left.tolist(), label=part, **style)
         left = left + excess
     answer = int(sum(parts.values(), torch.zeros(len(names))).argmin())
     for n, total in enumerate(left.tolist()):
         notes = [word for word, holds in (("true class", n == label), ("answer", n == answer)) if holds]
         color = "black" if n not in (label, answer) else RIGHT if label == answer else WRONG
-        ax.text(
-            total, n, f" {total:.1f}" + (f"  ({', '.join(notes)})" if notes else ""), va="center", color=color
-        )
+        note = f"  ({', '.join(notes)})" if notes else ""
+        ax.text(total, n, f" {total:.1f}{note}", va="center", color=color)
     ax.set_yticks(range(len(names)), names)
     ax.set(xlim=(0, 1.25 * float(left.max())), xlabel="distance in excess of the nearest class, part by part")
     ax.invert_yaxis()
@@ -264,9 +259,9 @@ def stacked_distances(parts: Mapping[str, Tensor], names: Sequence[str], label: 
     return figure
 
 
-@look
+@course_style
 def logit_changes(changes: Tensor, exchanged: int, names: Sequence[str]) -> Figure:
-    """How far logits ``[Q, N]`` moved when one query, whose row is hatched out, was exchanged."""
+    """How far logits ``[Q, N]`` moved when one query was exchanged, whose row is hatched."""
     figure = Figure(figsize=(9, 0.5 * len(changes) + 2.6), layout="constrained")
     ax = figure.subplots()
     rows = [f"query {q + 1}" + (" (exchanged)" if q == exchanged else "") for q in range(len(changes))]
@@ -284,12 +279,12 @@ def logit_changes(changes: Tensor, exchanged: int, names: Sequence[str]) -> Figu
     return figure
 
 
-@look
+@course_style
 def class_bias(biases: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
-    """What is added to each class's logit, whatever the query: bars around zero, one group a class.
+    """What is added to each class's logit, whatever the query: bars around zero, one group per class.
 
     Args:
-        biases: what the queries were → −D_anchor ``[N]``. Each is drawn around its own mean over classes.
+        biases: what the queries were → −D_anchor ``[N]``, drawn around its mean over classes.
         names: class names.
     """
     figure = Figure(figsize=(9, 3.8), layout="constrained")
@@ -301,19 +296,15 @@ def class_bias(biases: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
     ax.axhline(0, color="black", linewidth=1)
     ax.set_xticks(range(len(names)), [textwrap.fill(name, 13) for name in names])
     ax.set(ylabel="added to the logit\n(mean over classes taken off)")
-    ax.legend(
-        title="queries of the episode",
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1),
-        ncols=len(biases),
-    )
+    title = "queries of the episode"
+    ax.legend(title=title, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(biases))
     sns.despine(ax=ax, bottom=True)
     return figure
 
 
-@look
+@course_style
 def accuracy_by_company(accuracies: Mapping[str, Mapping[str, tuple[float, float]]], chance: float) -> Figure:
-    """Accuracy in per cent of the same queries in different company, one bar a score, with 95 % half-widths.
+    """Accuracy in per cent of the same queries in different company, one bar per score, with 95 % half-widths.
 
     Args:
         accuracies: company → score → (accuracy, half-width).

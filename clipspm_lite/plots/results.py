@@ -1,7 +1,8 @@
-"""Pictures of what methods answered: an episode with its answers, accuracies, confusions."""
+"""Pictures of what methods answered: an episode with its answers, accuracies, confusions, a benchmark's table."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import seaborn as sns
@@ -9,11 +10,11 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from clipspm_lite.evaluation.published import Table, beside
-from clipspm_lite.plots.base import COLORS, RIGHT, WRONG, film_strip, look
+from clipspm_lite.plots.base import COLORS, RIGHT, WRONG, course_style, film_strip
 from clipspm_lite.plots.embeddings import accuracy_by_shot
 
 
-@look
+@course_style
 def episode(
     support: Sequence[Tensor],
     query: Sequence[Tensor],
@@ -21,10 +22,10 @@ def episode(
     labels: Sequence[int],
     answers: Sequence[int],
 ) -> Figure:
-    """Support clips of an episode, one row a class, and beside them its queries with the answer they got.
+    """Support clips of an episode, one row per class, and beside them its queries with their answers.
 
     Args:
-        support: one clip a class, frames ``[T, 3, H, W]``.
+        support: one clip per class, frames ``[T, 3, H, W]``.
         query: clips of the queries; as many rows as needed.
         names: class names, in the order of ``support``.
         labels, answers: true and answered class of each query.
@@ -34,10 +35,10 @@ def episode(
     axes = figure.subplots(rows, 2, squeeze=False)
     for ax in axes.flat:
         ax.set_axis_off()
-    for ax, clip, name in zip(axes[:, 0], support, names, strict=False):
+    for ax, clip, name in zip(axes[: len(support), 0], support, names, strict=True):
         film_strip(ax, clip)
         ax.set_title(f"support: {name}", loc="left")
-    for ax, clip, label, answer in zip(axes[:, 1], query, labels, answers, strict=False):
+    for ax, clip, label, answer in zip(axes[: len(query), 1], query, labels, answers, strict=True):
         film_strip(ax, clip)
         right = label == answer
         verdict = f"✓ {names[answer]}" if right else f"✗ answered {names[answer]}, is {names[label]}"
@@ -45,7 +46,7 @@ def episode(
     return figure
 
 
-@look
+@course_style
 def episode_board(
     support: Sequence[Sequence[Tensor]],
     query: Sequence[Tensor],
@@ -54,11 +55,11 @@ def episode_board(
     answers: Sequence[int],
     frame: int,
 ) -> Figure:
-    """One moment of an episode: a row a class, its supports at the left, its query beside them, and the answer.
+    """One moment of an episode: one row per class, its supports at the left, its query beside them, and the answer.
 
     Args:
         support: K clips of each class, frames ``[T, 3, H, W]``.
-        query: one clip a class, class after class.
+        query: one clip per class, in the order of ``support``.
         names: class names.
         labels, answers: true and answered class of each query.
         frame: which frame of the clips, from 0.
@@ -78,20 +79,12 @@ def episode_board(
     ax = figure.add_axes((left / 9, 0, width / 9, 1 - 0.35 / height))
     ax.imshow(picture, aspect="auto", interpolation="nearest")
     ax.set_axis_off()
-    for row, (label, answer) in enumerate(zip(labels, answers, strict=True)):
+    for row, (name, label, answer) in enumerate(zip(names, labels, answers, strict=True)):
         y = 1 - (0.35 + (row + 0.5) * side) / height
-        right = label == answer
-        verdict = f"✓ {names[answer]}" if right else f"✗ {names[answer]}"
-        figure.text(
-            (left - 0.1) / 9, y, textwrap.fill(f"{row + 1}  {names[row]}", 28), ha="right", va="center"
-        )
-        figure.text(
-            (left + width + 0.1) / 9,
-            y,
-            textwrap.fill(verdict, 25),
-            va="center",
-            color=RIGHT if right else WRONG,
-        )
+        color, mark = (RIGHT, "✓") if label == answer else (WRONG, "✗")
+        figure.text((left - 0.1) / 9, y, textwrap.fill(f"{row + 1}  {name}", 28), ha="right", va="center")
+        verdict = textwrap.fill(f"{mark} {names[answer]}", 25)
+        figure.text((left + width + 0.1) / 9, y, verdict, va="center", color=color)
     heads = [
         (left - 0.1, "class", "right"),
         (left + side * shots / 2, "support", "center"),
@@ -103,18 +96,15 @@ def episode_board(
     return figure
 
 
-@look
+@course_style
 def accuracy_bars(accuracies: Mapping[str, tuple[float, float]], chance: float, title: str) -> Figure:
     """Accuracy of methods in per cent as bars, with their 95 % intervals (half-widths in points) and chance."""
     figure = Figure(figsize=(7, 0.55 * len(accuracies) + 1.3), layout="constrained")
     ax = figure.subplots()
     names = list(accuracies)
-    values = [accuracies[name][0] for name in names]
-    ax.barh(
-        names, values, xerr=[accuracies[name][1] for name in names], color=COLORS[0], height=0.6, capsize=3
-    )
-    for row, name in enumerate(names):
-        value, interval = accuracies[name]
+    values, intervals = zip(*accuracies.values(), strict=True)
+    ax.barh(names, values, xerr=intervals, color=COLORS[0], height=0.6, capsize=3)
+    for row, (value, interval) in enumerate(accuracies.values()):
         ax.text(value + interval + 1, row, f"{value:.1f} ± {interval:.1f}", va="center")
     ax.axvline(chance, color="black", linestyle=":", linewidth=1.2)
     ax.set(xlim=(0, 100), xlabel=f"accuracy, % (dotted: chance, {chance:.0f} %)", title=title)
@@ -123,13 +113,13 @@ def accuracy_bars(accuracies: Mapping[str, tuple[float, float]], chance: float, 
     return figure
 
 
-@look
+@course_style
 def confusions(
     most_confused: Sequence[tuple[str, str, float]], reversed_pairs: Sequence[tuple[str, str]]
 ) -> Figure:
     """Bars of (asked class, answered class, per cent), as `Evaluation.most_confused` lists them.
 
-    Order-reversed pairs have a colour and a hatch of their own.
+    Order-reversed pairs differ in colour and hatch.
     """
     figure = Figure(figsize=(9, 0.4 * len(most_confused) + 1), layout="constrained")
     ax = figure.subplots()
@@ -154,9 +144,9 @@ def confusions(
     return figure
 
 
-@look
+@course_style
 def beside_published(results: Table) -> Figure:
-    """A table of `evaluation.benchmark_table` as a figure: methods over shots, open markers for what papers report."""
+    """The results of `benchmark_table.measure` as a figure: methods over shots, open markers for published numbers."""
     measured: dict[str, list[tuple[float, float]]] = {}
     published: dict[str, dict[int, float]] = {}
     for shot in results["shots"]:

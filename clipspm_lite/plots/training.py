@@ -7,39 +7,34 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from clipspm_lite.plots.base import COLORS, MARKERS, look
+from clipspm_lite.plots.base import COLORS, course_style, series_style
+
+CURVES = (
+    "step",
+    "loss",
+    "accuracy",
+    "validation_accuracy",
+    "validation_interval",
+)  # in every entry of a history
 
 
-@look
+@course_style
 def learning_curves(histories: Mapping[str, Sequence[Mapping[str, float]]], chance: float) -> Figure:
     """Loss, and accuracy on training and validation episodes with 95 % intervals, over steps.
 
     Args:
-        histories: for each run's name what `train` leaves in its history.
+        histories: run → its history, as `training.train` returns it.
         chance: accuracy of guessing, in per cent.
     """
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for (name, history), color, marker in zip(histories.items(), COLORS, MARKERS, strict=False):
-        steps = [entry["step"] for entry in history]
-        left.plot(steps, [entry["loss"] for entry in history], color=color, marker=marker, label=name)
-        right.plot(
-            steps,
-            [entry["accuracy"] for entry in history],
-            color=color,
-            marker=marker,
-            linestyle="--",
-            alpha=0.6,
-        )
-        right.errorbar(
-            steps,
-            [entry["validation_accuracy"] for entry in history],
-            [entry["validation_interval"] for entry in history],
-            color=color,
-            marker=marker,
-            capsize=3,
-            label=name,
-        )
+    for number, (name, history) in enumerate(histories.items()):
+        columns = {key: [entry[key] for entry in history] for key in CURVES}
+        style = series_style(number) | {"linestyle": "-"}
+        left.plot(columns["step"], columns["loss"], label=name, **style)
+        right.plot(columns["step"], columns["accuracy"], **style | {"linestyle": "--", "alpha": 0.6})
+        validation = columns["validation_accuracy"], columns["validation_interval"]
+        right.errorbar(columns["step"], *validation, capsize=3, label=name, **style)
     right.axhline(chance, color="black", linestyle=":", linewidth=1.2)
     left.set(xlabel="step", ylabel="loss on training episodes", ylim=(0, None))
     right.set(xlabel="step", ylabel="accuracy, %", ylim=(0, 100))
@@ -49,9 +44,9 @@ def learning_curves(histories: Mapping[str, Sequence[Mapping[str, float]]], chan
     return figure
 
 
-@look
+@course_style
 def architecture() -> Figure:
-    """CLIP-SPM in one drawing: what goes in, what each part makes of it, what is used in training only."""
+    """CLIP-SPM in one drawing: what goes in, what each part makes of it, and what is used only in training."""
     figure = Figure(figsize=(10, 5.4), layout="constrained")
     ax = figure.subplots()
     ax.set(xlim=(0, 100), ylim=(0, 55))

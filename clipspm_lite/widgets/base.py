@@ -7,7 +7,7 @@ import base64
 import gc
 import html
 import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,14 +19,16 @@ from clipspm_lite.arguments import check_known
 from clipspm_lite.plots.base import png, show
 
 LABELLED = {"description_width": "9em"}  # style of every control, so that no label is cut
+COMPUTING = "<em>computing …</em>"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its caption (plain text) and its alternative text: what an explorer draws, and a page shows.
+    """A figure with its caption (plain text) and its alternative text.
 
-    ``hints`` are names to read where the pointer rests, in an explorer only: from the left and from the top, as shares
-    of the figure's width and height, and the name.
+    Attributes:
+        hints: names to read where the pointer rests, only in an explorer: (from the left, from the top, name), as
+            shares of the figure's width and height.
     """
 
     figure: Figure
@@ -35,7 +37,7 @@ class Picture:
     hints: tuple[tuple[float, float, str], ...] = ()
 
     def show(self) -> None:
-        """Put it into the notebook as a static picture."""
+        """Put the picture into the notebook, where it is seen without a kernel too."""
         show(self.figure, self.caption, self.alt)
 
 
@@ -43,13 +45,13 @@ class Explorer(widgets.VBox):
     """Controls above pictures.
 
     Args:
-        title: what it is, in a few words; it stands where no widget can be shown.
-        controls: widgets with a ``value``, by name. Every one needs a label (``description``).
-        draw: by name, functions of control values, whose parameter names are the names of the controls they depend
-            on; only those pictures are redrawn whose controls changed. None is no picture.
-        derive: by name, functions of control values likewise, whose results `draw` may ask for as for a control's.
-        extra: widgets to show among the controls which draw nothing by themselves (a `play` button, say).
-        slow: names of controls whose change takes long enough to say so.
+        title: what it is, in a few words; shown where widgets cannot be shown.
+        controls: labelled widgets with a ``value``, by name.
+        draw: by name, functions of control values. Their parameters are named after the controls they depend on, and
+            a picture is redrawn only when one of these changes. One that returns None leaves its place empty.
+        derive: by name, functions of control values likewise, whose results may be parameters of those in ``draw``.
+        extra: widgets to show among the controls that draw nothing themselves (a `play` button, say).
+        slow: names of controls whose change takes long enough to say "computing …".
     """
 
     def __init__(
@@ -62,9 +64,6 @@ class Explorer(widgets.VBox):
         extra: Collection[Any] = (),
         slow: Collection[str] = (),
     ):
-        unlabelled = [name for name, control in controls.items() if not control.description]
-        if unlabelled:
-            raise ValueError(f"controls without a description: {', '.join(unlabelled)}")
         self.title = title
         self.controls = dict(controls)
         self.pictures = {name: widgets.HTML() for name in draw}
@@ -84,7 +83,7 @@ class Explorer(widgets.VBox):
     def redraw(self, changed: Collection[str]) -> None:
         """Draw every picture that depends on one of these controls; an error is shown where the reader looks."""
         if self._slow & set(changed):
-            self.status.value = "<em>computing …</em>"
+            self.status.value = COMPUTING
         message = ""
         with figures_collected_young():
             for name, needs in self._needs.items():
@@ -92,20 +91,15 @@ class Explorer(widgets.VBox):
                     try:
                         self.pictures[name].value = self._rendered(name)
                     except Exception as error:  # a callback's traceback would be lost
-                        text = " ".join(str(error).split())
-                        message = f"<strong>{html.escape(f'{type(error).__name__}: {text}')}</strong>"
+                        message = error_as_html(f"{type(error).__name__}: {error}")
         self.status.value = message
 
     def _rendered(self, name: str) -> str:
-        picture = self._drawn(name)  # no longer referred to when `redraw` collects what is left of it
+        picture = self._drawn(name)  # forgotten on return, so that `redraw` can collect its figure
         return as_html(picture) if picture else ""
 
     def static(self, name: str) -> None:
-        """Put one of the pictures, as it is now, into the notebook, where it is seen without a kernel too.
-
-        Raises:
-            ValueError: no picture of that name, or what keeps it from being drawn.
-        """
+        """Put one of the pictures, as it is now, into the notebook, where it is seen without a kernel too."""
         check_known("name", name, self._draw)
         picture = self._drawn(name)
         if picture:
@@ -123,7 +117,7 @@ class Explorer(widgets.VBox):
         )
 
     def _controls_of(self, function: Callable[..., Any]) -> set[str]:
-        """Names of the controls that a function depends on, by itself or through what is derived."""
+        """Names of the controls that a function depends on, directly or through derived values."""
         names = set(inspect.signature(function).parameters)
         through = [self._controls_of(self._derive[name]) for name in names & set(self._derive)]
         return (names - set(self._derive)).union(*through)
@@ -134,10 +128,10 @@ class Explorer(widgets.VBox):
 
 @contextmanager
 def figures_collected_young() -> Iterator[None]:
-    """Collect the reference cycles of the figures drawn inside at its end, while they are young.
+    """Collect the reference cycles of the figures drawn inside as soon as it ends.
 
-    Otherwise they grow old, and every few dozen pictures a full collection walks all objects of torch and matplotlib:
-    half a second in which a slider stands still.
+    Left to Python, every few dozen pictures a full collection would walk all objects of torch and matplotlib, and a
+    slider would stand still for half a second.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -150,7 +144,7 @@ def figures_collected_young() -> Iterator[None]:
 
 
 def as_html(picture: Picture) -> str:
-    """The picture as an ``img`` with its alternative text, and its caption; names in them cannot break out of it."""
+    """The picture as an ``img`` with alternative text, and its caption; all names in them are escaped."""
     data = base64.b64encode(png(picture.figure)).decode()
     alt, caption = html.escape(picture.alt), html.escape(picture.caption)
     image = f'<img alt="{alt}" style="max-width: 100%" src="data:image/png;base64,{data}">'
@@ -164,8 +158,36 @@ def as_html(picture: Picture) -> str:
     return f'{image}<div style="line-height: 1.5"><em>{caption}</em></div>'
 
 
-def play(slider: Any, label: str, interval: int = 400) -> Any:
-    """A label and a Play control that moves ``slider`` through its range; it does not start by itself."""
-    button = widgets.Play(min=slider.min, max=slider.max, value=slider.value, interval=interval)
-    widgets.link((button, "value"), (slider, "value"))
+def error_as_html(message: str) -> str:
+    """An error message for an explorer's status: one line, escaped."""
+    return f"<strong>{html.escape(' '.join(message.split()))}</strong>"
+
+
+def dropdown(label: str, options: Iterable[Any], value: Any = None, width: str = "26em") -> widgets.Dropdown:
+    """A labelled list to choose from, at first the first of the options; 26em fit the longest sample class names."""
+    control = widgets.Dropdown(
+        description=label, options=list(options), style=LABELLED, layout={"width": width}
+    )
+    if value is not None:
+        control.value = value
+    return control
+
+
+def slider(label: str, least: int, most: int, value: int | None = None, continuous: bool = True) -> Any:
+    """A labelled slider over whole numbers, at first at the least."""
+    start = least if value is None else value
+    return widgets.IntSlider(
+        description=label, min=least, max=most, value=start, continuous_update=continuous, style=LABELLED
+    )
+
+
+def stage_slider(stages: Iterable[str]) -> widgets.SelectionSlider:
+    """A labelled slider over a model's stages."""
+    return widgets.SelectionSlider(description="stage", options=list(stages), style=LABELLED)
+
+
+def play(moved: Any, label: str, interval: int = 400) -> Any:
+    """A label and a Play control that moves a slider through its range; it does not start by itself."""
+    button = widgets.Play(min=moved.min, max=moved.max, value=moved.value, interval=interval)
+    widgets.link((button, "value"), (moved, "value"))
     return widgets.HBox([widgets.Label(label, layout={"margin": "0 1em"}), button])

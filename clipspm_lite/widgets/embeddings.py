@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import ipywidgets as widgets
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from torch import Tensor
@@ -19,17 +19,14 @@ from clipspm_lite.model.spm import generate_prompt, support_prompt
 from clipspm_lite.model.transformer import shot_mean
 from clipspm_lite.plots.base import film_strips, limits_around
 from clipspm_lite.plots.embeddings import StageMap, stage_maps
-from clipspm_lite.widgets.base import LABELLED, Explorer, Picture
-from clipspm_lite.widgets.gallery import Gallery, check_gallery
+from clipspm_lite.widgets.base import Explorer, Picture, dropdown, slider, stage_slider
+from clipspm_lite.widgets.gallery import AFTER_PADM, AFTER_SPM, Gallery, model_stages
 
-RAW, SPM, PADM = "raw CLIP", "after SPM", "after PADM"
-WIDE = {"width": "34em"}  # room for a long option
+RAW_CLIP = "raw CLIP"
 SUPPORT, QUERY, PROTOTYPE, NAME = "support clip", "query clip", "prototype", "class text"
 REAL, GENERATED, ANCHOR = "support's prompt", "generated prompt", "anchor"
-
-
 STAYS = "Words don't enter PADM: after it they are as SPM left them."
-WHAT = {
+KINDS = {
     SUPPORT: "One vector: the mean over its frames.",
     QUERY: "One vector: the mean over its frames.",
     PROTOTYPE: "The mean over the class's supports and their frames.",
@@ -43,7 +40,7 @@ WHAT = {
 
 @dataclass(frozen=True)
 class Point:
-    """One point of the map: what it is, its class in the episode (None: all of them), the videos it was made of."""
+    """One point of the map: its kind, its class in the episode (None: all of them), the videos it was made of."""
 
     kind: str
     label: int | None
@@ -58,11 +55,13 @@ class Cloud:
     episode: Episode
     points: tuple[Point, ...]
     vectors: dict[str, np.ndarray]  # stage → [P, C], of length 1
-    answers: tuple[int, ...]  # of the whole model, one a query
+    answers: tuple[int, ...]  # of the whole model, one per query
 
 
 def embeddings_explorer(gallery: Gallery, *, seed: int = 0, episodes: int = 20) -> Explorer:
     """Clips, words, prompts, prototypes and the anchor of listed episodes as points, stage by stage.
+
+    Queries are asked together here, even if the model is inductive.
 
     Args:
         gallery: clips, features and model.
@@ -70,222 +69,233 @@ def embeddings_explorer(gallery: Gallery, *, seed: int = 0, episodes: int = 20) 
         episodes: how many of the list can be chosen.
 
     Raises:
-        ValueError: episodes is no whole number of at least 1, or a class has fewer than two videos, so
-            that it can't give support and query.
+        ValueError: episodes is not a whole number of at least 1, or a class has fewer than two videos, which support
+            and query need.
     """
-    check_gallery(gallery)
     episodes = whole_number("episodes", episodes)
-    smallest, ways = min(gallery.data.videos_per_class), len(gallery.names)
-    sizes = {}
-    for way, shot, queries in ((5, 2, 3), (8, 2, 8)):
-        way, shot = min(way, ways), max(1, min(shot, smallest - 1))
-        queries = max(1, min(queries, smallest - shot))
-        text = f"{way} classes: {shot} supports, {queries} queries each"
-        sizes[text] = EpisodeSampler(
-            gallery.data.videos_per_class, way, shot, queries, seed, class_names=gallery.data.classes
-        )
-    stages = [RAW, *([SPM] if gallery.model.with_spm else []), *([PADM] if gallery.model.with_padm else [])]
-    lacks = "".join(
-        f" This model has no {part}." for part, has in (("SPM", SPM), ("PADM", PADM)) if has not in stages
-    )
-
-    @lru_cache(maxsize=4)
-    def cloud(size: str, episode: int) -> Cloud:
-        return cloud_of(gallery, sizes[size][episode])
-
-    @lru_cache(maxsize=16)
-    def layout(size: str, episode: int, method: str, perplexity: int) -> dict[str, np.ndarray]:
-        return layouts(cloud(size, episode).vectors, method, perplexity)
-
-    def map_(points: str, episode: int, stage: str, perplexity: int, colour: str, point: int) -> Picture:
-        data = cloud(points, episode)
-        at = min(point, len(data.points) - 1)
-        number = stages.index(stage)
-        maps = {}
-        for title, method in ((f"t-SNE, {stage}", "t-SNE"), (f"PCA, {stage}", "PCA")):
-            every = layout(points, episode, method, perplexity)
-            shown = [n for n, place in enumerate(every[stage]) if not np.isnan(place[0])]
-            maps[title] = StageMap(
-                every[stage][shown],
-                limits_around(np.concatenate(list(every.values()))),
-                every[stages[number - 1]][shown] if number else None,
-            )
-        names = gallery.names_of(data.episode)
-        figure = stage_maps(
-            maps,
-            [data.points[n].kind for n in shown],
-            [data.points[n].label for n in shown],
-            names,
-            colour=colour,
-            parts=[gallery.parts[n] for n in data.episode.classes] if gallery.parts else (),
-            chosen=shown.index(at) if at in shown else None,
-        )
-        corners = [
-            figure.transFigure.inverted().transform(ax.transData.transform(of.places))
-            for ax, of in zip(figure.axes, maps.values(), strict=True)
-        ]
-        hints = [
-            (float(x), 1 - float(y), data.points[n].name)
-            for places in corners
-            for n, (x, y) in zip(shown, places, strict=True)
-        ]
-        said = ""
-        if number:
-            moved = cosines_between(data.vectors[stages[number - 1]], data.vectors[stage], data.points)
-            said = f" Grey: from where they were, {stages[number - 1]}. Mean cosine of before and after: {moved}."
-        ringed = (
-            f"ringed: {data.points[at].name}" if at in shown else f"{data.points[at].name} isn't there yet"
-        )
-        return Picture(
-            figure,
-            f"Episode {episode}, {stage}; {ringed}. t-SNE, perplexity {effective(perplexity, len(shown))}: each stage "
-            "is fitted on its own, begins where the one before ended, and is turned back onto it. It keeps neighbours "
-            "and distorts distances: who changes company means something, the gaps between groups and the length of a "
-            "grey line do not. PCA: one plane for all stages, so that a grey line is a movement in the full space, "
-            f"seen from one side.{said}{lacks} Point at a mark to read its name.",
-            f"t-SNE and PCA map of {len(shown)} points of {len(names)} classes, {stage}; {ringed}.",
-            hints=tuple(hints),
-        )
-
-    def clips(points: str, episode: int, point: int) -> Picture:
-        data = cloud(points, episode)
-        chosen = data.points[min(point, len(data.points) - 1)]
-        strips = {}
-        for video in chosen.videos[:2]:
-            name = gallery.names[gallery.class_of(video)]
-            strips[f"{name}, {gallery.dataset.paths[video].name}"] = gallery.clip(video)
-        near = [text for stage in stages if (text := nearest(data, stage, chosen))]
-        text = f"{chosen.name}. {WHAT[chosen.kind]}"
-        if near:
-            text += f" Its nearest prototype{' of another class' if chosen.kind == PROTOTYPE else ''} in the full "
-            text += f"space, frames averaged (cosine): {'; '.join(near)}."
-        if chosen.kind == QUERY:
-            answer = data.answers[data.episode.query.index(chosen.videos[0])]
-            mark = "✓" if answer == chosen.label else "✗"
-            text += f" The whole model answers {gallery.names[data.episode.classes[answer]]} {mark}."
-        return Picture(film_strips(strips), text, f"Film strips of {', '.join(strips)}: {chosen.name}.")
-
-    def nearest(data: Cloud, stage: str, chosen: Point) -> str:
-        """The prototype that is nearest, with a tick or a cross where the point has a class."""
-        at = data.points.index(chosen)
-        if np.isnan(data.vectors[stage][at, 0]):
-            return ""
-        prototypes = [n for n, p in enumerate(data.points) if p.kind == PROTOTYPE and n != at]
-        cosines = data.vectors[stage][prototypes] @ data.vectors[stage][at]
-        label = data.points[prototypes[int(cosines.argmax())]].label
-        assert label is not None
-        judged = chosen.label is not None and chosen.kind != PROTOTYPE
-        mark = ("✓ " if label == chosen.label else "✗ ") if judged else ""
-        return f"{stage} {gallery.names[data.episode.classes[label]]} {mark}{cosines.max():.2f}"
-
-    def options(size: str, episode: int) -> list[tuple[str, int]]:
-        return [(point.name, number) for number, point in enumerate(cloud(size, episode).points)]
-
-    first = list(sizes)[0]
-    colours = ["class", "role", *(["split"] if gallery.parts else [])]
+    pictures = EmbeddingPictures(gallery, seed)
+    first = next(iter(pictures.samplers))
     controls = {
-        "points": widgets.Dropdown(description="points", options=list(sizes), style=LABELLED, layout=WIDE),
-        "episode": widgets.IntSlider(
-            description="episode", min=0, max=episodes - 1, continuous_update=False, style=LABELLED
-        ),
-        "stage": widgets.SelectionSlider(description="stage", options=stages, style=LABELLED),
-        "perplexity": widgets.IntSlider(
-            description="perplexity", min=2, max=30, value=10, continuous_update=False, style=LABELLED
-        ),
-        "colour": widgets.Dropdown(description="colour by", options=colours, style=LABELLED),
-        "point": widgets.Dropdown(
-            description="point", options=options(first, 0), style=LABELLED, layout=WIDE
-        ),
+        "points": dropdown("points", pictures.samplers, width="34em"),
+        "episode": slider("episode", 0, episodes - 1, continuous=False),
+        "stage": stage_slider(pictures.stages),
+        "perplexity": slider("perplexity", 2, 30, 10, continuous=False),
+        "colour": dropdown("colour by", ["class", "role", *(["split"] if gallery.parts else [])]),
+        "point": dropdown("point", pictures.point_names(first, 0), width="34em"),
     }
-    explorer = Explorer(
-        "embeddings",
-        controls,
-        {"map": map_, "clips": clips},
-        slow=["points", "episode", "perplexity"],
-    )
+    draw: dict[str, Any] = {"map": pictures.map, "clips": pictures.clips}
+    explorer = Explorer("embeddings", controls, draw, slow=["points", "episode", "perplexity"])
 
     def renew(change: object) -> None:  # after the pictures were drawn, so that "computing" is said first
         with suppress(Exception):  # the pictures could not be drawn either, and said why
-            controls["point"].options = options(controls["points"].value, controls["episode"].value)
+            chosen = controls["points"].value, controls["episode"].value
+            controls["point"].options = pictures.point_names(*chosen)
 
     for name in ("points", "episode"):
         controls[name].observe(renew, names="value")
     return explorer
 
 
-@torch.inference_mode()
+class EmbeddingPictures:
+    """The pictures of the embeddings explorer, as functions of its controls' values.
+
+    Attributes:
+        samplers: by description, the lists of small and of large episodes.
+        stages: the model's, in order.
+    """
+
+    def __init__(self, gallery: Gallery, seed: int):
+        self.gallery, self.stages = gallery, model_stages(gallery.model, RAW_CLIP)
+        counts, ways = gallery.data.videos_per_class, len(gallery.names)
+        self.samplers = {}
+        for way, shot, queries in ((5, 2, 3), (8, 2, 8)):
+            way, shot = min(way, ways), max(1, min(shot, min(counts) - 1))
+            queries = max(1, min(queries, min(counts) - shot))
+            self.samplers[f"{way} classes: {shot} supports, {queries} queries each"] = EpisodeSampler(
+                counts, way, shot, queries, seed, class_names=gallery.data.classes
+            )
+        self._cloud = lru_cache(maxsize=4)(
+            lambda points, episode: cloud_of(gallery, self.samplers[points][episode])
+        )
+        self._places = lru_cache(maxsize=16)(
+            lambda points, episode, *how: places_by_stage(self._cloud(points, episode).vectors, *how)
+        )
+
+    def point_names(self, points: str, episode: int) -> list[tuple[str, int]]:
+        """The names of an episode's points with their numbers, as options of a list."""
+        return [(point.name, number) for number, point in enumerate(self._cloud(points, episode).points)]
+
+    def map(self, points: str, episode: int, stage: str, perplexity: int, colour: str, point: int) -> Picture:
+        """Every point at a stage, by t-SNE and by PCA."""
+        cloud = self._cloud(points, episode)
+        at, number = min(point, len(cloud.points) - 1), self.stages.index(stage)
+        shown = np.flatnonzero(~np.isnan(cloud.vectors[stage][:, 0])).tolist()
+        maps = {}
+        for method in ("t-SNE", "PCA"):
+            places = self._places(points, episode, method, perplexity)
+            maps[f"{method}, {stage}"] = StageMap(
+                places[stage][shown],
+                limits_around(np.concatenate(list(places.values()))),
+                places[self.stages[number - 1]][shown] if number else None,
+            )
+        names, gallery = self.gallery.names_of(cloud.episode), self.gallery
+        visible = [cloud.points[n] for n in shown]
+        figure = stage_maps(
+            maps,
+            [one.kind for one in visible],
+            [one.label for one in visible],
+            names,
+            colour=colour,
+            parts=[gallery.parts[n] for n in cloud.episode.classes] if gallery.parts else (),
+            chosen=shown.index(at) if at in shown else None,
+        )
+        name = cloud.points[at].name
+        ringed = f"ringed: {name}" if at in shown else f"{name} isn't there yet"
+        return Picture(
+            figure,
+            f"Episode {episode}, {stage}; {ringed}. t-SNE, perplexity {effective(perplexity, len(shown))}: each stage "
+            "is fitted on its own, begins where the one before ended, and is turned back onto it. It keeps neighbours "
+            "and distorts distances: who changes company means something, the gaps between groups and the length of a "
+            "grey line do not. PCA: one plane for all stages, so that a grey line is a movement in the full space, "
+            f"seen from one side.{self._movement(cloud, number)}{self._remarks()} Point at a mark to read its name.",
+            f"t-SNE and PCA map of {len(shown)} points of {len(names)} classes, {stage}; {ringed}.",
+            hints=hints_of(figure, maps, visible),
+        )
+
+    def clips(self, points: str, episode: int, point: int) -> Picture:
+        """The clips that the chosen point was made of."""
+        cloud, gallery = self._cloud(points, episode), self.gallery
+        chosen = cloud.points[min(point, len(cloud.points) - 1)]
+        strips = {}
+        for video in chosen.videos[:2]:
+            name = gallery.names[gallery.class_of(video)]
+            strips[f"{name}, {gallery.dataset.paths[video].name}"] = gallery.clip(video)
+        near = [text for stage in self.stages if (text := self._nearest(cloud, stage, chosen))]
+        text = f"{chosen.name}. {KINDS[chosen.kind]}"
+        if near:
+            text += f" Its nearest prototype{' of another class' if chosen.kind == PROTOTYPE else ''} in the full "
+            text += f"space, frames averaged (cosine): {'; '.join(near)}."
+        if chosen.kind == QUERY:
+            answer = cloud.answers[cloud.episode.query.index(chosen.videos[0])]
+            mark = "✓" if answer == chosen.label else "✗"
+            text += f" The whole model answers {gallery.names[cloud.episode.classes[answer]]} {mark}."
+        return Picture(film_strips(strips), text, f"Film strips of {', '.join(strips)}: {chosen.name}.")
+
+    def _movement(self, cloud: Cloud, number: int) -> str:
+        """How far points moved from the stage before this one."""
+        if not number:
+            return ""
+        before, after = self.stages[number - 1], self.stages[number]
+        moved = cosines_between(cloud.vectors[before], cloud.vectors[after], cloud.points)
+        return f" Grey: from where they were, {before}. Mean cosine of before and after: {moved}."
+
+    def _remarks(self) -> str:
+        """What this model lacks, and how its queries are asked here."""
+        model = self.gallery.model
+        text = "".join(
+            f" This model has no {part}."
+            for part, has in (("SPM", model.with_spm), ("PADM", model.with_padm))
+            if not has
+        )
+        if model.with_padm and not self.gallery.has_anchor:
+            text += " This model has no anchor that all queries share."
+        if model.with_padm and model.inductive:
+            text += " Queries are asked together here, though this model is inductive."
+        return text
+
+    def _nearest(self, cloud: Cloud, stage: str, chosen: Point) -> str:
+        """The prototype that is nearest, with a tick or a cross where the point has a class."""
+        at = cloud.points.index(chosen)
+        if np.isnan(cloud.vectors[stage][at, 0]):
+            return ""
+        prototypes = [n for n, p in enumerate(cloud.points) if p.kind == PROTOTYPE and n != at]
+        cosines = cloud.vectors[stage][prototypes] @ cloud.vectors[stage][at]
+        label = cloud.points[prototypes[int(cosines.argmax())]].label
+        assert label is not None
+        judged = chosen.label is not None and chosen.kind != PROTOTYPE
+        mark = ("✓ " if label == chosen.label else "✗ ") if judged else ""
+        return f"{stage} {self.gallery.names[cloud.episode.classes[label]]} {mark}{cosines.max():.2f}"
+
+
+def hints_of(
+    figure: Figure, maps: dict[str, StageMap], points: list[Point]
+) -> tuple[tuple[float, float, str], ...]:
+    """Where each point lies on the figure of the maps, and its name."""
+    hints = []
+    for ax, shown in zip(figure.axes, maps.values(), strict=True):
+        places = figure.transFigure.inverted().transform(ax.transData.transform(shown.places))
+        hints += [(float(x), 1 - float(y), one.name) for (x, y), one in zip(places, points, strict=True)]
+    return tuple(hints)
+
+
 def cloud_of(gallery: Gallery, episode: Episode) -> Cloud:
     """Every point of an episode at every stage that the model has, from the model's own outputs."""
-    model = gallery.model
     batch = gather(gallery.data.features, gallery.data.class_text, [episode])
-    output = model(batch.support, batch.query, batch.class_text)
-    support, query, text = (x[0] for x in model.prepare(batch.support, batch.query, batch.class_text, None))
-    way, shot = support.shape[:2]
-
-    def rows(videos: Tensor) -> Tensor:
-        return videos.mean(-2).flatten(0, -2)
-
-    prompt = generate_prompt(query, text, model.prompt_generator)
-    own = support_prompt(support, text)
-    if model.support_text == "generated":
-        own = generate_prompt(support, text, model.prompt_generator)
-    nothing = torch.full((1, model.dim), torch.nan)
-    parts = {
-        RAW: {
-            SUPPORT: rows(support),
-            QUERY: rows(query),
-            PROTOTYPE: rows(shot_mean(support, None)),
-            NAME: text,
+    given = batch.support, batch.query, batch.class_text
+    with gallery.scoring() as model:
+        output = model(*given, inductive=False)
+        logits = model(*given).logits if model.inductive else output.logits
+        support, query, text = model.prepare(*given, None)
+        generated = generate_prompt(query, text, model.prompt_generator)
+        real = support_prompt(support, text)
+        if model.support_text == "generated":
+            real = generate_prompt(support, text, model.prompt_generator)
+    parts: dict[str, dict[str, Tensor]] = {
+        RAW_CLIP: {
+            SUPPORT: frame_means(support),
+            QUERY: frame_means(query),
+            PROTOTYPE: frame_means(shot_mean(support, None)),
+            NAME: text[0],
         }
     }
     if output.spm is not None:
-        parts[RAW] |= {REAL: rows(own), GENERATED: rows(prompt)}
-        modulated = output.spm
-        parts[SPM] = parts[RAW] | {
-            SUPPORT: rows(modulated.support[0]),
-            QUERY: rows(modulated.query[0]),
-            PROTOTYPE: rows(modulated.prototypes[0]),
-            REAL: rows(modulated.support_token[0]),
-            GENERATED: rows(modulated.query_token[0]),
+        parts[RAW_CLIP] |= {REAL: frame_means(real), GENERATED: frame_means(generated)}
+        parts[AFTER_SPM] = parts[RAW_CLIP] | {
+            SUPPORT: frame_means(output.spm.support),
+            QUERY: frame_means(output.spm.query),
+            PROTOTYPE: frame_means(output.spm.prototypes),
+            REAL: frame_means(output.spm.support_token),
+            GENERATED: frame_means(output.spm.query_token),
         }
     if output.padm is not None:
-        refined = output.padm
-        parts = {stage: kinds | {ANCHOR: nothing} for stage, kinds in parts.items()}
-        parts[PADM] = parts[list(parts)[-1]] | {
-            SUPPORT: rows(refined.support[0]),
-            QUERY: rows(refined.query[0]),
-            PROTOTYPE: rows(refined.prototypes[0]),
-            ANCHOR: rows(refined.anchor[0]),
+        parts[AFTER_PADM] = parts[list(parts)[-1]] | {
+            SUPPORT: frame_means(output.padm.support),
+            QUERY: frame_means(output.padm.query),
+            PROTOTYPE: frame_means(output.padm.prototypes),
         }
+        if gallery.has_anchor:
+            nothing = torch.full((1, model.dim), torch.nan)
+            parts = {stage: kinds | {ANCHOR: nothing} for stage, kinds in parts.items()}
+            parts[AFTER_PADM][ANCHOR] = frame_means(output.padm.anchor)
     vectors = {
         stage: F.normalize(torch.cat(list(kinds.values())), dim=-1).numpy() for stage, kinds in parts.items()
     }
+    points = points_of(episode, gallery.names_of(episode), list(parts[RAW_CLIP]))
+    return Cloud(episode, points, vectors, tuple(logits[0].argmax(-1).tolist()))
 
-    names = gallery.names_of(episode)
-    supports = [(n, k) for n in range(way) for k in range(shot)]
-    queries, counts = [], [0] * way
-    for video, label in zip(episode.query, episode.query_labels, strict=True):
-        counts[label] += 1
-        queries.append((label, counts[label], video))
-    made = {
-        SUPPORT: [
-            Point(SUPPORT, n, (episode.support[n][k],), f"{names[n]}: support {k + 1}") for n, k in supports
-        ],
-        QUERY: [Point(QUERY, n, (video,), f"{names[n]}: query {q}") for n, q, video in queries],
-        PROTOTYPE: [Point(PROTOTYPE, n, episode.support[n], f"{names[n]}: prototype") for n in range(way)],
-        NAME: [Point(NAME, n, episode.support[n], f"{names[n]}: class text") for n in range(way)],
-        REAL: [
-            Point(REAL, n, (episode.support[n][k],), f"{names[n]}: prompt of support {k + 1}")
-            for n, k in supports
-        ],
-        GENERATED: [
-            Point(GENERATED, n, (video,), f"{names[n]}: generated prompt of query {q}")
-            for n, q, video in queries
-        ],
-        ANCHOR: [Point(ANCHOR, None, tuple(videos[0] for videos in episode.support), "anchor")],
-    }
-    points = tuple(point for kind in parts[RAW] for point in made[kind])
-    return Cloud(episode, points, vectors, tuple(output.logits[0].argmax(-1).tolist()))
+
+def frame_means(videos: Tensor) -> Tensor:
+    """``[…, T, C]`` → one row ``[C]`` per video."""
+    return videos.mean(-2).flatten(0, -2)
+
+
+def points_of(episode: Episode, names: list[str], kinds: list[str]) -> tuple[Point, ...]:
+    """The points of an episode, kind after kind, in the order of the model's outputs."""
+    made: dict[str, list[Point]] = {kind: [] for kind in KINDS}
+    for n, videos in enumerate(episode.support):
+        for k, video in enumerate(videos, start=1):
+            made[SUPPORT].append(Point(SUPPORT, n, (video,), f"{names[n]}: support {k}"))
+            made[REAL].append(Point(REAL, n, (video,), f"{names[n]}: prompt of support {k}"))
+        made[PROTOTYPE].append(Point(PROTOTYPE, n, videos, f"{names[n]}: prototype"))
+        made[NAME].append(Point(NAME, n, videos, f"{names[n]}: class text"))
+    counts = [0] * len(names)
+    for video, n in zip(episode.query, episode.query_labels, strict=True):
+        counts[n] += 1
+        made[QUERY].append(Point(QUERY, n, (video,), f"{names[n]}: query {counts[n]}"))
+        prompt = f"{names[n]}: generated prompt of query {counts[n]}"
+        made[GENERATED].append(Point(GENERATED, n, (video,), prompt))
+    made[ANCHOR].append(Point(ANCHOR, None, tuple(videos[0] for videos in episode.support), "anchor"))
+    return tuple(point for kind in kinds for point in made[kind])
 
 
 def cosines_between(before: np.ndarray, after: np.ndarray, points: tuple[Point, ...]) -> str:
@@ -300,7 +310,7 @@ def effective(perplexity: int, points: int) -> int:
     return max(1, min(perplexity, (points - 1) // 3))
 
 
-def layouts(vectors: dict[str, np.ndarray], method: str, perplexity: int) -> dict[str, np.ndarray]:
+def places_by_stage(vectors: dict[str, np.ndarray], method: str, perplexity: int) -> dict[str, np.ndarray]:
     """Places ``[P, 2]`` of each stage's points, nan where a point isn't there: comparable from stage to stage.
 
     PCA: one plane, fitted to the points of all stages. t-SNE: each stage begins at the layout of the stage before it,

@@ -1,5 +1,7 @@
 """Clips with their features and a model: what explorers show and compute on."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -14,9 +16,12 @@ from clipspm_lite.data.episodes import Episode
 from clipspm_lite.data.names import readable
 from clipspm_lite.evaluation.comparison import pairs_by_kind
 from clipspm_lite.model.clipspm import CLIPSPM
+from clipspm_lite.model.extensions import QueryAnchorPADM
+from clipspm_lite.model.heads import scored_in_eval_mode
 
-SIZE = 112  # pixels of a clip in a picture
+PICTURE_SIZE = 112  # pixels of a clip's frames in a picture
 MOST_PAIRS = 20  # of one kind that a list of hard pairs offers
+AFTER_SPM, AFTER_PADM = "after SPM", "after PADM"  # stages of a model
 
 
 @dataclass(frozen=True)
@@ -24,15 +29,14 @@ class Gallery:
     """A data set, its features, and a model that fits them.
 
     Attributes:
-        dataset: the clips; nothing of them is decoded before it is shown.
+        dataset: the clips; each is decoded when it is first shown.
         data: their features, from `FeatureStore.encode_dataset(dataset)`.
-        model: in evaluation mode.
-        parts: for each class which part of a split it is from, where that is known ("base", "validation" …).
+        model: a CLIP-SPM head, extended or not. Explorers ask it in evaluation mode and leave it in its own mode.
+        parts: for each class its part of a split, where that is known ("base", "validation" …).
 
     Raises:
-        TypeError: an attribute of another kind.
-        ValueError: dataset and data differ in classes or counts, the model's width is not the features', or there are
-            not as many parts as classes.
+        TypeError: another kind of model.
+        ValueError: dataset and data differ in classes or counts, or the model's width is not the features'.
     """
 
     dataset: VideoDataset
@@ -41,10 +45,10 @@ class Gallery:
     parts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, kind in (("dataset", VideoDataset), ("data", EncodedDataset), ("model", CLIPSPM)):
-            if not isinstance(getattr(self, name), kind):
-                found = type(getattr(self, name)).__name__
-                raise TypeError(f"{name}: expected a {kind.__name__}, found {found}")
+        if not isinstance(self.model, CLIPSPM):
+            raise TypeError(
+                f"model: expected a CLIPSPM, whose parts the explorers show, found {type(self.model).__name__}"
+            )
         for what in ("classes", "videos_per_class"):
             if getattr(self.dataset, what) != getattr(self.data, what):
                 raise ValueError(
@@ -56,15 +60,27 @@ class Gallery:
                 f"{self.data.features.shape[-1]}: encode with the backbone that the model was trained with"
             )
 
-        if self.parts and len(self.parts) != len(self.data.classes):
-            raise ValueError(
-                f"parts: expected one for each of {len(self.data.classes)} classes, found {len(self.parts)}"
-            )
+    @contextmanager
+    def scoring(self) -> Iterator[CLIPSPM]:
+        """The model in evaluation mode and without gradients; afterwards it is in the mode it came in."""
+        with scored_in_eval_mode(self.model), torch.inference_mode():
+            yield self.model
+
+    @property
+    def has_anchor(self) -> bool:
+        """Whether the model scores with one anchor for all queries of an episode."""
+        own_anchors = isinstance(self.model.padm, QueryAnchorPADM)
+        return self.model.with_padm and self.model.with_anchor and not own_anchors
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Class names in plain words."""
         return tuple(readable(name) for name in self.data.classes)
+
+    @property
+    def numbered_names(self) -> list[tuple[str, int]]:
+        """Class names with their numbers, as options of a list."""
+        return [(name, number) for number, name in enumerate(self.names)]
 
     @cached_property
     def starts(self) -> tuple[int, ...]:
@@ -86,23 +102,33 @@ class Gallery:
         """Names of an episode's classes, in its order."""
         return [self.names[number] for number in episode.classes]
 
+    def video(self, class_number: int, clip: int) -> int:
+        """The number of a class's clip, which is counted from 1."""
+        return self.starts[class_number] + clip - 1
+
     def class_of(self, video: int) -> int:
         """The class that a video belongs to."""
         return max(number for number, start in enumerate(self.starts) if start <= video)
 
+    def clip_name(self, video: int) -> str:
+        """The name of a clip in captions: its class and its number there, from 1."""
+        number = self.class_of(video)
+        return f"{self.names[number]} {video - self.starts[number] + 1}"
+
+    def thumbnails(self, video: int) -> Tensor:
+        """The same frames as `clip`, half as wide and high."""
+        return self.clip(video)[..., ::2, ::2]
+
     def clip(self, video: int) -> Tensor:
-        """The frames of a video as the model sees them in time, small: ``[T, 3, 112, 112]`` in [0, 1]."""
+        """The frames of a video that the model sees, small: ``[T, 3, 112, 112]`` in [0, 1]."""
         return _small(self.dataset.paths[video], self.data.features.shape[1]).float() / 255
 
 
-def check_gallery(gallery: object) -> None:
-    """Refuse, before anything is drawn, what is no gallery; raises TypeError."""
-    if not isinstance(gallery, Gallery):
-        raise TypeError(
-            f"gallery: expected a Gallery of clips, their features and a model, found {type(gallery).__name__}"
-        )
+def model_stages(model: CLIPSPM, first: str) -> list[str]:
+    """The stages that frames go through in a model, of which the first is before its parts."""
+    return [first, *([AFTER_SPM] if model.with_spm else []), *([AFTER_PADM] if model.with_padm else [])]
 
 
 @lru_cache(maxsize=256)
 def _small(path: Path, frames: int) -> Tensor:
-    return (load_video(path, frames=frames, size=SIZE) * 255).round().to(torch.uint8)
+    return (load_video(path, frames=frames, size=PICTURE_SIZE) * 255).round().to(torch.uint8)

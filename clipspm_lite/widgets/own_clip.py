@@ -1,14 +1,11 @@
 """Asking a recogniser about a clip that is uploaded in the notebook, and the pictures of an answer."""
 
-import html
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
-import numpy as np
 import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
@@ -22,20 +19,11 @@ from clipspm_lite.plots.alignment import soft_paths
 from clipspm_lite.plots.answers import ranking
 from clipspm_lite.plots.base import limits_around
 from clipspm_lite.plots.prototypes import prototype_paths
-from clipspm_lite.recognition.recogniser import Prediction, Recogniser
-from clipspm_lite.widgets.base import LABELLED, Explorer, Picture
-from clipspm_lite.widgets.gallery import SIZE
+from clipspm_lite.recognition.recogniser import Matching, Prediction, Recogniser
+from clipspm_lite.widgets.base import COMPUTING, Explorer, Picture, dropdown, error_as_html
+from clipspm_lite.widgets.gallery import PICTURE_SIZE
 
 THUMBNAIL = 56  # pixels of a frame beside a matrix
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A clip that was asked: its name, its frames ``[T, 3, H, W]``, and the answer of each method."""
-
-    name: str
-    frames: Tensor
-    predictions: dict[str, Prediction]
 
 
 def own_clip_explorer(
@@ -43,7 +31,7 @@ def own_clip_explorer(
 ) -> Explorer:
     """Upload a clip and see what each recogniser makes of it, what it nearly was, and why.
 
-    The clip is read, its file deleted at once, and it is taken out of the upload button again; what stays are its
+    The clip is read, its file deleted at once, and it is taken out of the upload button again. What stays are its
     frames in the pictures and its features in the store.
 
     Args:
@@ -51,77 +39,86 @@ def own_clip_explorer(
         support: the clips they know them from, of which the first of each action is shown.
         start: a clip to show before one is uploaded.
     """
-    if not recognisers:
-        raise ValueError("recognisers: expected at least one, by name, found none")
-    first = dict(zip(support.classes, support.videos, strict=True))
-    length = next(iter(recognisers.values())).store.frames
-
-    def asked(path: Path, name: str) -> Asked:
-        predictions = {method: one.predict([path])[0] for method, one in recognisers.items()}
-        return Asked(name, load_video(path, frames=length, size=SIZE), predictions)
-
-    def support_clip(action: str) -> Tensor:
-        return load_video(support.root / first[action][0], frames=length, size=THUMBNAIL)
-
-    shown = asked(Path(start), Path(start).name)
+    pictures = OwnClipPictures(recognisers, support)
+    pictures.ask(Path(start), Path(start).name)
     upload = widgets.FileUpload(accept="video/*", multiple=False, description="choose a clip")
-    control = widgets.Dropdown(description="method", options=list(recognisers), style=LABELLED)
-
-    def ranking_(method: str) -> Picture:
-        return ranking_picture(shown.predictions[method], shown.frames, shown.name, method)
-
-    def why(method: str) -> Picture | None:
-        prediction = shown.predictions[method]
-        if not prediction.explanation.matchings:
-            return None
-        clips = [support_clip(score.action) for score in prediction.ranking[:2]]
-        return alignment_picture(prediction, shown.frames[..., ::2, ::2], clips, method)
-
-    def among(method: str) -> Picture | None:
-        prediction = shown.predictions[method]
-        return prototypes_picture(prediction, method) if prediction.explanation.matchings else None
-
     explorer = Explorer(
         "own clip",
-        {"method": control},
-        {"ranking": ranking_, "alignment": why, "prototypes": among},
+        {"method": dropdown("method", recognisers, width="auto")},
+        {"ranking": pictures.ranking, "alignment": pictures.alignment, "prototypes": pictures.prototypes},
         extra=[upload],
     )
 
     def take(change: object) -> None:
-        nonlocal shown
-        found = uploaded(upload.value)
+        found = uploaded_file(upload.value)
         if found is None:
             return
-        empty(upload)
-        explorer.status.value = "<em>computing …</em>"
+        empty_upload(upload)
+        explorer.status.value = COMPUTING
         try:
-            shown = ask_about(*found, asked)
+            pictures.ask_uploaded(*found)
         except Exception as error:  # a callback's traceback would be lost
-            text = " ".join(str(error).split())
-            explorer.status.value = f"<strong>{html.escape(text)}</strong>"
-            return
-        explorer.redraw({"method"})
+            explorer.status.value = error_as_html(str(error))
+        else:
+            explorer.redraw({"method"})
 
     upload.observe(take, names="value")
     return explorer
 
 
-def ask_about(name: str, content: bytes, asked: Any) -> Asked:
-    """Write an uploaded clip where it can be read, ask about it, and delete it."""
-    suffix = Path(name).suffix.lower()
-    if suffix not in VIDEO_SUFFIXES:
-        raise ValueError(f"{name} does not end as a video does: expected one of {', '.join(VIDEO_SUFFIXES)}")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"clip{suffix}"  # the name is a stranger's and stays out of it
-        path.write_bytes(content)
-        try:
-            return asked(path, name)
-        except Exception as error:
-            raise ValueError(str(error).replace(str(path), name)) from error
+class OwnClipPictures:
+    """The pictures of the clip that was last asked about, as functions of the chosen method."""
+
+    name: str
+    frames: Tensor  # [T, 3, H, W]
+    predictions: dict[str, Prediction]  # of each method
+
+    def __init__(self, recognisers: Mapping[str, Recogniser], support: VideoDataset):
+        self.recognisers, self.support = recognisers, support
+        self.length = next(iter(recognisers.values())).store.frames
+
+    def ask(self, path: Path, name: str) -> None:
+        """Show this clip from now on, under this name."""
+        predictions = {method: one.predict([path])[0] for method, one in self.recognisers.items()}
+        self.frames = load_video(path, frames=self.length, size=PICTURE_SIZE)
+        self.name, self.predictions = name, predictions
+
+    def ask_uploaded(self, name: str, content: bytes) -> None:
+        """`ask` about an uploaded clip, in a file that is deleted at once; errors say the clip's own name."""
+        suffix = Path(name).suffix.lower()
+        expected = ", ".join(VIDEO_SUFFIXES)
+        if suffix not in VIDEO_SUFFIXES:
+            raise ValueError(f"{name} does not end as a video does: expected one of {expected}")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"clip{suffix}"  # a stranger's file name never becomes a path
+            path.write_bytes(content)
+            try:
+                self.ask(path, name)
+            except Exception as error:
+                raise ValueError(str(error).replace(str(path), name)) from error
+
+    def ranking(self, method: str) -> Picture:
+        """The answer and the other actions."""
+        return ranking_picture(self.predictions[method], self.frames, self.name, method)
+
+    def alignment(self, method: str) -> Picture | None:
+        """Why: the alignment with the two likeliest actions, if the method aligns frames."""
+        prediction = self.predictions[method]
+        if not prediction.explanation.matchings:
+            return None
+        clips = []
+        for score in prediction.ranking[:2]:
+            first = self.support.videos[self.support.classes.index(score.action)][0]
+            clips.append(load_video(self.support.root / first, frames=self.length, size=THUMBNAIL))
+        return alignment_picture(prediction, self.frames[..., ::2, ::2], clips, method)
+
+    def prototypes(self, method: str) -> Picture | None:
+        """The clip among the prototypes, if the method has prototypes of frames."""
+        prediction = self.predictions[method]
+        return prototypes_picture(prediction, method) if prediction.explanation.matchings else None
 
 
-def uploaded(value: Any) -> tuple[str, bytes] | None:
+def uploaded_file(value: Any) -> tuple[str, bytes] | None:
     """Name and content of the first file in a FileUpload's value, of ipywidgets 8 (a tuple) or 7 (a dict)."""
     files = (
         [(name, file["content"]) for name, file in value.items()]
@@ -131,7 +128,7 @@ def uploaded(value: Any) -> tuple[str, bytes] | None:
     return (files[0][0], bytes(files[0][1])) if files else None
 
 
-def empty(upload: Any) -> None:
+def empty_upload(upload: Any) -> None:
     """Take the file out of the widget, whose state a notebook may keep."""
     if isinstance(upload.value, dict):  # ipywidgets 7
         upload.metadata, upload.data = [], []
@@ -161,10 +158,7 @@ def alignment_picture(prediction: Prediction, clip: Tensor, supports: list[Tenso
     Raises:
         ValueError: a method that aligns no frames.
     """
-    matchings = prediction.explanation.matchings
-    if not matchings:
-        raise ValueError(f"{method} compares no frames in time: there is no alignment to show")
-    name, matching = list(matchings.items())[-1]
+    name, matching = last_matching(prediction, method)
     costs = list(matching.frame_distances[:2])
     names = [readable(score.action) for score in prediction.ranking[:2]]
     return Picture(
@@ -188,18 +182,23 @@ def prototypes_picture(prediction: Prediction, method: str) -> Picture:
     Raises:
         ValueError: a method that aligns no frames.
     """
-    matchings = prediction.explanation.matchings
-    if not matchings:
-        raise ValueError(f"{method} compares no frames in time: there are no prototypes of frames to show")
-    matching = list(matchings.values())[-1]
+    _, matching = last_matching(prediction, method)
     points = torch.cat([matching.prototypes.mean(1), matching.query.mean(0)[None]]).numpy()
     plane = PCA(min(2, len(points) - 1), random_state=0).fit(points)
     places = plane.transform(points)
     share = 100 * float(plane.explained_variance_ratio_.sum())
     names = [readable(action) for action in prediction.explanation.actions]
     return Picture(
-        prototype_paths(places[:-1, None], places[-1:], [0], names, None, limits_around(np.array(places))),
+        prototype_paths(places[:-1, None], places[-1:], [0], names, None, limits_around(places)),
         f"Prototypes (large) and the clip (small, joined with the answer, {names[0]}), as {method} compares them, "
         f"frames averaged, on the plane where they differ most ({share:.0f} % of their spread).",
         f"Map of {len(names)} prototypes and the clip, which is joined with {names[0]}.",
     )
+
+
+def last_matching(prediction: Prediction, method: str) -> tuple[str, Matching]:
+    """The last alignment of an answer, and its name."""
+    matchings = prediction.explanation.matchings
+    if not matchings:
+        raise ValueError(f"{method} compares no frames in time: there is nothing to show")
+    return list(matchings.items())[-1]

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
-import ipywidgets as widgets
 import numpy as np
 import torch
 from sklearn.decomposition import PCA
@@ -15,24 +14,24 @@ from clipspm_lite.model.otam import otam
 from clipspm_lite.model.transformer import shot_mean
 from clipspm_lite.plots.base import limits_around
 from clipspm_lite.plots.prototypes import distances_by_frame, prototype_distances, prototype_paths
-from clipspm_lite.widgets.base import LABELLED, Explorer, Picture
-from clipspm_lite.widgets.clips import WIDTH
-from clipspm_lite.widgets.episodes import choose_episode, episode_of, keep_within_way
-from clipspm_lite.widgets.gallery import Gallery, check_gallery
+from clipspm_lite.widgets.base import Explorer, Picture, dropdown, slider, stage_slider
+from clipspm_lite.widgets.choices import MOST_WAYS, explore_episodes
+from clipspm_lite.widgets.gallery import AFTER_PADM, AFTER_SPM, Gallery, model_stages
 
-RAW, SPM, PADM = "before text", "after SPM", "after PADM"
+BEFORE_TEXT = "before text"
 AVERAGED, BY_FRAME = "frames averaged", "frame by frame"
 STAR = {
-    RAW: "There is no anchor yet.",
-    SPM: "Star: the mean of the class tokens, which PADM starts the anchor from.",
-    PADM: "Star: the anchor after attention.",
+    BEFORE_TEXT: "There is no anchor yet.",
+    AFTER_SPM: "Star: the mean of the class tokens, which PADM starts the anchor from.",
+    AFTER_PADM: "Star: the anchor after attention.",
 }
-Places = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # on a plane: as in Stage, with 2 for C
+NO_ANCHOR = "This model has no anchor that all queries share."
+Places = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # on a plane: as in PrototypeStage, with 2 for C
 
 
 @dataclass(frozen=True)
-class Stage:
-    """Prototypes ``[N, T, C]``, queries ``[Q, T, C]`` and the anchor ``[T, C]`` (None before there is one)."""
+class PrototypeStage:
+    """Prototypes ``[N, T, C]``, queries ``[Q, T, C]`` and the anchor ``[T, C]`` (None where there is none)."""
 
     prototypes: Tensor
     queries: Tensor
@@ -60,49 +59,49 @@ class Plane:
 def prototypes_explorer(gallery: Gallery) -> Explorer:
     """Prototypes of an episode before text, after SPM and after PADM, with the anchor, frame by frame or averaged.
 
-    Queries are asked together here, also with a model that is inductive.
+    Queries are asked together here, even if the model is inductive.
     """
-    check_gallery(gallery)
-    model = gallery.model
-    names_of_stages = [RAW, *([SPM] if model.with_spm else []), *([PADM] if model.with_padm else [])]
-    episode_controls = choose_episode(gallery)
     controls = {
-        **episode_controls,
-        "stage": widgets.SelectionSlider(description="stage", options=names_of_stages, style=LABELLED),
-        "view": widgets.Dropdown(
-            description="view", options=[AVERAGED, BY_FRAME], style=LABELLED, layout={"width": WIDTH}
-        ),
-        "chosen": widgets.IntSlider(description="distances from", min=1, style=LABELLED),
+        "stage": stage_slider(model_stages(gallery.model, BEFORE_TEXT)),
+        "view": dropdown("view", [AVERAGED, BY_FRAME]),
+        "chosen": slider("distances from", 1, MOST_WAYS),
     }
+    pictures = PrototypePictures(gallery)
+    draw = {"map": pictures.map, "distances": pictures.distances, "frames": pictures.frames}
+    return explore_episodes("prototypes", gallery, controls, draw, "chosen")
 
-    @lru_cache(maxsize=16)
-    def stages(episode: Episode) -> dict[str, Stage]:
-        return stages_of(gallery, episode)
 
-    @lru_cache(maxsize=16)
-    def plane(episode: Episode, view: str) -> Plane:
-        return on_one_plane(stages(episode), averaged=view == AVERAGED)
+class PrototypePictures:
+    """The pictures of the prototypes explorer, as functions of its controls' values."""
 
-    def map_(drawn: tuple[Episode, str], stage: str, view: str) -> Picture:
+    def __init__(self, gallery: Gallery):
+        self.gallery = gallery
+        self._stages = lru_cache(maxsize=16)(partial(prototype_stages, gallery))
+        self._plane = lru_cache(maxsize=16)(
+            lambda episode, view: on_one_plane(self._stages(episode), averaged=view == AVERAGED)
+        )
+
+    def map(self, drawn: tuple[Episode, str], stage: str, view: str) -> Picture:
+        """The prototypes, the queries and the anchor on one plane."""
         episode, source = drawn
-        names, on_plane = gallery.names_of(episode), plane(episode, view)
-        prototypes, queries, anchor = on_plane.places[stage]
+        names, plane = self.gallery.names_of(episode), self._plane(episode, view)
+        prototypes, queries, anchor = plane.places[stage]
         what = "a point a class" if view == AVERAGED else "a path a class, its first frame ringed"
-        asked = ", asked together though this model is inductive" if model.inductive else ""
+        asked = ", asked together though this model is inductive" if self.gallery.model.inductive else ""
+        star = STAR[stage] if self.gallery.has_anchor else NO_ANCHOR
         return Picture(
-            prototype_paths(prototypes, queries, episode.query_labels, names, anchor, on_plane.limits),
+            prototype_paths(prototypes, queries, episode.query_labels, names, anchor, plane.limits),
             f"{source}, {len(episode.support[0])}-shot, {stage}, {view}: {what}; small: queries{asked}, frames "
-            f"averaged, joined with their class. {STAR[stage]} One plane (PCA) for all stages, each moved to a common "
-            f"centre and to one size: it shows {on_plane.share:.0f} % of their spread.",
+            f"averaged, joined with their class. {star} One plane (PCA) for all stages, each moved to a common "
+            f"centre and to one size: it shows {plane.share:.0f} % of their spread.",
             f"Map of the prototypes of {', '.join(names)}, {stage}, {view}.",
         )
 
-    def distances(drawn: tuple[Episode, str], stage: str, view: str) -> Picture:
-        episode, _ = drawn
-        names = gallery.names_of(episode)
-        tables = {name: of.distances(view) for name, of in stages(episode).items()}
-        every = torch.cat([table.flatten() for table in tables.values()])
-        table = tables[stage]
+    def distances(self, drawn: tuple[Episode, str], stage: str, view: str) -> Picture:
+        """The distances between the prototypes."""
+        names = self.gallery.names_of(drawn[0])
+        tables = {name: of.distances(view) for name, of in self._stages(drawn[0]).items()}
+        every, table = torch.cat([table.flatten() for table in tables.values()]), tables[stage]
         others = table[: len(names)] + torch.diag(torch.full((len(names),), torch.inf))
         one, other = divmod(int(others.argmin()), len(names))
         label = "OTAM distance" if view == BY_FRAME else "1 − cosine of means"
@@ -114,57 +113,49 @@ def prototypes_explorer(gallery: Gallery) -> Explorer:
             f"Heatmap of {label} between {', '.join(names)}, {stage}; nearest: {names[one]} and {names[other]}.",
         )
 
-    def frames(drawn: tuple[Episode, str], stage: str, chosen: int) -> Picture:
-        names = gallery.names_of(drawn[0])
+    def frames(self, drawn: tuple[Episode, str], stage: str, chosen: int) -> Picture:
+        """How far one prototype is from the others at each frame."""
+        names = self.gallery.names_of(drawn[0])
         place = min(chosen, len(names)) - 1
-        of = stages(drawn[0])[stage]
-        directions = F.normalize(of.prototypes, dim=-1)
+        shown = self._stages(drawn[0])[stage]
+        directions = F.normalize(shown.prototypes, dim=-1)
         own = directions[place]
         apart = {name: 1 - (own * other).sum(-1) for name, other in zip(names, directions, strict=True)}
         others = torch.stack([values for name, values in apart.items() if name != names[place]])
-        if of.anchor is not None:
-            apart["anchor"] = 1 - (own * F.normalize(of.anchor, dim=-1)).sum(-1)
-        far = int(others.min(0).values.argmax()) + 1
+        if shown.anchor is not None:
+            apart["anchor"] = 1 - (own * F.normalize(shown.anchor, dim=-1)).sum(-1)
+        nearest = others.min(0).values
         return Picture(
             distances_by_frame(apart, names[place], "1 − cosine"),
             f"How far the prototype of {names[place]} is from the others at each frame, {stage}, same frame against "
-            f"same frame. It stands out most at frame {far}, where its nearest neighbour is "
-            f"{float(others.min(0).values.max()):.2f} away.",
+            f"same frame. It stands out most at frame {int(nearest.argmax()) + 1}, where its nearest neighbour is "
+            f"{float(nearest.max()):.2f} away.",
             f"Lines over {len(own)} frames of the distance from {names[place]} to {', '.join(apart)}, {stage}.",
         )
 
-    explorer = Explorer(
-        "prototypes",
-        controls,
-        {"map": map_, "distances": distances, "frames": frames},
-        derive={"drawn": partial(episode_of, gallery)},
-        slow=list(episode_controls),
-    )
-    keep_within_way(controls, "chosen")
-    return explorer
 
-
-@torch.inference_mode()
-def stages_of(gallery: Gallery, episode: Episode) -> dict[str, Stage]:
+def prototype_stages(gallery: Gallery, episode: Episode) -> dict[str, PrototypeStage]:
     """The prototypes of an episode, its queries and its anchor, at every stage that the model has."""
-    model = gallery.model
     batch = gather(gallery.data.features, gallery.data.class_text, [episode])
     support, query, text = batch.support[0], batch.query[0], batch.class_text[0]
-    output = model(support, query, text, inductive=False)
-    support, query, _ = model.prepare(support, query, text, None)
-    stages = {RAW: Stage(shot_mean(support, None), query, None)}
+    with gallery.scoring() as model:
+        output = model(support, query, text, inductive=False)
+        support, query, _ = model.prepare(support, query, text, None)
+    stages = {BEFORE_TEXT: PrototypeStage(shot_mean(support, None), query, None)}
     if output.spm is not None:
         support, query = output.spm.support, output.spm.query
-        stages[SPM] = Stage(output.spm.prototypes, query, None)
+        stages[AFTER_SPM] = PrototypeStage(output.spm.prototypes, query, None)
     if output.padm is not None:
-        stages[PADM] = Stage(output.padm.prototypes, output.padm.query, output.padm.anchor[0])
-        if SPM in stages:  # a = mean over n of u_n, and u_n the mean of class n's supports and all queries
+        anchor = output.padm.anchor[0] if gallery.has_anchor else None
+        stages[AFTER_PADM] = PrototypeStage(output.padm.prototypes, output.padm.query, anchor)
+        if output.spm is not None and gallery.has_anchor:
+            # a = mean over n of u_n, and u_n the mean of class n's supports and all queries
             tokens = (support.sum(1) + query.sum(0)) / (support.shape[1] + len(query))
-            stages[SPM] = Stage(stages[SPM].prototypes, query, tokens.mean(0))
+            stages[AFTER_SPM] = PrototypeStage(output.spm.prototypes, query, tokens.mean(0))
     return stages
 
 
-def on_one_plane(stages: dict[str, Stage], *, averaged: bool) -> Plane:
+def on_one_plane(stages: dict[str, PrototypeStage], *, averaged: bool) -> Plane:
     """Every stage on the plane of the two main directions of all of them.
 
     Each stage is first moved to a common centre and brought to one size: between stages everything moves together,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clipspm_lite.plots.ablations import Estimate, by_class, comparison, draws, estimate, estimates
+from clipspm_lite.plots.ablations import Estimate, by_class, comparison_panels, draws, estimate, estimates
 
 ROWS = {
     "without this": Estimate(-2.0, 0.5, -4.0, 1.0, [-3.0, -1.0]),
@@ -94,6 +94,6 @@ def test_an_estimate_is_the_rows_accuracy_or_its_difference_with_each_training_s
 
 
 def test_a_comparison_is_drawn_with_every_row_in_a_panel_a_measure(results):
-    figure = comparison(results)
+    figure = comparison_panels(results)
     assert [ax.get_title() for ax in figure.axes] == ["5-way 1-shot", "reversed pairs, 2-way"]
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["head", "otam"]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from clipspm_lite.plots.alignment import accuracy_dots, predecessors, soft_paths, walk
+from clipspm_lite.plots.alignment import accuracy_dots, aligned_frames, predecessors, soft_paths
 
 
 def test_predecessors_draw_every_cell_and_one_arrow_for_each_cell_looked_at():
@@ -42,7 +42,7 @@ def test_soft_paths_draw_named_paths_over_the_cells():
 
 def test_a_walk_joins_all_pairs_and_frames_the_chosen_one():
     pairs = [(0, 0), (1, 1), (1, 2), (2, 3)]
-    ax = walk(torch.zeros(3, 3, 4, 4), torch.ones(4, 3, 4, 4), {"there": pairs}, 2).axes[0]
+    ax = aligned_frames(torch.zeros(3, 3, 4, 4), torch.ones(4, 3, 4, 4), {"there": pairs}, 2).axes[0]
     ends = [tuple(line.get_xdata()) for line in ax.lines]
     assert ends == [pytest.approx(((i + 0.5) / 3, (j + 0.5) / 4)) for i, j in pairs]
     widths = [line.get_linewidth() for line in ax.lines]

@@ -48,7 +48,7 @@ ESTIMATES = {
 CALLS = {
     ablations.by_class: (NUMBERS[:, :3].numpy(), NAMES, "points"),
     ablations.draws: ([-1.0, 0.0, 1.0], {"over episodes": (-1.0, 1.0), "over seeds": (-2.0, 2.0)}, "points"),
-    ablations.comparison: (
+    ablations.comparison_panels: (
         {
             "shot": 1,
             "asked": {"5-way": [10, 10]},
@@ -66,7 +66,7 @@ CALLS = {
         ["a title"],
         [{"there": [(0, 0), (1, 1)], "back": [(0, 1), (2, 3)]}],
     ),
-    alignment.walk: (CLIP[:3], CLIP, {"there": [(0, 0), (1, 1)], "back": [(0, 1), (2, 3)]}, 1),
+    alignment.aligned_frames: (CLIP[:3], CLIP, {"there": [(0, 0), (1, 1)], "back": [(0, 1), (2, 3)]}, 1),
     answers.ranking: (CLIP, {"sit": 0.7, "stand": 0.3}),
     embeddings.accuracy_by_shot: ([1, 5], {"one": [(50, 2), (51, 1)]}, 20, {"a paper": {1: 60.0}}),
     embeddings.clips_and_names: ([CLIP] * 2, NUMBERS[:2, :3], NAMES, [0, 1]),

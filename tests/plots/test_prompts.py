@@ -3,12 +3,7 @@
 import pytest
 import torch
 
-from clipspm_lite.plots.prompts import (
-    cosine_matrices,
-    gate_values,
-    loss_bars,
-    two_prompts,
-)
+from clipspm_lite.plots.prompts import cosine_matrices, gate_values, loss_bars, two_prompts
 
 
 def test_two_prompts_show_both_clips_and_only_the_supports_name():

@@ -1,90 +1,52 @@
-"""The episode explorer: each control moves its pictures, and what is drawn are the model's answers and distances."""
+"""The episode explorer: what is drawn are the model's answers and the terms of its score; how an episode is chosen."""
+
+from dataclasses import replace
 
 import pytest
 import torch
 
-from clipspm_lite import CLIPSPM
 from clipspm_lite.data.episodes import EpisodeSampler, gather
 from clipspm_lite.widgets import episode
+from clipspm_lite.widgets.choices import choose_episode, episode_of
 from clipspm_lite.widgets.episode import episode_explorer
 from clipspm_lite.widgets.gallery import Gallery
 
-ALL = {"board", "strips", "distances"}
+DRAWN = dict(way=3, shot=2, seed=1, number=4, pair=(), classes=())
+HEADS = (
+    {}, dict(with_anchor=False), dict(with_padm=False), dict(with_spm=False),
+    {"model": "clip-spm-extended", "temperature": 0.5, "centred_distance": True, "anchor": "query"},
+)  # fmt: skip
 
 
-@pytest.fixture
-def explorer(gallery):
-    return episode_explorer(gallery)
-
-
-@pytest.fixture
-def batch(gallery):
-    return gather(
-        gallery.data.features,
-        gallery.data.class_text,
-        [EpisodeSampler(gallery.data.videos_per_class, 4)[0]],
-    )
-
-
-@pytest.mark.parametrize(
-    ("control", "value", "pictures"),
-    [
-        ("way", 3, ALL),
-        ("shot", 3, ALL),
-        ("seed", 2, ALL),
-        ("number", 7, ALL),
-        ("pair", (0, 1), ALL),
-        ("classes", (0, 2, 3), ALL),
-        ("query", 3, {"strips", "distances"}),
-        ("frame", 5, {"board"}),
-    ],
-)
-def test_a_control_changes_its_pictures_and_only_those(explorer, control, value, pictures, changed_by):
-    assert changed_by(explorer, control, value) == pictures
-
-
-@pytest.mark.parametrize("inductive", [False, True])
-def test_parts_add_up_to_the_models_score(gallery, batch, inductive):
-    for kept in ({}, {"with_anchor": False}, {"with_padm": False}, {"with_spm": False}):
-        model = CLIPSPM(16, heads=2, head_dim=8, mlp_dim=16, **kept).eval()
+@pytest.mark.parametrize("head", HEADS)
+def test_the_bars_and_the_answer_are_the_models(head, with_head, drawn_with):
+    gallery, calls = with_head(**head), drawn_with(episode, "stacked_distances")
+    explorer = episode_explorer(gallery)
+    drawn = EpisodeSampler(gallery.data.videos_per_class, 4)[0]
+    batch = gather(gallery.data.features, gallery.data.class_text, [drawn])
+    for asked in (True, False):
+        explorer.controls["asked"].value = asked
+        explorer.controls["query"].value = 3
         with torch.inference_mode():
-            output = model(batch.support[0], batch.query[0], batch.class_text[0], inductive=inductive)
-        parts = output.terms
-        torch.testing.assert_close(sum(parts.values()), -output.logits)
-        assert {"D_PADM", "D_anchor"} & set(parts) == {
-            name
-            for name, there in (
-                ("D_PADM", model.with_padm),
-                ("D_anchor", model.with_padm and model.with_anchor),
-            )
-            if there
-        }
-        if output.spm is not None:
-            torch.testing.assert_close(parts["½ D_SPM"], output.spm.distance / 2, atol=1e-4, rtol=1e-4)
-
-
-def test_the_bars_and_the_answer_are_the_models(gallery, batch, explorer, monkeypatch):
-    calls = []
-    original = episode.stacked_distances
-    monkeypatch.setattr(
-        episode, "stacked_distances", lambda *things: calls.append(things) or original(*things)
-    )
-    with torch.inference_mode():
-        for asked in (True, False):
-            explorer.controls["asked"].value = asked
             output = gallery.model(batch.support, batch.query, batch.class_text, inductive=asked)
-            explorer.controls["query"].value = 3
-            parts, names, label = calls[-1]
-            assert label == 2
-            torch.testing.assert_close(sum(parts.values()), -output.logits[0, 2], atol=1e-5, rtol=1e-4)
-            answer = names[int(output.logits[0, 2].argmax())]
-            assert f"shortest: {answer}." in explorer.pictures["distances"].value
-            right = int((output.logits[0].argmax(-1) == torch.arange(4)).sum())
-            assert f"{right} of 4 answered rightly" in explorer.pictures["board"].value
-            explorer.controls["query"].value = 1
+        terms, names, label = calls[-1]
+        assert label == 2
+        torch.testing.assert_close(sum(terms.values()), -output.logits[0, 2])
+        if output.spm is not None:
+            scale = 1 / head.get("temperature", 1)
+            torch.testing.assert_close(terms["½ D_SPM"], scale * output.spm.distance[0, 2] / 2)
+        assert (
+            f"shortest: {names[int(output.logits[0, 2].argmax())]}." in explorer.pictures["distances"].value
+        )
+        right = int((output.logits[0].argmax(-1) == torch.arange(4)).sum())
+        assert f"{right} of 4 answered rightly" in explorer.pictures["board"].value
+        explorer.controls["query"].value = 1
+    shared = "one row for all queries" in explorer.pictures["distances"].value
+    assert shared == (head in ({}, dict(with_spm=False)))
 
 
-def test_play_moves_the_frames_and_is_not_started(explorer):
+def test_play_moves_the_frames_and_is_not_started(gallery):
+    explorer = episode_explorer(gallery)
     _, button = explorer.children[0].children[-1].children
     assert not getattr(button, "playing", False)
     before = explorer.pictures["board"].value
@@ -92,7 +54,8 @@ def test_play_moves_the_frames_and_is_not_started(explorer):
     assert explorer.controls["frame"].value == 4 and explorer.pictures["board"].value != before
 
 
-def test_a_single_chosen_class_is_said_and_the_pictures_stay(explorer):
+def test_a_single_chosen_class_is_said_and_the_pictures_stay(gallery):
+    explorer = episode_explorer(gallery)
     before = explorer.pictures["board"].value
     explorer.controls["classes"].value = (1,)
     assert "choose two or more" in explorer.status.value and explorer.pictures["board"].value == before
@@ -100,7 +63,32 @@ def test_a_single_chosen_class_is_said_and_the_pictures_stay(explorer):
     assert explorer.status.value == ""
 
 
-@pytest.mark.parametrize("without", ["with_spm", "with_padm", "with_anchor"])
-def test_a_model_without_a_part_is_explored_too(gallery, without):
-    model = CLIPSPM(16, heads=2, head_dim=8, mlp_dim=16, **{without: False}).eval()
-    assert episode_explorer(Gallery(gallery.dataset, gallery.data, model)).status.value == ""
+def test_a_drawn_episode_is_the_one_that_the_sampler_lists(gallery):
+    expected = EpisodeSampler(gallery.data.videos_per_class, 3, 2, seed=1)[4]
+    assert episode_of(gallery, **DRAWN) == (expected, "Episode 4 of seed 1, 3 classes drawn")
+
+
+@pytest.mark.parametrize(
+    "choice", [dict(pair=(3, 1)), dict(classes=(1, 3)), dict(pair=(1, 3), classes=(0, 2))]
+)
+def test_chosen_classes_are_all_there_and_their_videos_are_theirs(gallery, choice):
+    for number in range(20):
+        chosen, _ = episode_of(gallery, **DRAWN | choice | dict(number=number))
+        assert set(chosen.classes) == {1, 3}
+        for label, number_of_class in enumerate(chosen.classes):
+            videos = [*chosen.support[label], chosen.query[label]]
+            assert len(set(videos)) == 3
+            assert {gallery.class_of(video) for video in videos} == {number_of_class}
+
+
+def test_controls_offer_no_more_than_there_is(gallery):
+    controls = choose_episode(gallery)
+    assert (controls["way"].max, controls["way"].value, controls["shot"].max) == (4, 4, 5)
+    few = replace(gallery.data, videos_per_class=(2, 2, 2, 2), features=gallery.data.features[:8])
+    dataset = replace(gallery.dataset, videos=tuple(names[:2] for names in gallery.dataset.videos))
+    assert choose_episode(Gallery(dataset, few, gallery.model))["shot"].max == 1
+    controls = episode_explorer(gallery).controls
+    controls["query"].value = 4
+    for choice, value, classes in (("pair", (0, 1), 2), ("pair", (), 4), ("classes", (0, 1, 2), 3)):
+        controls[choice].value = value
+        assert controls["query"].max == classes and controls["query"].value <= classes

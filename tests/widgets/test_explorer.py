@@ -4,7 +4,6 @@ import gc
 
 import ipywidgets as widgets
 import psutil
-import pytest
 from matplotlib.figure import Figure
 
 from clipspm_lite.widgets.base import Explorer, Picture, as_html, play
@@ -95,11 +94,6 @@ def test_a_slow_control_says_so_before_it_draws():
     assert said == []
     explorer.controls["name"].value = "b"
     assert said == ["<em>computing …</em>", ""]
-
-
-def test_a_control_without_a_label_is_refused():
-    with pytest.raises(ValueError, match="nameless"):
-        Explorer("lines", {"nameless": widgets.IntSlider()}, {})
 
 
 def test_names_cannot_break_out_of_the_html():

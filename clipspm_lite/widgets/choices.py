@@ -1,0 +1,125 @@
+"""Controls that choose a clip of a gallery, or an episode: drawn from a seed, of chosen classes, or of a hard pair."""
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import accumulate
+from typing import Any
+
+import ipywidgets as widgets
+import torch
+from torch import Tensor
+
+from clipspm_lite.data.episodes import Episode, EpisodeSampler
+from clipspm_lite.widgets.base import LABELLED, Explorer, dropdown, slider
+from clipspm_lite.widgets.gallery import Gallery
+
+ClassNumbers = tuple[int, ...]  # empty: none chosen
+MOST_WAYS, MOST_SHOTS = 8, 5
+SEEDS, EPISODES = 10, 100  # how many of each a slider offers
+
+
+def choose_clip(
+    gallery: Gallery, names: tuple[str, str], labels: tuple[str, str], first: int = 0
+) -> dict[str, Any]:
+    """Two controls by name: the class (its number is the value) and the clip in it, counted from 1.
+
+    ``first`` is the video that is chosen at the start. The clip never exceeds what the class has, so that class and
+    clip always name a video.
+    """
+    start, counts = gallery.class_of(first), gallery.data.videos_per_class
+    which = dropdown(labels[0], gallery.numbered_names, start)
+    clip = slider(labels[1], 1, counts[start], first - gallery.starts[start] + 1)
+    which.observe(lambda change: setattr(clip, "max", counts[change["new"]]), names="value")
+    return dict(zip(names, (which, clip), strict=True))
+
+
+def choose_episode(gallery: Gallery) -> dict[str, Any]:
+    """The controls by name; their values are the arguments of `episode_of`."""
+    smallest = min(gallery.data.videos_per_class)
+    pairs = [
+        (f"{gallery.names[one]} / {gallery.names[other]} ({kind})", (one, other))
+        for one, other, kind in gallery.hard_pairs
+    ]
+    most_ways = min(MOST_WAYS, len(gallery.names))
+    pair = dropdown("hard pair", [("none", ()), *pairs], width="52em")
+    pair.layout.max_width = "100%"
+    return {
+        "way": slider("way N", min(2, most_ways), most_ways, min(5, most_ways)),
+        "shot": slider("shot K", 1, max(1, min(MOST_SHOTS, smallest - 1))),
+        "seed": slider("seed", 0, SEEDS - 1),
+        "number": slider("episode", 0, EPISODES - 1),
+        "pair": pair,
+        "classes": widgets.SelectMultiple(
+            description="classes",
+            options=gallery.numbered_names,
+            rows=4,
+            style=LABELLED,
+            layout={"width": "26em"},
+        ),
+    }
+
+
+def episode_of(
+    gallery: Gallery, way: int, shot: int, seed: int, number: int, pair: ClassNumbers, classes: ClassNumbers
+) -> tuple[Episode, str]:
+    """Episode ``number`` of the list ``seed``, one query per class, and how it was chosen, for captions.
+
+    Its classes are the hard ``pair`` if there is one, else the chosen ``classes`` if there are any, else ``way`` that
+    are drawn.
+
+    Raises:
+        ValueError: a single class is chosen, or a class has too few videos.
+    """
+    if not pair and len(classes) == 1:
+        raise ValueError("classes: choose two or more, or none to have them drawn")
+    among = tuple(pair) or tuple(classes) or tuple(range(len(gallery.names)))
+    counts = [gallery.data.videos_per_class[n] for n in among]
+    names = [gallery.names[n] for n in among]
+    drawn = EpisodeSampler(
+        counts, len(among) if pair or classes else way, shot, seed=seed, class_names=names
+    )[number]
+    before = [0, *accumulate(counts)]  # a video's number among these classes → in the gallery
+    shifts = [gallery.starts[among[place]] - before[place] for place in drawn.classes]
+    support = zip(drawn.support, shifts, strict=True)
+    query = zip(drawn.query, drawn.query_labels, strict=True)
+    episode = Episode(
+        classes=tuple(among[place] for place in drawn.classes),
+        support=tuple(tuple(video + shift for video in videos) for videos, shift in support),
+        query=tuple(video + shifts[label] for video, label in query),
+        query_labels=drawn.query_labels,
+    )
+    source = "the hard pair" if pair else "the chosen classes" if classes else f"{way} classes drawn"
+    return episode, f"Episode {number} of seed {seed}, {source}"
+
+
+def margin_over_others(scores: Tensor, label: int) -> float:
+    """How far the true class's score, of ``[N]``, is above the best of the others."""
+    others = scores.clone()
+    others[label] = -torch.inf
+    return float(scores[label] - others.max())
+
+
+def explore_episodes(
+    title: str,
+    gallery: Gallery,
+    controls: dict[str, Any],
+    draw: dict[str, Any],
+    counted: str,
+    extra: Sequence = (),
+) -> Explorer:
+    """An explorer of a chosen episode, which its pictures get as ``drawn``, the value of `episode_of`.
+
+    ``counted`` names a control that counts classes or queries from 1; it ends at the number of classes of the episode.
+    """
+    choice = choose_episode(gallery)
+    derive = {"drawn": partial(episode_of, gallery)}
+    explorer = Explorer(title, choice | controls, draw, derive=derive, extra=extra, slow=list(choice))
+
+    def renew(change: object = None) -> None:
+        chosen = choice["pair"].value or choice["classes"].value
+        controls[counted].max = len(chosen) or choice["way"].value
+
+    renew()
+    for name in ("way", "pair", "classes"):
+        choice[name].observe(renew, names="value")
+    return explorer

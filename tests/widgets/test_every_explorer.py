@@ -1,0 +1,154 @@
+"""Every explorer, with every kind of CLIP-SPM head: a control moves its pictures, and the head keeps its mode."""
+
+import gc
+from dataclasses import replace
+
+import pytest
+import torch
+from conftest import SIZES
+from matplotlib.figure import Figure
+
+from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, load_model
+from clipspm_lite.data.encoded import EncodedDataset
+from clipspm_lite.model.heads import build_head
+from clipspm_lite.widgets.alignment import alignment_explorer
+from clipspm_lite.widgets.embeddings import embeddings_explorer
+from clipspm_lite.widgets.episode import episode_explorer
+from clipspm_lite.widgets.motion import motion_explorer
+from clipspm_lite.widgets.prompt import prompt_explorer
+from clipspm_lite.widgets.prototypes import prototypes_explorer
+
+# For each explorer values of its controls, and which of its pictures they change.
+CHANGES = {
+    alignment_explorer: (
+        ({"query_class": 2, "query_clip": 4, "support_class": 3, "support_clip": 2}, "matrix pairs"),
+        ({"features": "centred", "direction": "every query frame is met"}, "matrix pairs"),
+        ({"smoothing": 0.1}, "matrix"),
+        ({"step": 3}, "pairs"),
+    ),
+    embeddings_explorer: (
+        ({"stage": "after SPM", "perplexity": 3, "colour": "role"}, "map"),
+        ({"point": 5, "episode": 1}, "map clips"),
+    ),
+    episode_explorer: (
+        ({"way": 3, "shot": 3, "seed": 2, "number": 7}, "board strips distances"),
+        ({"classes": (0, 2, 3), "pair": (0, 1)}, "board strips distances"),
+        ({"query": 2}, "strips distances"),
+        ({"frame": 5}, "board"),
+    ),
+    motion_explorer: (
+        ({"action": 2, "clip": 5, "donor": 1}, "clips features steps"),
+        ({"motion": "antisymmetric", "weights": "before training"}, "features steps"),
+        ({"level": "deep"}, "steps"),
+    ),
+    prompt_explorer: (
+        ({"alpha": 0.8}, "fused alphas"),
+        ({"shown": "whole distance (½ D_SPM + D_PADM + D_anchor)"}, "alphas"),
+        ({"names": "each the next class's (wrong)"}, "gates fused alphas"),
+        ({"query": 3, "episode": 2}, "clips gates fused alphas"),
+    ),
+    prototypes_explorer: (
+        ({"way": 3, "shot": 2, "seed": 2, "number": 7}, "map distances frames"),
+        ({"classes": (0, 2, 3), "stage": "after SPM"}, "map distances frames"),
+        ({"view": "frame by frame"}, "map distances"),
+        ({"chosen": 3}, "frames"),
+    ),
+}
+EXTENDED = {"model": "clip-spm-extended"}
+HEADS = {
+    "inductive": dict(inductive=True),
+    "without SPM": dict(with_spm=False),
+    "without PADM": dict(with_padm=False),
+    "without anchor": dict(with_anchor=False),
+    "extended": EXTENDED
+    | dict(temperature=0.5, centred_distance=True, motion_kept=True, position_weight=0.3),
+    "query's own anchor": EXTENDED | dict(anchor="query", inductive=True),
+    "frame steps": EXTENDED | dict(frames="steps", names="mixed", support_text="generated"),
+}
+ABOUT_THE_MODEL = {
+    "stage",
+    "asked",
+    "features",
+    "step",
+    "weights",
+    "motion",
+    "level",
+    "view",
+    "shown",
+    "point",
+}
+every_explorer = pytest.mark.parametrize("make", CHANGES)
+
+
+@every_explorer
+def test_a_control_changes_its_pictures_and_only_those(make, gallery, changed_by):
+    explorer = make(gallery)
+    assert explorer.status.value == "" and all(control.description for control in explorer.controls.values())
+    for values, pictures in CHANGES[make]:
+        for control, value in values.items():
+            assert changed_by(explorer, control, value) == set(pictures.split()), control
+    assert "nan" not in "".join(
+        picture.value[-1500:].split("base64")[-1] for picture in explorer.pictures.values()
+    )
+
+
+def try_every_value(make, gallery):
+    """Move the controls that show other parts of the model through their values."""
+    explorer = make(gallery)
+    for name in sorted(ABOUT_THE_MODEL & set(explorer.controls)):
+        control = explorer.controls[name]
+        values = [control.max] if hasattr(control, "max") else [value for _, value in control._options_full]
+        for value in values[-3:]:
+            control.value = value
+            assert explorer.status.value == "", (name, value)
+
+
+@pytest.mark.parametrize("head", HEADS)
+@every_explorer
+def test_an_explorer_shows_any_head_and_leaves_it_in_training(make, head, gallery):
+    gallery = replace(gallery, model=build_head(SIZES | HEADS[head]).train())
+    if make is prompt_explorer and head == "without SPM":
+        with pytest.raises(ValueError, match="no SPM"):
+            make(gallery)
+        return
+    try_every_value(make, gallery)
+    assert all(part.training for part in gallery.model.modules())
+
+
+@every_explorer
+def test_an_explorer_shows_the_committed_inductive_head(make, gallery):
+    model, old = load_model(LITE_INDUCTIVE_MODEL)[0], gallery.data
+    features, class_text = torch.randn(len(old.features), 8, model.dim), torch.randn(4, model.dim)
+    data = EncodedDataset(old.classes, old.videos_per_class, features, class_text)
+    try_every_value(make, replace(gallery, data=data, model=model))
+
+
+@every_explorer
+def test_a_model_in_training_is_shown_as_in_evaluation(make, gallery):
+    shown = []
+    for training in (True, False):
+        model = build_head(SIZES | dict(dropout=0.5))
+        model.load_state_dict(gallery.model.state_dict())
+        shown.append([p.value for p in make(replace(gallery, model=model.train(training))).pictures.values()])
+    assert shown[0] == shown[1]
+
+
+@every_explorer
+def test_no_figure_outlives_its_picture(make, gallery):
+    explorer = make(gallery)
+    (control, value), *_ = CHANGES[make][-1][0].items()
+    start = explorer.controls[control].value
+    for number in range(20):
+        explorer.controls[control].value = (value, start)[number % 2]
+    gc.collect()
+    assert sum(type(thing) is Figure for thing in gc.get_objects()) <= 1
+
+
+def test_numbers_of_an_explorer_are_whole(gallery):
+    for make, name in (
+        (embeddings_explorer, "episodes"),
+        (prompt_explorer, "episodes"),
+        (prompt_explorer, "way"),
+    ):
+        with pytest.raises(ValueError, match=name):
+            make(gallery, **{name: 0})
