@@ -62,8 +62,7 @@ def install_missing(repository: Path) -> None:
         end = "\n".join((done.stderr or done.stdout).strip().splitlines()[-3:])
         raise RuntimeError(
             "pip could not add the missing packages without replacing what Colab has. Check the network and run the "
-            "cell again. If it fails again, choose Runtime > Disconnect and delete runtime and start over.\n"
-            + end
+            "cell again. If it fails again, choose Runtime > Disconnect and delete runtime and start over.\n" + end
         )
 
 

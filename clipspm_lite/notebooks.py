@@ -45,9 +45,7 @@ def execute(path: Path) -> tuple[NotebookNode, float]:
 def strip(notebook: NotebookNode, seconds: float) -> None:
     """Remove what must not be stored, and write the measured seconds into the first cell."""
     kept = {"kernelspec", ("language_info", "name")}
-    ClearMetadataPreprocessor(clear_cell_metadata=False, preserve_nb_metadata_mask=kept).preprocess(
-        notebook, {}
-    )
+    ClearMetadataPreprocessor(clear_cell_metadata=False, preserve_nb_metadata_mask=kept).preprocess(notebook, {})
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
         # A widget without its state would show as an error; its text says what it is.
         output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)

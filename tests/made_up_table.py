@@ -42,9 +42,7 @@ def made_up_table(
             "seconds": 1.0,
             "backbone": about_backbone,
             "features": "2" * 64,
-            "head": HEAD | {"training": {"shot": shot, "seed": 6}} | (head or {})
-            if method == "clip-spm"
-            else None,
+            "head": HEAD | {"training": {"shot": shot, "seed": 6}} | (head or {}) if method == "clip-spm" else None,
         }
         for shot in shots
         for place, method in enumerate(methods)

@@ -34,9 +34,7 @@ def test_start_prints_the_table_and_writes_the_page(notebook, tmp_path, monkeypa
     assert PIXEL[:40] in page and 'alt="a dot"' in page
 
 
-def test_notebooks_are_executed_and_stored_clean_with_their_time_and_pictures(
-    notebook, tmp_path, monkeypatch
-):
+def test_notebooks_are_executed_and_stored_clean_with_their_time_and_pictures(notebook, tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "FOLDER", tmp_path)
     monkeypatch.setattr(notebooks, "PICTURES", tmp_path / "results")
     monkeypatch.setattr("sys.argv", ["notebooks"])
@@ -60,9 +58,7 @@ def test_without_a_clone_start_says_so(tmp_path, monkeypatch):
 
 
 def test_handouts_lack_the_solutions_and_nothing_else(notebook, tmp_path, monkeypatch):
-    notebook.cells.append(
-        nbformat.v4.new_markdown_cell("<details><summary>Solution</summary>\n\n42\n\n</details>")
-    )
+    notebook.cells.append(nbformat.v4.new_markdown_cell("<details><summary>Solution</summary>\n\n42\n\n</details>"))
     monkeypatch.setattr(notebooks, "FOLDER", tmp_path)
     monkeypatch.setattr("sys.argv", ["notebooks", "--without-solutions", str(tmp_path / "handout")])
     nbformat.write(notebook, tmp_path / "00_start_here.ipynb")

@@ -328,7 +328,5 @@ def _from_released(name: str, path: str | Path, text_weights: str | Path | None)
         clip, tokenizer, config = _from_architecture(name, text_weights)
         clip.visual = visual
         return clip, tokenizer, config
-    missing = (
-        f"text_weights: class names need a text encoder: give an open_clip tag (openai) or a file: {path}"
-    )
+    missing = f"text_weights: class names need a text encoder: give an open_clip tag (openai) or a file: {path}"
     return VisualOnly(visual, missing), open_clip.get_tokenizer(name), config

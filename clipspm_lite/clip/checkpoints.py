@@ -83,9 +83,7 @@ def open_checkpoint(
         encoder = {k.removeprefix(VISUAL): tensors.pop(k) for k in list(tensors) if k.startswith(VISUAL)}
         made_with = {"fingerprint": "", **description["backbone"]}
     else:
-        made_with = {
-            key: description[key] for key in ("frames", "resize", "normalize_pixels") if key in description
-        }
+        made_with = {key: description[key] for key in ("frames", "resize", "normalize_pixels") if key in description}
         made_with |= {"name": description.get("backbone_name"), "fingerprint": description.get("backbone")}
     head = restore_head(description.get("config"), tensors, path)
     kept = open_store(made_with, path, encoder, backbone, weights, text_weights, frames, device, store)
@@ -127,9 +125,7 @@ def load_model(path: str | os.PathLike) -> tuple[Head, dict[str, Any]]:
     """
     tensors, description = read_tensors(path, "model")
     if isinstance(description.get("backbone"), dict):
-        raise CheckpointError(
-            f"this head needs the encoder in its file: open both with open_checkpoint: {path}"
-        )
+        raise CheckpointError(f"this head needs the encoder in its file: open both with open_checkpoint: {path}")
     return restore_head(description.get("config"), tensors, path), description
 
 

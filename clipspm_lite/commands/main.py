@@ -52,9 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser, with the options of the one command that ``arguments`` name."""
-    parser = OneLineParser(
-        prog="python -m clipspm_lite", description="Few-shot action recognition with CLIP-SPM."
-    )
+    parser = OneLineParser(prog="python -m clipspm_lite", description="Few-shot action recognition with CLIP-SPM.")
     parser.add_argument("--version", action="version", version=f"clipspm_lite {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     chosen = next((word for word in arguments if not word.startswith("-")), None)

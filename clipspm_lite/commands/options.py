@@ -129,9 +129,7 @@ def data_title(options: argparse.Namespace) -> str:
     return f"the sample world, {options.split or 'default'} split, {options.part} classes"
 
 
-def make_store(
-    options: argparse.Namespace, backbone: Backbone | None = None, frames: int = 8
-) -> FeatureStore:
+def make_store(options: argparse.Namespace, backbone: Backbone | None = None, frames: int = 8) -> FeatureStore:
     """The feature store of the encoder options; ``backbone`` and ``frames`` are for what they do not say."""
     if backbone is None or options.backbone:
         backbone = load_backbone(options.backbone or "tiny", weights=options.weights, device=options.device)

@@ -173,9 +173,7 @@ def read_results(path: str | os.PathLike) -> Table:
     except (ValueError, TypeError, KeyError):
         version = None
     if version is None or version > TABLE_VERSION:
-        found = (
-            "another file" if version is None else f"one of version {version}: update clipspm_lite to read it"
-        )
+        found = "another file" if version is None else f"one of version {version}: update clipspm_lite to read it"
         raise ValueError(f"expected what `table --results` wrote, found {found}: {path}")
     return table
 
@@ -213,9 +211,7 @@ def notes(table: Table) -> list[str]:
         pixels = "CLIP's mean and standard deviation" if about["normalize_pixels"] else "raw [0, 1] pixels"
         frames = f"{about['frames']} frames, shorter side {about['resize']}"
         why_not = "" if nothing else published.other_features(about) or ""
-        lines.append(
-            f"{_named(rows)}: features of {about['name']}{weights}, {frames}, {pixels}. {why_not}".rstrip()
-        )
+        lines.append(f"{_named(rows)}: features of {about['name']}{weights}, {frames}, {pixels}. {why_not}".rstrip())
     for about, rows in _grouped(table, "head"):
         lines.append(f"{_named(rows)}: {_head_note(about, {row['shot'] for row in rows})}")
     return lines
@@ -248,9 +244,7 @@ def _head_note(about: dict[str, Any], shots: set[int]) -> str:
     elif about["trained_inductive"]:
         asked = "Inductive: trained and asked one query at a time, which the paper does not report."
     elif about["asked_inductive"]:
-        asked = (
-            "Asked one query at a time, though trained to see all of them, which the paper does not report."
-        )
+        asked = "Asked one query at a time, though trained to see all of them, which the paper does not report."
     said = [
         other,
         f"{about['file']} (SHA-256 {about['sha256'][:12]}…)" if about["file"] else "a head",

@@ -107,7 +107,5 @@ def _score(
         if of_kind:
             shared = settings | {"way": 2, "episodes": max(1, episodes // len(of_kind))}
             subsets = [data.subset(pair) for pair in of_kind]
-            scored[kind] = [
-                [evaluate(version, of_pair, **shared) for of_pair in subsets] for version in versions
-            ]
+            scored[kind] = [[evaluate(version, of_pair, **shared) for of_pair in subsets] for version in versions]
     return scored

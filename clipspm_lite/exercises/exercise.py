@@ -53,9 +53,7 @@ class Exercise:
         except Exception as error:
             if error is calls.stopped or not calls.returned:
                 return calls.where_it_stopped(error)
-            hint = (
-                f"It returns {_described(calls.returned[-1])}; the docstring in the cell says what is wanted."
-            )
+            hint = f"It returns {_described(calls.returned[-1])}; the docstring in the cell says what is wanted."
         if hint is None or "…" in hint:
             return hint
         if "return" in self.stub and any(_is_gap(result) for result in calls.returned):
@@ -164,9 +162,7 @@ def tensor_hint(found: object, expected: Tensor, *, tolerance: float = 1e-4) -> 
     if found is None or found is ...:
         return "It returns nothing yet: replace the … and return a tensor."
     if not isinstance(found, Tensor):
-        advice = (
-            ": keep to torch's operations." if isinstance(found, np.ndarray | list | int | float) else "."
-        )
+        advice = ": keep to torch's operations." if isinstance(found, np.ndarray | list | int | float) else "."
         return f"Expected a torch tensor, found {type(found).__name__}{advice}"
     if found.shape != expected.shape:
         turned = found.ndim >= 2 and found.transpose(-1, -2).shape == expected.shape
@@ -176,9 +172,7 @@ def tensor_hint(found: object, expected: Tensor, *, tolerance: float = 1e-4) -> 
         return f"Expected real numbers, found {found.dtype}."
     if not torch.isfinite(found).all():
         count = int((~torch.isfinite(found)).sum())
-        return (
-            f"{count} of {found.numel()} values are not finite: look for a division by 0 or a logarithm of 0."
-        )
+        return f"{count} of {found.numel()} values are not finite: look for a division by 0 or a logarithm of 0."
     difference = float((found.double() - expected.double()).abs().max())
     if difference > tolerance:
         whole = "" if found.is_floating_point() else f" They are whole numbers ({found.dtype}): rounded?"

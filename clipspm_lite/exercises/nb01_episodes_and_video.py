@@ -113,11 +113,7 @@ def _find_draw(answer: Callable[..., Any]) -> str | None:
         return [int(place) for place in support], [int(place) for place in query]
 
     first = answer(6, 2, 3, torch.Generator().manual_seed(0))
-    if (
-        first is None
-        or first is ...
-        or (isinstance(first, tuple) and any(p is None or p is ... for p in first))
-    ):
+    if first is None or first is ... or (isinstance(first, tuple) and any(p is None or p is ... for p in first)):
         return "It returns nothing yet: replace the … and return two lists, (support, query)."
     if not isinstance(first, tuple | list) or len(first) != 2:
         return f"Expected two lists, (support, query), found {type(first).__name__}."
@@ -129,9 +125,7 @@ def _find_draw(answer: Callable[..., Any]) -> str | None:
     draws = [draw(seed) for seed in range(60)]
     for support, query in draws:
         if (len(support), len(query)) != (2, 3):
-            return (
-                f"With shot=2 and queries=3 expected 2 and 3 videos, found {len(support)} and {len(query)}."
-            )
+            return f"With shot=2 and queries=3 expected 2 and 3 videos, found {len(support)} and {len(query)}."
         if not set(support + query) <= set(range(6)):
             return "Video numbers of a class with 6 videos run from 0 to 5."
     if any(set(support) & set(query) for support, query in draws):
@@ -204,9 +198,7 @@ def _find_class_interval(answer: Callable[[np.ndarray], float]) -> str | None:
     if ratio < 0.05:
         return "All draws have the same mean: draw as many classes as there are, but with putting back."
     if 0.4 < ratio < 0.6:
-        return (
-            "This is about one standard error: 95 % need 1.96 of them, or the 2.5 and 97.5 per cent points."
-        )
+        return "This is about one standard error: 95 % need 1.96 of them, or the 2.5 and 97.5 per cent points."
     if 1.8 < ratio < 2.2:
         return "This is the whole width; the half-width stands behind the ±."
     if 4 < ratio < 6:

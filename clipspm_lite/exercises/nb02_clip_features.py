@@ -61,9 +61,7 @@ def _find_class_text(answer: Callable[..., Any]) -> str | None:
     if _close(found, every.sum(0)):
         return "This is the sum over the sentences; SPEC takes their mean."
     if _close(found, F.normalize(every, dim=-1).mean(0)):
-        return (
-            "Each sentence was normalised before the mean; SPEC takes the mean of the un-normalised features."
-        )
+        return "Each sentence was normalised before the mean; SPEC takes the mean of the un-normalised features."
     if _close(found, F.normalize(every.mean(0), dim=-1)):
         return "The mean was normalised at the end; class_text keeps its length."
     return hint

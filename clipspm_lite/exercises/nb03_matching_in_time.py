@@ -21,9 +21,7 @@ def find_soft_minimum(answer: Callable[[Tensor, float], Tensor]) -> str | None:
         return "The minimum is over the wrong axis: take it over the last one."
     mistakes = {
         "The outer λ is missing: without it the result is not in the unit of the costs.": -logsum,
-        "This is a soft maximum: both minus signs are missing.": (
-            smoothing * torch.logsumexp(COSTS / smoothing, -1)
-        ),
+        "This is a soft maximum: both minus signs are missing.": (smoothing * torch.logsumexp(COSTS / smoothing, -1)),
         "The outer minus sign is missing: a larger cost must not give a smaller result.": smoothing * logsum,
         "λ divides the costs inside and multiplies outside; here it is the other way round.": (
             -torch.logsumexp(-COSTS * smoothing, -1) / smoothing
@@ -61,9 +59,7 @@ def find_middle_cells(answer: Callable[[int, int], int]) -> str | None:
         return "It returns nothing yet: replace the … and return a whole number."
     odd = [count for count in found if isinstance(count, bool) or not isinstance(count, int | np.integer)]
     if odd:
-        return (
-            f"Expected a whole number (int), found {type(odd[0]).__name__}: count cells, with // for a half."
-        )
+        return f"Expected a whole number (int), found {type(odd[0]).__name__}: count cells, with // for a half."
     if found == (64, 28, 1):
         return "These are all real cells. The first row and column 1 have rules of their own."
     if found == (56, 21, 0):
@@ -106,9 +102,7 @@ def find_matching_rule(answer: Callable[[Tensor], Tensor]) -> str | None:
 
     first = answer(1 - frames[clip] @ frames[clip].T)
     if isinstance(first, Tensor) and first.ndim > 0:
-        return (
-            f"Expected one number for one pair of clips, shape [], found {list(first.shape)}: a sum left out?"
-        )
+        return f"Expected one number for one pair of clips, shape [], found {list(first.shape)}: a sum left out?"
     if not isinstance(first, Tensor | np.ndarray | float | int):
         return f"Expected a tensor with the cost, found {type(first).__name__}."
     costs = [cost(x, y) for x in (clip, slow, longer) for y in (clip, clip.flip(0), slow, longer)]
@@ -126,9 +120,7 @@ def find_matching_rule(answer: Callable[[Tensor], Tensor]) -> str | None:
             )
     for x, y in ((clip, longer), (longer, clip)):
         if cost(x, y) < 0.5:
-            return (
-                "Frames at the end that the other clip does not have cost nothing: go from corner to corner."
-            )
+            return "Frames at the end that the other clip does not have cost nothing: go from corner to corner."
     return None
 
 

@@ -21,9 +21,7 @@ def _find_gate(answer: Any) -> str | None:
         "Negative hidden values became 0: LeakyReLU multiplies them by the slope.": torch.sigmoid(
             F.relu(before) @ w2.T + b2
         ),
-        "There is nothing between the two linear layers: LeakyReLU is missing.": torch.sigmoid(
-            before @ w2.T + b2
-        ),
+        "There is nothing between the two linear layers: LeakyReLU is missing.": torch.sigmoid(before @ w2.T + b2),
         "That is the gated x. Return the gate alone; the caller multiplies.": expected * x,
         "The biases are missing.": torch.sigmoid(F.leaky_relu(x @ w1.T, slope) @ w2.T),
     }
@@ -44,9 +42,7 @@ def _find_tokens(answer: Any) -> str | None:
     mixed = gated_video + alpha * gated_prompt
     expected = torch.cat([prompt, mixed], dim=-2)
     mistakes = {
-        "The prompt stands last: it is the first token, and the frames follow.": torch.cat(
-            [mixed, prompt], -2
-        ),
+        "The prompt stands last: it is the first token, and the frames follow.": torch.cat([mixed, prompt], -2),
         "The first token is the gated prompt: it must be the raw one. Only what is added to frames is gated.": (
             torch.cat([gated_prompt, mixed], -2)
         ),
@@ -73,8 +69,7 @@ def _find_generator_input(answer: Any) -> str | None:
         "All videos got the same number: s(f) is a mean within each video, not over the whole batch.": (
             mean_text * video.mean() * torch.ones(4, 1)
         ),
-        "The names were added up: t̄ is their mean, divided by the number of classes.": class_text.sum(0)
-        * one_number,
+        "The names were added up: t̄ is their mean, divided by the number of classes.": class_text.sum(0) * one_number,
         "s(f) is a mean and not a sum over frames and channels.": mean_text * video.sum((-2, -1))[:, None],
         "s(f) multiplies t̄, it is not added to it.": mean_text + one_number,
     }
@@ -94,9 +89,7 @@ def _find_consistency(answer: Any) -> str | None:
             squares.mean()
         ),
         "That is the sum over everything: average over the samples, the first axis.": squares.sum(),
-        "The sum runs over channels only: a sample's entries are its tokens and its channels.": squares.sum(
-            -1
-        ).mean(),
+        "The sum runs over channels only: a sample's entries are its tokens and its channels.": squares.sum(-1).mean(),
         "That is ‖·‖ and not ‖·‖²: there is no square root.": squares.sum((-2, -1)).sqrt().mean(),
         "Those are absolute differences: square them.": (named - generated).abs().sum((-2, -1)).mean(),
         "One number a sample: average them.": squares.sum((-2, -1)),

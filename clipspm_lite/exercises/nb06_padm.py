@@ -67,9 +67,7 @@ def _find_attention(answer: Any) -> str | None:
     if matches(found, everything):
         return "All frames of all videos are one set here; each frame position is a set of its own."
     if matches(found, by_position):
-        return (
-            "The attention is right; its result still has the frame positions first: exchange the axes back."
-        )
+        return "The attention is right; its result still has the frame positions first: exchange the axes back."
     if matches(found, alone):
         return "The class tokens are missing: they stand in the set beside the videos."
     if matches(found, reordered):

@@ -54,9 +54,7 @@ def _find_choice(answer: Callable[..., Any]) -> str | None:
     if found == 40:
         return "That is the last step; its validation accuracy is not the highest."
     if found == 30:
-        return (
-            "Two steps are equally good on validation: take the first. Or did you look at the novel classes?"
-        )
+        return "Two steps are equally good on validation: take the first. Or did you look at the novel classes?"
     return f"Expected the step whose validation accuracy is highest, 20; found {found!r}."
 
 

@@ -92,8 +92,7 @@ def _find_one_draw(answer: Callable[..., float]) -> str | None:
             100 * right[seeds].sum() / (len(seeds) * asked.sum())
         ),
         "Wanted in per cent: times 100.": expected / 100,
-        "Divide by the number of training seeds too: every seed was asked the same queries.": expected
-        * len(seeds),
+        "Divide by the number of training seeds too: every seed was asked the same queries.": expected * len(seeds),
     }
     if np.isclose(found, expected, rtol=1e-6):
         return None

@@ -76,9 +76,7 @@ class CLIPFSAR(Head):
         if config.train_temperature:
             self.scale = nn.Parameter(torch.tensor(1 / config.temperature))
 
-    def _score(
-        self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask, *_: Any
-    ) -> CLIPFSAROutput:
+    def _score(self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask, *_: Any) -> CLIPFSAROutput:
         if self.config.shots_averaged == "before":
             support, support_mask = shot_mean(support, support_mask).unsqueeze(-3), None
         tokens = torch.cat([support_prompt(support, class_text), support], dim=-2)

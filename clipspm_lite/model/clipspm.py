@@ -134,9 +134,7 @@ class CLIPSPM(Head):
         self, support: Tensor, query: Tensor, class_text: Tensor, query_labels: Tensor, support_mask: Mask
     ) -> Losses:
         scored = self._score(support, query, class_text, support_mask, self.inductive)
-        of_support, of_query = (
-            hsmr(videos, self.mfe, self.fusion).disagreement() for videos in (support, query)
-        )
+        of_support, of_query = (hsmr(videos, self.mfe, self.fusion).disagreement() for videos in (support, query))
         hsmr_loss = mean_over_supports(of_support, support_mask) + of_query.mean(-1)
         consistency = text = torch.zeros_like(hsmr_loss)
         if self.config.consistency and scored.spm is not None:
@@ -189,6 +187,4 @@ class CLIPSPM(Head):
 
 def mean_over_supports(per_video: Tensor, support_mask: Mask) -> Tensor:
     """``[..., N, K]`` → ``[...]``, over the shots that are there."""
-    return masked_mean(
-        per_video.flatten(-2), None if support_mask is None else support_mask.flatten(-2), dim=-1
-    )
+    return masked_mean(per_video.flatten(-2), None if support_mask is None else support_mask.flatten(-2), dim=-1)

@@ -17,9 +17,7 @@ def frame_distances(x: Tensor, y: Tensor) -> Tensor:
 
     Shapes: x ``[..., Tx, C]``, y ``[..., Ty, C]`` with leading axes that broadcast → ``[..., Tx, Ty]``.
     """
-    norms = (
-        torch.linalg.vector_norm(x, dim=-1)[..., :, None] * torch.linalg.vector_norm(y, dim=-1)[..., None, :]
-    )
+    norms = torch.linalg.vector_norm(x, dim=-1)[..., :, None] * torch.linalg.vector_norm(y, dim=-1)[..., None, :]
     return 1 - x @ y.transpose(-1, -2) / (norms + NORM_OFFSET)
 
 
@@ -67,9 +65,7 @@ def otam(query: Tensor, support: Tensor) -> Tensor:
     """
     for name, videos in (("query", query), ("support", support)):
         if videos.ndim < 3 or videos.shape[-2] == 0:
-            raise ValueError(
-                f"{name}: expected [..., videos, frames >= 1, C], found shape {tuple(videos.shape)}"
-            )
+            raise ValueError(f"{name}: expected [..., videos, frames >= 1, C], found shape {tuple(videos.shape)}")
     if query.shape[-1] != support.shape[-1]:
         raise ValueError(
             f"query and support must have the same width C, found {query.shape[-1]} and {support.shape[-1]}: "

@@ -37,9 +37,7 @@ class PADM(nn.Module):
     def forward(self, support: Tensor, query: Tensor, support_mask: Mask = None) -> PADMOutput:
         """Shapes: support ``[..., N, K, T, C]``, query ``[..., Q, T, C]``, support_mask ``[..., N, K]``."""
         way, shot = support.shape[-4:-2]
-        present = (
-            support.new_ones(support.shape[:-2]) if support_mask is None else support_mask.to(support.dtype)
-        )
+        present = support.new_ones(support.shape[:-2]) if support_mask is None else support_mask.to(support.dtype)
         support_sum = (support * present[..., None, None]).sum(-3)
         members = present.sum(-1)[..., None, None] + query.shape[-3]
         class_tokens = (support_sum + query.sum(-3, keepdim=True)) / members

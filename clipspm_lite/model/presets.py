@@ -67,9 +67,7 @@ class CLIPSPMConfig(Preset):
 
 
 # Sizes of the committed lite model, the arguments of `CLIPSPM` beside preset="lite".
-LITE_SIZES: dict[str, Any] = dict(
-    heads=4, head_dim=32, mlp_dim=256, prompt_weight=0.3, motion_loss_weight=0.5
-)
+LITE_SIZES: dict[str, Any] = dict(heads=4, head_dim=32, mlp_dim=256, prompt_weight=0.3, motion_loss_weight=0.5)
 
 # What the released code sets for each data set (SPEC sections 2 and 3), as arguments of `CLIPSPM`: r_v, r_p, LeakyReLU
 # slope, α, w_c and w_t. The same for every backbone; the names are those of `clipspm_lite.data.benchmarks`.

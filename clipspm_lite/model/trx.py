@@ -74,20 +74,14 @@ class TRX(Head):
         config = TRXConfig(dim, **fields)
         super().__init__(config)
         self.dropout = nn.Dropout(config.dropout)
-        self.attentions = nn.ModuleList(
-            TupleAttention(dim, size, config.width) for size in config.tuple_sizes
-        )
+        self.attentions = nn.ModuleList(TupleAttention(dim, size, config.width) for size in config.tuple_sizes)
 
-    def _score(
-        self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask, *_: Any
-    ) -> TRXOutput:
+    def _score(self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask, *_: Any) -> TRXOutput:
         frames = query.shape[-2]
         self.check_frames(frames)
         positions = self.config.position_weight * positional_encoding(frames, self.dim).to(query)
         support, query = self.dropout(support + positions), self.dropout(query + positions)
-        distances = torch.stack(
-            [attention(support, query, support_mask) for attention in self.attentions], dim=-1
-        )
+        distances = torch.stack([attention(support, query, support_mask) for attention in self.attentions], dim=-1)
         return TRXOutput(-distances.mean(-1), distances)
 
     def check_frames(self, frames: int) -> None:
@@ -136,9 +130,7 @@ def of_tuples(layer: nn.Linear, video: Tensor) -> Tensor:
     """
     parts = layer.weight.split(video.shape[-1], dim=-1)  # one per place in the tuple, [d, C]
     places = tuple_places(video.shape[-2], len(parts), video.device)
-    return layer.bias + sum(
-        F.linear(video, part)[..., places[:, place], :] for place, part in enumerate(parts)
-    )
+    return layer.bias + sum(F.linear(video, part)[..., places[:, place], :] for place, part in enumerate(parts))
 
 
 def tuple_places(frames: int, size: int, device: torch.device | None = None) -> Tensor:

@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import seaborn as sns
@@ -114,9 +113,7 @@ def accuracy_bars(accuracies: Mapping[str, tuple[float, float]], chance: float, 
 
 
 @course_style
-def confusions(
-    most_confused: Sequence[tuple[str, str, float]], reversed_pairs: Sequence[tuple[str, str]]
-) -> Figure:
+def confusions(most_confused: Sequence[tuple[str, str, float]], reversed_pairs: Sequence[tuple[str, str]]) -> Figure:
     """Bars of (asked class, answered class, per cent), as `Evaluation.most_confused` lists them.
 
     Order-reversed pairs differ in colour and hatch.

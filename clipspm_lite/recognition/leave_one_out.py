@@ -51,8 +51,7 @@ class LeaveOneOut:
     def only_right(self, one: str, other: str) -> int:
         """How many clips ``one`` gets right and ``other`` does not."""
         return sum(
-            a == truth != b
-            for truth, a, b in zip(self.asked, self.answers[one], self.answers[other], strict=True)
+            a == truth != b for truth, a, b in zip(self.asked, self.answers[one], self.answers[other], strict=True)
         )
 
     def chance_of_difference(self, one: str, other: str) -> float:
@@ -124,9 +123,7 @@ def leave_one_out(methods: Sequence[str | Head], support: Support) -> LeaveOneOu
             for method, answered in zip(methods, answers, strict=True):
                 answered.append(int(ask(method, remaining, query[None]).logits.argmax()))
     if not asked:
-        raise ValueError(
-            "no action has two different clips, so none can be held out: add clips, or name the method"
-        )
+        raise ValueError("no action has two different clips, so none can be held out: add clips, or name the method")
     return LeaveOneOut(
         classes=support.classes,
         asked=tuple(asked),

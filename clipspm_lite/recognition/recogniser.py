@@ -190,9 +190,7 @@ class Recogniser:
         weights = f" ({backbone.weights})" if backbone.weights else ""
         return f"Recogniser({self.method} on {backbone.name}{weights}, {self.store.frames} frames; {knows})"
 
-    def with_support(
-        self, support: VideoDataset | str | Path, templates: Sequence[str] = TEMPLATES
-    ) -> "Recogniser":
+    def with_support(self, support: VideoDataset | str | Path, templates: Sequence[str] = TEMPLATES) -> "Recogniser":
         """The same method on the same backbone, knowing these actions instead; arguments as for `encode_support`."""
         known = encode_support(self.store, support, templates)
         return Recogniser(self.head or self.method, self.store, known)
@@ -264,9 +262,7 @@ class Recogniser:
         scale = self.store.backbone.cosine_scale if self.method in COSINES else 1
         probabilities = (scale * logits[row]).softmax(-1)
         order = logits[row].argsort(descending=True, stable=True)
-        ranking = tuple(
-            Score(classes[i], float(probabilities[i]), float(logits[row, i])) for i in order.tolist()
-        )
+        ranking = tuple(Score(classes[i], float(probabilities[i]), float(logits[row, i])) for i in order.tolist())
         distances = {name: term.expand_as(logits)[row, order].cpu() for name, term in terms.items()}
         matchings = {
             name: Matching(query[row].cpu(), prototype[order].cpu(), distances[term])

@@ -161,9 +161,7 @@ def render_examples(recipe: TrainingRecipe, cache: Path) -> Examples:
         with np.load(path, allow_pickle=False) as stored:
             frames, captions = torch.from_numpy(stored["frames"]), stored["captions"].tolist()
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"damaged frames ({one_line(error)}); delete them, they are rendered again: {path}"
-        ) from None
+        raise ValueError(f"damaged frames ({one_line(error)}); delete them, they are rendered again: {path}") from None
     return Examples(frames, torch.tensor(labels).repeat_interleave(FRAMES_PER_CLIP), captions)
 
 
@@ -294,9 +292,7 @@ def main() -> None:
     made = load_backbone(f"local-dir:{out}")
     parameters = sum(parameter.numel() for parameter in made.parameters())
     size = (out / WEIGHTS_FILE).stat().st_size
-    print(
-        f"{made.clip.vocab_size} tokens, {parameters:,} parameters, {size / 1e6:.2f} MB, {seconds:.0f} s in all"
-    )
+    print(f"{made.clip.vocab_size} tokens, {parameters:,} parameters, {size / 1e6:.2f} MB, {seconds:.0f} s in all")
     print(f"fingerprint {made.fingerprint[:16]}, zero-shot 5-way on validation classes: {accuracy:.1f} %")
 
 

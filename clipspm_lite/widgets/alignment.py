@@ -26,9 +26,7 @@ BOTH = "both (OTAM)"
 def alignment_explorer(gallery: Gallery) -> Explorer:
     """OTAM between a query and a support clip of the gallery, and the most probable path, step by step."""
     second = gallery.starts[min(1, len(gallery.names) - 1)]
-    offered = [
-        (name, value) for name, value in FEATURES.items() if value != "fused" or gallery.model.with_spm
-    ]
+    offered = [(name, value) for name, value in FEATURES.items() if value != "fused" or gallery.model.with_spm]
     controls = {
         **choose_clip(gallery, ("query_class", "query_clip"), ("query action", "query clip")),
         **choose_clip(gallery, ("support_class", "support_clip"), ("support action", "support clip"), second),

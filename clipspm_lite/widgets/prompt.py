@@ -136,9 +136,7 @@ class PromptPictures:
         """The query's distances to the classes over α."""
         drawn = self.sampler[episode]
         classes, label = self.gallery.names_of(drawn), drawn.query_labels[query - 1]
-        rows = torch.stack(
-            [self._distances(episode, names, query, weight, shown) for weight in PROMPT_WEIGHTS]
-        )
+        rows = torch.stack([self._distances(episode, names, query, weight, shown) for weight in PROMPT_WEIGHTS])
         here = self._distances(episode, names, query, alpha, shown)
         best, margin = int(here.argmin()), margin_over_others(-here, label)
         mark = "✓" if best == label else f"✗, it is {classes[label]}"

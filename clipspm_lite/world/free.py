@@ -73,9 +73,7 @@ def free_pose(s: Performance, has_thing: bool) -> None:
     s.pose.lean[:] = _drift(s, [s.rng.uniform(-38, 38) * s.rng.chance(0.35) * ANGLE for _ in range(keys)])
     s.pose.head_tilt[:] = _drift(s, [s.rng.uniform(-12, 12) * ANGLE for _ in range(keys)])
     if s.rng.chance(0.4):
-        s.pose.look[:] = np.stack(
-            [_drift(s, [s.rng.uniform(-1, 1) for _ in range(4)]) for _ in range(2)], axis=-1
-        )
+        s.pose.look[:] = np.stack([_drift(s, [s.rng.uniform(-1, 1) for _ in range(4)]) for _ in range(2)], axis=-1)
     _legs(s, keys)
     together = s.rng.chance(0.25)
     angles = [[random_arm(s.rng) for _ in range(keys)] for _ in range(2)]

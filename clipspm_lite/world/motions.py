@@ -58,9 +58,7 @@ def flap_arm(s: Performance) -> None:
 def hand_on_head(s: Performance) -> None:
     """The hand goes from hanging to the top of the head."""
     u = s.once()
-    s.set_arms(
-        between(s.rng.uniform(8, 20), s.rng.uniform(125, 138), u), between(5, s.rng.uniform(252, 262), u)
-    )
+    s.set_arms(between(s.rng.uniform(8, 20), s.rng.uniform(125, 138), u), between(5, s.rng.uniform(252, 262), u))
 
 
 def hand_on_hip(s: Performance) -> None:

@@ -26,9 +26,7 @@ class Performance:
     def __post_init__(self) -> None:
         self.time = np.linspace(0.0, 1.0, len(self.pose.lean))
 
-    def once(
-        self, start: tuple[float, float] = (0.02, 0.34), length: tuple[float, float] = (0.32, 0.6)
-    ) -> np.ndarray:
+    def once(self, start: tuple[float, float] = (0.02, 0.34), length: tuple[float, float] = (0.32, 0.6)) -> np.ndarray:
         """From 0 to 1 once [F]: a rest, a smooth movement, a hold."""
         begin = self.rng.uniform(*start)
         return ease((self.time - begin) / self.rng.uniform(*length))
@@ -48,9 +46,7 @@ class Performance:
             target = self.pose.thing[:, :2] + [OUTWARDS[side] * 0.85 * self.radius, 0.0]
             self.pose.arms[:, side] = reach(self.pose, self.body, side, target)
 
-    def place_thing(
-        self, x: np.ndarray | float, y: np.ndarray | float, turn: np.ndarray | float = 0.0
-    ) -> None:
+    def place_thing(self, x: np.ndarray | float, y: np.ndarray | float, turn: np.ndarray | float = 0.0) -> None:
         """Where the object is."""
         self.pose.thing = np.stack(np.broadcast_arrays(x, y, turn, self.time)[:3], axis=-1)
 

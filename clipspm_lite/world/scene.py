@@ -53,9 +53,7 @@ def make_scene(class_name: str | None, seed: int) -> Scene:
         ValueError: if there is no such class.
     """
     if class_name is not None and class_name not in RECIPES:
-        raise ValueError(
-            f"class_name is {class_name!r}; expected one of the {len(RECIPES)} names in CLASSES, or None"
-        )
+        raise ValueError(f"class_name is {class_name!r}; expected one of the {len(RECIPES)} names in CLASSES, or None")
     rng = Stream(class_name, seed)
     if class_name is None:
         recipe = ActionRecipe("free", "right", rng.choice((None, None, None, "box", "ball", "balloon")))
@@ -93,9 +91,7 @@ def make_scene(class_name: str | None, seed: int) -> Scene:
 
 def _perform(recipe: ActionRecipe, thing: str | None, body: Body, radius: float, rng: Stream) -> Pose:
     """The poses of a recipe: the motion, small tremor, then mirrored or reversed as the recipe says."""
-    stage = Performance(
-        Pose.rest(body, FRAMES, rng), body, rng, (0, 1) if recipe.side == "both" else (1,), radius
-    )
+    stage = Performance(Pose.rest(body, FRAMES, rng), body, rng, (0, 1) if recipe.side == "both" else (1,), radius)
     if thing and not recipe.thing:
         beside = rng.choice((-1, 1)) * rng.uniform(0.3, 0.6)
         stage.place_thing(beside, rng.uniform(0.5, 1.1) if thing == "balloon" else radius)

@@ -65,9 +65,7 @@ def _write_class(out: Path, class_name: str) -> list[dict[str, object]]:
         path = clip_path(class_name, seed)
         write_mp4(out / path, render(make_scene(class_name, seed), SIZE))
         checksum = file_sha256(out / path)
-        entries.append(
-            {"path": path, "class": folder(class_name), "split": split, "seed": seed, "sha256": checksum}
-        )
+        entries.append({"path": path, "class": folder(class_name), "split": split, "seed": seed, "sha256": checksum})
     return entries
 
 
@@ -87,9 +85,7 @@ def write_lists(out: Path) -> None:
     """The splits and the pairs."""
     for name, split in SPLITS.items():
         parts = {part: [folder(c) for c in classes] for part, classes in split.items()}
-        _write_json(
-            out / "splits" / f"{name}.json", {"format_version": MANIFEST_VERSION, **parts}, tuple(parts)
-        )
+        _write_json(out / "splits" / f"{name}.json", {"format_version": MANIFEST_VERSION, **parts}, tuple(parts))
     pairs = {
         "reversed": [[folder(a), folder(b)] for a, b in REVERSED_PAIRS],
         "similar": [[folder(a), folder(b)] for a, b in SIMILAR_PAIRS],

@@ -36,9 +36,7 @@ def main() -> None:
         for workers in (1, 2) * TIMES:
             measured[workers].append(seconds(lambda workers=workers: encode(workers)))
     one, two = min(measured[1]), min(measured[2])  # other processes only make them slower
-    print(
-        f"encoding {CLIPS} clips on 2 workers takes {two / one:.2f} of the time on one worker ({one:.2f} s)"
-    )
+    print(f"encoding {CLIPS} clips on 2 workers takes {two / one:.2f} of the time on one worker ({one:.2f} s)")
 
 
 if __name__ == "__main__":

@@ -25,9 +25,7 @@ from clipspm_lite.storage.tensors import write_tensors
 @pytest.fixture
 def model():
     torch.manual_seed(0)
-    return CLIPSPM(
-        16, heads=2, head_dim=4, mlp_dim=8, preset="released", gate_slope=0.054, motion="antisymmetric"
-    )
+    return CLIPSPM(16, heads=2, head_dim=4, mlp_dim=8, preset="released", gate_slope=0.054, motion="antisymmetric")
 
 
 @pytest.fixture
@@ -91,9 +89,7 @@ def test_a_damaged_record_of_the_sampling_is_one_error_that_names_the_file(recor
         open_checkpoint(path)
 
 
-def test_a_finetuned_head_brings_its_visual_encoder_and_needs_the_text_encoder_of_its_training(
-    path, tmp_path
-):
+def test_a_finetuned_head_brings_its_visual_encoder_and_needs_the_text_encoder_of_its_training(path, tmp_path):
     tuned, untouched = load_backbone("tiny"), load_backbone("tiny")
     tuned.clip.visual.conv1.weight.data += 0.1
     save_finetuned(path, small_head(), tuned, frames=4, resize=72)
@@ -111,9 +107,7 @@ def test_a_finetuned_head_brings_its_visual_encoder_and_needs_the_text_encoder_o
             open_checkpoint(path, backbone=backbone)
 
 
-def test_a_head_of_another_backbone_is_refused_and_one_that_does_not_say_needs_to_be_given_one(
-    path, tmp_path
-):
+def test_a_head_of_another_backbone_is_refused_and_one_that_does_not_say_needs_to_be_given_one(path, tmp_path):
     with pytest.raises(CheckpointError, match=r"other weights than RN50.*lite-inductive.safetensors$"):
         open_checkpoint(LITE_INDUCTIVE_MODEL, backbone="RN50-quickgelu", weights="random")
     save_model(path, small_head())

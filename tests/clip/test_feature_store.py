@@ -180,9 +180,7 @@ def test_all_broken_videos_are_named_at_the_end_and_the_others_are_encoded_and_k
     assert backbone.encoded == 3
 
 
-@pytest.mark.parametrize(
-    "damage", [lambda b: b[:-10], lambda b: b[:-1] + b"\1", lambda b: b"", lambda b: b"{}" * 9]
-)
+@pytest.mark.parametrize("damage", [lambda b: b[:-10], lambda b: b[:-1] + b"\1", lambda b: b"", lambda b: b"{}" * 9])
 def test_a_damaged_row_is_encoded_again(damage, videos, tmp_path):
     backbone = CountingBackbone()
     store, paths = FeatureStore(backbone, tmp_path / "store"), videos(0.1, 0.2)

@@ -39,9 +39,7 @@ def released(request, tmp_path_factory):
     dim, build, _ = ENCODERS[architecture]
     visual = build()
     settings = DATASET_SETTINGS[dataset]
-    head = released_code.head(
-        dim, [int(settings[f"{gate}_gate_ratio"] * dim) for gate in ("visual", "prompt")]
-    )
+    head = released_code.head(dim, [int(settings[f"{gate}_gate_ratio"] * dim) for gate in ("visual", "prompt")])
     path = tmp_path_factory.mktemp("released") / "checkpoint_best.pt"
     backbone = {f"backbone.{several_gpus}{name}": tensor for name, tensor in visual.items()}
     torch.save(released_code.checkpoint(head | backbone), path)
@@ -63,9 +61,7 @@ def test_a_converted_full_size_checkpoint_gives_the_logits_of_specs_equations(re
     alone = recogniser.predict(query_videos)
 
     with torch.no_grad():
-        pixels = torch.stack(
-            [load_video(v, FRAMES, 224, resize=256) for v in (*support_videos, *query_videos)]
-        )
+        pixels = torch.stack([load_video(v, FRAMES, 224, resize=256) for v in (*support_videos, *query_videos)])
         frames = ENCODERS[architecture][2](visual, pixels.flatten(0, 1)).unflatten(0, (4, FRAMES))
         episode = frames[:2, None], frames[2:], class_text
         gates = {name: DATASET_SETTINGS[dataset][name] for name in ("prompt_weight", "gate_slope")}
@@ -77,26 +73,20 @@ def test_a_converted_full_size_checkpoint_gives_the_logits_of_specs_equations(re
         logits = [{s.action: s.logit for s in p.ranking} for p in predictions]
         ours = torch.tensor([[row[name] for name in support.classes] for row in logits])
         torch.testing.assert_close(ours, reference, rtol=1e-5, atol=1e-4)
-    assert (
-        opened.head.motion_loss_weight == head["mo_alpha1"] and opened.head.motion_loss_weight.requires_grad
-    )
+    assert opened.head.motion_loss_weight == head["mo_alpha1"] and opened.head.motion_loss_weight.requires_grad
 
     # Kept in one file, it opens again with the same released weights, and still needs no text encoder.
     recogniser.save(tmp_path / "mine.safetensors")
     with pytest.raises(CheckpointError, match=r"checkpoint_best\.pt.*weights=.*mine\.safetensors$"):
         clipspm_lite.load(tmp_path / "mine.safetensors")
     again = clipspm_lite.load(tmp_path / "mine.safetensors", weights=path, store=tmp_path)
-    assert again.predict(query_videos)[0].ranking[0].logit == pytest.approx(
-        alone[0].ranking[0].logit, abs=1e-4
-    )
+    assert again.predict(query_videos)[0].ranking[0].logit == pytest.approx(alone[0].ranking[0].logit, abs=1e-4)
 
 
 def test_class_names_need_a_text_encoder_and_it_comes_from_a_file(tmp_path):
     torch.manual_seed(0)
     visual = released_code.rn50()
-    entries = {f"backbone.{name}": tensor for name, tensor in visual.items()} | released_code.head(
-        1024, (512, 1536)
-    )
+    entries = {f"backbone.{name}": tensor for name, tensor in visual.items()} | released_code.head(1024, (512, 1536))
     path = tmp_path / "checkpoint_best.pt"
     torch.save(released_code.checkpoint(entries), path)
     settings = dict(dataset="hmdb51", frames=FRAMES, store=tmp_path)
@@ -125,9 +115,7 @@ def small(tmp_path):
 
     def write(drop=(), state=None, **changes):
         torch.manual_seed(0)
-        entries = released_code.head(8, (4, 12), head_width=2, mlp=16) | {
-            "backbone.class_embedding": torch.zeros(8)
-        }
+        entries = released_code.head(8, (4, 12), head_width=2, mlp=16) | {"backbone.class_embedding": torch.zeros(8)}
         entries = {name: tensor for name, tensor in entries.items() if name not in drop} | (state or {})
         path = tmp_path / "checkpoint_best.pt"
         torch.save(released_code.checkpoint(entries) | changes, path)
@@ -136,9 +124,7 @@ def small(tmp_path):
     return write
 
 
-@pytest.mark.parametrize(
-    "settings", [{}, {"prompt_weight": 0.2}, {"dataset": "ucf101"}, {"dataset": "hmdb"}], ids=str
-)
+@pytest.mark.parametrize("settings", [{}, {"prompt_weight": 0.2}, {"dataset": "ucf101"}, {"dataset": "hmdb"}], ids=str)
 def test_what_the_shapes_cannot_tell_is_asked_for_and_a_data_set_that_cannot_be_is_refused(small, settings):
     with pytest.raises(ValueError, match="dataset: .*hmdb51"):
         clipspm_lite.load(small(), **settings)

@@ -84,9 +84,7 @@ def test_a_table_holds_heads_of_several_methods_each_with_its_own_checkpoints(tr
     file = tmp_path / "results.json"
     heads = [LITE_INDUCTIVE_MODEL, trx, LITE_MODEL]
     run("table", "--shots", 5, 1, "--episodes", 4, "--inductive", "--checkpoint", *heads, "--results", file)
-    used = {
-        (row["method"], row["shot"]): row["head"]["file"] for row in read_results(file)["rows"] if row["head"]
-    }
+    used = {(row["method"], row["shot"]): row["head"]["file"] for row in read_results(file)["rows"] if row["head"]}
     assert used == {
         ("clip-spm", 5): LITE_INDUCTIVE_MODEL.name,
         ("clip-spm", 1): LITE_MODEL.name,

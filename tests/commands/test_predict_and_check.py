@@ -37,9 +37,7 @@ def test_predict_names_each_video_whatever_else_is_asked(support, videos, run):
 
 def test_predict_goes_on_past_a_broken_video_and_says_which(support, videos, tmp_path, run):
     (tmp_path / "broken.mp4").write_text("no video")
-    printed = run(
-        "predict", "--support", support, tmp_path / "broken.mp4", "mistyped.mp4", videos[0], status=1
-    )
+    printed = run("predict", "--support", support, tmp_path / "broken.mp4", "mistyped.mp4", videos[0], status=1)
     assert videos[0] in printed.out
     assert "broken.mp4" in printed.err.splitlines()[-2] and "mistyped.mp4" in printed.err.splitlines()[-1]
 

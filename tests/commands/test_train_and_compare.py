@@ -41,9 +41,7 @@ def test_every_model_is_trained_and_then_scored_as_it_was_trained(model, brief, 
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_what_finetuning_leaves_is_opened_with_its_own_encoder_everywhere(
-    model, brief, small, support, tmp_path, run
-):
+def test_what_finetuning_leaves_is_opened_with_its_own_encoder_everywhere(model, brief, small, support, tmp_path, run):
     run("train", "--model", model, "--out", tmp_path / "run", *small, *FINETUNE)
     rest = ["--checkpoint", tmp_path / "run" / "best.safetensors", "--store", tmp_path / "store"]
     printed = run("evaluate", *small, *rest, "--episodes", 4).out
@@ -52,9 +50,7 @@ def test_what_finetuning_leaves_is_opened_with_its_own_encoder_everywhere(
     video = next(support.glob("*/*.mp4"))
     printed = run("predict", "--support", support, *rest, video, "--json").out
     answer = json.loads(printed.splitlines()[-1])
-    assert (
-        answer["method"] == model and answer["predictions"][0]["action"] in answer["predictions"][0]["logits"]
-    )
+    assert answer["method"] == model and answer["predictions"][0]["action"] in answer["predictions"][0]["logits"]
 
 
 def test_released_conventions_take_pixels_as_they_are_and_are_evaluated_so(brief, small, tmp_path, run):
@@ -77,14 +73,10 @@ def test_the_conventions_of_the_released_code_leave_another_models_decay_as_the_
         assert released.weight_decay == (20 if model == FULL else 1) * paper.weight_decay
 
 
-def test_a_preset_resolves_to_the_benchmarks_settings_and_single_options_override(
-    brief, small, tmp_path, run
-):
+def test_a_preset_resolves_to_the_benchmarks_settings_and_single_options_override(brief, small, tmp_path, run):
     given = ("--learning-rate", 0.5, "--episodes-per-step", 1, "--dry-run", "--json")
     printed = run("train", "--out", tmp_path / "run", *small, *FINETUNE, *given).out
-    for name, value in (
-        DATASET_SETTINGS["ssv2_small"] | {"learning_rate": 0.5, "seed": 6, "flip": False}
-    ).items():
+    for name, value in (DATASET_SETTINGS["ssv2_small"] | {"learning_rate": 0.5, "seed": 6, "flip": False}).items():
         assert f"{name} {value}" in printed
     planned = json.loads(printed.splitlines()[-1])
     assert (planned["episodes"], planned["steps"]) == (4, 4), "as many episodes, in other steps"
@@ -103,9 +95,7 @@ def test_videos_are_mirrored_on_benchmarks_without_left_and_right():
         (["--data", "x", "--benchmark", "ssv2_full"], False),
         ([], False),
     ):
-        assert (
-            train_command.finetuning_of(parser.parse_args(["--out", "x", *options]), backbone).flip == flips
-        )
+        assert train_command.finetuning_of(parser.parse_args(["--out", "x", *options]), backbone).flip == flips
 
 
 def test_a_dry_run_of_the_head_encodes_a_few_videos_and_keeps_nothing(brief, small, tmp_path, run):

@@ -97,9 +97,7 @@ def test_an_inductive_entry_is_asked_one_query_at_a_time_in_eval_mode(store, wor
     data = store.encode_dataset(world)
     expected = evaluate(head, data, episodes=40, one_query_at_a_time=True)
     assert expected.accuracy != evaluate(head, data, episodes=40).accuracy
-    results = measure(
-        [Entry("clip-spm", 1, head.train(), store, LITE_MODEL, True)], world, data="six", episodes=40
-    )
+    results = measure([Entry("clip-spm", 1, head.train(), store, LITE_MODEL, True)], world, data="six", episodes=40)
     assert results["rows"][0]["accuracy"] == expected.accuracy and head.training
     assert "though trained to see all of them" in markdown(results)
 
@@ -107,17 +105,13 @@ def test_an_inductive_entry_is_asked_one_query_at_a_time_in_eval_mode(store, wor
 @pytest.mark.parametrize(
     "settings, found", [(dict(episodes=1), "episodes"), (dict(way=7), "way"), (dict(queries=18), "queries")]
 )
-def test_impossible_episodes_are_refused_before_any_video_is_read(
-    entries, world, settings, found, monkeypatch
-):
+def test_impossible_episodes_are_refused_before_any_video_is_read(entries, world, settings, found, monkeypatch):
     monkeypatch.setattr(FeatureStore, "encode", lambda *a, **k: pytest.fail("read a video"))
     with pytest.raises(ValueError, match=found):
         measure(entries, world, **{"data": "six classes", "episodes": 2, **settings})
 
 
-def test_a_method_twice_and_a_backbone_without_text_are_refused_before_any_video_is_read(
-    entries, world, monkeypatch
-):
+def test_a_method_twice_and_a_backbone_without_text_are_refused_before_any_video_is_read(entries, world, monkeypatch):
     monkeypatch.setattr(FeatureStore, "encode", lambda *a, **k: pytest.fail("read a video"))
     with pytest.raises(ValueError, match="otam"):
         measure([*entries, entries[1]], world, data="six classes", episodes=2)
@@ -132,9 +126,7 @@ def test_a_method_twice_and_a_backbone_without_text_are_refused_before_any_video
 # --- the file
 
 
-def test_results_come_back_as_they_were_written_and_nothing_is_left_of_a_failed_write(
-    entries, world, tmp_path
-):
+def test_results_come_back_as_they_were_written_and_nothing_is_left_of_a_failed_write(entries, world, tmp_path):
     results = measure(entries, world, data="six classes", episodes=2)
     path = tmp_path / "results.json"
     write_results(path, results)
@@ -167,9 +159,7 @@ def test_another_file_is_one_error_that_names_it(content, tmp_path):
 
 def run_git(folder, *words):
     identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
-    return subprocess.run(
-        ["git", "-C", folder, *identity, *words], check=True, capture_output=True, text=True
-    ).stdout
+    return subprocess.run(["git", "-C", folder, *identity, *words], check=True, capture_output=True, text=True).stdout
 
 
 def test_the_commit_is_of_the_packages_own_clone_and_of_no_repository_around_it(tmp_path):

@@ -31,9 +31,7 @@ def first_class(support, query, class_text):
 
 def helped_by_others(support, query, class_text):
     """Answers by how a query differs from the episode's mean query: alone it knows nothing."""
-    return prototype(
-        support - support.mean((-4, -3), keepdim=True), query - query.mean(-3, keepdim=True), class_text
-    )
+    return prototype(support - support.mean((-4, -3), keepdim=True), query - query.mean(-3, keepdim=True), class_text)
 
 
 def head(**changes):
@@ -42,9 +40,7 @@ def head(**changes):
 
 
 def same(one, other):
-    return np.array_equal(one.per_episode, other.per_episode) and np.array_equal(
-        one.confusion, other.confusion
-    )
+    return np.array_equal(one.per_episode, other.per_episode) and np.array_equal(one.confusion, other.confusion)
 
 
 # --- what is scored
@@ -135,9 +131,7 @@ def test_one_query_at_a_time_no_query_helps_another(encoded):
     assert same(alone, evaluate(partial(model, inductive=True), data, queries=2, episodes=40))
     assert not same(alone, evaluate(model, data, queries=2, episodes=40))
     settings = dict(queries=2, episodes=40)
-    assert same(
-        evaluate(prototype, data, **settings), evaluate(prototype, data, one_query_at_a_time=True, **settings)
-    )
+    assert same(evaluate(prototype, data, **settings), evaluate(prototype, data, one_query_at_a_time=True, **settings))
 
 
 @pytest.mark.parametrize(
@@ -185,9 +179,7 @@ def test_confusion_counts_every_query_once_and_only_where_it_could_happen(encode
     assert result.confusion.sum() == asked.sum() == 200 * 3 * 2
     assert (result.confusion <= result.opportunities).all()
     assert np.array_equal(result.opportunities.sum(1), 3 * asked)
-    assert np.array(list(result.class_accuracy().values())) @ asked / asked.sum() == pytest.approx(
-        result.accuracy
-    )
+    assert np.array(list(result.class_accuracy().values())) @ asked / asked.sum() == pytest.approx(result.accuracy)
     worst = result.most_confused(3)
     assert all(asked != answered and 0 < rate <= 100 for asked, answered, rate in worst)
     assert [rate for *_, rate in worst] == sorted((rate for *_, rate in worst), reverse=True)
@@ -236,9 +228,7 @@ def test_pairs_are_scored_two_way_and_pairs_outside_the_data_are_left_out(encode
 def test_pairs_that_share_a_class_have_different_episodes_and_others_the_listed_ones(encoded):
     names = encoded().classes
     pairs = list(combinations(names, 2))
-    seeds = {
-        pair: e.seed for pair, e in evaluate_pairs(prototype, encoded(), pairs, episodes=2, seed=5).items()
-    }
+    seeds = {pair: e.seed for pair, e in evaluate_pairs(prototype, encoded(), pairs, episodes=2, seed=5).items()}
     assert all(seeds[p] != seeds[q] for p in pairs for q in pairs if p != q and set(p) & set(q))
     apart = evaluate_pairs(prototype, encoded(), [names[:2], names[2:4]], episodes=2, seed=5)
     assert [result.seed for result in apart.values()] == [5, 5]
@@ -247,14 +237,10 @@ def test_pairs_that_share_a_class_have_different_episodes_and_others_the_listed_
 def test_the_pooled_interval_holds_what_it_says_over_other_episodes():
     torch.manual_seed(0)
     centres, loudness = torch.randn(8, 1, 1, 16), torch.linspace(0, 12, 6)[:, None, None]
-    features = (centres + loudness * torch.randn(8, 6, 2, 16)).flatten(
-        0, 1
-    )  # a hard video is hard in all its pairs
+    features = (centres + loudness * torch.randn(8, 6, 2, 16)).flatten(0, 1)  # a hard video is hard in all its pairs
     data = EncodedDataset(tuple("abcdefgh"), (6,) * 8, features, centres[:, 0, 0])
     pairs = list(combinations(data.classes, 2))
-    found = [
-        pooled(evaluate_pairs(prototype, data, pairs, episodes=6, seed=seed).values()) for seed in range(40)
-    ]
+    found = [pooled(evaluate_pairs(prototype, data, pairs, episodes=6, seed=seed).values()) for seed in range(40)]
     accuracies, intervals = np.array(found).T
     assert (abs(accuracies - accuracies.mean()) < intervals).mean() > 0.85
 

@@ -20,8 +20,7 @@ def wrong_answers():
     text = Path(__file__).with_name("wrong_answers.md").read_text(encoding="utf-8")
     sections = re.split(r"^## ", text, flags=re.M)[1:]
     return {
-        section[:4]: re.findall(r"^(\S[^\n]*)\n\n```python\n(.*?)\n```$", section, re.M | re.S)
-        for section in sections
+        section[:4]: re.findall(r"^(\S[^\n]*)\n\n```python\n(.*?)\n```$", section, re.M | re.S) for section in sections
     }
 
 
@@ -133,9 +132,7 @@ def test_a_mistake_is_named_and_never_taken_for_an_error_of_the_checker(number, 
 
 
 @pytest.mark.parametrize("number", [number for number in ALL if ALL[number].stub.lstrip().startswith("def")])
-@pytest.mark.parametrize(
-    "result", [math.nan, "text", {"a": 1}, (1, "2"), torch.full((2, 3), math.nan), iter([1])]
-)
+@pytest.mark.parametrize("result", [math.nan, "text", {"a": 1}, (1, "2"), torch.full((2, 3), math.nan), iter([1])])
 def test_an_unusable_result_is_no_error_of_the_readers_code_and_is_never_right(number, result):
     hint = ALL[number].hint(lambda *_, **__: result)
     assert hint is not None and "Your code stops" not in hint and "\n" not in hint

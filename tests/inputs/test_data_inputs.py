@@ -225,9 +225,7 @@ def test_episodes_of_another_data_set_are_refused_before_a_gpu_would_end_the_pro
         gather(features, text, [episode, EpisodeSampler([2, 2], way=1)[0]])
 
 
-SOUND = dict(
-    classes=("a", "b"), videos_per_class=(2, 1), features=torch.ones(3, 4, 5), class_text=torch.ones(2, 5)
-)
+SOUND = dict(classes=("a", "b"), videos_per_class=(2, 1), features=torch.ones(3, 4, 5), class_text=torch.ones(2, 5))
 NAN = torch.full((3, 4, 5), float("nan"))
 WRONG_DATA = [
     ("classes", ()),
@@ -407,9 +405,7 @@ def test_counts_that_are_none_are_refused_by_name(wrong, tiny, tmp_path):
 
 @pytest.mark.parametrize("where", ["file/store", "file"])
 def test_a_store_that_cannot_be_written_is_refused_before_a_video_is_read(where, tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "clipspm_lite.clip.feature_store.load_video", lambda *_, **__: pytest.fail("read a video")
-    )
+    monkeypatch.setattr("clipspm_lite.clip.feature_store.load_video", lambda *_, **__: pytest.fail("read a video"))
     (tmp_path / "file").write_text("x")
     with pytest.raises(OSError, match="cannot be written"):
         FeatureStore(tiny, tmp_path / where).encode(sample_world().paths[:1])

@@ -44,8 +44,7 @@ def test_evaluation_runs_no_training_only_branch(model):
 def test_lengths_of_features_count_only_where_they_are_not_scaled(model):
     support, query, class_text, _ = random_episode()
     changed, expected = (
-        head.logits
-        for head in (model(7 * support, query, 0.1 * class_text), model(support, query, class_text))
+        head.logits for head in (model(7 * support, query, 0.1 * class_text), model(support, query, class_text))
     )
     assert torch.allclose(changed, expected, rtol=1e-5, atol=1e-5) == model.config.normalize_features
 

@@ -123,9 +123,7 @@ def test_trx_is_its_equation(weight):
         return list(zip(normed, (attention.to_value(one) for one in tuples), strict=True))
 
     expected = torch.zeros(QUERIES, WAY)
-    for attention, (q, n) in (
-        (a, (q, n)) for a in model.attentions for q in range(QUERIES) for n in range(WAY)
-    ):
+    for attention, (q, n) in ((a, (q, n)) for a in model.attentions for q in range(QUERIES) for n in range(WAY)):
         known = [pair for shot in support[n] for pair in keys_and_values(shot, attention)]
         asked = keys_and_values(query[q], attention)
         for key, value in asked:

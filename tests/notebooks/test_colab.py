@@ -133,9 +133,7 @@ def test_in_colab_it_clones_installs_what_is_missing_and_the_kernel_finds_everyt
 @as_new_as_colab
 def test_failed_pip_and_a_file_in_the_way_say_what_to_do(run_setup_cell, monkeypatch, tmp_path):
     printed, _ = run_setup_cell(pip_fails=True)
-    assert (
-        "Setup failed: " in printed and "run the cell again" in printed and "ResolutionImpossible" in printed
-    )
+    assert "Setup failed: " in printed and "run the cell again" in printed and "ResolutionImpossible" in printed
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data_samples").mkdir()
     with pytest.raises(RuntimeError, match="data_samples is in the way"):
@@ -152,9 +150,7 @@ def test_importing_it_needs_the_standard_library_only():
 def test_pip_replaces_nothing_that_colab_has(tmp_path):
     """pip's real dry run, in an environment that seems to have what Colab has."""
     venv.create(tmp_path, with_pip=True)
-    python = next(
-        path for path in (tmp_path / "bin/python", tmp_path / "Scripts/python.exe") if path.exists()
-    )
+    python = next(path for path in (tmp_path / "bin/python", tmp_path / "Scripts/python.exe") if path.exists())
     ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
     site = Path(subprocess.check_output([python, "-c", ask], text=True).strip())
     for name, version in COLAB_HAS.items():
@@ -171,16 +167,12 @@ def test_pip_replaces_nothing_that_colab_has(tmp_path):
         "PIP_RETRIES": "1",
         "PYTHONPATH": str(ROOT),
     }
-    code = (
-        f"import pathlib; from clipspm_lite import colab; colab.install_missing(pathlib.Path({str(ROOT)!r}))"
-    )
+    code = f"import pathlib; from clipspm_lite import colab; colab.install_missing(pathlib.Path({str(ROOT)!r}))"
     done = subprocess.run([python, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     if re.search("connection broken by|ConnectionError", done.stderr) and "CI" not in os.environ:
         pytest.skip("pip reaches no package index")
     assert done.returncode == 0, done.stderr
-    names = {
-        canonicalize_name(item["metadata"]["name"]) for item in json.loads(report.read_text())["install"]
-    }
+    names = {canonicalize_name(item["metadata"]["name"]) for item in json.loads(report.read_text())["install"]}
     assert names >= MISSING_IN_COLAB and names.isdisjoint(map(canonicalize_name, COLAB_HAS))
 
 

@@ -25,9 +25,7 @@ def test_estimates_show_value_both_intervals_and_every_seed():
 
 
 def test_a_row_without_an_interval_over_episodes_has_no_bar():
-    thick = [
-        line for line in estimates({"here": ROWS}, 0, "points").axes[0].lines if line.get_linewidth() > 3
-    ]
+    thick = [line for line in estimates({"here": ROWS}, 0, "points").axes[0].lines if line.get_linewidth() > 3]
     assert len(thick) == 1
 
 
@@ -41,11 +39,7 @@ def test_every_panel_has_its_title_and_one_scale(panels):
 
 
 def test_without_a_line_none_is_drawn():
-    dotted = [
-        line
-        for line in estimates({"here": ROWS}, None, "points").axes[0].lines
-        if line.get_linestyle() == ":"
-    ]
+    dotted = [line for line in estimates({"here": ROWS}, None, "points").axes[0].lines if line.get_linestyle() == ":"]
     assert not dotted
 
 

@@ -28,14 +28,9 @@ def test_episode_draws_mark_support_and_query_videos_in_their_class_row():
     first = (0, 4, 9)
     for ax, episode in zip(figure.axes, listed, strict=True):
         support, query = [line for line in ax.lines if line.get_marker() in "so"]
-        shown = [
-            first[int(row)] + column
-            for column, row in zip(support.get_xdata(), support.get_ydata(), strict=True)
-        ]
+        shown = [first[int(row)] + column for column, row in zip(support.get_xdata(), support.get_ydata(), strict=True)]
         assert shown == [video for videos in episode.support for video in videos]
-        shown = [
-            first[int(row)] + column for column, row in zip(query.get_xdata(), query.get_ydata(), strict=True)
-        ]
+        shown = [first[int(row)] + column for column, row in zip(query.get_xdata(), query.get_ydata(), strict=True)]
         assert shown == list(episode.query)
 
 

@@ -70,9 +70,7 @@ CALLS = {
     answers.ranking: (CLIP, {"sit": 0.7, "stand": 0.3}),
     embeddings.accuracy_by_shot: ([1, 5], {"one": [(50, 2), (51, 1)]}, 20, {"a paper": {1: 60.0}}),
     embeddings.clips_and_names: ([CLIP] * 2, NUMBERS[:2, :3], NAMES, [0, 1]),
-    embeddings.cosine_histograms: (
-        {"above": {"one": NUMBERS, "two": NUMBERS / 2}, "below": {"one": NUMBERS}},
-    ),
+    embeddings.cosine_histograms: ({"above": {"one": NUMBERS, "two": NUMBERS / 2}, "below": {"one": NUMBERS}},),
     embeddings.frame_scores: ({"up": CLIP, "down": CLIP}, {"up": NUMBERS.T, "down": NUMBERS.T}, NAMES),
     embeddings.maps: ({"here": (np.eye(2), -np.eye(2)), "there": (np.eye(2), -np.eye(2))},),
     embeddings.stage_maps: (
@@ -148,8 +146,7 @@ every_drawing = pytest.mark.parametrize("draw", CALLS, ids=lambda draw: draw.__n
 
 def drawing_functions():
     modules = [
-        importlib.import_module(found.name)
-        for found in pkgutil.iter_modules(plots.__path__, "clipspm_lite.plots.")
+        importlib.import_module(found.name) for found in pkgutil.iter_modules(plots.__path__, "clipspm_lite.plots.")
     ]
     for module in modules:
         for name, function in inspect.getmembers(module, inspect.isfunction):
@@ -200,9 +197,7 @@ def test_type_has_few_sizes_and_none_is_too_small_to_read(draw):
     figure = draw(*CALLS[draw])
     figure.draw_without_rendering()
     for text in figure.findobj(lambda artist: hasattr(artist, "get_fontsize") and artist.get_text().strip()):
-        assert 7 <= text.get_fontsize() <= 10, (
-            f"{draw.__name__}: {text.get_text()!r} has {text.get_fontsize()} pt"
-        )
+        assert 7 <= text.get_fontsize() <= 10, f"{draw.__name__}: {text.get_text()!r} has {text.get_fontsize()} pt"
 
 
 def shown_png(draw, monkeypatch):

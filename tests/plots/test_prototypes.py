@@ -71,9 +71,7 @@ def test_logit_changes_hide_the_exchanged_query():
 
 
 def test_class_bias_is_drawn_around_its_mean():
-    ax = draw.class_bias(
-        {"all": torch.tensor([1.0, 2.0, 3.0]), "one": torch.tensor([0.0, 0.0, 3.0])}, NAMES
-    ).axes[0]
+    ax = draw.class_bias({"all": torch.tensor([1.0, 2.0, 3.0]), "one": torch.tensor([0.0, 0.0, 3.0])}, NAMES).axes[0]
     assert [bar.get_height() for bar in ax.patches] == [-1, 0, 1, -1, -1, 2]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["all", "one"]
 

@@ -226,10 +226,7 @@ def test_the_file_holds_no_video_no_weights_of_the_backbone_and_no_folder(world,
         assert set(opened.keys()) == {"support", "support_mask", "class_text"}
     with pytest.raises(CheckpointError, match="'local-dir:mine'.*give backbone=.*r.safetensors$"):
         clipspm_lite.load(file)
-    assert (
-        clipspm_lite.load(file, backbone=f"{LOCAL_DIR}{folder}", store=tmp_path).support.classes
-        == known.classes
-    )
+    assert clipspm_lite.load(file, backbone=f"{LOCAL_DIR}{folder}", store=tmp_path).support.classes == known.classes
 
 
 def test_a_recogniser_is_refused_with_other_backbone_weights_and_does_not_care_about_the_text_encoder(

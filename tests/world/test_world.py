@@ -173,9 +173,7 @@ def test_manifest_lists_each_clip_with_its_checksum() -> None:
     ]
     assert {c["path"] for c in clips} == {str(p.relative_to(SAMPLES)) for p in SAMPLES.rglob("*.mp4")}
     for clip in clips:
-        assert hashlib.sha256((SAMPLES / clip["path"]).read_bytes()).hexdigest() == clip["sha256"], clip[
-            "path"
-        ]
+        assert hashlib.sha256((SAMPLES / clip["path"]).read_bytes()).hexdigest() == clip["sha256"], clip["path"]
         assert clip["class"].replace("_", " ") in SPLITS["default"][clip["split"]]
 
 
