@@ -61,9 +61,7 @@ def vit_b16_features(state, pixels):
     x = norm("ln_pre", torch.cat([first, patches], 1) + state["positional_embedding"])
     for block in (f"transformer.resblocks.{i}" for i in range(12)):
         joint = F.linear(
-            norm(f"{block}.ln_1", x),
-            state[f"{block}.attn.in_proj_weight"],
-            state[f"{block}.attn.in_proj_bias"],
+            norm(f"{block}.ln_1", x), state[f"{block}.attn.in_proj_weight"], state[f"{block}.attn.in_proj_bias"]
         )
         q, k, v = (part.unflatten(-1, (12, 64)).transpose(1, 2) for part in joint.chunk(3, -1))
         attended = ((q @ k.transpose(-1, -2) / 8).softmax(-1) @ v).transpose(1, 2).flatten(-2)
@@ -219,8 +217,7 @@ def logits(state, support, query, class_text, *, prompt_weight, gate_slope):
     queries = torch.stack(
         [
             fuse(
-                clip,
-                linear("token_tr.mlp.net.3", F.gelu(linear("token_tr.mlp.net.0", mean_text * clip.mean())))[None],
+                clip, linear("token_tr.mlp.net.3", F.gelu(linear("token_tr.mlp.net.0", mean_text * clip.mean())))[None]
             )
             for clip in query
         ]

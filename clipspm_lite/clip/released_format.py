@@ -33,10 +33,7 @@ RENAMED = {
 }
 
 # A tensor that only this visual encoder has → open_clip's name of the CLIP.
-ARCHITECTURES = {
-    "class_embedding": "ViT-B-16-quickgelu",
-    "attnpool.positional_embedding": "RN50-quickgelu",
-}
+ARCHITECTURES = {"class_embedding": "ViT-B-16-quickgelu", "attnpool.positional_embedding": "RN50-quickgelu"}
 
 # NumPy's float64 (`acc`) is the only type that a file may hold beside tensors, numbers and containers.
 _SCALAR: Any = np.float64(0).__reduce__()[0]

@@ -14,14 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipspm_lite.arguments import check_known
-from clipspm_lite.data.datasets import (
-    VIDEO_SUFFIXES,
-    DatasetError,
-    VideoDataset,
-    class_folders,
-    read_text,
-    video_names,
-)
+from clipspm_lite.data.datasets import VIDEO_SUFFIXES, DatasetError, VideoDataset, class_folders, read_text, video_names
 
 _PART_OF_PREFIX = {"test": "novel", "train": "base", "val": "validation"}
 _NUMBERED = re.compile(r"(train|val|test)(\d{1,3})")

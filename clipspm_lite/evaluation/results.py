@@ -47,13 +47,7 @@ def accuracy(results: Results, name: str, measure: str = FIVE_WAY) -> float:
 
 
 def bootstrap(
-    results: Results,
-    name: str,
-    measure: str = FIVE_WAY,
-    *,
-    minus: str | None = None,
-    draws: int = 5000,
-    seed: int = 0,
+    results: Results, name: str, measure: str = FIVE_WAY, *, minus: str | None = None, draws: int = 5000, seed: int = 0
 ) -> tuple[float, float]:
     """95 % interval of an accuracy, or of its difference to the row ``minus``, over training seeds and classes.
 
@@ -95,10 +89,7 @@ def bootstrap(
 
 
 def comparison_table(
-    results: Results,
-    reference: str,
-    names: Sequence[str] | None = None,
-    measures: Sequence[str] | None = None,
+    results: Results, reference: str, names: Sequence[str] | None = None, measures: Sequence[str] | None = None
 ) -> str:
     """Rows of `compare`'s results as a Markdown table; ± is the paper's kind of interval, over episodes.
 

@@ -176,10 +176,7 @@ def _find_paired(answer: Callable[[np.ndarray, np.ndarray], tuple[float, float]]
                 "This is the unpaired interval: it throws away that both saw the same episodes. "
                 "Subtract episode by episode first.",
             ),
-            (
-                width(ours) + width(other),
-                "Half-widths don't add up; and the episodes are paired: subtract first.",
-            ),
+            (width(ours) + width(other), "Half-widths don't add up; and the episodes are paired: subtract first."),
             (width(ours), "This is the interval of one method; the question is about the differences."),
         ],
     )

@@ -14,14 +14,7 @@ from clipspm_lite.model.hsmr import MotionFeatureExtraction, hsmr
 from clipspm_lite.model.otam import otam
 from clipspm_lite.model.padm import PADM, PADMOutput
 from clipspm_lite.model.presets import EPISODES_PER_STEP, PRESETS, CLIPSPMConfig
-from clipspm_lite.model.spm import (
-    FusedSupport,
-    PromptGenerator,
-    SPMOutput,
-    generate_prompt,
-    spm,
-    support_prompt,
-)
+from clipspm_lite.model.spm import FusedSupport, PromptGenerator, SPMOutput, generate_prompt, spm, support_prompt
 from clipspm_lite.model.transformer import Mask, TransformerBlock, masked_mean, shot_mean, squared_distance
 
 

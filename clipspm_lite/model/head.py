@@ -73,12 +73,7 @@ class Head(nn.Module):
         return self._score(*prepared, support_mask, self.inductive if inductive is None else inductive, fused)
 
     def losses(
-        self,
-        support: Tensor,
-        query: Tensor,
-        class_text: Tensor,
-        query_labels: Tensor,
-        support_mask: Mask = None,
+        self, support: Tensor, query: Tensor, class_text: Tensor, query_labels: Tensor, support_mask: Mask = None
     ) -> Losses:
         """Training losses; query_labels: int64 ``[..., Q]`` in 0 … N − 1, the rest as in `forward`.
 

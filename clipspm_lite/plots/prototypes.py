@@ -13,15 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from torch import Tensor
 
-from clipspm_lite.plots.base import (
-    COLORS,
-    NEUTRAL_COLORS,
-    RIGHT,
-    WRONG,
-    bar_style,
-    course_style,
-    series_style,
-)
+from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, RIGHT, WRONG, bar_style, course_style, series_style
 
 
 @course_style

@@ -9,13 +9,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from clipspm_lite.plots.base import COLORS, course_style, series_style
 
-CURVES = (
-    "step",
-    "loss",
-    "accuracy",
-    "validation_accuracy",
-    "validation_interval",
-)  # in every entry of a history
+CURVES = ("step", "loss", "accuracy", "validation_accuracy", "validation_interval")  # in every entry of a history
 
 
 @course_style

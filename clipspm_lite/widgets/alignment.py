@@ -14,11 +14,7 @@ from clipspm_lite.widgets.choices import choose_clip
 from clipspm_lite.widgets.gallery import Gallery
 
 EPISODE_WAY = 5
-FEATURES = {
-    "as CLIP gave them": "raw",
-    "fused by SPM (the model)": "fused",
-    "centred (our addition)": "centred",
-}
+FEATURES = {"as CLIP gave them": "raw", "fused by SPM (the model)": "fused", "centred (our addition)": "centred"}
 SMOOTHINGS = (0.01, 0.02, 0.05, 0.1, 0.2, SMOOTHING, 1.0, 2.0)
 BOTH = "both (OTAM)"
 

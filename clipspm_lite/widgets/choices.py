@@ -48,11 +48,7 @@ def choose_episode(gallery: Gallery) -> dict[str, Any]:
         "number": slider("episode", 0, EPISODES - 1),
         "pair": pair,
         "classes": widgets.SelectMultiple(
-            description="classes",
-            options=gallery.numbered_names,
-            rows=4,
-            style=LABELLED,
-            layout={"width": "26em"},
+            description="classes", options=gallery.numbered_names, rows=4, style=LABELLED, layout={"width": "26em"}
         ),
     }
 
@@ -96,12 +92,7 @@ def margin_over_others(scores: Tensor, label: int) -> float:
 
 
 def explore_episodes(
-    title: str,
-    gallery: Gallery,
-    controls: dict[str, Any],
-    draw: dict[str, Any],
-    counted: str,
-    extra: Sequence = (),
+    title: str, gallery: Gallery, controls: dict[str, Any], draw: dict[str, Any], counted: str, extra: Sequence = ()
 ) -> Explorer:
     """An explorer of a chosen episode, which its pictures get as ``drawn``, the value of `episode_of`.
 

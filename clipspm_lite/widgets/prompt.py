@@ -171,11 +171,9 @@ class PromptPictures:
             text = given_texts(names, batch.class_text)
             _, videos, text = (x[0] for x in model.prepare(batch.support, batch.query, text, None))
             generated = generate_prompt(videos, text, model.prompt_generator)[query - 1]
-        name = {
-            RIGHT_NAMES: classes[label],
-            WRONG_NAMES: classes[(label + 1) % len(classes)],
-            NO_NAMES: NO_NAMES,
-        }[names]
+        name = {RIGHT_NAMES: classes[label], WRONG_NAMES: classes[(label + 1) % len(classes)], NO_NAMES: NO_NAMES}[
+            names
+        ]
         return PromptedQuery(name, videos[query - 1], text[label][None], generated)
 
     def _compute_output(self, episode: int, names: str, alpha: float) -> CLIPSPMOutput:

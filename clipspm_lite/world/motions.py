@@ -163,9 +163,7 @@ def stretch_leg(s: Performance) -> None:
     u = s.once()
     s.pose.knees[:, RIGHT] = 1.0
     place_foot(
-        s,
-        between(s.rng.uniform(-14, -6), s.rng.uniform(38, 50), u),
-        between(s.rng.uniform(0.52, 0.6), 0.985, u),
+        s, between(s.rng.uniform(-14, -6), s.rng.uniform(38, 50), u), between(s.rng.uniform(0.52, 0.6), 0.985, u)
     )
 
 

@@ -69,13 +69,7 @@ def _build() -> tuple[dict[str, ActionRecipe], list[tuple[str, str]]]:
     for side, other in (("left", "right"), ("right", "left")):
         pair(f"pushing a box to the {side}", f"pulling a box to the {other}", "push", side, "box")
         for thing in ("ball", "balloon"):
-            pair(
-                f"throwing a {thing} to the {side}",
-                f"catching a {thing} from the {side}",
-                "throw",
-                side,
-                thing,
-            )
+            pair(f"throwing a {thing} to the {side}", f"catching a {thing} from the {side}", "throw", side, thing)
             single(f"kicking a {thing} to the {side}", "kick_thing", side, thing)
         pair(f"rolling a ball to the {side}", f"stopping a ball from the {side}", "roll", side, "ball")
     for thing in ("box", "ball"):
@@ -149,11 +143,7 @@ Split = dict[str, tuple[str, ...]]
 
 def _default_split() -> Split:
     held_out = {*_NOVEL, *_VALIDATION}
-    return {
-        "base": tuple(name for name in CLASSES if name not in held_out),
-        "validation": _VALIDATION,
-        "novel": _NOVEL,
-    }
+    return {"base": tuple(name for name in CLASSES if name not in held_out), "validation": _VALIDATION, "novel": _NOVEL}
 
 
 def _study_split(seed: int, size: int = 20) -> Split:
@@ -181,8 +171,4 @@ def _study_split(seed: int, size: int = 20) -> Split:
     return {"base": tuple(base), "validation": split["validation"], "novel": split["novel"]}
 
 
-SPLITS: dict[str, Split] = {
-    "default": _default_split(),
-    "study_a": _study_split(1),
-    "study_b": _study_split(2),
-}
+SPLITS: dict[str, Split] = {"default": _default_split(), "study_a": _study_split(1), "study_b": _study_split(2)}

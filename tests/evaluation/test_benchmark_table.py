@@ -147,8 +147,7 @@ def test_a_file_of_version_1_opens():
 
 
 @pytest.mark.parametrize(
-    "content",
-    ["{", "[]", '{"kind": "table"}', '{"kind": "table", "format_version": 2}', '{"format_version": 1}'],
+    "content", ["{", "[]", '{"kind": "table"}', '{"kind": "table", "format_version": 2}', '{"format_version": 1}']
 )
 def test_another_file_is_one_error_that_names_it(content, tmp_path):
     path = tmp_path / "results.json"
@@ -284,12 +283,7 @@ ALONE = dict(asked_inductive=True, trained_inductive=True)
         (dict(training=None, preset="released"), (1,), "preset released, .*not recorded", "seed"),
         (dict(asked_inductive=True), (1,), "one query at a time, though trained to see all", "Transductive"),
         (ALONE, (1,), "Inductive: trained and asked one", "though"),
-        (
-            FOR_ONE_SHOT | ALONE | dict(model="trx", preset=None),
-            (5,),
-            "TRX, .*1-shot only.*Not trans",
-            "preset",
-        ),
+        (FOR_ONE_SHOT | ALONE | dict(model="trx", preset=None), (5,), "TRX, .*1-shot only.*Not trans", "preset"),
         (dict(model="clip-spm-extended"), (1,), "CLIP-SPM with changes that are not the paper's", "only"),
     ],
 )

@@ -51,12 +51,7 @@ def heads():
 
 @pytest.fixture(scope="module")
 def results(data, heads):
-    methods = {
-        "zero-shot": [baselines.zero_shot],
-        "otam": [baselines.otam],
-        "head": heads,
-        "own": [OwnHead()],
-    }
+    methods = {"zero-shot": [baselines.zero_shot], "otam": [baselines.otam], "head": heads, "own": [OwnHead()]}
     return compare(methods, data, references=("otam",), episodes=60, seed=4)
 
 

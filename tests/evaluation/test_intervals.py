@@ -14,11 +14,7 @@ def fake(right, asked=10):
     """Results of rows given as right answers [seeds, classes]."""
     classes = len(next(iter(right.values()))[0])
     rows = {
-        name: {
-            "right": {FIVE_WAY: counts},
-            "interval": 1.26,
-            "difference": {"a": {"points": -2.0, "interval": None}},
-        }
+        name: {"right": {FIVE_WAY: counts}, "interval": 1.26, "difference": {"a": {"points": -2.0, "interval": None}}}
         for name, counts in right.items()
     }
     return {"shot": 1, "asked": {FIVE_WAY: [asked] * classes}, "rows": rows}

@@ -114,9 +114,7 @@ def test_a_supports_semantic_fusion_is_computed_once_per_video(monkeypatch):
     data = EncodedDataset(("a", "b", "c"), (4, 3, 5), torch.randn(12, 4, 16), torch.randn(3, 16))
     model, fused = head(), []
     monkeypatch.setattr(
-        model.fusion,
-        "forward",
-        lambda f, p: fused.append(len(f.flatten(0, -3))) or (f, p.expand(*f.shape[:-2], 1, 16)),
+        model.fusion, "forward", lambda f, p: fused.append(len(f.flatten(0, -3))) or (f, p.expand(*f.shape[:-2], 1, 16))
     )
     evaluate(model, data, way=3, shot=2, episodes=40, batch_size=10)
     assert fused == [12, 30, 30, 30, 30]  # every video, then the queries of four batches
@@ -135,8 +133,7 @@ def test_one_query_at_a_time_no_query_helps_another(encoded):
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [lambda t: t, lambda t: Scores(None), lambda t: Scores(t[0]), lambda t: Scores(t * float("nan"))],
+    "answer", [lambda t: t, lambda t: Scores(None), lambda t: Scores(t[0]), lambda t: Scores(t * float("nan"))]
 )
 def test_an_answer_without_logits_of_the_right_shape_is_refused(answer, encoded):
     with pytest.raises(ValueError, match="method.*logits"):

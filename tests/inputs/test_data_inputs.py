@@ -13,13 +13,7 @@ from hypothesis import strategies as st
 from clipspm_lite.clip.backbone import load_backbone, public_name
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.clip.prompts import fill_templates
-from clipspm_lite.data.benchmarks import (
-    BENCHMARKS,
-    class_key,
-    find_benchmark,
-    open_benchmark,
-    read_video_lists,
-)
+from clipspm_lite.data.benchmarks import BENCHMARKS, class_key, find_benchmark, open_benchmark, read_video_lists
 from clipspm_lite.data.datasets import (
     DatasetError,
     check_class_names,
@@ -78,10 +72,7 @@ def test_a_line_break_in_a_name_makes_no_line_of_a_report():
 
 
 @few
-@given(
-    content=st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()),
-    part=st.text(max_size=5),
-)
+@given(content=st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()), part=st.text(max_size=5))
 def test_any_file_is_a_split_or_refused_by_name(content, part, tmp_path):
     path = tmp_path / "split.json"
     path.write_bytes(content)
@@ -147,11 +138,7 @@ def test_what_is_no_folder_is_refused_by_name(wrong, tmp_path):
 
 @pytest.mark.parametrize("name", ["", "HMDB51", "kinetics"])
 def test_an_unknown_benchmark_split_or_part_is_refused_with_the_known_ones(name, tmp_path):
-    for call in (
-        find_benchmark,
-        lambda n: check_benchmark(n, tmp_path),
-        lambda n: open_benchmark(n, tmp_path),
-    ):
+    for call in (find_benchmark, lambda n: check_benchmark(n, tmp_path), lambda n: open_benchmark(n, tmp_path)):
         with pytest.raises(DatasetError, match="there are hmdb51"):
             call(name)
     with pytest.raises(DatasetError, match="the parts are base, validation, novel"):
@@ -446,8 +433,7 @@ def test_the_backbone_refuses_what_are_no_frames(wrong, tiny):
 
 @few
 @given(
-    leading=st.lists(st.integers(0, 2), min_size=1, max_size=2),
-    dtype=st.sampled_from([torch.float64, torch.float16]),
+    leading=st.lists(st.integers(0, 2), min_size=1, max_size=2), dtype=st.sampled_from([torch.float64, torch.float16])
 )
 def test_the_backbone_takes_frames_of_any_floating_dtype_laid_out_in_any_way(leading, dtype, tiny):
     frames = torch.rand(*leading, 3, SIZE, SIZE).to(dtype)

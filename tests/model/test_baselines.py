@@ -14,8 +14,7 @@ def episode():
 def test_zero_shot_looks_at_no_support_and_prototype_at_no_order(episode):
     support, query, class_text = episode
     assert torch.equal(
-        baselines.zero_shot(support, query, class_text).logits,
-        baselines.zero_shot(-support, query, class_text).logits,
+        baselines.zero_shot(support, query, class_text).logits, baselines.zero_shot(-support, query, class_text).logits
     )
     torch.testing.assert_close(
         baselines.prototype(support, query, class_text).logits,

@@ -87,8 +87,7 @@ def test_a_part_left_out_leaves_the_rest_as_it_was():
 
 
 @pytest.mark.parametrize(
-    "setting",
-    ["preset", "motion", "motion_reduction", "support_text", "prompt_condition", "loss_form"],
+    "setting", ["preset", "motion", "motion_reduction", "support_text", "prompt_condition", "loss_form"]
 )
 def test_a_word_that_a_setting_does_not_know_is_refused_by_the_settings_name(setting):
     with pytest.raises(ValueError, match=setting):

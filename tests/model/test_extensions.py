@@ -105,10 +105,7 @@ def test_temperature_divides_logits_and_the_centred_distance_is_subtracted(episo
     torch.testing.assert_close(plain(*episode).logits - distance, made(centred_distance=True).eval()(*episode).logits)
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [dict(frames="centered"), dict(names="none"), dict(anchor="global")],
-)
+@pytest.mark.parametrize("bad", [dict(frames="centered"), dict(names="none"), dict(anchor="global")])
 def test_words_it_does_not_know_are_refused(bad):
     (argument,) = bad
     with pytest.raises(ValueError, match=f"^{argument}: expected"):

@@ -90,10 +90,7 @@ def run_setup_cell(tmp_path):
             program = tmp_path / name
             program.write_text(text.format(**facts, pip_fails=pip_fails, itself=str(program)))
             program.chmod(0o755)
-        environment = os.environ | {
-            "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
-            "HOME": str(tmp_path),
-        }
+        environment = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)}
         environment |= {"COLAB_RELEASE_TAG": "release-colab_stub"} if in_colab else {}
         code = RUN_CELLS.format(in_colab=in_colab, cells=[colab.SETUP_CELL, *then], root=str(ROOT))
         command = [sys.executable, "-c", code]
@@ -161,12 +158,7 @@ def test_pip_replaces_nothing_that_colab_has(tmp_path):
         (installed / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
     report = tmp_path / "report.json"
     environment = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
-    environment |= {
-        "PIP_DRY_RUN": "1",
-        "PIP_REPORT": str(report),
-        "PIP_RETRIES": "1",
-        "PYTHONPATH": str(ROOT),
-    }
+    environment |= {"PIP_DRY_RUN": "1", "PIP_REPORT": str(report), "PIP_RETRIES": "1", "PYTHONPATH": str(ROOT)}
     code = f"import pathlib; from clipspm_lite import colab; colab.install_missing(pathlib.Path({str(ROOT)!r}))"
     done = subprocess.run([python, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     if re.search("connection broken by|ConnectionError", done.stderr) and "CI" not in os.environ:

@@ -119,8 +119,7 @@ ABOUT = {"episodes": r"episodes", "the seed": r"\bseeds?\b", "the interval": r"Â
 INVENTED = re.compile(r"made-up|simulat", re.IGNORECASE)  # numbers of a hand-sized example or of a simulation
 PUBLISHED = set(
     re.findall(
-        r"\b\d\d\.\d\b",
-        (ROOT / "clipspm_lite" / "model" / "SPEC.md").read_text(encoding="utf-8").split("## 7.")[1],
+        r"\b\d\d\.\d\b", (ROOT / "clipspm_lite" / "model" / "SPEC.md").read_text(encoding="utf-8").split("## 7.")[1]
     )
 )
 

@@ -13,11 +13,7 @@ def test_the_timeline_shows_every_frame_and_every_choice():
     assert len(pictures.images) == 6
     assert [list(line.get_xdata()) for line in ax.lines] == [[0, 2, 4], [1, 3, 5], [0, 3, 4]]
     assert len(ax.patches) == 3
-    assert [label.get_text() for label in ax.get_yticklabels()] == [
-        "segment centres",
-        "random draw 1",
-        "random draw 2",
-    ]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["segment centres", "random draw 1", "random draw 2"]
 
 
 def test_episode_draws_mark_support_and_query_videos_in_their_class_row():

@@ -50,11 +50,7 @@ def test_features_of_twins_are_sorted_by_the_first_and_compared_with_it():
 
 
 def test_compared_with_first_gives_no_direction_to_what_has_no_length():
-    assert motion.compared_with_first(torch.tensor([[2.0, 0], [0, 1], [0, 0]])) == [
-        (1, 1),
-        (0.5, 0),
-        (0, None),
-    ]
+    assert motion.compared_with_first(torch.tensor([[2.0, 0], [0, 1], [0, 0]])) == [(1, 1), (0.5, 0), (0, None)]
     assert motion.compared_with_first(torch.tensor([[0.0, 0], [1, 0]]))[1][1] is None
 
 

@@ -12,16 +12,7 @@ NAMES = ["sit", "stand", "wave"]
 def test_who_sees_whom_has_a_row_an_output_and_attention_in_two_blocks():
     ax = draw.who_sees_whom(way=2, shot=1, queries=3).axes[0]
     rows = [label.get_text() for label in ax.get_yticklabels()]
-    assert rows == [
-        "û1",
-        "û2",
-        "support 1.1′",
-        "support 2.1′",
-        "anchor â",
-        "query 1′",
-        "query 2′",
-        "query 3′",
-    ]
+    assert rows == ["û1", "û2", "support 1.1′", "support 2.1′", "anchor â", "query 1′", "query 2′", "query 3′"]
     attended = {text.get_position() for text in ax.texts if text.get_text() == "●"}
     below = {(column, row) for column in (2, 3, 4) for row in range(4, 8)}
     assert attended == {(column, row) for column in (0, 1) for row in range(4)} | below

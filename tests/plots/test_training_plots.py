@@ -5,13 +5,7 @@ from clipspm_lite.plots.training import architecture, learning_curves
 
 def test_learning_curves_show_every_validation_with_its_interval():
     history = [
-        {
-            "step": s,
-            "loss": 1 / s,
-            "accuracy": 60.0,
-            "validation_accuracy": 50.0 + s,
-            "validation_interval": 2.0,
-        }
+        {"step": s, "loss": 1 / s, "accuracy": 60.0, "validation_accuracy": 50.0 + s, "validation_interval": 2.0}
         for s in (10, 20)
     ]
     left, right = learning_curves({"one": history, "other": history[:1]}, chance=20).axes
@@ -26,18 +20,7 @@ def test_learning_curves_show_every_validation_with_its_interval():
 def test_the_architecture_names_every_part_and_stays_inside_its_axes():
     (ax,) = architecture().axes
     words = " ".join(text.get_text() for text in ax.texts)
-    for part in (
-        "support",
-        "query",
-        "class names",
-        "SF",
-        "prompt",
-        "HSMR",
-        "PADM",
-        "D_SPM",
-        "D_anchor",
-        "logits",
-    ):
+    for part in ("support", "query", "class names", "SF", "prompt", "HSMR", "PADM", "D_SPM", "D_anchor", "logits"):
         assert part in words
     for patch in ax.patches:
         box = patch.get_path().get_extents()

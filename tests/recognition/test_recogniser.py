@@ -45,9 +45,7 @@ def world():
     """Four novel classes with 1, 2, 3 and 4 clips, and a clip of each that is not among them."""
     novel = sample_world("novel")
     known = replace(
-        novel,
-        classes=novel.classes[:4],
-        videos=tuple(names[: 1 + i] for i, names in enumerate(novel.videos[:4])),
+        novel, classes=novel.classes[:4], videos=tuple(names[: 1 + i] for i, names in enumerate(novel.videos[:4]))
     )
     return known, [novel.root / names[-1] for names in novel.videos[:4]]
 

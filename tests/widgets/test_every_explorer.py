@@ -64,18 +64,7 @@ HEADS = {
     "query's own anchor": EXTENDED | dict(anchor="query", inductive=True),
     "frame steps": EXTENDED | dict(frames="steps", names="mixed", support_text="generated"),
 }
-ABOUT_THE_MODEL = {
-    "stage",
-    "asked",
-    "features",
-    "step",
-    "weights",
-    "motion",
-    "level",
-    "view",
-    "shown",
-    "point",
-}
+ABOUT_THE_MODEL = {"stage", "asked", "features", "step", "weights", "motion", "level", "view", "shown", "point"}
 every_explorer = pytest.mark.parametrize("make", CHANGES)
 
 
@@ -142,10 +131,6 @@ def test_no_figure_outlives_its_picture(make, gallery):
 
 
 def test_numbers_of_an_explorer_are_whole(gallery):
-    for make, name in (
-        (embeddings_explorer, "episodes"),
-        (prompt_explorer, "episodes"),
-        (prompt_explorer, "way"),
-    ):
+    for make, name in ((embeddings_explorer, "episodes"), (prompt_explorer, "episodes"), (prompt_explorer, "way")):
         with pytest.raises(ValueError, match=name):
             make(gallery, **{name: 0})

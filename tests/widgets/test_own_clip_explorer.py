@@ -40,12 +40,7 @@ def upload(explorer, name, content):
         button.metadata, button.data = [{"name": name, "type": "video/mp4", "size": len(content)}], [content]
         button._counter = 1
     else:
-        about = {
-            "name": name,
-            "type": "video/mp4",
-            "size": len(content),
-            "last_modified": datetime(2026, 1, 1),
-        }
+        about = {"name": name, "type": "video/mp4", "size": len(content), "last_modified": datetime(2026, 1, 1)}
         button.value = ({**about, "content": memoryview(content)},)
     return button
 

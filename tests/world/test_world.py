@@ -10,16 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clipspm_lite.world import (
-    CLASSES,
-    FRAMES,
-    REVERSED_PAIRS,
-    SIMILAR_PAIRS,
-    SPLITS,
-    captions,
-    make_scene,
-    render,
-)
+from clipspm_lite.world import CLASSES, FRAMES, REVERSED_PAIRS, SIMILAR_PAIRS, SPLITS, captions, make_scene, render
 from clipspm_lite.world.captions import pose_facts
 from clipspm_lite.world.taxonomy import RECIPES
 from clipspm_lite.world.write import CLIPS_PER_CLASS, clip_path, folder, write_lists
