@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from clipspm_lite.recognition.loading import load as load
     from clipspm_lite.training.loop import train as train
 
-HOMES = {
+_HOMES = {
     "CLIPSPM": "model.clipspm",
     "EncodedDataset": "data.encoded",
     "FeatureStore": "clip.feature_store",
@@ -29,16 +29,11 @@ HOMES = {
     "otam": "model.otam",
     "train": "training.loop",
 }
-
-__all__ = list(HOMES)
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> object:
-    # Imported when first asked for, so that `--help` is quick and clipspm_lite.colab runs before torch is installed.
-    if name not in HOMES:
+    # Imported when first used, so that `--help` is quick and clipspm_lite.colab runs before torch is installed.
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -2,7 +2,7 @@
 
 import sys
 
-from clipspm_lite.commands.app import main
+from clipspm_lite.commands.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

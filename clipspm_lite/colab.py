@@ -1,9 +1,8 @@
-"""Makes a Colab runtime ready for the notebooks; the one setup cell that they all have runs this file.
+"""Prepares a Colab runtime for the notebooks. The setup cell that they all share runs this file.
 
-Only the standard library is imported: it runs before anything is installed.
+It imports only the standard library, because it runs before anything is installed.
 """
 
-import importlib
 import os
 import re
 import subprocess
@@ -12,23 +11,16 @@ import tempfile
 from importlib import metadata
 from pathlib import Path
 
-# A placeholder until the project has a public home, with a name that nobody can register. When it has one: write the
-# address here, in CITATION.cff, and in the notebooks and README (search and replace the old one;
-# tests/notebooks/test_colab.py names what was forgotten).
+# A placeholder until the project has a public home, with a name that nobody can register. Then write the address
+# here, in CITATION.cff, README.md and the notebooks (search and replace; tests/notebooks/test_colab.py names the rest).
 REPOSITORY = "https://github.com/to--be--set/clipspm_lite"
 
 SETUP_CELL = f"""\
 if "google.colab" in str(get_ipython()):
     ![ -d repo ] || git clone -q {REPOSITORY} repo && python repo/clipspm_lite/colab.py"""
 
-# What Colab's working folder gets → where that is in the repository. Python finds the library there without a restart.
-LINKS = {
-    "clipspm_lite": "clipspm_lite",
-    "data_samples": "data_samples",
-    "results": "notebooks/results",
-}
-# Versions that pip can read as constraints (PEP 440); Linux distributions write others for a few of their packages.
-VERSION = re.compile(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9.]+)?")
+# Links in Colab's working folder → where they lead in the clone. Python finds the library there without a restart.
+LINKS = {"clipspm_lite": "clipspm_lite", "data_samples": "data_samples", "results": "notebooks/results"}
 
 
 def badge(notebook: str) -> str:
@@ -39,44 +31,20 @@ def badge(notebook: str) -> str:
 
 
 def setup() -> None:
-    """In Colab: fetch what is missing, link it into the working folder, print the runtime. Elsewhere: nothing.
+    """In Colab: install what is missing, link the clone into the working folder, print the runtime. Elsewhere: nothing.
 
-    torch, numpy and whatever else Colab has keep their versions. A second call changes nothing.
-
-    Raises:
-        RuntimeError: cloning or pip failed, or a file is in the way; the message says what to do.
+    Packages that Colab has keep their versions. A second call changes nothing. RuntimeError says what to do.
     """
-    # The kernel has the module loaded; a program that it starts sees the package and the variable.
-    if not (
-        "google.colab" in sys.modules or is_installed("google-colab") or "COLAB_RELEASE_TAG" in os.environ
-    ):
+    if "COLAB_RELEASE_TAG" not in os.environ and not is_installed("google-colab"):
         return
-    repository = find_repository()
+    repository = Path(__file__).resolve().parents[1]
     install_missing(repository)
     link(repository)
     print(describe_runtime())
 
 
-def find_repository() -> Path:
-    """The clone that this file belongs to; if it was installed without one, ``repo``, cloned if need be."""
-    own = Path(__file__).resolve().parents[1]
-    if (own / "data_samples").is_dir():
-        return own
-    clone = Path("repo").resolve()
-    if not (clone / "data_samples").is_dir():
-        run(
-            ["git", "clone", "--quiet", REPOSITORY, str(clone)],
-            f"could not clone {REPOSITORY}. Check that the runtime has a network and that {clone} is not there, "
-            "then run the cell again.",
-        )
-    # What is imported from now on comes from the clone, which has the clips beside it.
-    for name in [name for name in sys.modules if name.split(".")[0] == "clipspm_lite"]:
-        del sys.modules[name]
-    return clone
-
-
 def install_missing(repository: Path) -> None:
-    """pip-install the packages of pyproject.toml that are not there, with all others held at their versions."""
+    """Install the missing packages of pyproject.toml with pip, which must not change any other."""
     import tomllib  # Python 3.11 and newer, which Colab has; the rest of the library runs on 3.10 too
 
     project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -84,19 +52,22 @@ def install_missing(repository: Path) -> None:
     if not missing:
         return
     print("installing", ", ".join(missing), "…", flush=True)
+    pip = [sys.executable, "-m", "pip"]
     with tempfile.TemporaryDirectory() as folder:
         constraints = Path(folder) / "constraints.txt"
-        constraints.write_text("\n".join(installed_versions()), encoding="utf-8")
-        run(
-            [sys.executable, "-m", "pip", "install", "--quiet", "--constraint", str(constraints), *missing],
+        constraints.write_bytes(subprocess.check_output([*pip, "list", "--format=freeze"]))
+        install = [*pip, "install", "--quiet", "--constraint", str(constraints), *missing]
+        done = subprocess.run(install, capture_output=True, text=True)
+    if done.returncode:
+        end = "\n".join((done.stderr or done.stdout).strip().splitlines()[-3:])
+        raise RuntimeError(
             "pip could not add the missing packages without replacing what Colab has. Check the network and run the "
-            "cell again; if it stays so, choose Runtime > Disconnect and delete runtime and begin afresh.",
+            "cell again. If it fails again, choose Runtime > Disconnect and delete runtime and start over.\n" + end
         )
-    importlib.invalidate_caches()
 
 
 def is_installed(requirement: str) -> bool:
-    """Is the package of a requirement such as ``"decord2>=3.4,<4"`` there, in whatever version?"""
+    """Whether any version of a package is installed, given a requirement such as ``"decord2>=3.4,<4"``."""
     try:
         metadata.version(re.split(r"[^\w.-]", requirement)[0])
     except metadata.PackageNotFoundError:
@@ -104,16 +75,8 @@ def is_installed(requirement: str) -> bool:
     return True
 
 
-def installed_versions() -> list[str]:
-    """Every installed package as ``name==version``."""
-    found = {(package.metadata["Name"], package.version) for package in metadata.distributions()}
-    return sorted(
-        f"{name}=={version}" for name, version in found if name and VERSION.fullmatch(version or "")
-    )
-
-
 def link(repository: Path) -> None:
-    """Link the library, the clips and the result files into the working folder, which in Colab is not the clone's."""
+    """Link the library, the clips and the result files into the working folder, which in Colab is not the clone."""
     for name, inside in LINKS.items():
         here, there = Path(name).absolute(), repository / inside
         if here.exists() and here.resolve() == there.resolve():
@@ -126,29 +89,14 @@ def link(repository: Path) -> None:
 
 
 def describe_runtime() -> str:
-    """Python, torch, GPU or CPU, and the sample clips."""
-    try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True).stdout
-    except FileNotFoundError:
-        listed = ""
-    gpu = re.search(r"GPU 0: (.+?) \(", listed)
-    device = gpu[1] if gpu else f"no GPU (the lessons need none), {os.cpu_count()} CPU cores"
+    """The versions of Python and torch, GPU or CPU, and the sample clips."""
+    failed, gpu = subprocess.getstatusoutput("nvidia-smi --query-gpu=name --format=csv,noheader")
+    device = f"no GPU (the lessons need none), {os.cpu_count()} CPU cores" if failed else gpu
     clips = sum(1 for _ in Path("data_samples/clips").rglob("*.mp4"))
     return (
         f"Python {sys.version.split()[0]}, torch {metadata.version('torch')}, {device}\n"
         f"{clips} sample clips in {Path('data_samples').absolute()}"
     )
-
-
-def run(command: list[str], failure: str) -> None:
-    """Run a program; if it fails, raise with ``failure`` and the end of what it said."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True)
-    except FileNotFoundError as error:
-        raise RuntimeError(f"{failure}\n{command[0]} was not found") from error
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()[-3:]
-        raise RuntimeError("\n".join([failure, *said]))
 
 
 if __name__ == "__main__":

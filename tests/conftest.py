@@ -2,10 +2,13 @@
 
 import os
 
-import pytest
-import torch
+# One thread each, for the notebooks' kernels too: pytest-xdist runs a process per core. Set before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from clipspm_lite.data.encoded import EncodedDataset
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+from clipspm_lite.data.encoded import EncodedDataset  # noqa: E402
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -8,18 +8,12 @@ HEAD = {
     "asked_inductive": False,
     "file": "best.safetensors",
     "sha256": "0" * 64,
-    "training": {"shot": 1, "seed": 6},
 }
 VIT, RN50 = ("ViT-B-16-quickgelu", "openai"), ("RN50-quickgelu", "rn50.safetensors")
 
 
 def made_up_table(
-    benchmark="hmdb51",
-    backbone=VIT,
-    methods=("zero-shot", "otam", "clip-spm"),
-    shots=(1, 3, 5),
-    head=None,
-    **changes,
+    benchmark="hmdb51", backbone=VIT, methods=("zero-shot", "otam", "clip-spm"), shots=(1, 3, 5), head=None, **changes
 ):
     """What `read_results` would give; ``head`` are changes to what is said of the head, ``changes`` to the rest."""
     name, weights = backbone
@@ -29,7 +23,7 @@ def made_up_table(
         "fingerprint": "1" * 64,
         "normalize_pixels": True,
         "frames": 8,
-        "resize": 224,
+        "resize": 256,
     }
     rows = [
         {
@@ -43,7 +37,7 @@ def made_up_table(
             "seconds": 1.0,
             "backbone": about_backbone,
             "features": "2" * 64,
-            "head": HEAD | (head or {}) if method == "clip-spm" else None,
+            "head": HEAD | {"training": {"shot": shot, "seed": 6}} | (head or {}) if method == "clip-spm" else None,
         }
         for shot in shots
         for place, method in enumerate(methods)

@@ -31,9 +31,7 @@ def _conv(out_width, in_width, size):
 
 
 def _flat(modules):
-    return {
-        f"{module}.{name}": tensor for module, entries in modules.items() for name, tensor in entries.items()
-    }
+    return {f"{module}.{name}": tensor for module, entries in modules.items() for name, tensor in entries.items()}
 
 
 def vit_b16():
@@ -63,9 +61,7 @@ def vit_b16_features(state, pixels):
     x = norm("ln_pre", torch.cat([first, patches], 1) + state["positional_embedding"])
     for block in (f"transformer.resblocks.{i}" for i in range(12)):
         joint = F.linear(
-            norm(f"{block}.ln_1", x),
-            state[f"{block}.attn.in_proj_weight"],
-            state[f"{block}.attn.in_proj_bias"],
+            norm(f"{block}.ln_1", x), state[f"{block}.attn.in_proj_weight"], state[f"{block}.attn.in_proj_bias"]
         )
         q, k, v = (part.unflatten(-1, (12, 64)).transpose(1, 2) for part in joint.chunk(3, -1))
         attended = ((q @ k.transpose(-1, -2) / 8).softmax(-1) @ v).transpose(1, 2).flatten(-2)
@@ -203,10 +199,7 @@ def logits(state, support, query, class_text, *, prompt_weight, gate_slope):
 
     def block(name, x):
         normed = F.layer_norm(x, x.shape[-1:], state[f"{name}.0.norm.weight"], state[f"{name}.0.norm.bias"])
-        q, k, v = (
-            linear(f"{name}.0.fn.to_{part}", normed).unflatten(-1, (8, -1)).transpose(-2, -3)
-            for part in "qkv"
-        )
+        q, k, v = (linear(f"{name}.0.fn.to_{part}", normed).unflatten(-1, (8, -1)).transpose(-2, -3) for part in "qkv")
         weights = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(-1)
         a = linear(f"{name}.0.fn.to_out.0", (weights @ v).transpose(-2, -3).flatten(-2)) + x
         return linear(f"{name}.1.net.3", F.gelu(linear(f"{name}.1.net.0", a))) + a
@@ -220,16 +213,11 @@ def logits(state, support, query, class_text, *, prompt_weight, gate_slope):
 
     way, frames = support.shape[0], support.shape[2]
     mean_text = class_text.mean(0)
-    supports = torch.stack(
-        [torch.stack([fuse(clip, class_text[n][None]) for clip in support[n]]) for n in range(way)]
-    )
+    supports = torch.stack([torch.stack([fuse(clip, class_text[n][None]) for clip in support[n]]) for n in range(way)])
     queries = torch.stack(
         [
             fuse(
-                clip,
-                linear("token_tr.mlp.net.3", F.gelu(linear("token_tr.mlp.net.0", mean_text * clip.mean())))[
-                    None
-                ],
+                clip, linear("token_tr.mlp.net.3", F.gelu(linear("token_tr.mlp.net.0", mean_text * clip.mean())))[None]
             )
             for clip in query
         ]

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 
-from clipspm_lite.evaluation.results import BY_SHOT, FIVE_WAY, ONE_BY_ONE, table
+from clipspm_lite.evaluation.results import BY_SHOT, FIVE_WAY, ONE_BY_ONE, comparison_table
 from clipspm_lite.model.variants import FULL, INDUCTIVE, TRAINED_BASELINES
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +27,7 @@ def test_the_first_two_code_blocks_set_up_and_run_the_demo_and_the_tests():
 def test_the_tables_are_those_of_the_result_files(part):
     results = json.loads((ROOT / "notebooks" / "results" / f"comparison_{part}.json").read_text())
     names = (*UNTRAINED, *TRAINED_BASELINES, FULL, *INDUCTIVE)
-    assert table(results, "otam", names, (FIVE_WAY, *BY_SHOT, ONE_BY_ONE, "reversed", "similar")) in README
+    assert comparison_table(results, "otam", names, (FIVE_WAY, *BY_SHOT, ONE_BY_ONE, "reversed", "similar")) in README
 
 
 def test_the_files_it_names_are_there():

@@ -82,8 +82,8 @@ def test_the_loss_counts_frames_with_one_caption_as_right_for_each_other():
 
 
 def test_one_command_trains_a_folder_that_loads(tmp_path, monkeypatch):
-    recipe = tiny_train.Recipe(clips=6, merges=20, batch=4, steps=2)
-    monkeypatch.setattr(tiny_train, "Recipe", lambda seed: recipe)
+    recipe = tiny_train.TrainingRecipe(clips=6, merges=20, batch=4, steps=2)
+    monkeypatch.setattr(tiny_train, "TrainingRecipe", lambda seed: recipe)
     monkeypatch.setattr(tiny_train, "zero_shot_accuracy", lambda *_: 0.0)
     folder = tmp_path / "clip"
     monkeypatch.setattr(sys, "argv", ["train", "--out", str(folder), "--cache", str(tmp_path / "cache")])

@@ -1,1 +1,1 @@
-"""The commands of `python -m clipspm_lite`."""
+"""The commands of `python -m clipspm_lite`, one file each; `main` chooses."""

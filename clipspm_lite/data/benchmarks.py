@@ -2,47 +2,41 @@
 
 `benchmarks.json` beside this file has what is published about each: the classes of each part, numbers of videos, where
 the videos come from and on what terms. Nothing is downloaded. HMDB51 and UCF101 use every video of a class. The other
-three use published video lists, which say `class/video` a line and which the user brings. A list's text is only ever
-looked up among the files that are in the folder: no path is made of it.
+three use published video lists, one `class/video` per line, which the user brings. A list's text is only looked up
+among the files that are in the folder: it never becomes a path.
 """
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipspm_lite.data.datasets import VIDEO_SUFFIXES, DatasetError, VideoDataset, class_folders, video_names
-from clipspm_lite.storage.untrusted import Refused, parse_json, read_text
+from clipspm_lite.arguments import check_known
+from clipspm_lite.data.datasets import VIDEO_SUFFIXES, DatasetError, VideoDataset, class_folders, read_text, video_names
 
-LIST_LIMIT = 50_000_000  # bytes; the longest published list, SSv2-Full's base classes, has about 5 million
-ANNOTATIONS_LIMIT = 500_000_000
-ANNOTATIONS = (
-    "something-something-v2-train.json",
-    "something-something-v2-validation.json",
-    "labels/train.json",
-    "labels/validation.json",
-)
-_PART_OF_PREFIX = {"train": "base", "val": "validation", "test": "novel"}
+_PART_OF_PREFIX = {"test": "novel", "train": "base", "val": "validation"}
 _NUMBERED = re.compile(r"(train|val|test)(\d{1,3})")
 _TIMES = re.compile(r"(?<=.)_\d{6}_\d{6}$")  # start and end in seconds, which Kinetics adds to a YouTube id
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What is published about a benchmark, as its pages say when this was written.
+    """What the benchmark's pages said when this was written.
 
     Attributes:
         title: its name.
         page: the official page, by name.
         files: what to get there.
         layout: how the files lie in the folder.
-        folders: folders of the download in which they may lie too.
+        folders: folders of the download that may hold them too.
         flat: all videos lie in one folder, so only a list knows their class.
         video_lists: whose lists say which videos belong to it; None where every video of a class does.
         terms: of use.
-        videos: how many a part (base, validation, novel) has.
+        videos: how many videos each part (base, validation, novel) has.
         classes: for each part its classes, in the published order, with the number of videos where it is published.
+        one_row: some of its lists number the classes of all parts in one row: novel, base, validation.
     """
 
     title: str
@@ -55,6 +49,7 @@ class Benchmark:
     terms: str
     videos: dict[str, int]
     classes: dict[str, dict[str, int | None]]
+    one_row: bool = False
 
     def how_to_get(self, root: Path) -> str:
         """What is expected in `root` and where it comes from."""
@@ -64,7 +59,7 @@ class Benchmark:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundVideos:
     """What a folder has of some classes.
 
     Attributes:
@@ -78,13 +73,13 @@ class Found:
     unlisted: tuple[str, ...]
 
 
-def _load() -> dict[str, Benchmark]:
+def _published() -> dict[str, Benchmark]:
     facts = json.loads(Path(__file__).with_name("benchmarks.json").read_text(encoding="utf-8"))
     del facts["format_version"]
     return {name: Benchmark(**{**fact, "folders": tuple(fact["folders"])}) for name, fact in facts.items()}
 
 
-BENCHMARKS = _load()
+BENCHMARKS = _published()
 
 
 def open_benchmark(
@@ -96,16 +91,14 @@ def open_benchmark(
         name: hmdb51, ucf101, kinetics100, ssv2_full or ssv2_small.
         root: the folder of the official download; links in it are followed.
         part: base, validation or novel.
-        video_lists: the published lists, needed for the last three; those of other parts may be among them.
+        video_lists: the published lists, needed for the last three; lists of other parts may be among them.
 
     Raises:
-        DatasetError: videos are missing (which, from which page), a list is needed or cannot be read, or there is no
-            such benchmark or part.
+        ValueError: there is no such benchmark or part.
+        DatasetError: videos are missing (which, from which page), or a list is needed or cannot be read.
     """
     benchmark = find_benchmark(name)
-    root = Path(root)
-    if part not in benchmark.classes:
-        raise DatasetError(f"no part {part!r} of {name}; the parts are {', '.join(benchmark.classes)}")
+    check_known("part", part, benchmark.classes)
     classes = tuple(benchmark.classes[part])
     listed = read_video_lists(benchmark, video_lists)
     if listed is not None and (without := [name for name in classes if not listed[name]]):
@@ -113,26 +106,24 @@ def open_benchmark(
             f"the lists name no video of {len(without)} of the {len(classes)} {part} classes ({_some(without)}); "
             f"give the list for {part} of {benchmark.video_lists}: {_some(map(str, video_lists))}"
         )
-    found = find_videos(benchmark, root, classes, listed)
+    found = find_videos(benchmark, Path(root), classes, listed)
     missing = [f"{name}/{video}" for name in classes for video in found.missing[name]]
-    if listed is not None and missing:
-        raise DatasetError(
-            f"{len(missing)} of {sum(len(listed[name]) for name in classes)} listed videos are missing "
-            f"({_some(missing)}); `check` names them all; those that are gone for good can be left out of the list; "
-            + benchmark.how_to_get(root)
+    empty = [name for name in classes if not found.videos[name]]
+    if missing or empty:
+        total = sum(map(len, found.videos.values())) + len(missing)
+        what = (
+            f"{len(missing)} of {total} listed videos are missing ({_some(missing)}); `check` names them all; those "
+            "that are gone for good can be left out of the list"
+            if missing
+            else f"no videos of {len(empty)} of the {len(classes)} {part} classes ({_some(empty)})"
         )
-    if without := [name for name in classes if not found.videos[name]]:
-        raise DatasetError(
-            f"no videos of {len(without)} of the {len(classes)} {part} classes ({_some(without)}); "
-            + benchmark.how_to_get(root)
-        )
-    return VideoDataset(root, classes, tuple(found.videos[name] for name in classes))
+        raise DatasetError(f"{what}; {benchmark.how_to_get(Path(root))}")
+    return VideoDataset(Path(root), classes, tuple(found.videos[name] for name in classes))
 
 
 def find_benchmark(name: str) -> Benchmark:
-    """The published facts; raises DatasetError where there is no such benchmark."""
-    if name not in BENCHMARKS:
-        raise DatasetError(f"no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
+    """The published facts; raises ValueError for an unknown name."""
+    check_known("benchmark", name, BENCHMARKS)
     return BENCHMARKS[name]
 
 
@@ -141,34 +132,32 @@ def find_videos(
     root: Path,
     classes: Sequence[str],
     listed: dict[str, dict[str, str]] | None,
-) -> Found:
+) -> FoundVideos:
     """Looks for the videos of `classes`: all of them, or those that `listed` (`read_video_lists`) names.
 
     Raises:
-        DatasetError: `root` is no folder.
+        DatasetError: `root` is not a folder.
     """
     if not root.is_dir():
         raise DatasetError(f"no such folder; {benchmark.how_to_get(root)}")
     places = [root, *(root / name for name in benchmark.folders if (root / name).is_dir())]
-    folders: dict[str, list[Path]] = {}
-    if not benchmark.flat:
-        for folder in (place / name for place in places for name in class_folders(place)):
-            folders.setdefault(class_key(folder.name), []).append(folder)
-    videos: dict[str, tuple[str, ...]] = {}
-    missing: dict[str, tuple[str, ...]] = {}
     if benchmark.flat:
-        files = _videos_in(places, root)
-        index_of = dict.fromkeys(classes, _index(files))
+        there = dict.fromkeys(classes, _videos_in(places, root))
+        indices = dict.fromkeys(classes, _FileIndex(next(iter(there.values()))))
     else:
-        videos = {name: _videos_in(folders.get(class_key(name), ()), root) for name in classes}
-        files = tuple(path for paths in videos.values() for path in paths)
-        index_of = {name: _index(paths) for name, paths in videos.items()}
-    for name in classes:
-        missing[name] = ()
-        if listed is not None:
-            videos[name], missing[name] = _listed_videos(index_of[name], listed[name])
+        folders = defaultdict(list)
+        for folder in (place / name for place in places for name in class_folders(place)):
+            folders[class_key(folder.name)].append(folder)
+        there = {name: _videos_in(folders[class_key(name)], root) for name in classes}
+        indices = {name: _FileIndex(paths) for name, paths in there.items()}
+    files = {path: None for paths in there.values() for path in paths}
+    if listed is None:
+        return FoundVideos(there, dict.fromkeys(classes, ()), ())
+    pairs = {name: indices[name].find(listed[name]) for name in classes}
+    videos = {name: found for name, (found, _) in pairs.items()}
     used = {path for paths in videos.values() for path in paths}
-    return Found(videos, missing, tuple(path for path in files if path not in used))
+    unlisted = tuple(path for path in files if path not in used)
+    return FoundVideos(videos, {name: missing for name, (_, missing) in pairs.items()}, unlisted)
 
 
 def _videos_in(folders: Iterable[Path], root: Path) -> tuple[str, ...]:
@@ -177,154 +166,125 @@ def _videos_in(folders: Iterable[Path], root: Path) -> tuple[str, ...]:
     )
 
 
-@dataclass(frozen=True)
-class _Index:
+class _FileIndex:
     """Files by name without suffix, and by YouTube id, which is the name without times."""
 
-    by_name: dict[str, str]
-    by_id: dict[str, list[str]]
+    def __init__(self, files: Sequence[str]) -> None:
+        self.by_name: dict[str, str] = {}
+        self.by_id: dict[str, list[str]] = defaultdict(list)
+        for path in files:
+            name = Path(path).stem
+            if self.by_name.setdefault(name, path) == path:
+                self.by_id[_TIMES.sub("", name)].append(path)
 
-
-def _index(files: Sequence[str]) -> _Index:
-    index = _Index({}, {})
-    for path in files:
-        name = Path(path).stem
-        if index.by_name.setdefault(name, path) == path:
-            index.by_id.setdefault(_TIMES.sub("", name), []).append(path)
-    return index
-
-
-def _listed_videos(files: _Index, listed: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The files that a class's listed videos are, and what is missing; times count where both sides have them."""
-    found: dict[str, None] = {}  # two spellings of one video are one video
-    missing = []
-    for video, place in listed.items():
-        youtube_id = _TIMES.sub("", video)
-        if (path := files.by_name.get(video) or files.by_name.get(youtube_id)) is None:
-            clips = files.by_id.get(youtube_id, []) if youtube_id == video else []
-            if len(clips) != 1:
+    def find(self, listed: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The files of a class's listed videos, and what is missing; times count where both sides have them."""
+        found: dict[str, None] = {}  # two spellings of one video are one video
+        missing = []
+        for video, place in listed.items():
+            youtube_id = _TIMES.sub("", video)
+            path = self.by_name.get(video) or self.by_name.get(youtube_id)
+            clips = self.by_id.get(video, []) if path is None and youtube_id == video else []
+            if path is None and len(clips) != 1:
                 which = f"; with which times? there are {', '.join(clips)}" if clips else ""
                 missing.append(f"{video} ({place}{which})")
-                continue
-            (path,) = clips
-        found[path] = None
-    return tuple(found), tuple(missing)
+            else:
+                found[path or clips[0]] = None
+        return tuple(found), tuple(missing)
 
 
 def read_video_lists(benchmark: Benchmark, paths: Sequence[str | Path]) -> dict[str, dict[str, str]] | None:
     """For each class of the benchmark its listed videos, by name without suffix, and where they are listed.
 
     A line is `class/video`. The class may be spelled with spaces or underscores, with or without brackets; folders may
-    stand before it; the video may have a suffix. `train8/video`, as the OTAM lists have it, is class 8 of the base
-    classes, counted from 0 (val: validation, test: novel).
+    stand before it; the video may have a suffix. Or a line is `train8/video`: class 8 of the base classes (val:
+    validation, test: novel), counted from 0 in each part. CLIP-SPM's authors number SSv2-Small's 100 classes in one row
+    instead (test 0–23, train 24–87, val 88–99). The numbers of all lists together decide which it is.
 
     Returns:
         None for a benchmark that uses every video of a class.
 
     Raises:
-        DatasetError: a list is missing, not needed or too large, or a line of it is no such line.
+        DatasetError: a list is missing or not needed, a line of it cannot be understood, or its numbers could be of
+            either numbering.
     """
-    if isinstance(paths, str | Path):
-        raise TypeError(f"video_lists: expected a list of files, found one: use [{str(paths)!r}]")
-    if benchmark.video_lists is None:
-        if paths:
-            raise DatasetError(
-                f"{benchmark.title} uses every video of a class; leave out {_some(map(str, paths))}"
-            )
+    paths = [paths] if isinstance(paths, str | Path) else paths
+    if benchmark.video_lists is None and not paths:
         return None
+    if benchmark.video_lists is None:
+        raise DatasetError(
+            f"{benchmark.title} uses every video of a class; leave out {_some(map(str, paths))}"
+        )
     if not paths:
         raise DatasetError(
             f"{benchmark.title} needs the published video lists that say which videos belong to it, those of "
-            f"{benchmark.video_lists}: text files with `class/video` a line; give them with --video-list"
+            f"{benchmark.video_lists}: text files with `class/video` on each line; give them with --video-list"
         )
+    lines = {
+        f"{path}, line {number}": line.strip()
+        for path in paths
+        for number, line in enumerate(read_text(Path(path)).splitlines(), 1)
+        if line.strip()
+    }
     classes = {class_key(name): name for names in benchmark.classes.values() for name in names}
+    numbered = _numbered_classes(benchmark, lines.values(), _some(map(str, paths)))
     listed: dict[str, dict[str, str]] = {name: {} for name in classes.values()}
     class_of: dict[str, str] = {}
-    for path in map(Path, paths):
-        for number, line in enumerate(_text(path, LIST_LIMIT).splitlines(), 1):
-            if not line.strip():
-                continue
-            place = f"{path}, line {number}"
-            name, video = _listed_video(line.strip(), benchmark, classes, place)
-            # Kinetics' own videos lie in a folder of their class, so there a list cannot mistake it.
-            if benchmark.flat and class_of.setdefault(video, name) != name:
-                raise DatasetError(
-                    f"video {video} is listed under {class_of[video]!r} ({listed[class_of[video]][video]}) and under "
-                    f"{name!r}: {place}"
-                )
-            listed[name].setdefault(video, place)
+    for place, line in lines.items():
+        name, video = _listed_video(line, benchmark, classes, numbered, place)
+        # Kinetics' own videos lie in a folder of their class, so there a list cannot mistake it.
+        if benchmark.flat and class_of.setdefault(video, name) != name:
+            raise DatasetError(
+                f"video {video} is listed under {class_of[video]!r} ({listed[class_of[video]][video]}) and under "
+                f"{name!r}: {place}"
+            )
+        listed[name].setdefault(video, place)
     return listed
 
 
-def _listed_video(line: str, benchmark: Benchmark, classes: dict[str, str], place: str) -> tuple[str, str]:
-    """Class and video of a line."""
-    shown = repr(line if len(line) <= 100 else line[:100] + "…")
-    parts = [part for part in line.split("/") if part]
-    if (
-        line.startswith("/")
-        or re.match("[A-Za-z]:", line)
-        or not line.isprintable()
-        or "\\" in line
-        or any(part in (".", "..") for part in parts)
-    ):
+def _numbered_classes(benchmark: Benchmark, lines: Iterable[str], source: str) -> dict[str, str]:
+    """What `train8` and the like stand for in these lines."""
+    prefixes = {prefix: list(benchmark.classes[part]) for prefix, part in _PART_OF_PREFIX.items()}
+    by_part = {f"{prefix}{i}": name for prefix, names in prefixes.items() for i, name in enumerate(names)}
+    if not benchmark.one_row:
+        return by_part
+    row = [(prefix, name) for prefix, names in prefixes.items() for name in names]
+    by_row = {f"{prefix}{i}": name for i, (prefix, name) in enumerate(row)}
+    used = {first for line in lines if _NUMBERED.fullmatch(first := line.split("/")[0])}
+    possible = [numbering for numbering in (by_part, by_row) if used <= numbering.keys()]
+    if len(possible) == 2 and any(by_part[number] != by_row[number] for number in used):
         raise DatasetError(
-            f"{shown} is refused: absolute paths, `..`, backslashes and control characters could lead out of the "
-            f"folder; expected `class/video`: {place}"
+            f"the numbers of these lists do not tell whether each part of {benchmark.title} is counted from 0, or all "
+            f"classes in one row (test, train, val); give the list of another part too, or whole lists: {source}"
         )
-    if len(parts) < 2:
-        raise DatasetError(f"{shown} is no video of a class; expected `class/video`: {place}")
-    video = parts[-1]
+    return possible[0] if possible else by_part
+
+
+def _listed_video(
+    line: str, benchmark: Benchmark, classes: dict[str, str], numbered: dict[str, str], place: str
+) -> tuple[str, str]:
+    """Class and video of a line."""
+    parts = [part for part in line.split("/") if part]
+    leads_out = line.startswith("/") or line[1:2] == ":" or "\\" in line or {".", ".."} & {*parts}
+    folder, video = ["", "", *parts][-2:]
     if video.lower().endswith(VIDEO_SUFFIXES):
         video = video[: video.rindex(".")]
-    by_name = classes.get(class_key(parts[-2]))
-    by_number = None
-    if numbered := _NUMBERED.fullmatch(parts[0]):
-        names = list(benchmark.classes[_PART_OF_PREFIX[numbered[1]]])
-        by_number = names[int(numbered[2])] if int(numbered[2]) < len(names) else None
-    if by_name and by_number and by_name != by_number:
-        raise DatasetError(
-            f"{shown}: {parts[0]} is the class {by_number!r} of {benchmark.title}, counted from 0, but the folder is "
-            f"{by_name!r}; is this a list of another split?: {place}"
-        )
-    if (name := by_name or by_number) is None or not video:
-        raise DatasetError(
-            f"{shown} names no class of {benchmark.title}; expected a list of {benchmark.video_lists}: {place}"
-        )
-    return name, video
-
-
-def read_annotations(root: Path) -> dict[str, str]:
-    """Something-Something's own classes, `class_key` by video number, from the annotation files that are in `root`.
-
-    Raises:
-        DatasetError: a file is not what it should be.
-    """
-    templates: dict[str, str] = {}
-    for path in (root / name for name in ANNOTATIONS):
-        if not path.exists():
-            continue
-        try:
-            for entry in parse_json(_text(path, ANNOTATIONS_LIMIT)):
-                templates[str(entry["id"])] = class_key(entry["template"])
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            if isinstance(error, DatasetError):
-                raise
-            raise DatasetError(
-                f'no annotations of Something-Something; expected [{{"id": "1", "template": "…"}}, …]: {path}'
-            ) from None
-    return templates
+    by_name, by_number = classes.get(class_key(folder)), numbered.get(line.split("/")[0])
+    if leads_out or not line.isprintable() or not folder or not video:
+        problem = "is not `class/video`, or could lead out of the folder"
+    elif by_name and by_number and by_name != by_number:
+        problem = f"is of two classes: its number is {by_number!r}; is this a list of another split?"
+    elif name := by_name or by_number:
+        return name, video
+    else:
+        problem = f"does not name a class of {benchmark.title}"
+    shown = repr(line if len(line) <= 100 else line[:100] + "…")
+    raise DatasetError(f"{shown} {problem}; expected a list of {benchmark.video_lists}: {place}")
 
 
 def class_key(name: str) -> str:
     """What spellings of a class name have in common: its letters and digits, in words."""
     return " ".join(re.findall("[a-z0-9]+", name.lower()))
-
-
-def _text(path: Path, limit: int) -> str:
-    try:
-        return read_text(path, limit)
-    except Refused as error:
-        raise DatasetError(f"{error}: {path}") from None
 
 
 def _some(names: Iterable[str]) -> str:

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from clipspm_lite.data.names import readable
-from clipspm_lite.storage.untrusted import Refused, parse_json, read_text
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".webm", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
 SPLIT_FORMAT = 1
-SPLIT_LIMIT = 10_000_000  # bytes
 SAMPLES = Path(__file__).resolve().parents[2] / "data_samples"
 
 
@@ -26,7 +25,7 @@ class VideoDataset:
 
     Attributes:
         root: the folder that holds all of them.
-        classes: names, which are folders too where `open_folder` made this.
+        classes: their names; `open_folder` takes them from the folders.
         videos: for each class, in the same order, its files, as paths below `root`.
     """
 
@@ -46,11 +45,11 @@ class VideoDataset:
 
 
 def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> VideoDataset:
-    """The data set in `root/<class>/<video>`; hidden files and files that are no videos are passed over.
+    """The data set in `root/<class>/<video>`; hidden files and files that are not videos are passed over.
 
     Args:
         root: links in it are followed.
-        classes: the class folders to take, in this order; all of them, sorted, where it is None.
+        classes: the class folders to take, in this order; default: all of them, sorted.
 
     Raises:
         DatasetError: `root` or a class folder is missing, a class has no video, or a name cannot be used
@@ -59,7 +58,7 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
     root = Path(root)
     if not os.path.isdir(root):
         found = "this is a file" if root.is_file() else "no such folder"
-        if not root.is_absolute():  # a notebook is run in its own folder, which its reader may not think of
+        if not root.is_absolute():  # a notebook runs in its own folder, which its reader may not think of
             home = "; ~ is not read as your home" if root.parts[:1] == ("~",) else ""
             found += f" in {Path.cwd()}{home}"
         raise DatasetError(f"{found}; expected a folder with one for each class: {root}")
@@ -70,7 +69,7 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
         raise DatasetError(f"no class folders; expected one for each class, with its videos in it: {root}")
     videos = []
     for name in classes:
-        if not os.path.isdir(root / name):  # False for a name too long to be one, too
+        if not os.path.isdir(root / name):  # False for a name that is too long, too
             raise DatasetError(f"the class {name!r} has no folder here: {root}")
         names = video_names(root / name)
         if not names:
@@ -98,33 +97,49 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
     """The class names of one part of a split file: `{"format_version": 1, "base": […], "novel": […], …}`.
 
     Raises:
-        DatasetError: the file is missing or is no such file, has no such part, none in it, or a name that cannot be
+        DatasetError: the file is missing, damaged or something else, the part is missing or empty, or a name cannot be
             used (`check_class_names`).
     """
     path = Path(path)
-    try:
-        split = parse_json(read_text(path, SPLIT_LIMIT))
-    except Refused as error:
-        raise DatasetError(f"the split file: {error}: {path}") from None
+    split = read_json(path)
     if not isinstance(split, dict) or not isinstance(split.get("format_version"), int):
-        found = "no whole format_version in it" if isinstance(split, dict) else type(split).__name__
         raise DatasetError(
-            f'expected {{"format_version": {SPLIT_FORMAT}, "base": ["a class", …], …}}, found {found}: {path}'
+            f'this is not a split file; expected {{"format_version": {SPLIT_FORMAT}, "base": ["a class", …], …}}: '
+            f"{path}"
         )
     if split["format_version"] > SPLIT_FORMAT:
         raise DatasetError(
             f"format_version {split['format_version']} is newer than this clipspm_lite reads ({SPLIT_FORMAT}); "
             f"update clipspm_lite: {path}"
         )
-    parts = [name for name, classes in split.items() if isinstance(classes, list)]
+    parts = {name: classes for name, classes in split.items() if isinstance(classes, list) and classes}
     if part not in parts:
-        found = f"{part!r} is no list of class names" if part in split else f"no part {part!r}"
-        raise DatasetError(f"{found}; the parts are {', '.join(parts[:10]) or 'none'}: {path}")
-    classes = split[part]
-    if not classes:
-        raise DatasetError(f"the part {part!r} has no classes; name some: {path}")
-    check_class_names(classes, path)
-    return tuple(classes)
+        raise DatasetError(
+            f"no part {part!r} with classes; the parts are {', '.join(list(parts)[:10]) or 'none'}: {path}"
+        )
+    check_class_names(parts[part], path)
+    return tuple(parts[part])
+
+
+def read_text(path: Path) -> str:
+    """A text file in UTF-8; raises DatasetError where it is not one."""
+    try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise DatasetError(f"not a regular file; expected a text file: {path}")
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DatasetError(f"cannot be read ({error.strerror}); expected a text file: {path}") from None
+    except UnicodeDecodeError:
+        raise DatasetError(f"not a text file in UTF-8: {path}") from None
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds; raises DatasetError where it is not one."""
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:  # also for a number of too many digits
+        raise DatasetError(f"not JSON ({error}): {path}") from None
 
 
 def sample_world(part: str = "novel", split: str = "default") -> VideoDataset:
@@ -153,33 +168,30 @@ def reversed_pairs(classes: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def check_class_names(classes: Sequence[str], source: str | Path) -> None:
-    """Refuse class names that could not be told from each other, or lead out of the data set.
+    """Refuse class names that could not be told apart, or lead out of the data set.
 
-    A class is one folder inside the data set, and the text encoder reads it as `readable` words, which must be there
-    and its own: "Jump_rope" and "jump rope" would be the same to it.
+    A class is one folder inside the data set, and the text encoder reads it as `readable` words. "Jump_rope" and
+    "jump rope" would be the same to it.
 
     Args:
         source: the file or folder that they are from, for the message.
 
     Raises:
-        DatasetError: the first name that is none, or names that read the same.
+        DatasetError: a name cannot be a folder or has no words, or two names read the same.
     """
     first: dict[str, str] = {}
     for name in classes:
-        if not isinstance(name, str) or not _is_folder_name(name):
+        if not isinstance(name, str) or not _is_folder_name(name) or not readable(name):
             shown = repr(name)
             shown = shown if len(shown) <= 100 else shown[:100] + " …"
-            raise DatasetError(f"{shown} is not a class name; expected the name of a folder: {source}")
-        words = readable(name)
-        if not words:
-            raise DatasetError(f"{name!r} has no words to read; rename the class: {source}")
-        if words in first:
-            found = (
-                f"{name!r} is there twice"
-                if first[words] == name
-                else f"{first[words]!r} and {name!r} read alike"
+            raise DatasetError(
+                f"{shown} is not a class name; expected the name of a folder, with words in it: {source}"
             )
-            raise DatasetError(f"{found}; a class needs a name of its own, rename one or join them: {source}")
+        words = readable(name)
+        if words in first:
+            same = first[words] == name
+            found = f"{name!r} is there twice" if same else f"{first[words]!r} and {name!r} read alike"
+            raise DatasetError(f"{found}; rename one of the classes or join them: {source}")
         first[words] = name
 
 

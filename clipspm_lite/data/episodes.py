@@ -1,8 +1,8 @@
 """Episodes: N classes, K labelled support videos each, and queries to be assigned to them (SPEC section 1).
 
-An episode is a function of (seed, index) and of nothing else, so every method can be scored on the same listed
-episodes, and a training run that was killed goes on with the episode at which it stopped. The random numbers come from
-Python's Mersenne Twister, whose `random()` the language keeps unchanged, seeded by SHA-256 of seed and index.
+An episode depends on (seed, index) only. So every method is scored on the same episodes, and a training run that was
+killed continues with the episode at which it stopped. The random numbers come from Python's Mersenne Twister, whose
+`random()` the language keeps unchanged, seeded by SHA-256 of seed and index.
 """
 
 import hashlib
@@ -57,9 +57,9 @@ class EpisodeSampler:
     Args:
         videos_per_class: how many videos each class has.
         way: N, classes in an episode.
-        shot: K, support videos a class.
-        queries: query videos a class; no video is both support and query in an episode.
-        seed: another seed is another list.
+        shot: K, support videos per class.
+        queries: query videos per class; no video is both support and query in an episode.
+        seed: another seed gives another list.
         class_names: for messages; without them a class is called by its number.
 
     Raises:
@@ -91,10 +91,8 @@ class EpisodeSampler:
         self._first_video = (0, *accumulate(self.videos_per_class))
 
     def __getitem__(self, index: int) -> Episode:
-        if not isinstance(index, Integral):  # 1.5 would be an episode of its own
-            raise TypeError(f"episodes are asked for one at a time, by a whole number: found {index!r}")
-        if index < 0:
-            raise IndexError(f"episodes are numbered from 0, found {index}")
+        if not isinstance(index, Integral) or index < 0:  # 1.5 would give yet another episode
+            raise IndexError(f"episodes are numbered 0, 1, 2, … and taken one at a time, found {index!r}")
         digest = hashlib.sha256(f"{self.seed},{index}".encode()).digest()
         stream = random.Random(int.from_bytes(digest, "big"))
         classes = _draw(stream, len(self.videos_per_class), self.way)
@@ -127,20 +125,16 @@ def gather(features: torch.Tensor, class_text: torch.Tensor, episodes: Sequence[
         episodes: B of them.
 
     Raises:
-        TypeError: one episode instead of a list of them.
-        ValueError: none, of different sizes, or numbers of classes or videos that are not there.
+        ValueError: none, of different sizes, or of another data set.
     """
-    if isinstance(episodes, Episode):
-        raise TypeError("episodes: expected a list of them, found one: use [episode]")
-    if not episodes:
-        raise ValueError("episodes: expected at least one, found none")
+    episodes = [episodes] if isinstance(episodes, Episode) else episodes
 
     def numbers(name: str, below: int) -> torch.Tensor:
         listed = torch.tensor([getattr(episode, name) for episode in episodes])
-        if not 0 <= listed.min() <= listed.max() < below:  # on a GPU an index too far would end the process
+        if not listed.numel() or not 0 <= listed.min() <= listed.max() < below:  # a GPU would end the process
             raise ValueError(
-                f"episodes: {name} has the numbers {listed.min()} to {listed.max()}, and there are {below}; they are "
-                "of another data set"
+                f"episodes: expected at least one, with {name} numbers from 0 to {below - 1} of this data set, found "
+                f"{listed.flatten().tolist()}"
             )
         return listed.to(features.device)
 

@@ -7,40 +7,34 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from clipspm_lite.arguments import whole_number
-from clipspm_lite.clip.backbone import WEIGHT_SUFFIXES, public_name
+from clipspm_lite.clip.backbone import public_name
 from clipspm_lite.clip.feature_store import FeatureStore
-from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.datasets import VideoDataset
-from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.episodes import EpisodeSampler
-from clipspm_lite.evaluation.published import ARCHITECTURES, PART, QUERIES, WAY, Published, published
+from clipspm_lite.evaluation import published
+from clipspm_lite.evaluation.provenance import write_json
+from clipspm_lite.evaluation.published import Row, Table
+from clipspm_lite.evaluation.results import markdown_table, with_interval
 from clipspm_lite.evaluation.scoring import Evaluation, count_by_class, evaluate, paired_difference
-from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.model.heads import Head, describe_head
-from clipspm_lite.storage.files import file_sha256, is_safetensors, replace_file
+from clipspm_lite.storage.files import file_sha256, is_safetensors
 from clipspm_lite.storage.tensors import read_description
 
-FORMAT_VERSION = 1
-KIND = "table"
-VIDEOS_AT_ONCE = 1000  # of the episodes that are scored together; a full-size head then needs about 1 GB
+TABLE_VERSION = 1  # of the format of its file
+SCORED_AT_ONCE = 1000  # videos of the episodes that are scored together: about 1 GB for a full-size head
 
 # What has to be known of a head that is not CLIP-SPM as the paper has it.
-OTHERS = {
+OTHER_HEADS = {
     "clip-spm-extended": "CLIP-SPM with changes that are not the paper's, which the file's configuration names",
-    "clip-fsar": "CLIP-FSAR, written from its paper (what differs: clipspm_lite/model/clip_fsar.py), which reads the "
-    "class names of the supports",
-    "trx": "TRX, written from its paper (what differs: clipspm_lite/model/trx.py), which reads no class name",
+    "clip-fsar": "CLIP-FSAR, from its paper (differs: model/clip_fsar.py), reads the class names of the supports",
+    "trx": "TRX, from its paper (differs: model/trx.py), reads no class name",
 }
-
-Results = dict[str, Any]
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -49,10 +43,9 @@ class Entry:
 
     Attributes:
         name: the same at every shot.
-        method: a training-free method, or a head that is on its device.
-        store: encodes videos and class names for it.
+        method, store: a training-free method or a head, and what encodes videos and class names for it.
         checkpoint: the file that a head came from.
-        inductive: ask a CLIP-SPM head one query at a time, as one that was trained so always is.
+        inductive: ask one query at a time, so that no query helps another.
     """
 
     name: str
@@ -69,301 +62,194 @@ def measure(
     *,
     data: str,
     benchmark: str | None = None,
-    part: str = PART,
-    way: int = WAY,
-    queries: int = QUERIES,
+    part: str = published.PART,
+    way: int = published.WAY,
+    queries: int = published.QUERIES,
     episodes: int = 10_000,
     seed: int = 0,
     device: str = "cpu",
     progress: bool = False,
-) -> Results:
-    """Score all entries; those of one shot on the same episodes (SPEC section 4: 10,000 with one query a class).
+) -> Table:
+    """Score all entries; those of one shot on the same episodes (SPEC section 4: 10,000 with one query per class).
 
-    Each store encodes the data set once, for all shots. Whatever is impossible is refused before it does.
-
-    Args:
-        data: what the data set is, in words.
-        benchmark: which of `BENCHMARKS` it is a part of.
-        part: which of its parts: base, validation or novel.
+    Each store encodes the data set once, for all shots. Whatever is impossible is refused before it does. ``data`` says
+    in words what the data set is, ``benchmark`` and ``part`` which part of which of `BENCHMARKS`.
 
     Returns:
-        What JSON can hold. In ``rows``, one an entry, by shot: ``accuracy`` in per cent; ``interval``, the half-width
-        of its 95 % interval over episodes in points; ``right`` and ``asked``, queries of each of ``classes``;
-        ``difference`` (``points``, ``interval``), episode by episode, to the method that came first, ``reference``;
-        ``seconds`` of scoring; ``backbone``, ``features`` (SHA-256 of the encoded data set) and ``head``, what it was
-        made with.
+        A dictionary that JSON can hold. ``rows`` has one per entry, by shot: ``accuracy`` in per cent and ``interval``,
+        its 95 % half-width over episodes in points; ``right`` answers and ``asked`` queries of each of ``classes``;
+        ``difference``, episode by episode, to the first method, ``reference``; and what it was made with.
 
     Raises:
         ValueError: episodes that the data set cannot make, fewer than two of them, an entry twice, or a backbone
             without a text encoder.
         VideoError: a video cannot be read.
     """
-    if not entries:
-        raise ValueError("entries: expected at least one method, found none")
-    episodes = whole_number("episodes", episodes, least=2)  # an interval needs two
+    settings: dict[str, Any] = dict(way=way, queries=queries, seed=seed)
+    settings["episodes"] = whole_number("episodes", episodes, least=2)  # an interval needs two
     shots = sorted({entry.shot for entry in entries})
     for shot in shots:
         EpisodeSampler(dataset.videos_per_class, way, shot, queries, seed, dataset.classes)
         names = [entry.name for entry in entries if entry.shot == shot]
         if len(set(names)) < len(names):
-            raise ValueError(f"a method is there twice at {shot} shots: {', '.join(names)}")
-    stores = {entry.store.path: entry.store for entry in entries}
-    for store in stores.values():
+            raise ValueError(f"entries: a method is there twice at {shot} shots: {', '.join(names)}")
+    stores = dict.fromkeys(entry.store for entry in entries)
+    for store in stores:
         store.backbone.encode_class_names(dataset.classes[:1])  # one without a text encoder is refused here
-    encoded = {path: store.encode_dataset(dataset, progress=progress) for path, store in stores.items()}
-
+    encoded = {store: store.encode_dataset(dataset, progress=progress) for store in stores}
     reference = entries[0].name
     rows: list[Row] = []
-    for shot in shots:
-        scored: dict[str, Evaluation] = {}
-        # The reference comes first among the entries of a shot too, for the others' differences.
-        for entry in sorted((e for e in entries if e.shot == shot), key=lambda e: e.name != reference):
-            features, started = encoded[entry.store.path], time.perf_counter()
-            result = evaluate(
-                partial(entry.method, inductive=True) if entry.inductive else entry.method,
-                features,
-                way=way,
-                shot=shot,
-                queries=queries,
-                episodes=episodes,
-                seed=seed,
-                device=device,
-                batch_size=episodes_at_once(way, shot, queries, entry.inductive),
-                progress=f"{entry.name}, {shot}-shot" if progress else False,
-            )
-            scored[entry.name] = result
-            row = _row(entry, result, features, time.perf_counter() - started)
-            if entry.name != reference and reference in scored:
-                points, interval = paired_difference(result, scored[reference])
-                row["difference"] = {"points": points, "interval": interval}
-            rows.append(row)
-    return {
-        "data": data,
-        "benchmark": benchmark,
-        "part": part,
-        "way": way,
-        "queries": queries,
-        "episodes": episodes,
-        "seed": seed,
-        "shots": shots,
-        "reference": reference,
-        "classes": list(dataset.classes),
-        "videos_per_class": list(dataset.videos_per_class),
-        "rows": rows,
-    }
+    results: dict[tuple[str, int], Evaluation] = {}
+    # The reference comes first at each shot, for the differences of the others to it.
+    for entry in sorted(entries, key=lambda e: (e.shot, e.name != reference)):
+        features, started = encoded[entry.store], time.perf_counter()
+        title = f"{entry.name}, {entry.shot}-shot" if progress else False
+        result = evaluate(
+            entry.method,
+            features,
+            **settings,
+            shot=entry.shot,
+            one_query_at_a_time=entry.inductive,
+            device=device,
+            batch_size=episodes_at_once(way, entry.shot, queries),
+            progress=title,
+        )
+        results[entry.name, entry.shot] = result
+        right, asked = count_by_class(result.classes, [result])
+        row = {"method": entry.name, "shot": entry.shot, "accuracy": result.accuracy}
+        row |= {"interval": result.interval, "right": right, "asked": asked, "difference": None}
+        row["seconds"] = round(time.perf_counter() - started, 2)
+        if entry.name != reference and (reference, entry.shot) in results:
+            points, interval = paired_difference(result, results[reference, entry.shot])
+            row["difference"] = {"points": points, "interval": interval}
+        made_with = {"backbone": _about_backbone(entry.store), "features": features.fingerprint}
+        rows.append(row | made_with | {"head": _about_head(entry)})
+    about = {"data": data, "benchmark": benchmark, "part": part, **settings, "shots": shots}
+    classes = {"classes": list(dataset.classes), "videos_per_class": list(dataset.videos_per_class)}
+    return {**about, "reference": reference, **classes, "rows": rows}
 
 
-def episodes_at_once(way: int, shot: int, queries: int, inductive: bool) -> int:
+def episodes_at_once(way: int, shot: int, queries: int) -> int:
     """How many episodes are scored together, so that the memory does not depend on what they are."""
-    videos = way * (shot + queries)
-    if inductive:  # PADM sees the supports anew with each query
-        videos = way * queries * (way * shot + 1)
-    return max(1, VIDEOS_AT_ONCE // videos)
+    return max(1, SCORED_AT_ONCE // (way * (shot + queries)))
 
 
-def _row(entry: Entry, result: Evaluation, features: EncodedDataset, seconds: float) -> Row:
-    right, asked = count_by_class(result.classes, [result])
-    backbone = entry.store.backbone
+def _about_backbone(store: FeatureStore) -> dict[str, Any]:
     return {
-        "method": entry.name,
-        "shot": entry.shot,
-        "accuracy": result.accuracy,
-        "interval": result.interval,
-        "right": right,
-        "asked": asked,
-        "difference": None,
-        "seconds": round(seconds, 2),
-        "backbone": {
-            "name": public_name(backbone.name),
-            "weights": backbone.weights,
-            "fingerprint": entry.store.backbone_fingerprint,
-            "normalize_pixels": backbone.normalize_pixels,
-            "frames": entry.store.frames,
-            "resize": entry.store.resize,
-        },
-        "features": features.fingerprint,
-        "head": _about_head(entry),
+        "name": public_name(store.backbone.name),
+        "weights": store.backbone.weights,
+        "fingerprint": store.backbone_fingerprint,
+        "normalize_pixels": store.backbone.normalize_pixels,
+        "frames": store.frames,
+        "resize": store.resize,
     }
 
 
 def _about_head(entry: Entry) -> dict[str, Any] | None:
     if not isinstance(entry.method, Head):
         return None
-    config = describe_head(entry.method)
-    alone = not isinstance(entry.method, CLIPSPM) or entry.method.inductive  # the others know no other way
-    about = {
-        "model": config.get("model", "clip-spm"),
-        "preset": config.get("preset"),
-        "trained_inductive": alone,
-        "asked_inductive": alone or entry.inductive,
-        "file": None,
-        "sha256": None,
-        "training": None,  # its settings, where the file has them
-    }
+    description = describe_head(entry.method)
+    alone = description.get("inductive", True)  # a head without the setting knows no other way
+    about = {"model": description.get("model", "clip-spm"), "preset": description.get("preset")}
+    about |= {"trained_inductive": alone, "asked_inductive": alone or entry.inductive}
+    about |= {"file": None, "sha256": None, "training": None}
     if entry.checkpoint is not None:
         about |= {"file": Path(entry.checkpoint).name, "sha256": file_sha256(entry.checkpoint)}
         if is_safetensors(Path(entry.checkpoint)):
-            training = read_description(entry.checkpoint, "model").get("training")
-            about["training"] = training if isinstance(training, dict) else None
+            about["training"] = read_description(entry.checkpoint, "model").get("training")
     return about
 
 
-def write_results(path: str | os.PathLike, results: Results) -> None:
+def write_results(path: str | os.PathLike, table: Table) -> None:
     """Write what `measure` returned, and what was added to it, as JSON, whole or not at all."""
-    content = {"format_version": FORMAT_VERSION, "kind": KIND} | results
-    replace_file(path, (json.dumps(content, allow_nan=False) + "\n").encode())
+    write_json(path, {"format_version": TABLE_VERSION, "kind": "table"} | table)
 
 
-def read_results(path: str | os.PathLike) -> Results:
-    """What `write_results` wrote.
-
-    Raises:
-        ValueError: not such a file, or one of a newer version.
-        OSError: it cannot be read.
-    """
+def read_results(path: str | os.PathLike) -> Table:
+    """What `write_results` wrote; raises ValueError for another file, or one of a newer version."""
     try:
-        results = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"not JSON ({error}); expected what `table --results` wrote: {path}") from None
-    if (
-        not isinstance(results, dict)
-        or results.get("kind") != KIND
-        or not isinstance(results.get("format_version"), int)
-    ):
-        raise ValueError(f"not the results of a table; expected what `table --results` wrote: {path}")
-    if results["format_version"] > FORMAT_VERSION:
-        raise ValueError(
-            f"format {results['format_version']} is newer than this version of clipspm_lite reads "
-            f"({FORMAT_VERSION}): update clipspm_lite to open {path}"
-        )
-    return results
+        table = json.loads(Path(path).read_text(encoding="utf-8"))
+        version = table["format_version"] if table["kind"] == "table" else None
+    except (ValueError, TypeError, KeyError):
+        version = None
+    if version is None or version > TABLE_VERSION:
+        found = "another file" if version is None else f"one of version {version}: update clipspm_lite to read it"
+        raise ValueError(f"expected what `table --results` wrote, found {found}: {path}")
+    return table
 
 
-def nothing_to_compare(results: Results) -> str | None:
-    """Why no published number can stand beside any of these; None where one can."""
-    benchmark = results["benchmark"]
-    if benchmark is None:
-        return f"Nothing to compare with: no paper reports numbers on {results['data']}."
-    if results["part"] != PART:
-        return f"Not comparable: papers report the {PART} classes, these are the {results['part']} classes."
-    if (results["way"], results["queries"]) != (WAY, QUERIES):
-        return f"Not comparable: papers report {WAY}-way episodes with {QUERIES} query a class."
-    found, expected = sum(results["videos_per_class"]), BENCHMARKS[benchmark].videos[PART]
-    if found != expected:
-        return f"Not comparable: {found} videos of {benchmark} {PART}, published are {expected}."
-    return None
+def markdown(table: Table) -> str:
+    """A table in Markdown, and below it what has to be known to read it."""
+    rows = []
+    for shot in table["shots"]:
+        for row, number in published.beside(table, shot):
+            ours = ["not measured here", "", ""]
+            if row is not None:
+                minus = "" if row["difference"] is None else with_interval(**row["difference"], sign="+")
+                ours = [row["method"], with_interval(row["accuracy"], row["interval"]), minus]
+            theirs = f"{number.accuracy:.1f} ({number.source})" if number else "–"
+            if table["benchmark"] and row is not None and not published.comparable(table, row):
+                theirs = "not comparable"
+            rows.append([str(shot), *ours, theirs])
+    heads = ("shots", "method", "accuracy, %", f"minus {table['reference']}, points", "published, %")
+    return "\n".join([markdown_table(heads, rows), "", *(f"- {note}" for note in notes(table))])
 
 
-def architecture(row: Row) -> str | None:
-    """The papers' name of a row's backbone, "ViT-B/16" or "RN50"; None where it or its weights are others'.
-
-    What is in a file of weights is the user's to know; the table names the file.
-    """
-    weights = row["backbone"]["weights"] or ""
-    if weights == "openai" or weights.endswith(WEIGHT_SUFFIXES):
-        return ARCHITECTURES.get(row["backbone"]["name"])
-    return None
-
-
-def beside(results: Results, shot: int) -> Iterator[tuple[Row | None, Published | None]]:
-    """The rows of a shot, each with the published number of its method and backbone, then what else is published."""
-    taken: set[Published | None] = set()
-    others: dict[Published, None] = {}
-    for row in (row for row in results["rows"] if row["shot"] == shot):
-        backbone = architecture(row) if nothing_to_compare(results) is None else None
-        found = [] if backbone is None else published(results["benchmark"], backbone, shot)
-        own = next((number for number in found if number.method == row["method"]), None)
-        taken.add(own)
-        others |= dict.fromkeys(found)
-        yield row, own
-    yield from ((None, number) for number in others if number not in taken)
-
-
-def markdown(results: Results) -> str:
-    """The results as a Markdown table, and below it what has to be known to read it."""
-    none = "not comparable" if results["benchmark"] and nothing_to_compare(results) else "–"
-    lines = [
-        f"| shots | method | accuracy, % | minus {results['reference']}, points | published, % |",
-        "|---|---|---|---|---|",
-    ]
-    for shot in results["shots"]:
-        for row, number in beside(results, shot):
-            theirs = none if number is None else f"{number.accuracy:.1f} ({number.source})"
-            if row is None:
-                lines.append(f"| {shot} | not measured here |  |  | {theirs} |")
-                continue
-            difference = row["difference"]
-            minus = (
-                "" if difference is None else f"{difference['points']:+.1f} ± {difference['interval']:.1f}"
-            )
-            lines.append(
-                f"| {shot} | {row['method']} | {row['accuracy']:.1f} ± {row['interval']:.1f} | {minus} | {theirs} |"
-            )
-    return "\n".join([*lines, "", *(f"- {note}" for note in notes(results))])
-
-
-def notes(results: Results) -> list[str]:
+def notes(table: Table) -> list[str]:
     """What has to be known to read the numbers, a sentence or two each."""
+    nothing = published.nothing_to_compare(table)
     lines = [
-        f"Measured on {results['data']}: {results['way']}-way, {results['queries']} query a class, "
-        f"{results['episodes']:,} listed episodes, seed {results['seed']}; chance is {100 / results['way']:.0f} %. "
+        f"Measured on {table['data']}: {table['way']}-way, {table['queries']} query per class, "
+        f"{table['episodes']:,} listed episodes, seed {table['seed']}; chance is {100 / table['way']:.0f} %. "
         "± is half of the 95 % interval over episodes of these classes; other classes would move a row by more.",
-        nothing_to_compare(results)
-        or "Published numbers are their authors', none of them measured here; they stand beside rows of the same "
-        "method and backbone.",
+        nothing
+        or "Published numbers are their authors', none of them measured here. They stand beside rows of the same "
+        "method, backbone and protocol.",
     ]
-    for about, rows in _grouped(results, "backbone"):
+    for about, rows in _grouped(table, "backbone"):
         weights = f" ({about['weights']})" if about["weights"] else ""
         pixels = "CLIP's mean and standard deviation" if about["normalize_pixels"] else "raw [0, 1] pixels"
-        none = (
-            "" if nothing_to_compare(results) or architecture(rows[0]) else " No number is published for it."
-        )
-        lines.append(
-            f"{_named(rows)}: features of {about['name']}{weights}, {about['frames']} frames, shorter side "
-            f"{about['resize']}, {pixels}.{none}"
-        )
-    for about, rows in _grouped(results, "head"):
+        frames = f"{about['frames']} frames, shorter side {about['resize']}"
+        why_not = "" if nothing else published.other_features(about) or ""
+        lines.append(f"{_named(rows)}: features of {about['name']}{weights}, {frames}, {pixels}. {why_not}".rstrip())
+    for about, rows in _grouped(table, "head"):
         lines.append(f"{_named(rows)}: {_head_note(about, {row['shot'] for row in rows})}")
     return lines
 
 
-def _grouped(results: Results, key: str) -> list[tuple[dict[str, Any], list[Row]]]:
+def _grouped(table: Table, key: str) -> list[tuple[dict[str, Any], list[Row]]]:
     """What rows were made with, and the rows that share it."""
-    groups: dict[str, tuple[dict[str, Any], list[Row]]] = {}
-    for row in results["rows"]:
-        if row[key] is not None:
-            groups.setdefault(json.dumps(row[key], sort_keys=True), (row[key], []))[1].append(row)
-    return list(groups.values())
+    groups: dict[str, list[Row]] = {}
+    for row in table["rows"]:
+        groups.setdefault(json.dumps(row[key], sort_keys=True), []).append(row)
+    return [(rows[0][key], rows) for rows in groups.values() if rows[0][key] is not None]
 
 
 def _named(rows: Sequence[Row]) -> str:
-    by_method: dict[str, list[str]] = {}
-    for row in rows:
-        by_method.setdefault(row["method"], []).append(f"{row['shot']}-shot")
-    return "; ".join(f"{name}, {', '.join(shots)}" for name, shots in by_method.items())
+    return "; ".join(f"{row['method']}, {row['shot']}-shot" for row in rows)
 
 
 def _head_note(about: dict[str, Any], shots: set[int]) -> str:
-    file = f"{about['file']} (SHA-256 {about['sha256'][:12]}…)" if about["file"] else "a head"
     training = about["training"] or {}
     shot, seed = training.get("shot"), training.get("seed")
-    other = OTHERS.get(about.get("model", "clip-spm"))  # files of before have no model
-    note = f"{other}, {file}" if other else file
-    note += f", preset {about['preset']}" if about["preset"] else ""
-    note += f", training seed {seed}" if seed is not None else ""
+    other = OTHER_HEADS.get(about.get("model", "clip-spm"))  # older files have no model
+    trained = f"trained for {shot}-shot"
     if shot is None:
-        note += ", for how many shots it was trained is not recorded"
-    elif shots == {shot}:
-        note += f", trained for {shot}-shot"
-    else:
-        note += f", **trained for {shot}-shot only**"
-        note += "" if other else ", where the paper trains one for each"
+        trained = "for how many shots it was trained is not recorded"
+    elif shots != {shot}:
+        trained = f"**{trained} only**" + ("" if other else ", where the paper trains one for each")
+    asked = "Transductive, as the released code is: it sees all queries of an episode and uses that."
     if about["preset"] is None:  # presets are CLIP-SPM's
-        return f"{note}. Not transductive: it answers each query by itself."
-    if not about["asked_inductive"]:
-        return (
-            f"{note}. Transductive, as the released code is: it sees all queries of an episode and uses that."
-        )
-    if about["trained_inductive"]:
-        return f"{note}. Inductive: trained and asked one query at a time, which the paper does not report."
-    return f"{note}. Asked one query at a time, though trained to see all of them; the paper does not report that."
+        asked = "Not transductive: it answers each query by itself."
+    elif about["trained_inductive"]:
+        asked = "Inductive: trained and asked one query at a time, which the paper does not report."
+    elif about["asked_inductive"]:
+        asked = "Asked one query at a time, though trained to see all of them, which the paper does not report."
+    said = [
+        other,
+        f"{about['file']} (SHA-256 {about['sha256'][:12]}…)" if about["file"] else "a head",
+        about["preset"] and f"preset {about['preset']}",
+        None if seed is None else f"training seed {seed}",
+        trained,
+    ]
+    return f"{', '.join(part for part in said if part)}. {asked}"

@@ -1,93 +1,113 @@
-"""What papers report on the benchmarks (SPEC section 7): their authors' numbers, none of them measured here."""
+"""What papers report on the benchmarks (SPEC section 7), and beside which measured rows it may stand.
 
-from typing import NamedTuple
+None of these numbers was measured here: they are their authors'.
+"""
 
-SHOTS = (1, 3, 5)
-WAY, QUERIES = 5, 1  # of the paper's episodes: classes, and queries a class
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from clipspm_lite.data.benchmarks import BENCHMARKS
+from clipspm_lite.evaluation.results import SHOTS
+
+# The papers' protocol: classes in an episode, queries per class, frames of a video, pixels of a frame's shorter side.
+WAY, QUERIES = 5, 1
+BENCHMARK_FRAMES, BENCHMARK_RESIZE = 8, 256
 PART = "novel"
 
 # open_clip's name → the papers' name.
-ARCHITECTURES = {
-    "ViT-B-16": "ViT-B/16",
-    "ViT-B-16-quickgelu": "ViT-B/16",
-    "RN50": "RN50",
-    "RN50-quickgelu": "RN50",
+PAPER_BACKBONES = {
+    **dict.fromkeys(("ViT-B-16", "ViT-B-16-quickgelu"), "ViT-B/16"),
+    **dict.fromkeys(("RN50", "RN50-quickgelu"), "RN50"),
 }
+WEIGHT_FILES = (".safetensors", ".pt", ".pth", ".bin")
 
-# Accuracy in per cent, 5-way, by architecture and benchmark, at 1, 3 and 5 shots.
-CLIP_SPM: dict[str, dict[str, tuple[float, float, float]]] = {
-    "ViT-B/16": {
-        "hmdb51": (78.2, 86.3, 88.6),
-        "ucf101": (96.2, 98.2, 98.7),
-        "kinetics100": (92.8, 94.1, 94.3),
-        "ssv2_full": (66.7, 74.8, 77.3),
-        "ssv2_small": (57.8, 62.4, 66.2),
-    },
-    "RN50": {
-        "hmdb51": (77.4, 82.6, 84.5),
-        "ucf101": (93.8, 97.2, 97.7),
-        "kinetics100": (90.9, 92.9, 93.5),
-        "ssv2_full": (62.3, 67.0, 69.4),
-        "ssv2_small": (50.8, 54.9, 58.5),
-    },
-}
+REPORTED_ON = ("hmdb51", "ucf101", "kinetics100", "ssv2_full", "ssv2_small")
+# paper, backbone, name of the method here (None for other work), shots → accuracy in per cent on these benchmarks.
+# Zero-shot CLIP looks at no support, so its number is one for all shots. LGA is behind CLIP-SPM on SSv2-Full; otherwise
+# the other work is ahead.
+REPORTED: list[tuple[str, str, str | None, tuple[int, ...], tuple[float | None, ...]]] = [
+    ("the CLIP-SPM paper", "ViT-B/16", "clip-spm", (1,), (78.2, 96.2, 92.8, 66.7, 57.8)),
+    ("the CLIP-SPM paper", "ViT-B/16", "clip-spm", (3,), (86.3, 98.2, 94.1, 74.8, 62.4)),
+    ("the CLIP-SPM paper", "ViT-B/16", "clip-spm", (5,), (88.6, 98.7, 94.3, 77.3, 66.2)),
+    ("the CLIP-SPM paper", "RN50", "clip-spm", (1,), (77.4, 93.8, 90.9, 62.3, 50.8)),
+    ("the CLIP-SPM paper", "RN50", "clip-spm", (3,), (82.6, 97.2, 92.9, 67.0, 54.9)),
+    ("the CLIP-SPM paper", "RN50", "clip-spm", (5,), (84.5, 97.7, 93.5, 69.4, 58.5)),
+    ("CLIP, as quoted by TS-FSAR", "ViT-B/16", "zero-shot", SHOTS, (75.9, None, None, 37.0, None)),
+    ("TS-FSAR, AAAI 2026", "ViT-B/16", None, (1,), (85.0, 98.7, 96.3, 75.1, 60.5)),
+    ("LGA, ICCV 2025", "ViT-B/16", None, (1,), (86.8, 98.2, 95.2, 63.8, 58.9)),
+    ("CLIP-MEI, the parent of CLIP-SPM", "ViT-B/16", None, (1,), (None, None, None, 67.8, None)),
+]
 
-# ViT-B/16; no support video is looked at, so it is one number for all shots.
-ZERO_SHOT = {"hmdb51": 75.9, "ssv2_full": 37.0}
 
-# Other work, ViT-B/16, 1-shot. LGA is behind CLIP-SPM on SSv2-Full; otherwise all of it is ahead.
-OTHER_WORK: dict[str, dict[str, float]] = {
-    "TS-FSAR, AAAI 2026": {
-        "hmdb51": 85.0,
-        "ucf101": 98.7,
-        "kinetics100": 96.3,
-        "ssv2_full": 75.1,
-        "ssv2_small": 60.5,
-    },
-    "LGA, ICCV 2025": {
-        "hmdb51": 86.8,
-        "ucf101": 98.2,
-        "kinetics100": 95.2,
-        "ssv2_full": 63.8,
-        "ssv2_small": 58.9,
-    },
-    "CLIP-MEI, the parent of CLIP-SPM": {"ssv2_full": 67.8},
-}
+Table = dict[str, Any]  # what `benchmark_table.measure` returns
+Row = dict[str, Any]  # one of its rows
 
 
 class Published(NamedTuple):
     """One number of a paper."""
 
-    paper: str
-    architecture: str
     accuracy: float  # per cent
-    method: str | None  # the name here of the method that it was reached with; None for other work
-
-    @property
-    def source(self) -> str:
-        """Whose it is, without which a number is never shown."""
-        return f"{self.paper}, {self.architecture}"
+    source: str  # whose number it is, and with which backbone; always shown with it
+    method: str | None  # the name here of the method that reached it; None for other work
 
 
-def published(benchmark: str | None, architecture: str, shot: int) -> list[Published]:
-    """What is reported for 5-way episodes of the novel classes of a benchmark; nothing for anything else.
-
-    Args:
-        benchmark: a name of `BENCHMARKS`, or None for other data.
-        architecture: "ViT-B/16" or "RN50".
-    """
+def published_numbers(benchmark: str | None, backbone: str, shot: int) -> list[Published]:
+    """What is reported for 5-way episodes of a benchmark's novel classes with "ViT-B/16" or "RN50"."""
     found = []
-    if shot in SHOTS and benchmark in CLIP_SPM.get(architecture, {}):
-        number = CLIP_SPM[architecture][benchmark][SHOTS.index(shot)]
-        found.append(Published("the CLIP-SPM paper", architecture, number, "clip-spm"))
-    if architecture == "ViT-B/16":
-        if benchmark in ZERO_SHOT:
-            number = ZERO_SHOT[benchmark]
-            found.append(Published("CLIP, as quoted by TS-FSAR", architecture, number, "zero-shot"))
-        if shot == 1:
-            found += [
-                Published(paper, architecture, numbers[benchmark], None)
-                for paper, numbers in OTHER_WORK.items()
-                if benchmark in numbers
-            ]
+    for paper, of_backbone, method, shots, numbers in REPORTED:
+        number = dict(zip(REPORTED_ON, numbers, strict=True)).get(benchmark or "")
+        if of_backbone == backbone and shot in shots and number is not None:
+            found.append(Published(number, f"{paper}, {backbone}", method))
     return found
+
+
+def nothing_to_compare(table: Table) -> str | None:
+    """Why no published number can stand beside any row of a table; None where one can."""
+    benchmark = table["benchmark"]
+    if benchmark is None:
+        return f"Nothing to compare with: no paper reports numbers on {table['data']}."
+    found = f"{table['way']}-way episodes with {table['queries']} query per class, {table['part']} classes"
+    expected = f"{WAY}-way episodes with {QUERIES} query per class, {PART} classes"
+    found += f", {sum(table['videos_per_class'])} videos of {benchmark}"
+    expected += f", {BENCHMARKS[benchmark].videos[PART]} videos of {benchmark}"
+    return None if found == expected else f"Not comparable: papers report {expected}; these are {found}."
+
+
+def other_features(backbone: dict[str, Any]) -> str | None:
+    """Why no published number stands beside rows of these features; None where one can.
+
+    The user has to know what a file of weights holds; the table names the file.
+    """
+    weights = backbone["weights"] or ""
+    if backbone["name"] not in PAPER_BACKBONES or not (weights == "openai" or weights.endswith(WEIGHT_FILES)):
+        return "No number is published for it."
+    if (backbone["frames"], backbone["resize"]) != (BENCHMARK_FRAMES, BENCHMARK_RESIZE):
+        return f"Not comparable: papers use {BENCHMARK_FRAMES} frames, shorter side {BENCHMARK_RESIZE}."
+    return None
+
+
+def comparable(table: Table, row: Row) -> bool:
+    """Whether a published number may stand beside a row.
+
+    Papers let the queries of an episode see each other, and train a head for each shot (where its file says for which).
+    """
+    head = row["head"] or {"training": None, "asked_inductive": False}
+    trained = (head["training"] or {}).get("shot", row["shot"])
+    as_published = trained == row["shot"] and not head["asked_inductive"]
+    return as_published and nothing_to_compare(table) is None and other_features(row["backbone"]) is None
+
+
+def beside(table: Table, shot: int) -> Iterator[tuple[Row | None, Published | None]]:
+    """The rows of a shot, each with the published number of its method and backbone, then what else is published."""
+    taken: set[Published | None] = set()
+    others: dict[Published, None] = {}
+    for row in (row for row in table["rows"] if row["shot"] == shot):
+        own = None
+        if nothing_to_compare(table) is None and other_features(row["backbone"]) is None:
+            found = published_numbers(table["benchmark"], PAPER_BACKBONES[row["backbone"]["name"]], shot)
+            others |= dict.fromkeys(found)
+            if comparable(table, row):
+                own = next((number for number in found if number.method == row["method"]), None)
+        taken.add(own)
+        yield row, own
+    yield from ((None, number) for number in others if number not in taken)

@@ -1,6 +1,7 @@
-"""What comparisons leave: accuracies, intervals over seeds and classes, and a Markdown table. NumPy only."""
+"""What comparisons leave: accuracies, intervals over seeds and classes, and Markdown tables. NumPy only."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,18 +17,23 @@ SHOTS = (1, 3, 5)
 Results = dict[str, Any]
 
 
-def half_width(per_episode: np.ndarray) -> float:
-    """Half-width in points of the 95 % interval of a mean over episodes (values in 0 … 1)."""
-    if len(per_episode) < 2:
+def half_width(values: np.ndarray) -> float:
+    """Half-width in points of the 95 % interval of a mean over independent values in 0 … 1; NaN for a single one."""
+    if len(values) < 2:
         return float("nan")
-    return 100 * 1.96 * float(per_episode.std(ddof=1)) / len(per_episode) ** 0.5
+    return 100 * 1.96 * float(values.std(ddof=1)) / len(values) ** 0.5
+
+
+def json_number(value: float) -> float | None:
+    """The number, or None if it is NaN or infinite: JSON has neither."""
+    return value if math.isfinite(value) else None
 
 
 def per_seed(results: Results, name: str, measure: str = FIVE_WAY) -> list[float]:
     """Accuracy of each training seed's version in per cent.
 
     Raises:
-        ValueError: no such row or measure.
+        ValueError: an unknown row or measure.
     """
     check_known("name", name, results["rows"])
     check_known("measure", measure, results["asked"])
@@ -41,73 +47,77 @@ def accuracy(results: Results, name: str, measure: str = FIVE_WAY) -> float:
 
 
 def bootstrap(
-    results: Results,
-    name: str,
-    measure: str = FIVE_WAY,
-    *,
-    minus: str | None = None,
-    draws: int = 5000,
-    seed: int = 0,
+    results: Results, name: str, measure: str = FIVE_WAY, *, minus: str | None = None, draws: int = 5000, seed: int = 0
 ) -> tuple[float, float]:
     """95 % interval of an accuracy, or of its difference to the row ``minus``, over training seeds and classes.
 
-    Each draw takes as many training seeds and as many classes as there are, with replacement, and averages over
-    them; a difference is taken within a draw, so that both methods have the same seeds and classes. It answers
-    "what if we had trained again and had met other classes of this kind?", which the interval over episodes does not.
-    A class stands for its own queries; that it also is the wrong answer to others' is not drawn anew.
+    Each draw takes as many training seeds and classes as there are, with replacement, and averages over them. For a
+    difference both rows meet the same classes, and the same seeds if they have equally many; otherwise each row draws
+    from its own seeds. It answers "what if we had trained again and had met other classes of this kind?", which the
+    interval over episodes does not. A class stands for its own queries only, not as a wrong answer to those of others.
 
     Returns:
         The 2.5 % and 97.5 % points over all draws, in per cent or points.
 
     Raises:
-        ValueError: no such row or measure, or no draws.
+        ValueError: an unknown row or measure, or ``draws`` or ``seed`` that are not whole numbers.
     """
     check_known("name", name, results["rows"])
     check_known("measure", measure, results["asked"])
+    names = [name]
     if minus is not None:
         check_known("minus", minus, results["rows"])
+        names.append(minus)
     draws = whole_number("draws", draws)
     generator = np.random.default_rng(whole_number("seed", seed, 0))
     asked = np.array(results["asked"][measure], dtype=float)
-    names = [name] if minus is None else [name, minus]
     rights = [np.array(results["rows"][row]["right"][measure], dtype=float) for row in names]
-    seeds = max(len(right) for right in rights)
-    drawn_seeds = generator.integers(seeds, size=(draws, seeds))
+    most = max(map(len, rights))
+    shared_seeds = generator.integers(most, size=(draws, most))
     weights = generator.multinomial(len(asked), np.full(len(asked), 1 / len(asked)), size=draws)
     total = (weights * asked).sum(1)
-    answerable = total > 0  # where few classes have such pairs, a draw may hold none of them: it says nothing
+    answerable = total > 0  # a draw of classes that were never asked says nothing
     shares = []
     for right in rights:
-        # A training-free method has one version, the same in every draw.
-        averaged = right[drawn_seeds if len(right) == seeds else np.zeros_like(drawn_seeds)].mean(1)
-        shares.append(100 * (weights * averaged).sum(1)[answerable] / total[answerable])
+        seeds = len(right)
+        drawn = shared_seeds if seeds == most else generator.integers(seeds, size=(draws, seeds))
+        answered = (weights * right[drawn].mean(1)).sum(1)
+        shares.append(100 * answered[answerable] / total[answerable])
     values = shares[0] if minus is None else shares[0] - shares[1]
     low, high = np.quantile(values, (0.025, 0.975))
     return float(low), float(high)
 
 
-def table(
-    results: Results,
-    reference: str,
-    names: Sequence[str] | None = None,
-    measures: Sequence[str] | None = None,
+def comparison_table(
+    results: Results, reference: str, names: Sequence[str] | None = None, measures: Sequence[str] | None = None
 ) -> str:
-    """Rows as a Markdown table, ± the paper's kind of interval, over episodes; ``measures``: of `MEASURES`, or all.
+    """Rows of `compare`'s results as a Markdown table; ± is the paper's kind of interval, over episodes.
+
+    ``reference`` is the row whose difference to the others is shown. All rows and `MEASURES`, unless some are named.
 
     Raises:
-        ValueError: no such row or measure, or a ``reference`` that was none when the results were made.
+        ValueError: an unknown row or measure, or a reference that was none of `compare`'s ``references``.
     """
     others = [m for m in (measures or results["asked"]) if m != FIVE_WAY]
     heads = ["method", f"5-way {results['shot']}-shot, %", f"minus {reference}, points"]
     heads += [f"{m}{' pairs, 2-way' if m in PAIR_KINDS else ''}, %" for m in others]
-    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    lines = []
     for name in names or results["rows"]:
         check_known("names", name, results["rows"])
         row = results["rows"][name]
         check_known("reference", reference, row["difference"])
-        difference = row["difference"][reference]
-        minus = "" if name == reference else f"{difference['points']:+.1f} ± {difference['interval']:.1f}"
-        cells = [name, f"{accuracy(results, name):.1f} ± {row['interval']:.1f}", minus]
-        cells += [f"{accuracy(results, name, m):.1f}" for m in others]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        minus = "" if name == reference else with_interval(**row["difference"][reference], sign="+")
+        cells = [name, with_interval(accuracy(results, name), row["interval"]), minus]
+        lines.append(cells + [f"{accuracy(results, name, m):.1f}" for m in others])
+    return markdown_table(heads, lines)
+
+
+def with_interval(points: float, interval: float | None, sign: str = "") -> str:
+    """A cell of a table: a value and its half-width, if it has one."""
+    return f"{points:{sign}.1f}" + ("" if interval is None else f" ± {interval:.1f}")
+
+
+def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table of cells that are text."""
+    lines = ["| " + " | ".join(cells) + " |" for cells in (heads, *rows)]
+    return "\n".join([lines[0], "|---" * len(heads) + "|", *lines[1:]])

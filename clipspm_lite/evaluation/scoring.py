@@ -1,4 +1,4 @@
-"""Evaluation: accuracy with its interval over listed episodes, paired differences, who is taken for whom."""
+"""Evaluation: accuracy and its interval over listed episodes, paired differences, which class is taken for which."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from clipspm_lite.arguments import whole_number
 from clipspm_lite.data.encoded import EncodedDataset, check_encoded
-from clipspm_lite.data.episodes import EpisodeSampler, gather
+from clipspm_lite.data.episodes import EpisodeBatch, EpisodeSampler, gather
 from clipspm_lite.evaluation.results import half_width
-from clipspm_lite.model.spm import FusedSupport
+from clipspm_lite.model.heads import scored_in_eval_mode
 
-VIDEOS_AT_ONCE = 500  # whose SF output is computed together
+FUSED_AT_ONCE = 500  # videos whose semantic fusion is computed together
+SEEDS_APART = 1000  # between the seeds of two pairs that share a class
 
 Method = Callable[..., Any]  # (support, query, class_text) → a result with .logits [..., Q, N]
 
@@ -26,15 +27,27 @@ class Evaluation:
     """Answers of one method on listed episodes.
 
     Attributes:
-        per_episode: share of queries answered rightly in each episode, ``[E]`` in 0 … 1.
+        classes: names, in the data set's order.
+        per_episode: share of right answers in each episode, ``[E]`` in 0 … 1.
         confusion: ``[classes, classes]``, how often a query of the row's class was answered as the column's.
         opportunities: ``[classes, classes]``, how often a query of the row's class could have been so answered.
+        way, shot, queries, seed, videos_per_class: of the list of episodes.
     """
 
     classes: tuple[str, ...]
     per_episode: np.ndarray
     confusion: np.ndarray
     opportunities: np.ndarray
+    way: int
+    shot: int
+    queries: int
+    seed: int
+    videos_per_class: tuple[int, ...]
+
+    @property
+    def episodes(self) -> int:
+        """How many there are."""
+        return len(self.per_episode)
 
     @property
     def accuracy(self) -> float:
@@ -43,25 +56,17 @@ class Evaluation:
 
     @property
     def interval(self) -> float:
-        """Half-width of the 95 % interval over episodes, in points."""
+        """Half-width of the 95 % interval over episodes, in points; NaN for a single episode."""
         return half_width(self.per_episode)
 
     def class_accuracy(self) -> dict[str, float]:
-        """Accuracy of each class's queries, in per cent (nan for a class that was never asked)."""
-        asked = np.diag(self.opportunities).astype(float)
-        shares = np.divide(
-            100 * np.diag(self.confusion), asked, out=np.full(len(asked), np.nan), where=asked > 0
-        )
-        return dict(zip(self.classes, shares.tolist(), strict=True))
+        """Accuracy of each class's queries, in per cent; NaN for a class that was never asked."""
+        rates = self._rates(np.nan)
+        return dict(zip(self.classes, np.diag(rates).tolist(), strict=True))
 
     def most_confused(self, pairs: int = 10) -> list[tuple[str, str, float]]:
         """(asked, answered, per cent of the queries of ``asked`` in episodes that held both), worst first."""
-        rates = np.divide(
-            100 * self.confusion,
-            self.opportunities,
-            out=np.zeros(self.confusion.shape),
-            where=self.opportunities > 0,
-        )
+        rates = self._rates(0.0)
         np.fill_diagonal(rates, 0)
         worst = np.argsort(-rates, axis=None, kind="stable")[:pairs]
         rows, columns = np.unravel_index(worst, rates.shape)
@@ -71,14 +76,21 @@ class Evaluation:
             if rates[r, c] > 0
         ]
 
+    def _rates(self, never_asked: float) -> np.ndarray:
+        rates = np.full(self.confusion.shape, never_asked)
+        return np.divide(100 * self.confusion, self.opportunities, out=rates, where=self.opportunities > 0)
+
 
 def paired_difference(ours: Evaluation, other: Evaluation) -> tuple[float, float]:
     """Mean of (ours − other) episode by episode and its 95 % half-width, in points.
 
-    Both must have been scored on the same listed episodes.
+    Raises:
+        ValueError: the two were not scored on the same listed episodes.
     """
-    if ours.classes != other.classes or len(ours.per_episode) != len(other.per_episode):
-        raise ValueError("paired_difference: the two were not scored on the same episodes")
+    settings = ("classes", "videos_per_class", "way", "shot", "queries", "episodes", "seed")
+    differ = [name for name in settings if getattr(ours, name) != getattr(other, name)]
+    if differ:
+        raise ValueError(f"paired_difference: not of the same episodes, they differ in {', '.join(differ)}")
     difference = ours.per_episode - other.per_episode
     return 100 * float(difference.mean()), half_width(difference)
 
@@ -93,102 +105,99 @@ def evaluate(
     queries: int = 1,
     episodes: int = 2000,
     seed: int = 0,
+    one_query_at_a_time: bool = False,
     device: str | torch.device = "cpu",
     batch_size: int = 100,
     progress: bool | str = False,
 ) -> Evaluation:
     """Score a method on episodes 0 … ``episodes`` − 1 of ``seed``: the same list for every method.
 
-    The paper's protocol is 10,000 episodes with one query a class. ``batch_size`` episodes are scored at a time, which
-    is what the memory depends on. ``progress`` shows a bar, a text names it. What CLIP-SPM can know of a support before
-    the episode is computed once a video, also for a ``functools.partial`` of a model.
+    The paper's protocol is 10,000 episodes with one query per class. Modules are scored in eval mode and handed back in
+    the mode they came in; `scored_in_eval_mode` says where it finds the module behind a function. What a head's
+    ``fuse_supports`` knows of a support before the episode is computed once per video.
+
+    Args:
+        method: a model, a ``functools.partial`` of one, or a function such as those of `baselines`.
+        way, shot, queries: classes in an episode; support and query videos per class.
+        one_query_at_a_time: ask each query as an episode of its own, so that no query helps another.
+        device, batch_size: where to compute (a model is moved there), and how many episodes at once.
+        progress: whether to show a bar, or the bar's title.
 
     Raises:
-        TypeError: no method, or videos in place of their features.
-        ValueError: the data set has too few classes, or a class too few videos, for such episodes; or the method gives
-            logits of another shape, or NaN.
+        TypeError: videos in place of their features.
+        ValueError: too few classes or videos for such episodes, or an answer without logits of the right shape.
     """
-    if not callable(method):
-        raise TypeError(
-            f"method: expected a model or a function such as those of baselines, found {method!r}"
-        )
     check_encoded(data)
     episodes, batch_size = whole_number("episodes", episodes), whole_number("batch_size", batch_size)
     sampler = EpisodeSampler(data.videos_per_class, way, shot, queries, seed, class_names=data.classes)
     features, class_text = data.features.to(device), data.class_text.to(device)
-    if isinstance(method, torch.nn.Module):
-        method = method.to(device).eval()
+    if isinstance(method, nn.Module):
+        method.to(device)
     # Made beforehand: small tensors kept from every batch would lie between the large ones and keep their memory taken.
-    right = torch.empty(episodes, way * queries, dtype=torch.bool)
-    asked, answered = (torch.empty(episodes, way * queries, dtype=torch.long) for _ in range(2))
+    answers, labels = (torch.empty(episodes, way * queries, dtype=torch.long) for _ in range(2))
     present = torch.empty(episodes, way, dtype=torch.long)
     title = progress if isinstance(progress, str) else "episodes"
-    # It pays as soon as the episodes hold more supports than there are videos.
-    fused = _fuse_all(method, data, device) if episodes * way * shot > len(features) else None
-    for start in tqdm(range(0, episodes, batch_size), disable=None if progress else True, desc=title):
-        part = slice(start, min(start + batch_size, episodes))
-        listed = [sampler[index] for index in range(part.start, part.stop)]
-        batch = gather(features, class_text, listed)
-        known = {}
-        if fused is not None:
-            known["fused"] = FusedSupport(*(gather(of_all, class_text, listed).support for of_all in fused))
-        scores = method(batch.support, batch.query, batch.class_text, **known)
-        if not isinstance(getattr(scores, "logits", None), torch.Tensor):
-            raise TypeError(
-                "method: expected something with .logits [B, Q, N] back, for example baselines.Scores(logits), "
-                f"found {type(scores).__name__}"
-            )
-        logits = scores.logits
-        if logits.shape != (*batch.query_labels.shape, way):
+    with scored_in_eval_mode(method):
+        # It pays as soon as the episodes hold more supports than there are videos.
+        fused = _fuse_all(method, data, device) if episodes * way * shot > len(features) else None
+        for start in tqdm(range(0, episodes, batch_size), disable=None if progress else True, desc=title):
+            part = slice(start, min(start + batch_size, episodes))
+            listed = [sampler[index] for index in range(part.start, part.stop)]
+            batch, known = gather(features, class_text, listed), {}
+            if fused is not None:
+                videos = torch.tensor([episode.support for episode in listed], device=device)
+                known["fused"] = fused._make(of_all[videos] for of_all in fused)
+            answers[part] = _logits(method, batch, known, one_query_at_a_time).argmax(-1)
+            labels[part] = batch.query_labels
+            present[part] = torch.tensor([episode.classes for episode in listed])
+    per_episode = (answers == labels).double().mean(-1).numpy()
+    counts = _count(len(data.classes), present, present.gather(1, labels), present.gather(1, answers))
+    return Evaluation(data.classes, per_episode, *counts, way, shot, queries, seed, data.videos_per_class)
+
+
+def _logits(method: Method, batch: EpisodeBatch, known: dict[str, Any], one_query_at_a_time: bool) -> Tensor:
+    """A method's answers ``[B, Q, N]`` to B episodes, or to each of their queries as an episode of its own."""
+    found = []
+    for query in batch.query.split(1 if one_query_at_a_time else batch.query.shape[1], dim=1):
+        scores = method(batch.support, query, batch.class_text, **known)
+        logits = getattr(scores, "logits", None)
+        expected = (*query.shape[:2], batch.class_text.shape[1])
+        if not isinstance(logits, Tensor) or logits.shape != expected:
+            answer = tuple(logits.shape) if isinstance(logits, Tensor) else type(scores).__name__
             raise ValueError(
-                f"method: expected logits [B, Q, N] = {(*batch.query_labels.shape, way)}, found {tuple(logits.shape)}"
+                f"method: expected something with .logits [B, Q, N] back, here {expected}, for example "
+                f"baselines.Scores(logits); found {answer}"
             )
         if logits.isnan().any():
-            raise ValueError(
-                "method: its logits are NaN, which is no answer; its weights may be damaged or diverged"
-            )
-        answers = logits.argmax(-1)
-        classes = torch.as_tensor(np.array([episode.classes for episode in listed]))
-        right[part] = (answers == batch.query_labels).cpu()
-        asked[part] = classes.gather(1, batch.query_labels.cpu())
-        answered[part] = classes.gather(1, answers.cpu())
-        present[part] = classes
-    count = len(data.classes)
-    return Evaluation(
-        classes=data.classes,
-        per_episode=right.double().mean(-1).numpy(),
-        confusion=_count_pairs(asked, answered, count),
-        opportunities=_count_pairs(
-            asked[..., None].expand(-1, -1, way),
-            present[:, None].expand(-1, way * queries, -1),
-            count,
-        ),
-    )
+            raise ValueError("method: its logits contain NaN; the weights are damaged, or training diverged")
+        found.append(logits)
+    return torch.cat(found, dim=1)
 
 
-def _fuse_all(method: Method, data: EncodedDataset, device: str | torch.device) -> FusedSupport | None:
-    """SF of every video with its own class name, ``[V, T, C]`` and ``[V, 1, C]``; None where it can't be known."""
-    model = method.func if isinstance(method, partial) else method
-    fuse_supports = getattr(model, "fuse_supports", None)
-    if fuse_supports is None:
-        return None
+def _fuse_all(method: Method, data: EncodedDataset, device: str | torch.device) -> Any:
+    """What a head computes of every video as a support, in advance; None if it depends on the episode."""
+    fuse_supports = getattr(method.func if isinstance(method, partial) else method, "fuse_supports", None)
     text = data.class_text.repeat_interleave(torch.tensor(data.videos_per_class), dim=0)
-    parts = []
-    for videos, names in zip(data.features.split(VIDEOS_AT_ONCE), text.split(VIDEOS_AT_ONCE), strict=True):
-        part = fuse_supports(videos[:, None, None].to(device), names[:, None].to(device))
+    parts: list[Any] = []
+    for videos, names in zip(data.features.split(FUSED_AT_ONCE), text.split(FUSED_AT_ONCE), strict=True):
+        part = fuse_supports and fuse_supports(videos[:, None, None].to(device), names[:, None].to(device))
         if part is None:
             return None
         parts.append(part)
-    return FusedSupport(*(torch.cat(of_parts).flatten(0, 2) for of_parts in zip(*parts, strict=True)))
+    return parts[0]._make(torch.cat(of_parts).flatten(0, 2) for of_parts in zip(*parts, strict=True))
 
 
-def _count_pairs(rows: Tensor, columns: Tensor, count: int) -> np.ndarray:
-    flat = (rows * count + columns).flatten()
-    return torch.bincount(flat, minlength=count * count).reshape(count, count).numpy()
+def _count(classes: int, present: Tensor, asked: Tensor, answered: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """`Evaluation`'s confusion and opportunities from class numbers: present ``[E, N]``, the others ``[E, Q]``."""
+    could_be = present[:, None].expand(*asked.shape, -1)
+    confusion, opportunities = np.zeros((2, classes, classes), dtype=int)
+    np.add.at(confusion, (asked.numpy(), answered.numpy()), 1)
+    np.add.at(opportunities, (asked[..., None].numpy(), could_be.numpy()), 1)
+    return confusion, opportunities
 
 
 def count_by_class(classes: Sequence[str], evaluations: Iterable[Evaluation]) -> tuple[list[int], list[int]]:
-    """Rightly answered and asked queries of each class, over several evaluations of some of the classes."""
+    """Right answers and queries of each class, over several evaluations of some of the classes."""
     right, asked = np.zeros(len(classes), dtype=int), np.zeros(len(classes), dtype=int)
     position = {name: place for place, name in enumerate(classes)}
     for evaluation in evaluations:
@@ -204,11 +213,13 @@ def evaluate_pairs(
     pairs: Sequence[tuple[str, str]],
     *,
     episodes: int = 200,
+    seed: int = 0,
     **settings: Any,
 ) -> dict[tuple[str, str], Evaluation]:
-    """2-way episodes of each pair whose classes are both in the data set (order-reversed pairs, say).
+    """2-way episodes of each pair whose classes are both in the data set, for example of order-reversed pairs.
 
-    Chance is 50 %. ``episodes`` are scored a pair; ``settings`` are `evaluate`'s.
+    Chance is 50 %. ``episodes`` is their number per pair; ``settings`` are `evaluate`'s. A pair that shares a class
+    with an earlier one has another seed than that, so that the two do not meet the same videos in the same episodes.
 
     Raises:
         ValueError: no pair has both its classes in the data set.
@@ -216,15 +227,34 @@ def evaluate_pairs(
     within = [pair for pair in pairs if set(pair) <= set(data.classes)]
     if not within:
         raise ValueError("pairs: none of them has both its classes in this data set")
-    return {
-        pair: evaluate(method, data.subset(pair), way=2, episodes=episodes, **settings) for pair in within
-    }
+    unused = dict.fromkeys(data.classes, seed)  # for each class the next seed for one of its pairs
+    found = {}
+    for pair in within:
+        own = max(unused[name] for name in pair)
+        unused |= dict.fromkeys(pair, own + SEEDS_APART)
+        found[pair] = evaluate(method, data.subset(pair), way=2, episodes=episodes, seed=own, **settings)
+    return found
 
 
 def pooled(evaluations: Iterable[Evaluation]) -> tuple[float, float]:
-    """Accuracy in per cent over the episodes of several evaluations, and its 95 % half-width in points."""
-    shares = [evaluation.per_episode for evaluation in evaluations]
-    if not shares:
-        raise ValueError("evaluations: expected at least one, found none")
-    per_episode = np.concatenate(shares)
-    return 100 * float(per_episode.mean()), half_width(per_episode)
+    """Accuracy in per cent over the episodes of several evaluations, and its 95 % half-width in points.
+
+    The interval covers other episodes of the same classes and videos, not other videos, classes or trained versions.
+    Where evaluations of one seed share classes, they meet the same videos in the episodes of one number; those episodes
+    then count as one draw.
+    """
+    by_seed: dict[int, list[Evaluation]] = {}
+    for evaluation in evaluations:
+        by_seed.setdefault(evaluation.seed, []).append(evaluation)
+    sums, sizes = [], []
+    for of_seed in by_seed.values():
+        shares = np.concatenate([evaluation.per_episode for evaluation in of_seed])
+        names = [name for evaluation in of_seed for name in evaluation.classes]
+        draw = np.arange(len(shares))
+        if len(set(names)) < len(names):
+            draw = np.concatenate([np.arange(evaluation.episodes) for evaluation in of_seed])
+        sums.append(np.bincount(draw, shares))
+        sizes.append(np.bincount(draw))
+    right, episodes = np.concatenate(sums), np.concatenate(sizes)
+    share = float(right.sum() / episodes.sum())
+    return 100 * share, half_width((right - share * episodes) / episodes.mean())

@@ -1,8 +1,8 @@
 """The exercises of the notebooks and their checkers: `check("01.1", answer)` prints a verdict and never raises.
 
-A notebook's exercises stand in one module, ``nb01_….py`` for notebook 01, as ``EXERCISES``. Its stub, its solution
-and plausible wrong answers are source text there and nowhere else: the notebook shows the stub and folds the
-solution, and the tests prove that the solution passes, the stub fails, and each wrong answer gets its own hint.
+The module ``nb01_….py`` holds the exercises of notebook 01 as ``EXERCISES``, with stub and solution as source text. The
+notebook shows the stub and folds the solution. The tests show that the solution passes, that the stub fails, and that
+each wrong answer in ``tests/exercises/wrong_answers.md`` gets its own hint.
 """
 
 import importlib

@@ -24,7 +24,6 @@ class Exercise:
         minutes: what a reader needs.
         stub: source of a function (or a value) that runs and is not right yet; the notebook's cell starts with it.
         solution: source that is right.
-        wrong: plausible wrong sources, each with a piece of the hint that it must get.
         find: looks at the answer and returns a hint that names the mistake, or None if the answer is right.
     """
 
@@ -33,7 +32,6 @@ class Exercise:
     minutes: int
     stub: str
     solution: str
-    wrong: tuple[tuple[str, str], ...]
     find: Callable[[Any], str | None]
 
     def hint(self, answer: object) -> str | None:
@@ -55,9 +53,7 @@ class Exercise:
         except Exception as error:
             if error is calls.stopped or not calls.returned:
                 return calls.where_it_stopped(error)
-            hint = (
-                f"It returns {_described(calls.returned[-1])}; the docstring in the cell says what is wanted."
-            )
+            hint = f"It returns {_described(calls.returned[-1])}; the docstring in the cell says what is wanted."
         if hint is None or "…" in hint:
             return hint
         if "return" in self.stub and any(_is_gap(result) for result in calls.returned):
@@ -88,7 +84,7 @@ class _Calls:
             self.stopped = error
             raise
         for place, (argument, copy) in enumerate(zip(arguments, before, strict=True)):
-            if copy is not None and not _same(argument, copy):
+            if copy is not None and not _unchanged(argument, copy):
                 self.changed = self.changed or self.names[place]
         self.returned.append(result)
         return result
@@ -113,7 +109,7 @@ def _copy(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray | list) else None
 
 
-def _same(value: Any, copy: Any) -> bool:
+def _unchanged(value: Any, copy: Any) -> bool:
     if isinstance(value, Tensor):
         return value.shape == copy.shape and torch.equal(value, copy)
     return np.array_equal(value, copy) if isinstance(value, np.ndarray) else len(value) == len(copy)
@@ -166,9 +162,7 @@ def tensor_hint(found: object, expected: Tensor, *, tolerance: float = 1e-4) -> 
     if found is None or found is ...:
         return "It returns nothing yet: replace the … and return a tensor."
     if not isinstance(found, Tensor):
-        advice = (
-            ": keep to torch's operations." if isinstance(found, np.ndarray | list | int | float) else "."
-        )
+        advice = ": keep to torch's operations." if isinstance(found, np.ndarray | list | int | float) else "."
         return f"Expected a torch tensor, found {type(found).__name__}{advice}"
     if found.shape != expected.shape:
         turned = found.ndim >= 2 and found.transpose(-1, -2).shape == expected.shape
@@ -178,11 +172,27 @@ def tensor_hint(found: object, expected: Tensor, *, tolerance: float = 1e-4) -> 
         return f"Expected real numbers, found {found.dtype}."
     if not torch.isfinite(found).all():
         count = int((~torch.isfinite(found)).sum())
-        return (
-            f"{count} of {found.numel()} values are not finite: look for a division by 0 or a logarithm of 0."
-        )
+        return f"{count} of {found.numel()} values are not finite: look for a division by 0 or a logarithm of 0."
     difference = float((found.double() - expected.double()).abs().max())
     if difference > tolerance:
         whole = "" if found.is_floating_point() else f" They are whole numbers ({found.dtype}): rounded?"
         return f"The shape is right; the largest difference to the right values is {difference:.3g}.{whole}"
     return None
+
+
+def matches(found: object, expected: Tensor) -> bool:
+    """Whether an answer is this tensor, whatever else may be wrong about it."""
+    return tensor_hint(found, expected) is None
+
+
+def known_mistake(found: object, expected: Tensor, mistakes: dict[str, Tensor]) -> str | None:
+    """None if the answer is right, the hint of the mistake that gives exactly these values, or a general hint."""
+    if matches(found, expected):
+        return None
+    hint = next((hint for hint, values in mistakes.items() if matches(found, values)), None)
+    return hint or tensor_hint(found, expected)
+
+
+def random_tensor(*shape: int, seed: int) -> Tensor:
+    """Normally distributed numbers, the same for every run."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))

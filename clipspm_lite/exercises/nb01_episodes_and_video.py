@@ -113,11 +113,7 @@ def _find_draw(answer: Callable[..., Any]) -> str | None:
         return [int(place) for place in support], [int(place) for place in query]
 
     first = answer(6, 2, 3, torch.Generator().manual_seed(0))
-    if (
-        first is None
-        or first is ...
-        or (isinstance(first, tuple) and any(p is None or p is ... for p in first))
-    ):
+    if first is None or first is ... or (isinstance(first, tuple) and any(p is None or p is ... for p in first)):
         return "It returns nothing yet: replace the … and return two lists, (support, query)."
     if not isinstance(first, tuple | list) or len(first) != 2:
         return f"Expected two lists, (support, query), found {type(first).__name__}."
@@ -129,9 +125,7 @@ def _find_draw(answer: Callable[..., Any]) -> str | None:
     draws = [draw(seed) for seed in range(60)]
     for support, query in draws:
         if (len(support), len(query)) != (2, 3):
-            return (
-                f"With shot=2 and queries=3 expected 2 and 3 videos, found {len(support)} and {len(query)}."
-            )
+            return f"With shot=2 and queries=3 expected 2 and 3 videos, found {len(support)} and {len(query)}."
         if not set(support + query) <= set(range(6)):
             return "Video numbers of a class with 6 videos run from 0 to 5."
     if any(set(support) & set(query) for support, query in draws):
@@ -182,10 +176,7 @@ def _find_paired(answer: Callable[[np.ndarray, np.ndarray], tuple[float, float]]
                 "This is the unpaired interval: it throws away that both saw the same episodes. "
                 "Subtract episode by episode first.",
             ),
-            (
-                width(ours) + width(other),
-                "Half-widths don't add up; and the episodes are paired: subtract first.",
-            ),
+            (width(ours) + width(other), "Half-widths don't add up; and the episodes are paired: subtract first."),
             (width(ours), "This is the interval of one method; the question is about the differences."),
         ],
     )
@@ -204,9 +195,7 @@ def _find_class_interval(answer: Callable[[np.ndarray], float]) -> str | None:
     if ratio < 0.05:
         return "All draws have the same mean: draw as many classes as there are, but with putting back."
     if 0.4 < ratio < 0.6:
-        return (
-            "This is about one standard error: 95 % need 1.96 of them, or the 2.5 and 97.5 per cent points."
-        )
+        return "This is about one standard error: 95 % need 1.96 of them, or the 2.5 and 97.5 per cent points."
     if 1.8 < ratio < 2.2:
         return "This is the whole width; the half-width stands behind the ±."
     if 4 < ratio < 6:
@@ -236,7 +225,7 @@ def paired_difference(ours, other):
     {body}
     return mean, half
 '''
-CLASSES = '''
+CLASS_INTERVAL = '''
 def class_interval(class_accuracy):
     """95 % half-width in points of the mean over classes, if other classes had been drawn; class_accuracy [N], %."""
     rng = np.random.default_rng(0)
@@ -253,12 +242,6 @@ EXERCISES = {
         5,
         stub=CENTRES.format(gap="..."),
         solution=CENTRES.format(gap="(2 * i + 1) * count // (2 * frames)"),
-        wrong=(
-            (CENTRES.format(gap="i * count // frames"), "starts of the segments"),
-            (CENTRES.format(gap="round((i + 0.5) * count / frames)"), "Round down"),
-            (CENTRES.format(gap="(i + 0.5) * count / frames"), "whole number"),
-            (CENTRES.format(gap="i * (count - 1) // (frames - 1)"), "from the first to the last"),
-        ),
         find=_find_centres,
     ),
     "01.2": Exercise(
@@ -267,18 +250,6 @@ EXERCISES = {
         8,
         stub=HALF_WIDTH.format(gap="..."),
         solution=HALF_WIDTH.format(gap="100 * 1.96 * per_episode.std(ddof=1) / len(per_episode) ** 0.5"),
-        wrong=(
-            (HALF_WIDTH.format(gap="100 * 1.96 * per_episode.std(ddof=1)"), "spread of single episodes"),
-            (
-                HALF_WIDTH.format(gap="100 * 1.96 * per_episode.std(ddof=1) / len(per_episode)"),
-                "Divide by the root",
-            ),
-            (
-                HALF_WIDTH.format(gap="1.96 * per_episode.std(ddof=1) / len(per_episode) ** 0.5"),
-                "in points",
-            ),
-            (HALF_WIDTH.format(gap="100 * 1.96 * per_episode.std() / len(per_episode) ** 0.5"), "ddof=1"),
-        ),
         find=_find_half_width,
     ),
     "01.3": Exercise(
@@ -289,28 +260,6 @@ EXERCISES = {
         solution=DRAW.format(
             body="order = torch.randperm(videos, generator=generator).tolist()\n"
             "    support, query = order[:shot], order[shot : shot + queries]"
-        ),
-        wrong=(
-            (
-                DRAW.format(
-                    body="support = torch.randperm(videos, generator=generator)[:shot].tolist()\n"
-                    "    query = torch.randperm(videos, generator=generator)[:queries].tolist()"
-                ),
-                "both support and query",
-            ),
-            (
-                DRAW.format(
-                    body="order = torch.randperm(videos).tolist()\n"
-                    "    support, query = order[:shot], order[shot : shot + queries]"
-                ),
-                "same generator state",
-            ),
-            (
-                DRAW.format(
-                    body="support, query = list(range(shot)), list(range(shot, shot + queries))",
-                ),
-                "hardly differ",
-            ),
         ),
         find=_find_draw,
     ),
@@ -324,42 +273,14 @@ EXERCISES = {
             "    mean = 100 * difference.mean()\n"
             "    half = 100 * 1.96 * difference.std(ddof=1) / len(difference) ** 0.5"
         ),
-        wrong=(
-            (
-                PAIRED.format(
-                    body="mean = 100 * (ours.mean() - other.mean())\n"
-                    "    variance = ours.var(ddof=1) + other.var(ddof=1)\n"
-                    "    half = 100 * 1.96 * (variance / len(ours)) ** 0.5"
-                ),
-                "unpaired interval",
-            ),
-            (
-                PAIRED.format(
-                    body="mean = 100 * (other - ours).mean()\n"
-                    "    half = 100 * 1.96 * (other - ours).std(ddof=1) / len(ours) ** 0.5"
-                ),
-                "The sign",
-            ),
-        ),
         find=_find_paired,
     ),
     "01.5": Exercise(
         "an interval over classes",
         3,
         20,
-        stub=CLASSES.format(gap="...", end="..."),
-        solution=CLASSES.format(gap=DRAWN, end=END),
-        wrong=(
-            (
-                CLASSES.format(gap="[rng.permutation(class_accuracy).mean() for _ in range(5000)]", end=END),
-                "with putting back",
-            ),
-            (CLASSES.format(gap=DRAWN, end="np.std(means)"), "one standard error"),
-            (
-                CLASSES.format(gap="rng.choice(class_accuracy, 5000)", end="1.96 * means.std()"),
-                "spread of single classes",
-            ),
-        ),
+        stub=CLASS_INTERVAL.format(gap="...", end="..."),
+        solution=CLASS_INTERVAL.format(gap=DRAWN, end=END),
         find=_find_class_interval,
     ),
 }

@@ -61,9 +61,7 @@ def _find_class_text(answer: Callable[..., Any]) -> str | None:
     if _close(found, every.sum(0)):
         return "This is the sum over the sentences; SPEC takes their mean."
     if _close(found, F.normalize(every, dim=-1).mean(0)):
-        return (
-            "Each sentence was normalised before the mean; SPEC takes the mean of the un-normalised features."
-        )
+        return "Each sentence was normalised before the mean; SPEC takes the mean of the un-normalised features."
     if _close(found, F.normalize(every.mean(0), dim=-1)):
         return "The mean was normalised at the end; class_text keeps its length."
     return hint
@@ -153,23 +151,6 @@ def cosines(frames, texts):
     texts = texts / texts.norm(dim=-1, keepdim=True)
     return frames @ texts.T
 ''',
-        wrong=(
-            ("def cosines(frames, texts):\n    return frames @ texts.T", "dot products"),
-            (
-                "def cosines(frames, texts):\n"
-                "    return (frames / frames.norm(dim=-1, keepdim=True)) @ texts.T",
-                "the longer text wins",
-            ),
-            (
-                "def cosines(frames, texts):\n    return (frames / frames.norm(dim=0)) @ (texts / texts.norm(dim=0)).T",
-                "wrong axis",
-            ),
-            (
-                "def cosines(frames, texts):\n"
-                "    return torch.nn.functional.cosine_similarity(texts[:, None], frames[None], dim=-1)",
-                "axes are exchanged",
-            ),
-        ),
         find=_find_cosines,
     ),
     "02.2": Exercise(
@@ -187,23 +168,6 @@ def class_text(encode, name, templates):
     sentences = [template.replace("{}", name) for template in templates]
     return encode(sentences).mean(dim=0)
 ''',
-        wrong=(
-            (
-                "def class_text(encode, name, templates):\n    return encode(list(templates)).mean(dim=0)",
-                "still hold {}",
-            ),
-            (
-                "def class_text(encode, name, templates):\n"
-                "    features = encode([t.replace('{}', name) for t in templates])\n"
-                "    return (features / features.norm(dim=-1, keepdim=True)).mean(dim=0)",
-                "normalised before the mean",
-            ),
-            (
-                "def class_text(encode, name, templates):\n"
-                "    return sum(encode([t.replace('{}', name)])[0] for t in templates)",
-                "sum over the sentences",
-            ),
-        ),
         find=_find_class_text,
     ),
     "02.3": Exercise(
@@ -222,25 +186,6 @@ def modality_gap(video, text):
     text = text / text.norm(dim=-1, keepdim=True)
     return (video.mean(dim=0) - text.mean(dim=0)).norm()
 ''',
-        wrong=(
-            (
-                "def modality_gap(video, text):\n    return (video.mean(dim=0) - text.mean(dim=0)).norm()",
-                "were not normalised",
-            ),
-            (
-                "def modality_gap(video, text):\n"
-                "    normalize = torch.nn.functional.normalize\n"
-                "    return torch.cdist(normalize(video, dim=-1), normalize(text, dim=-1)).mean()",
-                "mean distance between a video and a text",
-            ),
-            (
-                "def modality_gap(video, text):\n"
-                "    video = video / video.norm(dim=-1, keepdim=True)\n"
-                "    text = text / text.norm(dim=-1, keepdim=True)\n"
-                "    return video.mean(dim=0) - text.mean(dim=0)",
-                "This is the vector between",
-            ),
-        ),
         find=_find_gap,
     ),
     "02.4": Exercise(
@@ -261,30 +206,6 @@ def name_and_example(support, query, class_text):
     name = normalize(class_text, dim=-1)
     return video @ (example + name).transpose(-1, -2)
 ''',
-        wrong=(
-            (
-                "def name_and_example(support, query, class_text):\n"
-                "    normalize = torch.nn.functional.normalize\n"
-                "    together = normalize(support.mean(dim=(-3, -2)) + class_text, dim=-1)\n"
-                "    return normalize(query.mean(dim=-2), dim=-1) @ together.transpose(-1, -2)",
-                "The name has no say",
-            ),
-            (
-                "def name_and_example(support, query, class_text):\n"
-                "    normalize = torch.nn.functional.normalize\n"
-                "    video = normalize(query.mean(dim=-2), dim=-1)\n"
-                "    return video @ normalize(class_text, dim=-1).transpose(-1, -2)",
-                "The example has no say",
-            ),
-            (
-                "def name_and_example(support, query, class_text):\n"
-                "    normalize = torch.nn.functional.normalize\n"
-                "    video = normalize(query.mean(dim=-2), dim=-1)\n"
-                "    example = normalize(support.mean(dim=(-3, -2)), dim=-1)\n"
-                "    return (example + normalize(class_text, dim=-1)) @ video.transpose(-1, -2)",
-                "axes are exchanged",
-            ),
-        ),
         find=_find_name_and_example,
     ),
 }

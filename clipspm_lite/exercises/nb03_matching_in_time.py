@@ -7,53 +7,50 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clipspm_lite.exercises.exercise import Exercise, tensor_hint
+from clipspm_lite.exercises.exercise import Exercise, known_mistake, matches, tensor_hint
 from clipspm_lite.model.otam import align_one_way
 
 COSTS = torch.tensor([[1.0, 1.2, 3.0], [0.5, 0.5, 0.4]])
 DISTANCES = torch.tensor([[0.1, 0.7, 0.4, 0.2], [0.3, 0.0, 0.6, 0.5], [0.9, 0.8, 0.2, 0.1]])
 
 
-def same(found: object, expected: Tensor) -> bool:
-    """Whether an answer is this tensor, whatever else may be wrong about it."""
-    return tensor_hint(found, expected) is None
-
-
 def find_soft_minimum(answer: Callable[[Tensor, float], Tensor]) -> str | None:
     found, smoothing = answer(COSTS, 0.5), 0.5
     logsum = torch.logsumexp(-COSTS / smoothing, -1)
-    if same(found, -logsum):
-        return "The outer λ is missing: without it the result is not in the unit of the costs."
-    if same(found, smoothing * torch.logsumexp(COSTS / smoothing, -1)):
-        return "This is a soft maximum: both minus signs are missing."
-    if same(found, smoothing * logsum):
-        return "The outer minus sign is missing: a larger cost must not give a smaller result."
-    if same(found, -torch.logsumexp(-COSTS * smoothing, -1) / smoothing):
-        return "λ divides the costs inside and multiplies outside; here it is the other way round."
-    if same(found, COSTS.amin(-1)):
-        return "This is the hard minimum: it does not depend on λ."
     if isinstance(found, Tensor) and found.ndim == 1 and len(found) == COSTS.shape[1]:
         return "The minimum is over the wrong axis: take it over the last one."
-    hint = tensor_hint(found, -smoothing * logsum)
+    mistakes = {
+        "The outer λ is missing: without it the result is not in the unit of the costs.": -logsum,
+        "This is a soft maximum: both minus signs are missing.": (smoothing * torch.logsumexp(COSTS / smoothing, -1)),
+        "The outer minus sign is missing: a larger cost must not give a smaller result.": smoothing * logsum,
+        "λ divides the costs inside and multiplies outside; here it is the other way round.": (
+            -torch.logsumexp(-COSTS * smoothing, -1) / smoothing
+        ),
+        "This is the hard minimum: it does not depend on λ.": COSTS.amin(-1),
+    }
+    hint = known_mistake(found, -smoothing * logsum, mistakes)
     if hint is None and not torch.isfinite(answer(COSTS, 0.001)).all():
         return "With λ = 0.001 the exponentials underflow to zero: use torch.logsumexp."
     return hint
 
 
 def find_first_row(answer: Callable[[Tensor], Tensor]) -> str | None:
-    found = answer(DISTANCES)
     zero, sums = torch.zeros(1), DISTANCES[0].cumsum(0)
-    if same(found, torch.cat([zero, DISTANCES[:, 0].cumsum(0), DISTANCES[:, 0].sum().reshape(1)])):
-        return "This runs down the first column, the axes are exchanged: the row is distances[0]."
-    if same(found, sums):
-        return "The two padding columns are missing: M + 1 = Ty + 2 entries are expected."
-    if same(found, torch.cat([zero, sums])):
-        return "The last padding column is missing. Its d is 0: what is added to the running sum there?"
-    if same(found, torch.cat([zero, DISTANCES[0], zero])):
-        return "These are the padded distances themselves; D[0, m] adds D[0, m−1] to each."
-    if same(found, torch.cat([zero, sums, zero])):
-        return "In the last column d is 0, D is not: D[0, M] = 0 + D[0, M−1]."
-    return tensor_hint(found, torch.cat([zero, sums, sums[-1:]]))
+    down = DISTANCES[:, 0].cumsum(0)
+    mistakes = {
+        "This runs down the first column, the axes are exchanged: the row is distances[0].": (
+            torch.cat([zero, down, down[-1:]])
+        ),
+        "The two padding columns are missing: M + 1 = Ty + 2 entries are expected.": sums,
+        "The last padding column is missing. Its d is 0: what is added to the running sum there?": (
+            torch.cat([zero, sums])
+        ),
+        "These are the padded distances themselves; D[0, m] adds D[0, m−1] to each.": (
+            torch.cat([zero, DISTANCES[0], zero])
+        ),
+        "In the last column d is 0, D is not: D[0, M] = 0 + D[0, M−1].": torch.cat([zero, sums, zero]),
+    }
+    return known_mistake(answer(DISTANCES), torch.cat([zero, sums, sums[-1:]]), mistakes)
 
 
 def find_middle_cells(answer: Callable[[int, int], int]) -> str | None:
@@ -62,9 +59,7 @@ def find_middle_cells(answer: Callable[[int, int], int]) -> str | None:
         return "It returns nothing yet: replace the … and return a whole number."
     odd = [count for count in found if isinstance(count, bool) or not isinstance(count, int | np.integer)]
     if odd:
-        return (
-            f"Expected a whole number (int), found {type(odd[0]).__name__}: count cells, with // for a half."
-        )
+        return f"Expected a whole number (int), found {type(odd[0]).__name__}: count cells, with // for a half."
     if found == (64, 28, 1):
         return "These are all real cells. The first row and column 1 have rules of their own."
     if found == (56, 21, 0):
@@ -80,13 +75,13 @@ def find_both_ways(answer: Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor
     distances = torch.rand(3, 4, 6, generator=torch.Generator().manual_seed(0))
     there, back = align_one_way(distances), align_one_way(distances.transpose(-1, -2))
     found = answer(distances, align_one_way)
-    if same(found, 2 * there) or same(found, 2 * back):
+    if matches(found, 2 * there) or matches(found, 2 * back):
         return "The same direction is counted twice: the second cost matrix must be transposed."
-    if same(found, there) or same(found, back):
+    if matches(found, there) or matches(found, back):
         return "Only one direction: add the other, with the cost matrix transposed."
-    if same(found, (there + back) / 2):
+    if matches(found, (there + back) / 2):
         return "This is the mean of both directions; SPEC adds them."
-    if same(found, there + align_one_way(distances.flip(-1))):
+    if matches(found, there + align_one_way(distances.flip(-1))):
         return "The second term plays y backwards; transposing exchanges the roles of x and y."
     if isinstance(found, Tensor) and found.shape != there.shape:
         return (
@@ -107,9 +102,7 @@ def find_matching_rule(answer: Callable[[Tensor], Tensor]) -> str | None:
 
     first = answer(1 - frames[clip] @ frames[clip].T)
     if isinstance(first, Tensor) and first.ndim > 0:
-        return (
-            f"Expected one number for one pair of clips, shape [], found {list(first.shape)}: a sum left out?"
-        )
+        return f"Expected one number for one pair of clips, shape [], found {list(first.shape)}: a sum left out?"
     if not isinstance(first, Tensor | np.ndarray | float | int):
         return f"Expected a tensor with the cost, found {type(first).__name__}."
     costs = [cost(x, y) for x in (clip, slow, longer) for y in (clip, clip.flip(0), slow, longer)]
@@ -127,9 +120,7 @@ def find_matching_rule(answer: Callable[[Tensor], Tensor]) -> str | None:
             )
     for x, y in ((clip, longer), (longer, clip)):
         if cost(x, y) < 0.5:
-            return (
-                "Frames at the end that the other clip does not have cost nothing: go from corner to corner."
-            )
+            return "Frames at the end that the other clip does not have cost nothing: go from corner to corner."
     return None
 
 
@@ -148,26 +139,6 @@ def soft_minimum(costs, smoothing):
     """costs [..., n] → [...], over the last axis; smoothing is λ."""
     return -smoothing * torch.logsumexp(-costs / smoothing, dim=-1)
 ''',
-        wrong=(
-            (
-                "def soft_minimum(costs, smoothing):\n    return -torch.logsumexp(-costs / smoothing, dim=-1)",
-                "outer λ is missing",
-            ),
-            (
-                "def soft_minimum(costs, smoothing):\n"
-                "    return smoothing * torch.logsumexp(costs / smoothing, dim=-1)",
-                "soft maximum",
-            ),
-            (
-                "def soft_minimum(costs, smoothing):\n"
-                "    return -smoothing * torch.logsumexp(-costs / smoothing, dim=0)",
-                "wrong axis",
-            ),
-            (
-                "def soft_minimum(costs, smoothing):\n    return -smoothing * (-costs / smoothing).exp().sum(-1).log()",
-                "underflow",
-            ),
-        ),
         find=find_soft_minimum,
     ),
     "03.2": Exercise(
@@ -185,17 +156,6 @@ def first_row(distances):
     padded = torch.nn.functional.pad(distances[0], (1, 1))
     return padded.cumsum(0)
 ''',
-        wrong=(
-            ("def first_row(distances):\n    return distances[0].cumsum(0)", "padding columns are missing"),
-            (
-                "def first_row(distances):\n    return torch.nn.functional.pad(distances[:, 0], (1, 1)).cumsum(0)",
-                "axes are exchanged",
-            ),
-            (
-                "def first_row(distances):\n    return torch.nn.functional.pad(distances[0].cumsum(0), (1, 1))",
-                "D is not",
-            ),
-        ),
         find=find_first_row,
     ),
     "03.3": Exercise(
@@ -212,20 +172,6 @@ def middle_cells(query_frames, support_frames):
     """How many cells of D are computed by the rule with two predecessors, for Tx and Ty frames."""
     return (query_frames - 1) * (support_frames - 1)
 ''',
-        wrong=(
-            (
-                "def middle_cells(query_frames, support_frames):\n    return query_frames * support_frames",
-                "all real cells",
-            ),
-            (
-                "def middle_cells(query_frames, support_frames):\n    return (query_frames - 1) * support_frames",
-                "column 1 is still in",
-            ),
-            (
-                "def middle_cells(query_frames, support_frames):\n    return query_frames * (support_frames - 1)",
-                "first row is still in",
-            ),
-        ),
         find=find_middle_cells,
     ),
     "03.4": Exercise(
@@ -242,23 +188,6 @@ def both_ways(distances, one_way):
     """Frame distances [..., Tx, Ty] → OTAM(x, y) [...]; one_way(distances) is one direction."""
     return one_way(distances) + one_way(distances.transpose(-1, -2))
 ''',
-        wrong=(
-            ("def both_ways(distances, one_way):\n    return 2 * one_way(distances)", "counted twice"),
-            (
-                "def both_ways(distances, one_way):\n"
-                "    return (one_way(distances) + one_way(distances.transpose(-1, -2))) / 2",
-                "mean of both",
-            ),
-            (
-                "def both_ways(distances, one_way):\n    return one_way(distances) + one_way(distances.flip(-1))",
-                "backwards",
-            ),
-            (
-                "def both_ways(distances, one_way):\n"
-                "    back = one_way(distances.permute(2, 1, 0))\n    return torch.cat([one_way(distances), back])",
-                "last two axes only",
-            ),
-        ),
         find=find_both_ways,
     ),
     "03.5": Exercise(
@@ -282,21 +211,6 @@ def my_rule(distances):
             D[i, j] = distances[..., i, j] + best
     return D[rows - 1, columns - 1]
 ''',
-        wrong=(
-            (
-                "def my_rule(distances):\n"
-                "    return distances.amin(-1).mean(-1) + distances.amin(-2).mean(-1)",
-                "blind to order",
-            ),
-            (
-                "def my_rule(distances):\n    return distances.diagonal(dim1=-2, dim2=-1).sum(-1)",
-                "slower copy",
-            ),
-            (
-                "from clipspm_lite.model import otam\ndef my_rule(distances):\n    return otam.align(distances)",
-                "against itself must cost 0",
-            ),
-        ),
         find=find_matching_rule,
     ),
 }

@@ -6,29 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipspm_lite.exercises.exercise import Exercise, tensor_hint
-
-
-def _same(found: object, expected: Tensor) -> bool:
-    return tensor_hint(found, expected) is None
-
-
-def _known_mistake(found: object, expected: Tensor, mistakes: dict[str, Tensor]) -> str | None:
-    """None if right, the hint of the mistake that gives exactly these values, or else a general hint."""
-    if _same(found, expected):
-        return None
-    for hint, values in mistakes.items():
-        if _same(found, values):
-            return hint
-    return tensor_hint(found, expected)
-
-
-def _random(*shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(4))
+from clipspm_lite.exercises.exercise import Exercise, known_mistake, random_tensor, tensor_hint
 
 
 def _find_forward(answer: Callable[[Tensor, Tensor], object]) -> str | None:
-    filtered, video = _random(2, 5, 3)
+    filtered, video = random_tensor(2, 5, 3, seed=4)
     mistakes = {
         "That is backward_t: the filtered frame minus the frame after it. forward_t looks the other way.": (
             filtered[:-1] - video[1:]
@@ -42,7 +24,7 @@ def _find_forward(answer: Callable[[Tensor, Tensor], object]) -> str | None:
         "You sliced the channels. Time is the first of the two axes.": filtered[:, 1:] - video[:, :-1],
         "The filter is not in it: this is the difference of the raw frames.": video[1:] - video[:-1],
     }
-    return _known_mistake(answer(filtered, video), filtered[1:] - video[:-1], mistakes)
+    return known_mistake(answer(filtered, video), filtered[1:] - video[:-1], mistakes)
 
 
 def _weights(frames: int) -> Tensor:
@@ -66,7 +48,7 @@ def _find_weights(answer: Callable[[int], object]) -> str | None:
             "Twice too large: the ½ before forward + backward is missing.": 2 * expected,
             "Only the ends are left: that is what a difference would keep, but both directions are added.": ends,
         }
-        hint = _known_mistake(answer(frames), expected, mistakes)
+        hint = known_mistake(answer(frames), expected, mistakes)
         if hint is not None:
             return f"For T = {frames}: {hint}"
     return None
@@ -85,7 +67,7 @@ def _find_antisymmetric(answer: Callable[[Tensor, nn.Conv1d, nn.Conv1d], object]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(4)
         convolutions = (nn.Conv1d(6, 6, 3), nn.Conv1d(6, 6, 3))
-    video = _random(8, 6)
+    video = random_tensor(8, 6, seed=4)
     with torch.no_grad():
         found = answer(video, *convolutions)
         steps = _antisymmetric(video, convolutions, "replicate")
@@ -102,11 +84,11 @@ def _find_antisymmetric(answer: Callable[[Tensor, nn.Conv1d, nn.Conv1d], object]
             "You have all steps; the mean over time is missing.": steps / 2,
             "You summed over time; the released code takes the mean.": steps.sum(0) / 2,
         }
-        return _known_mistake(found, steps.mean(0) / 2, mistakes)
+        return known_mistake(found, steps.mean(0) / 2, mistakes)
 
 
 def _find_stopped(answer: Callable[[Tensor, Tensor], object]) -> str | None:
-    deep, token = _random(2, 4, 3)
+    deep, token = random_tensor(2, 4, 3, seed=4)
     deep.requires_grad_()
     token.requires_grad_()
     difference = (deep - token).detach()
@@ -119,7 +101,7 @@ def _find_stopped(answer: Callable[[Tensor, Tensor], object]) -> str | None:
     }
     loss = answer(deep, token)
     found = loss.detach() if isinstance(loss, Tensor) else loss
-    hint = _known_mistake(found, squares.sum(-1).mean(), mistakes)
+    hint = known_mistake(found, squares.sum(-1).mean(), mistakes)
     if hint is not None or not isinstance(loss, Tensor):
         return hint
     if not loss.requires_grad:
@@ -133,7 +115,7 @@ def _find_stopped(answer: Callable[[Tensor, Tensor], object]) -> str | None:
 
 
 def _find_signed(answer: Callable[[Tensor], object]) -> str | None:
-    video = _random(8, 6)
+    video = random_tensor(8, 6, seed=4)
     features = {}
     changed = video.clone()
     changed[3:5] += video[:2]  # not the same change in both: an odd weighting could cancel that
@@ -182,12 +164,6 @@ def forward_differences(filtered, video):
     """filtered = Φ(f) and video = f, both [T, C] → forward_t for every step, [T − 1, C]."""
     return filtered[1:] - video[:-1]
 '''.strip(),
-        wrong=(
-            ("def f(filtered, video):\n    return filtered[:-1] - video[1:]", "backward_t"),
-            ("def f(filtered, video):\n    return video[:-1] - filtered[1:]", "sign is turned"),
-            ("def f(filtered, video):\n    return filtered[:, 1:] - video[:, :-1]", "sliced the channels"),
-            ("def f(filtered, video):\n    return (filtered - video)[:-1]", "own filtered self"),
-        ),
         find=_find_forward,
     ),
     "04.2": Exercise(
@@ -206,17 +182,6 @@ def frame_weights(frames):
     steps[0] = steps[-1] = 1  # the first and the last in one
     return steps / (2 * (frames - 1))
 '''.strip(),
-        wrong=(
-            ("def f(frames):\n    return torch.full((frames,), 1 / frames)", "All frames weigh the same"),
-            (
-                "def f(frames):\n    w = torch.full((frames,), 2.0)\n    w[0] = w[-1] = 1\n    return w",
-                "must add up to 1",
-            ),
-            (
-                "def f(frames):\n    w = torch.full((frames,), 2.0)\n    w[0] = w[-1] = 1\n    return w / (frames - 1)",
-                "Twice too large",
-            ),
-        ),
         find=_find_weights,
     ),
     "04.3": Exercise(
@@ -241,24 +206,6 @@ def antisymmetric(video, conv1, conv2):
     backward = filtered[:-1] - video[1:]
     return (forward - backward).mean(0) / 2
 '''.strip(),
-        wrong=tuple(
-            (
-                "def f(video, conv1, conv2):\n"
-                "    x = video.T[None]\n"
-                "    for conv in (conv1, conv2):\n"
-                f"        x = conv(torch.nn.functional.pad(x, (1, 1), mode={mode!r}))\n"
-                "    g = x[0].T\n"
-                "    forward, backward = g[1:] - video[:-1], g[:-1] - video[1:]\n"
-                f"    return {result}",
-                piece,
-            )
-            for mode, result, piece in (
-                ("constant", "(forward - backward).mean(0) / 2", "padded with zeros"),
-                ("replicate", "(forward + backward).mean(0) / 2", "symmetric feature"),
-                ("replicate", "(forward - backward).mean(0)", "½ is missing"),
-                ("replicate", "(forward - backward) / 2", "mean over time is missing"),
-            )
-        ),
         find=_find_antisymmetric,
     ),
     "04.4": Exercise(
@@ -275,21 +222,6 @@ def stopped_loss(deep, token):
     """m_deep and m̂ of V videos, both [V, C] → the mean of ‖m_deep − m̂‖², where m_deep is a fixed target."""
     return (deep.detach() - token).square().sum(-1).mean()
 '''.strip(),
-        wrong=(
-            (
-                "def f(deep, token):\n    return (deep - token).square().sum(-1).mean()",
-                "still reaches m_deep",
-            ),
-            (
-                "def f(deep, token):\n    return (deep - token.detach()).square().sum(-1).mean()",
-                "the other side",
-            ),
-            (
-                "def f(deep, token):\n    return (deep.detach() - token).square().mean()",
-                "over the channels too",
-            ),
-            ("def f(deep, token):\n    return (deep.detach() - token).norm(dim=-1).mean()", "not squared"),
-        ),
         find=_find_stopped,
     ),
     "04.5": Exercise(
@@ -307,12 +239,6 @@ def signed_motion(video):
     time = torch.linspace(-1, 1, len(video))  # odd: reversing the clip turns its sign; its sum is 0
     return (time[:, None] * video).mean(0)  # up to a factor the slope of each channel over time
 '''.strip(),
-        wrong=(
-            ("def f(video):\n    return video.mean(0)", "A still clip gets a motion"),
-            ("def f(video):\n    return video.diff(dim=0).abs().mean(0)", "opposite sign"),
-            ("def f(video):\n    return video[-1] - video[0]", "middle frames"),
-            ("def f(video):\n    return 0 * video[0]", "measures nothing"),
-        ),
         find=_find_signed,
     ),
 }

@@ -6,25 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipspm_lite.exercises.exercise import Exercise, tensor_hint
-
-
-def _random(*shape: int, seed: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def _same(found: object, expected: Tensor) -> bool:
-    return tensor_hint(found, expected) is None
-
-
-def _first_match(found: object, mistakes: dict[str, Tensor]) -> str | None:
-    """The hint whose wrong value was found."""
-    return next((hint for hint, value in mistakes.items() if _same(found, value)), None)
+from clipspm_lite.exercises.exercise import Exercise, known_mistake, matches, random_tensor, tensor_hint
 
 
 def _find_gate(answer: Any) -> str | None:
-    x, slope = _random(3, 4, seed=0), 0.1
-    w1, b1, w2, b2 = (_random(*s, seed=i) for i, s in enumerate([(6, 4), (6,), (4, 6), (4,)], start=1))
+    x, slope = random_tensor(3, 4, seed=0), 0.1
+    w1, b1, w2, b2 = (random_tensor(*s, seed=i) for i, s in enumerate([(6, 4), (6,), (4, 6), (4,)], start=1))
     found = answer(x, w1, b1, w2, b2, slope)
     before = x @ w1.T + b1
     inner = F.leaky_relu(before, slope) @ w2.T + b2
@@ -34,17 +21,15 @@ def _find_gate(answer: Any) -> str | None:
         "Negative hidden values became 0: LeakyReLU multiplies them by the slope.": torch.sigmoid(
             F.relu(before) @ w2.T + b2
         ),
-        "There is nothing between the two linear layers: LeakyReLU is missing.": torch.sigmoid(
-            before @ w2.T + b2
-        ),
+        "There is nothing between the two linear layers: LeakyReLU is missing.": torch.sigmoid(before @ w2.T + b2),
         "That is the gated x. Return the gate alone; the caller multiplies.": expected * x,
         "The biases are missing.": torch.sigmoid(F.leaky_relu(x @ w1.T, slope) @ w2.T),
     }
-    return _first_match(found, mistakes) or tensor_hint(found, expected)
+    return known_mistake(found, expected, mistakes)
 
 
 def _find_tokens(answer: Any) -> str | None:
-    video, prompt, alpha = _random(2, 3, 4, seed=0), _random(2, 1, 4, seed=1), 0.3
+    video, prompt, alpha = random_tensor(2, 3, 4, seed=0), random_tensor(2, 1, 4, seed=1), 0.3
 
     def visual_gate(x: Tensor) -> Tensor:
         return torch.sigmoid(x + 1)
@@ -57,9 +42,7 @@ def _find_tokens(answer: Any) -> str | None:
     mixed = gated_video + alpha * gated_prompt
     expected = torch.cat([prompt, mixed], dim=-2)
     mistakes = {
-        "The prompt stands last: it is the first token, and the frames follow.": torch.cat(
-            [mixed, prompt], -2
-        ),
+        "The prompt stands last: it is the first token, and the frames follow.": torch.cat([mixed, prompt], -2),
         "The first token is the gated prompt: it must be the raw one. Only what is added to frames is gated.": (
             torch.cat([gated_prompt, mixed], -2)
         ),
@@ -72,11 +55,11 @@ def _find_tokens(answer: Any) -> str | None:
         "The prompt was added to the frames ungated.": torch.cat([prompt, gated_video + alpha * prompt], -2),
         "Those are the frames alone: the prompt token is missing.": mixed,
     }
-    return _first_match(found, mistakes) or tensor_hint(found, expected)
+    return known_mistake(found, expected, mistakes)
 
 
 def _find_generator_input(answer: Any) -> str | None:
-    video, class_text = _random(4, 3, 6, seed=0) + 0.5, _random(5, 6, seed=1)
+    video, class_text = random_tensor(4, 3, 6, seed=0) + 0.5, random_tensor(5, 6, seed=1)
     found = answer(video, class_text)
     mean_text, one_number = class_text.mean(0), video.mean((-2, -1))[:, None]
     mistakes = {
@@ -86,20 +69,18 @@ def _find_generator_input(answer: Any) -> str | None:
         "All videos got the same number: s(f) is a mean within each video, not over the whole batch.": (
             mean_text * video.mean() * torch.ones(4, 1)
         ),
-        "The names were added up: t̄ is their mean, divided by the number of classes.": class_text.sum(0)
-        * one_number,
+        "The names were added up: t̄ is their mean, divided by the number of classes.": class_text.sum(0) * one_number,
         "s(f) is a mean and not a sum over frames and channels.": mean_text * video.sum((-2, -1))[:, None],
         "s(f) multiplies t̄, it is not added to it.": mean_text + one_number,
     }
     expected = mean_text * one_number
-    hint = _first_match(found, mistakes)
-    if hint is None and isinstance(found, Tensor) and found.shape == (4, 5):
+    if isinstance(found, Tensor) and found.shape == (4, 5):
         return "One value a class came out: average class_text over its classes (axis −2), and keep its channels."
-    return hint or tensor_hint(found, expected)
+    return known_mistake(found, expected, mistakes)
 
 
 def _find_consistency(answer: Any) -> str | None:
-    named, generated = _random(5, 3, 4, seed=0), _random(5, 3, 4, seed=1)
+    named, generated = random_tensor(5, 3, 4, seed=0), random_tensor(5, 3, 4, seed=1)
     found = answer(named, generated)
     squares = (named - generated).square()
     expected = squares.sum((-2, -1)).mean()
@@ -108,18 +89,16 @@ def _find_consistency(answer: Any) -> str | None:
             squares.mean()
         ),
         "That is the sum over everything: average over the samples, the first axis.": squares.sum(),
-        "The sum runs over channels only: a sample's entries are its tokens and its channels.": squares.sum(
-            -1
-        ).mean(),
+        "The sum runs over channels only: a sample's entries are its tokens and its channels.": squares.sum(-1).mean(),
         "That is ‖·‖ and not ‖·‖²: there is no square root.": squares.sum((-2, -1)).sqrt().mean(),
         "Those are absolute differences: square them.": (named - generated).abs().sum((-2, -1)).mean(),
         "One number a sample: average them.": squares.sum((-2, -1)),
     }
-    return _first_match(found, mistakes) or tensor_hint(found, expected)
+    return known_mistake(found, expected, mistakes)
 
 
 def _find_summary(answer: Any) -> str | None:
-    video = _random(4, 8, 6, seed=0)
+    video = random_tensor(4, 8, 6, seed=0)
     found = answer(video)
     if not isinstance(found, Tensor) or found.shape != (4, 6):
         return tensor_hint(found, torch.zeros(4, 6))
@@ -127,12 +106,12 @@ def _find_summary(answer: Any) -> str | None:
         return "Some values are not finite: look for a division by 0 or a logarithm of 0."
     if (found.std(-1) < 1e-5).all():
         return "All channels of a video hold the same number: this is the scalar condition again."
-    if _same(answer(video.flip(-2)), found):
+    if matches(answer(video.flip(-2)), found):
         return "A clip and its reverse get the same summary: let it depend on the order of the frames."
     one_by_one = torch.cat([answer(clip[None]) for clip in video])
-    if not _same(one_by_one, found):
+    if not matches(one_by_one, found):
         return "A video's summary changes with the videos beside it: use its own frames only."
-    if not _same(answer(video[None]), found[None]):
+    if not matches(answer(video[None]), found[None]):
         return "More leading axes change the result: count the axes from the end, −2 for frames, −1 for channels."
     return None
 
@@ -154,26 +133,6 @@ def gate(x, w1, b1, w2, b2, slope):
     hidden = torch.nn.functional.leaky_relu(x @ w1.T + b1, slope)
     return torch.sigmoid(hidden @ w2.T + b2)
 '''.strip(),
-        wrong=(
-            (
-                "def gate(x, w1, b1, w2, b2, slope):\n"
-                "    return torch.nn.functional.leaky_relu(x @ w1.T + b1, slope) @ w2.T + b2",
-                "sigmoid",
-            ),
-            (
-                "def gate(x, w1, b1, w2, b2, slope):\n"
-                "    return torch.sigmoid(torch.relu(x @ w1.T + b1) @ w2.T + b2)",
-                "by the slope",
-            ),
-            (
-                "def gate(x, w1, b1, w2, b2, slope):\n    return torch.sigmoid((x @ w1.T + b1) @ w2.T + b2)",
-                "LeakyReLU is missing",
-            ),
-            (
-                "def gate(x, w1, b1, w2, b2, slope):\n    return torch.sigmoid((x @ w1 + b1) @ w2 + b2)",
-                "RuntimeError",
-            ),
-        ),
         find=_find_gate,
     ),
     "05.2": Exercise(
@@ -192,26 +151,6 @@ def fusion_tokens(video, prompt, visual_gate, prompt_gate, alpha):
     mixed = visual_gate(video) * video + alpha * prompt_gate(prompt) * prompt
     return torch.cat([prompt, mixed], dim=-2)
 '''.strip(),
-        wrong=(
-            (
-                "def fusion_tokens(video, prompt, visual_gate, prompt_gate, alpha):\n"
-                "    mixed = visual_gate(video) * video + alpha * prompt_gate(prompt) * prompt\n"
-                "    return torch.cat([mixed, prompt], dim=-2)",
-                "stands last",
-            ),
-            (
-                "def fusion_tokens(video, prompt, visual_gate, prompt_gate, alpha):\n"
-                "    sent = prompt_gate(prompt) * prompt\n"
-                "    return torch.cat([sent, visual_gate(video) * video + alpha * sent], dim=-2)",
-                "must be the raw one",
-            ),
-            (
-                "def fusion_tokens(video, prompt, visual_gate, prompt_gate, alpha):\n"
-                "    mixed = visual_gate(video) * video + prompt_gate(prompt) * prompt\n"
-                "    return torch.cat([prompt, mixed], dim=-2)",
-                "α is forgotten",
-            ),
-        ),
         find=_find_tokens,
     ),
     "05.3": Exercise(
@@ -229,22 +168,6 @@ def generator_input(video, class_text):
     one_number = video.mean(dim=(-2, -1))
     return class_text.mean(-2) * one_number[:, None]
 '''.strip(),
-        wrong=(
-            (
-                "def generator_input(video, class_text):\n    return class_text.mean(-2) * video.mean(-2)",
-                "pooled condition",
-            ),
-            (
-                "def generator_input(video, class_text):\n"
-                "    return class_text.mean(-1) * video.mean((-2, -1))[:, None]",
-                "over its classes",
-            ),
-            (
-                "def generator_input(video, class_text):\n"
-                "    return (class_text.mean(-2) * video.mean()).expand(len(video), -1)",
-                "same number",
-            ),
-        ),
         find=_find_generator_input,
     ),
     "05.4": Exercise(
@@ -261,22 +184,6 @@ def consistency_term(named, generated):
     """Two fusions of the same B samples [B, tokens, C] -> one number: the mean over samples of ‖·‖²."""
     return (named - generated).square().sum(dim=(-2, -1)).mean()
 '''.strip(),
-        wrong=(
-            (
-                "def consistency_term(named, generated):\n"
-                "    return torch.nn.functional.mse_loss(named, generated)",
-                "mean squared error",
-            ),
-            (
-                "def consistency_term(named, generated):\n    return (named - generated).square().sum()",
-                "average over the samples",
-            ),
-            (
-                "def consistency_term(named, generated):\n"
-                "    return torch.linalg.vector_norm((named - generated).flatten(1), dim=-1).mean()",
-                "no square root",
-            ),
-        ),
         find=_find_consistency,
     ),
     "05.5": Exercise(
@@ -295,20 +202,6 @@ def ordered(video):
     first, last = video[..., :half, :].mean(-2), video[..., -half:, :].mean(-2)
     return video.mean(-2) + (last - first)
 '''.strip(),
-        wrong=(
-            ("def ordered(video):\n    return video.mean(-2)", "reverse"),
-            (
-                "def ordered(video):\n"
-                "    change = (video[..., -1, :] - video[..., 0, :]).mean(-1, keepdim=True)\n"
-                "    return change.expand(*video.shape[:-2], video.shape[-1])",
-                "scalar condition",
-            ),
-            (
-                "def ordered(video):\n    return video[..., -1, :] - video[..., 0, :].mean(0)",
-                "beside it",
-            ),
-            ("def ordered(video):\n    return video.mean(-1)", "shape"),
-        ),
         find=_find_summary,
     ),
 }

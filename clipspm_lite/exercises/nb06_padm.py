@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clipspm_lite.exercises.exercise import Exercise, tensor_hint
+from clipspm_lite.exercises.exercise import Exercise, known_mistake, matches, tensor_hint
 from clipspm_lite.model.transformer import TransformerBlock
 
 WAY, SHOT, QUERIES, FRAMES, WIDTH = 3, 2, 4, 5, 6
@@ -26,10 +26,6 @@ def _block() -> TransformerBlock:
     return block.eval()
 
 
-def _same(found: object, other: Tensor) -> bool:
-    return tensor_hint(found, other) is None
-
-
 def _tokens(support: Tensor, query: Tensor) -> Tensor:
     return (support.sum(1) + query.sum(0)) / (support.shape[1] + len(query))
 
@@ -37,16 +33,16 @@ def _tokens(support: Tensor, query: Tensor) -> Tensor:
 def _find_tokens(answer: Any) -> str | None:
     support, query = _episode()
     found = answer(support.clone(), query.clone())
-    if _same(found, support.mean(1)):
+    if matches(found, support.mean(1)):
         return "These are the plain prototypes: the queries are missing from the mean."
-    if _same(found, (support.mean(1) + query.mean(0)) / 2):
+    if matches(found, (support.mean(1) + query.mean(0)) / 2):
         return (
             "This is a mean of two means. One mean over all K + Q videos gives each of them the same weight, "
             "and there are more queries than shots."
         )
-    if _same(found, (support.sum(1) + query.sum(0)) / SHOT):
+    if matches(found, (support.sum(1) + query.sum(0)) / SHOT):
         return "The sum is right; it is divided by the K shots alone, not by all the videos that are in it."
-    if _same(found, _tokens(support, query).mean(0, keepdim=True)):
+    if matches(found, _tokens(support, query).mean(0, keepdim=True)):
         return "This is the anchor, the mean over classes: a class token for each class is asked for."
     return tensor_hint(found, _tokens(support, query))
 
@@ -63,20 +59,18 @@ def _find_attention(answer: Any) -> str | None:
         everything = block(together.flatten(0, 1)).view(together.shape)
         alone = block(videos.transpose(0, 1)).transpose(0, 1)
         reordered = block(torch.cat([videos, tokens]).transpose(0, 1)).transpose(0, 1)
-    if _same(found, over_frames):
+    if matches(found, over_frames):
         return (
             "The attention runs over the frames of each video. The block attends along the axis before the last: "
             "bring the videos there and the frame positions in front of it, and bring them back afterwards."
         )
-    if _same(found, everything):
+    if matches(found, everything):
         return "All frames of all videos are one set here; each frame position is a set of its own."
-    if _same(found, by_position):
-        return (
-            "The attention is right; its result still has the frame positions first: exchange the axes back."
-        )
-    if _same(found, alone):
+    if matches(found, by_position):
+        return "The attention is right; its result still has the frame positions first: exchange the axes back."
+    if matches(found, alone):
         return "The class tokens are missing: they stand in the set beside the videos."
-    if _same(found, reordered):
+    if matches(found, reordered):
         return "The values are right, the order is not: the tokens come first, then the videos."
     return tensor_hint(found, expected)
 
@@ -93,9 +87,7 @@ def _find_score(answer: Any) -> str | None:
         "Only D_SPM is negated: mind the brackets.": -spm / 2 + padm + anchor,
         "D_anchor is missing.": -(spm / 2 + padm),
     }
-    return next((hint for hint, wrong in mistakes.items() if _same(found, wrong)), None) or tensor_hint(
-        found, expected
-    )
+    return known_mistake(found, expected, mistakes)
 
 
 def _find_anchors(answer: Any) -> str | None:
@@ -138,20 +130,6 @@ def class_tokens(support, query):
     total = support.sum(1) + query.sum(0)
     return total / members
 '''.strip(),
-        wrong=(
-            ("def f(support, query):\n    return support.mean(1)", "queries are missing"),
-            ("def f(support, query):\n    return (support.mean(1) + query.mean(0)) / 2", "mean of two means"),
-            (
-                "def f(support, query):\n    return (support.sum(1) + query.sum(0)) / support.shape[1]",
-                "by the K shots alone",
-            ),
-            (
-                "def f(support, query):\n"
-                "    tokens = (support.sum(1) + query.sum(0)) / (support.shape[1] + len(query))\n"
-                "    return tokens.mean(0, keepdim=True)",
-                "This is the anchor",
-            ),
-        ),
         find=_find_tokens,
     ),
     "06.2": Exercise(
@@ -171,31 +149,6 @@ def attend(block, tokens, videos):
     by_position = together.transpose(0, 1)
     return block(by_position).transpose(0, 1)
 '''.strip(),
-        wrong=(
-            (
-                "def f(block, tokens, videos):\n    return block(torch.cat([tokens, videos]))",
-                "over the frames of each video",
-            ),
-            (
-                "def f(block, tokens, videos):\n    return block(torch.cat([tokens, videos]).transpose(0, 1))",
-                "exchange the axes back",
-            ),
-            (
-                "def f(block, tokens, videos):\n"
-                "    together = torch.cat([tokens, videos])\n"
-                "    return block(together.flatten(0, 1)).view(together.shape)",
-                "All frames of all videos",
-            ),
-            (
-                "def f(block, tokens, videos):\n"
-                "    return block(torch.cat([videos, tokens]).transpose(0, 1)).transpose(0, 1)",
-                "the order is not",
-            ),
-            (
-                "def f(block, tokens, videos):\n    return block(videos.transpose(0, 1)).transpose(0, 1)",
-                "class tokens are missing",
-            ),
-        ),
         find=_find_attention,
     ),
     "06.3": Exercise(
@@ -212,13 +165,6 @@ def score(spm_distance, padm_distance, anchor_distance):
     """D_SPM [Q, N], D_PADM [Q, N], D_anchor [1, N] → logits [Q, N]."""
     return -(spm_distance / 2 + padm_distance + anchor_distance)
 '''.strip(),
-        wrong=(
-            ("def f(spm, padm, anchor):\n    return spm / 2 + padm + anchor", "The sign"),
-            ("def f(spm, padm, anchor):\n    return -(spm + padm + anchor)", "½ of D_SPM is forgotten"),
-            ("def f(spm, padm, anchor):\n    return -(spm + padm + anchor) / 2", "belongs to D_SPM alone"),
-            ("def f(spm, padm, anchor):\n    return -spm / 2 + padm + anchor", "mind the brackets"),
-            ("def f(spm, padm, anchor):\n    return -(spm / 2 + padm)", "D_anchor is missing"),
-        ),
         find=_find_score,
     ),
     "06.4": Exercise(
@@ -237,29 +183,6 @@ def anchors(support, query):
     class_tokens = (support.sum(1) + query[:, None]) / (shots + 1)  # [Q, N, T, C]
     return class_tokens.mean(1)
 '''.strip(),
-        wrong=(
-            (
-                "def f(support, query):\n"
-                "    tokens = (support.sum(1) + query.sum(0)) / (support.shape[1] + len(query))\n"
-                "    return tokens.mean(0).expand(query.shape)",
-                "moves the anchors of the others",
-            ),
-            (
-                "def f(support, query):\n    return support.mean((0, 1)).expand(query.shape)",
-                "does not enter its own anchor",
-            ),
-            ("def f(support, query):\n    return query", "The supports do not enter"),
-            (
-                "def f(support, query):\n    return (support[0].mean(0) + query) / 2",
-                "all classes must count alike",
-            ),
-            (
-                "def f(support, query):\n"
-                "    tokens = (support.sum(1) + query.sum(0)) / (support.shape[1] + len(query))\n"
-                "    return tokens.mean(0, keepdim=True)",
-                "Expected the shape",
-            ),
-        ),
         find=_find_anchors,
     ),
 }

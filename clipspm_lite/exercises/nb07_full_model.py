@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from clipspm_lite.exercises.exercise import Exercise, tensor_hint
+from clipspm_lite.exercises.exercise import Exercise, known_mistake
 from clipspm_lite.model.clipspm import CLIPSPM
 
 
@@ -14,17 +14,12 @@ def _find_score(answer: Callable[..., Any]) -> str | None:
     spm, padm = torch.tensor([[2.0, 4.0], [6.0, 1.0]]), torch.tensor([[1.0, 3.0], [5.0, 0.5]])
     anchor = torch.tensor([[0.5, 0.25]])
     expected = -(spm / 2 + padm + anchor)
-    found = answer(spm, padm, anchor)
-    hint = tensor_hint(found, expected)
-    if hint is None or not isinstance(found, torch.Tensor) or found.shape != expected.shape:
-        return hint
-    if tensor_hint(found, -expected) is None:
-        return "The sign: a distance is small for a good match, a logit is large for one."
-    if tensor_hint(found, -(spm + padm + anchor)) is None:
-        return "D_SPM enters with a factor."
-    if tensor_hint(found, -(spm / 2 + padm)) is None:
-        return "The anchor's row is missing; it is added to every query."
-    return hint
+    mistakes = {
+        "The sign: a distance is small for a good match, a logit is large for one.": -expected,
+        "D_SPM enters with a factor.": -(spm + padm + anchor),
+        "The anchor's row is missing; it is added to every query.": -(spm / 2 + padm),
+    }
+    return known_mistake(answer(spm, padm, anchor), expected, mistakes)
 
 
 def _find_loss(answer: Callable[..., Any]) -> str | None:
@@ -34,17 +29,14 @@ def _find_loss(answer: Callable[..., Any]) -> str | None:
     mean = F.cross_entropy(logits, labels)
     regularizer = consistency + text + 0.5 * hsmr
     expected = mean + 2e-3 * regularizer
-    found = answer(logits, labels, consistency, text, hsmr)
-    hint = tensor_hint(found, expected)
-    if hint is None or not isinstance(found, torch.Tensor) or found.shape != expected.shape:
-        return hint
-    if tensor_hint(found, 10 * mean + 2e-3 * regularizer) is None:
-        return "That is the sum of the cross-entropies over queries; this preset takes their mean."
-    if tensor_hint(found, mean + 2e-3 * (consistency + text + hsmr)) is None:
-        return "L_HSMR has a weight of its own, w_m, inside the bracket."
-    if tensor_hint(found, mean + regularizer) is None:
-        return "The bracket as a whole is weighted by λ."
-    return hint
+    mistakes = {
+        "That is the sum of the cross-entropies over queries; this preset takes their mean.": (
+            10 * mean + 2e-3 * regularizer
+        ),
+        "L_HSMR has its own weight, w_m, inside the bracket.": mean + 2e-3 * (consistency + text + hsmr),
+        "The bracket as a whole is weighted by λ.": mean + regularizer,
+    }
+    return known_mistake(answer(logits, labels, consistency, text, hsmr), expected, mistakes)
 
 
 def _find_choice(answer: Callable[..., Any]) -> str | None:
@@ -62,9 +54,7 @@ def _find_choice(answer: Callable[..., Any]) -> str | None:
     if found == 40:
         return "That is the last step; its validation accuracy is not the highest."
     if found == 30:
-        return (
-            "Two steps are equally good on validation: take the first. Or did you look at the novel classes?"
-        )
+        return "Two steps are equally good on validation: take the first. Or did you look at the novel classes?"
     return f"Expected the step whose validation accuracy is highest, 20; found {found!r}."
 
 
@@ -97,23 +87,6 @@ EXERCISES = {
     """D_SPM [Q, N], D_PADM [Q, N], D_anchor [1, N] → logits [Q, N]."""
     return -(spm_distance / 2 + padm_distance + anchor_distance)
 ''',
-        wrong=(
-            (
-                "def score(spm_distance, padm_distance, anchor_distance):\n"
-                "    return spm_distance / 2 + padm_distance + anchor_distance\n",
-                "The sign",
-            ),
-            (
-                "def score(spm_distance, padm_distance, anchor_distance):\n"
-                "    return -(spm_distance + padm_distance + anchor_distance)\n",
-                "factor",
-            ),
-            (
-                "def score(spm_distance, padm_distance, anchor_distance):\n"
-                "    return -(spm_distance / 2 + padm_distance)\n",
-                "anchor's row is missing",
-            ),
-        ),
         find=_find_score,
     ),
     "07.2": Exercise(
@@ -130,26 +103,6 @@ EXERCISES = {
     cross_entropy = torch.nn.functional.cross_entropy(logits, labels)
     return cross_entropy + lam * (consistency + text + w_m * hsmr)
 ''',
-        wrong=(
-            (
-                "def episode_loss(logits, labels, consistency, text, hsmr, lam=2e-3, w_m=0.5):\n"
-                "    total = torch.nn.functional.cross_entropy(logits, labels, reduction='sum')\n"
-                "    return total + lam * (consistency + text + w_m * hsmr)\n",
-                "sum of the cross-entropies",
-            ),
-            (
-                "def episode_loss(logits, labels, consistency, text, hsmr, lam=2e-3, w_m=0.5):\n"
-                "    mean = torch.nn.functional.cross_entropy(logits, labels)\n"
-                "    return mean + lam * (consistency + text + hsmr)\n",
-                "weight of its own",
-            ),
-            (
-                "def episode_loss(logits, labels, consistency, text, hsmr, lam=2e-3, w_m=0.5):\n"
-                "    mean = torch.nn.functional.cross_entropy(logits, labels)\n"
-                "    return mean + consistency + text + w_m * hsmr\n",
-                "weighted by λ",
-            ),
-        ),
         find=_find_loss,
     ),
     "07.3": Exercise(
@@ -165,14 +118,6 @@ EXERCISES = {
     best = max(history, key=lambda entry: entry["validation_accuracy"])
     return best["step"]
 ''',
-        wrong=(
-            ("def chosen_step(history):\n    return history[-1]['step']\n", "the last step"),
-            (
-                "def chosen_step(history):\n"
-                "    return max(history, key=lambda entry: entry['novel_accuracy'])['step']\n",
-                "look at the novel classes",
-            ),
-        ),
         find=_find_choice,
     ),
     "07.4": Exercise(
@@ -188,16 +133,6 @@ EXERCISES = {
     model.requires_grad_(False)
     model.padm.requires_grad_(True)
 ''',
-        wrong=(
-            ("def train_padm_only(model):\n    model.requires_grad_(False)\n", "nothing is trained"),
-            ("def train_padm_only(model):\n    model.padm.requires_grad_(False)\n", "not PADM's"),
-            (
-                "def train_padm_only(model):\n"
-                "    model.requires_grad_(False)\n"
-                "    model.padm.transformer.to_q.requires_grad_(True)\n",
-                "Only some of PADM's",
-            ),
-        ),
         find=_find_frozen,
     ),
 }

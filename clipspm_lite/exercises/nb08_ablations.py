@@ -1,6 +1,6 @@
 """Exercises of notebook 08: paired intervals, a draw of the bootstrap, what a table allows to say, an own row."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -92,8 +92,7 @@ def _find_one_draw(answer: Callable[..., float]) -> str | None:
             100 * right[seeds].sum() / (len(seeds) * asked.sum())
         ),
         "Wanted in per cent: times 100.": expected / 100,
-        "Divide by the number of training seeds too: every seed was asked the same queries.": expected
-        * len(seeds),
+        "Divide by the number of training seeds too: every seed was asked the same queries.": expected * len(seeds),
     }
     if np.isclose(found, expected, rtol=1e-6):
         return None
@@ -112,10 +111,7 @@ CLAIMS: dict[str, tuple[bool, str]] = {
         "the narrower interval answers a smaller question; another lab also trains again and meets other classes.",
     ),
     "D": (True, "compare the two columns of the full model."),
-    "E": (
-        False,
-        "resolved beside unresolved is no comparison: the difference of the two needs its own interval.",
-    ),
+    "E": (False, "resolved beside unresolved is no comparison: the difference of the two needs its own interval."),
     "F": (True, 'look at the panel of order-reversed pairs and the row "otam centred".'),
     "G": (False, "nothing outside of this one small world, this backbone and this recipe was measured."),
 }
@@ -176,21 +172,6 @@ def _find_method(answer: Callable[..., Any]) -> str | None:
     return None
 
 
-_WRONG_CLAIMS: Sequence[tuple[str, str]] = [
-    (
-        'follows = {"A": True, "B": True, "C": False, "D": True, "E": False, "F": True, "G": False}\n',
-        "not resolved, not that there is none",
-    ),
-    (
-        'follows = {"A": True, "B": False, "C": False, "D": True, "E": True, "F": True, "G": False}\n',
-        "needs its own interval",
-    ),
-    (
-        'follows = {"A": True, "B": False, "C": True, "D": True, "E": False, "F": True, "G": False}\n',
-        "a smaller question",
-    ),
-]
-
 EXERCISES = {
     "08.1": Exercise(
         title="paired and unpaired",
@@ -208,27 +189,6 @@ EXERCISES = {
     unpaired = 196 * ((ours.var(ddof=1) + other.var(ddof=1)) / len(ours)) ** 0.5
     return paired, unpaired
 ''',
-        wrong=(
-            (
-                "def half_widths(ours, other):\n"
-                "    paired = 196 * (ours - other).std(ddof=1) / len(ours) ** 0.5\n"
-                "    unpaired = 196 * (ours.std(ddof=1) + other.std(ddof=1)) / len(ours) ** 0.5\n"
-                "    return paired, unpaired\n",
-                "their squares do",
-            ),
-            (
-                "def half_widths(ours, other):\n"
-                "    unpaired = 196 * ((ours.var(ddof=1) + other.var(ddof=1)) / len(ours)) ** 0.5\n"
-                "    return unpaired, unpaired\n",
-                "difference of each episode first",
-            ),
-            (
-                "def half_widths(ours, other):\n"
-                "    paired = 196 * (ours - other).std(ddof=1)\n"
-                "    return paired, 196 * (ours.var(ddof=1) + other.var(ddof=1)) ** 0.5\n",
-                "√E times surer",
-            ),
-        ),
         find=_find_half_widths,
     ),
     "08.2": Exercise(
@@ -244,24 +204,6 @@ EXERCISES = {
     drawn = right[seeds][:, classes]
     return 100 * drawn.sum() / (len(seeds) * asked[classes].sum())
 ''',
-        wrong=(
-            (
-                "def one_draw(right, asked, seeds, classes):\n"
-                "    return 100 * (right[seeds][:, classes] / asked[classes]).mean()\n",
-                "must count more",
-            ),
-            (
-                "def one_draw(right, asked, seeds, classes):\n"
-                "    return 100 * right[:, classes].sum() / (len(right) * asked[classes].sum())\n",
-                "Only the classes are drawn",
-            ),
-            (
-                "def one_draw(right, asked, seeds, classes):\n"
-                "    seeds, classes = np.unique(seeds), np.unique(classes)\n"
-                "    return 100 * right[seeds][:, classes].sum() / (len(seeds) * asked[classes].sum())\n",
-                "counts twice",
-            ),
-        ),
         find=_find_one_draw,
     ),
     "08.3": Exercise(
@@ -270,7 +212,6 @@ EXERCISES = {
         minutes=12,
         stub='follows = {"A": ..., "B": ..., "C": ..., "D": ..., "E": ..., "F": ..., "G": ...}\n',
         solution='follows = {"A": True, "B": False, "C": False, "D": True, "E": False, "F": True, "G": False}\n',
-        wrong=tuple(_WRONG_CLAIMS),
         find=_find_claims,
     ),
     "08.4": Exercise(
@@ -288,27 +229,6 @@ EXERCISES = {
     support, query = (video[..., 1:, :] - video[..., :-1, :] for video in (support, query))
     return otam(support, query, class_text)
 ''',
-        wrong=(
-            (
-                "def my_method(support, query, class_text):\n"
-                "    from clipspm_lite.model.baselines import otam\n"
-                "    return otam(support, query, class_text)\n",
-                "what stands still must not count",
-            ),
-            (
-                "def my_method(support, query, class_text):\n"
-                "    from clipspm_lite.model.baselines import Scores\n"
-                "    spread = [(v - v.mean(-2, keepdim=True)).pow(2).mean(-2) for v in (support.mean(-3), query)]\n"
-                "    return Scores(spread[1] @ spread[0].transpose(-1, -2))\n",
-                "knows no order in time",
-            ),
-            (
-                "def my_method(support, query, class_text):\n"
-                "    from clipspm_lite.model.baselines import otam\n"
-                "    return otam(support, query - query.mean((-3, -2), keepdim=True), class_text)\n",
-                "depend on the other queries",
-            ),
-        ),
         find=_find_method,
     ),
 }

@@ -14,58 +14,51 @@ from torch.nn import functional as F
 from clipspm_lite.model.checks import check_episode
 from clipspm_lite.model.otam import centred, frame_distances
 from clipspm_lite.model.otam import otam as otam_distance
-from clipspm_lite.model.transformer import masked_mean, shot_mean
+from clipspm_lite.model.transformer import Mask, masked_mean, shot_mean, without_missing
 
 
 class Scores(NamedTuple):
-    """A baseline's answer."""
+    """The answer of a baseline."""
 
     logits: Tensor  # [..., Q, N]
 
 
-def zero_shot(
-    support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None = None
-) -> Scores:
-    """cos(mean over frames of q_t / ‖q_t‖, class text): CLIP alone, which looks at no support video."""
+def zero_shot(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask = None) -> Scores:
+    """cos(mean over frames of q_t / ‖q_t‖, class text): CLIP alone, without the support videos."""
     check_episode(support, query, class_text, support_mask)
     video = F.normalize(F.normalize(query, dim=-1).mean(-2), dim=-1)
     return Scores(video @ F.normalize(class_text, dim=-1).transpose(-1, -2))
 
 
-def prototype(
-    support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None = None
-) -> Scores:
+def prototype(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask = None) -> Scores:
     """cos(mean frame of the query, mean frame of the class): blind to the order of frames."""
     check_episode(support, query, class_text, support_mask)
     mean_support = prototypes(support, support_mask).mean(-2)
     return Scores(F.normalize(query.mean(-2), dim=-1) @ F.normalize(mean_support, dim=-1).transpose(-1, -2))
 
 
-def otam(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None = None) -> Scores:
+def otam(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask = None) -> Scores:
     """−OTAM(query, mean over shots of the class): alignment in time of the frames as CLIP gave them."""
     check_episode(support, query, class_text, support_mask)
     return Scores(-otam_distance(query, prototypes(support, support_mask)))
 
 
-def otam_centred(
-    support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None = None
-) -> Scores:
-    """OTAM after each clip's own mean frame is taken away, which leaves what changes in it (our addition)."""
+def otam_centred(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask = None) -> Scores:
+    """OTAM after each clip's own mean frame is subtracted, which leaves what changes in it (our addition)."""
     check_episode(support, query, class_text, support_mask)
-    return otam(centred(support), centred(query), class_text, support_mask)
+    return Scores(-otam_distance(centred(query), prototypes(centred(support), support_mask)))
 
 
-def bi_mhm(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None = None) -> Scores:
+def bi_mhm(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask = None) -> Scores:
     """−mean over shots of D(query, shot): frames matched as sets (bidirectional mean Hausdorff, HyRSM, CVPR 2022).
 
         D(x, y) = mean_i min_j d(x_i, y_j) + mean_j min_i d(x_i, y_j),   d as in OTAM, SPEC section 2
 
-    Every frame meets its nearest in the other video, so a clip and its reverse are one. The distances of the shots are
-    averaged and not their frames, as a mean of the shots' first frames would bring an order back.
+    Every frame meets its nearest in the other video, so a clip equals its reverse. The distances of the shots are
+    averaged, not their frames: a mean of the shots' first frames would bring an order back.
     """
     check_episode(support, query, class_text, support_mask)
-    if support_mask is not None:
-        support = support.masked_fill(~support_mask[..., None, None], 0)
+    support = without_missing(support, support_mask)
     distances = frame_distances(query[..., None, None, :, :], support.unsqueeze(-5))  # [..., Q, N, K, T, T]
     hausdorff = distances.amin(-1).mean(-1) + distances.amin(-2).mean(-1)
     mask = None if support_mask is None else support_mask.unsqueeze(-3)
@@ -81,8 +74,6 @@ TRAINING_FREE: dict[str, Callable[..., Scores]] = {
 }
 
 
-def prototypes(support: Tensor, support_mask: Tensor | None) -> Tensor:
+def prototypes(support: Tensor, support_mask: Mask) -> Tensor:
     """Mean over the shots that are there, frame by frame: ``[..., N, T, C]``."""
-    if support_mask is not None:
-        support = support.masked_fill(~support_mask[..., None, None], 0)
-    return shot_mean(support, support_mask)
+    return shot_mean(without_missing(support, support_mask), support_mask)

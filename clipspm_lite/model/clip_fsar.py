@@ -7,10 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipspm_lite.model.checks import check_episode, check_fields, check_labels
-from clipspm_lite.model.clipspm import Losses, prepare_episode, query_cross_entropy
+from clipspm_lite.model.checks import check_fields
+from clipspm_lite.model.head import Head, Losses, cross_entropy_losses, query_cross_entropy
 from clipspm_lite.model.otam import otam
-from clipspm_lite.model.presets import LossForm
 from clipspm_lite.model.spm import support_prompt
 from clipspm_lite.model.transformer import Mask, TransformerBlock, masked_mean, shot_mean
 
@@ -46,7 +45,7 @@ class CLIPFSAROutput(NamedTuple):
     prototypes: Tensor  # [..., N, T, C]: mean of s' over the shots
 
 
-class CLIPFSAR(nn.Module):
+class CLIPFSAR(Head):
     """CLIP-FSAR's few-shot head: one transformer over a video's frames, and over the class text where it is known.
 
         [t' ; s'] = TB([class text ; s])        q' = TB(q)
@@ -70,61 +69,14 @@ class CLIPFSAR(nn.Module):
         ValueError: a size below 1, or an unknown word.
     """
 
-    loss_form: LossForm = "mean"
-
     def __init__(self, dim: int, **fields: Any):
-        super().__init__()
-        self.config = config = CLIPFSARConfig(dim, **fields)
-        self.dim = dim
+        config = CLIPFSARConfig(dim, **fields)
+        super().__init__(config)
         self.transformer = TransformerBlock.of(config)
         if config.train_temperature:
             self.scale = nn.Parameter(torch.tensor(1 / config.temperature))
 
-    def forward(
-        self,
-        support: Tensor,
-        query: Tensor,
-        class_text: Tensor,
-        support_mask: Mask = None,
-        *,
-        inductive: bool | None = None,
-    ) -> CLIPFSAROutput:
-        """Score every query against every class; arguments and errors as those of `CLIPSPM.forward`.
-
-        ``inductive`` changes nothing: each query is always answered by itself.
-        """
-        check_episode(support, query, class_text, support_mask, self.dim)
-        return self._score(*self.prepare(support, query, class_text, support_mask), support_mask)
-
-    def losses(
-        self,
-        support: Tensor,
-        query: Tensor,
-        class_text: Tensor,
-        query_labels: Tensor,
-        support_mask: Mask = None,
-    ) -> Losses:
-        """Training losses, arguments and errors as those of `CLIPSPM.losses`. ``text`` is L_text."""
-        check_episode(support, query, class_text, support_mask, self.dim)
-        check_labels(query_labels, query, class_text)
-        support, query, class_text = self.prepare(support, query, class_text, support_mask)
-        logits = self._score(support, query, class_text, support_mask).logits
-        cross_entropy = query_cross_entropy(logits, query_labels).mean(-1)
-        text = self._text_loss(support, query, class_text, query_labels, support_mask)
-        zero = torch.zeros_like(cross_entropy)
-        total = cross_entropy + self.config.text_loss_weight * text
-        return Losses(total, cross_entropy, zero, zero, text, logits)
-
-    def prepare(
-        self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Support, query and class_text with missing shots zero, and lengths √C if the configuration says so."""
-        normalize = self.config.normalize_features
-        return prepare_episode(support, query, class_text, support_mask, normalize=normalize)
-
-    def _score(
-        self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask
-    ) -> CLIPFSAROutput:
+    def _score(self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask, *_: Any) -> CLIPFSAROutput:
         if self.config.shots_averaged == "before":
             support, support_mask = shot_mean(support, support_mask).unsqueeze(-3), None
         tokens = torch.cat([support_prompt(support, class_text), support], dim=-2)
@@ -133,13 +85,16 @@ class CLIPFSAR(nn.Module):
         prototypes = shot_mean(modulated, support_mask)
         return CLIPFSAROutput(-otam(related, prototypes), modulated, related, prototypes)
 
+    def _losses(
+        self, support: Tensor, query: Tensor, class_text: Tensor, query_labels: Tensor, support_mask: Mask
+    ) -> Losses:
+        logits = self._score(support, query, class_text, support_mask).logits
+        losses = cross_entropy_losses(logits, query_labels)
+        text = self._text_loss(support, query, class_text, query_labels, support_mask)
+        return losses._replace(total=losses.total + self.config.text_loss_weight * text, text=text)
+
     def _text_loss(
-        self,
-        support: Tensor,
-        query: Tensor,
-        class_text: Tensor,
-        query_labels: Tensor,
-        support_mask: Mask,
+        self, support: Tensor, query: Tensor, class_text: Tensor, query_labels: Tensor, support_mask: Mask
     ) -> Tensor:
         """L_text, ``[...]``, over the supports that are there and the queries."""
         *leading, way, shot = support.shape[:-2]

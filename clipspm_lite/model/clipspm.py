@@ -5,31 +5,17 @@ from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from clipspm_lite.arguments import check_known
-from clipspm_lite.model.checks import check_episode, check_labels
+from clipspm_lite.model.checks import check_episode
 from clipspm_lite.model.fusion import SemanticFusion
+from clipspm_lite.model.head import Head, Losses, cross_entropy_losses, query_cross_entropy
 from clipspm_lite.model.hsmr import MotionFeatureExtraction, hsmr
 from clipspm_lite.model.otam import otam
 from clipspm_lite.model.padm import PADM, PADMOutput
 from clipspm_lite.model.presets import EPISODES_PER_STEP, PRESETS, CLIPSPMConfig
-from clipspm_lite.model.spm import (
-    FusedSupport,
-    PromptGenerator,
-    SPMOutput,
-    generate_prompt,
-    spm,
-    support_prompt,
-)
-from clipspm_lite.model.transformer import (
-    Mask,
-    TransformerBlock,
-    masked_mean,
-    shot_mean,
-    squared_distance,
-    without_missing,
-)
+from clipspm_lite.model.spm import FusedSupport, PromptGenerator, SPMOutput, generate_prompt, spm, support_prompt
+from clipspm_lite.model.transformer import Mask, TransformerBlock, masked_mean, shot_mean, squared_distance
 
 
 class CLIPSPMOutput(NamedTuple):
@@ -37,7 +23,7 @@ class CLIPSPMOutput(NamedTuple):
 
     ``terms`` are the weighted distances "½ D_SPM", "D_PADM" and "D_anchor", as far as the model has them. They add up
     to −logits. Each is ``[..., Q, N]``, but D_anchor is ``[..., 1, N]`` where all queries are asked together. Where
-    each query is asked alone, the tensors of ``padm`` have an axis more, for the query whose episode it is.
+    each query is asked alone, the tensors of ``padm`` have one more axis, ``[..., Q, ...]``, for the queries' episodes.
     """
 
     logits: Tensor  # −(½ D_SPM + D_PADM + D_anchor)  [..., Q, N]
@@ -46,22 +32,7 @@ class CLIPSPMOutput(NamedTuple):
     terms: dict[str, Tensor]
 
 
-class Losses(NamedTuple):
-    """Loss terms of SPEC section 4, one value per episode (shape: the leading axes), before their weights.
-
-    ``total`` is what is trained, by the preset's formula. Terms that the preset leaves out, or that another model does
-    not have, are zero.
-    """
-
-    total: Tensor
-    cross_entropy: Tensor  # mean over queries, in every preset
-    hsmr: Tensor  # L_HSMR
-    consistency: Tensor  # L_cons
-    text: Tensor  # L_text
-    logits: Tensor  # [..., Q, N]
-
-
-class CLIPSPM(nn.Module):
+class CLIPSPM(Head):
     """CLIP-SPM's few-shot head: frame features of an episode in, logits out.
 
     ``CLIPSPM(dim, preset="paper")`` takes every field of `CLIPSPMConfig` as a keyword argument and keeps them as
@@ -84,31 +55,17 @@ class CLIPSPM(nn.Module):
             cls.fuse_supports = None  # type: ignore[assignment, method-assign]
 
     def __init__(self, dim: int, *, preset: str = "paper", **fields: Any):
-        super().__init__()
         check_known("preset", preset, PRESETS)
         config = self.config_class(**vars(PRESETS[preset]) | fields, dim=dim, preset=preset)
-        self.config = config
-        self.dim = config.dim
-        self.loss_form = config.loss_form
-        self.inductive = config.inductive
-        self.with_spm, self.with_padm, self.with_anchor = (
-            config.with_spm,
-            config.with_padm,
-            config.with_anchor,
-        )
-        self.support_text = config.support_text
+        super().__init__(config)
+        self.loss_form, self.inductive = config.loss_form, config.inductive
+        self.with_spm, self.with_padm = config.with_spm, config.with_padm
+        self.with_anchor, self.support_text = config.with_anchor, config.support_text
         self.feature_consistency_weight = config.feature_consistency_weight
         self.text_consistency_weight = config.text_consistency_weight
 
         self.mfe = MotionFeatureExtraction(dim, motion=config.motion, reduction=config.motion_reduction)
-        self.fusion = SemanticFusion(
-            dim,
-            visual_gate_ratio=config.visual_gate_ratio,
-            prompt_gate_ratio=config.prompt_gate_ratio,
-            gate_slope=config.gate_slope,
-            prompt_weight=config.prompt_weight,
-            transformer=TransformerBlock.of(config),
-        )
+        self.fusion = SemanticFusion(config)
         self.prompt_generator = PromptGenerator(
             dim, config.mlp_dim, condition=config.prompt_condition, dropout=config.feedforward_dropout
         )
@@ -119,34 +76,6 @@ class CLIPSPM(nn.Module):
         else:
             self.register_buffer("motion_loss_weight", weight)
 
-    def forward(
-        self,
-        support: Tensor,
-        query: Tensor,
-        class_text: Tensor,
-        support_mask: Mask = None,
-        *,
-        inductive: bool | None = None,
-        fused: FusedSupport | None = None,
-    ) -> CLIPSPMOutput:
-        """Score every query against every class. No label of a query enters.
-
-        Args:
-            support: frame features ``[..., N, K, T, C]``, class-major.
-            query: frame features ``[..., Q, T, C]``.
-            class_text: text features of the class names ``[..., N, C]``.
-            support_mask: bool ``[..., N, K]``, False where a class has fewer than K shots.
-            inductive: overrides the setting of the model for this call.
-            fused: what `fuse_supports` gave for these supports, if it was asked before.
-
-        Raises:
-            TypeError, ValueError: tensors that do not form an episode (`check_episode`).
-        """
-        check_episode(support, query, class_text, support_mask, self.dim)
-        support, query, class_text = self.prepare(support, query, class_text, support_mask)
-        inductive = self.inductive if inductive is None else inductive
-        return self._score(support, query, class_text, support_mask, inductive, fused)
-
     def fuse_supports(self, support: Tensor, class_text: Tensor) -> FusedSupport | None:
         """SF of supports ``[..., N, K, T, C]`` with class_text ``[..., N, C]``, for `forward` in many episodes.
 
@@ -154,49 +83,10 @@ class CLIPSPM(nn.Module):
         """
         if not self.with_spm or self.support_text != "class":
             return None
-        support, _, class_text = self.prepare(support, support.flatten(-4, -3), class_text, None)
+        query = support.flatten(-4, -3)
+        check_episode(support, query, class_text, None, self.dim)
+        support, _, class_text = self.prepare(support, query, class_text, None)
         return FusedSupport(*self.fusion(support, support_prompt(support, class_text)))
-
-    def losses(
-        self,
-        support: Tensor,
-        query: Tensor,
-        class_text: Tensor,
-        query_labels: Tensor,
-        support_mask: Mask = None,
-    ) -> Losses:
-        """Training losses (SPEC section 4); query_labels: int64 ``[..., Q]`` in 0 … N − 1, the rest as in `forward`.
-
-        Raises:
-            TypeError, ValueError: as `forward`, labels that are not one class of the episode for each query, or videos
-                of a single frame, which have no motion.
-        """
-        check_episode(support, query, class_text, support_mask, self.dim)
-        check_labels(query_labels, query, class_text)
-        support, query, class_text = self.prepare(support, query, class_text, support_mask)
-        scored = self._score(support, query, class_text, support_mask, self.inductive)
-
-        cross_entropy = query_cross_entropy(scored.logits, query_labels)
-        hsmr_loss = self._hsmr_loss(support, query, support_mask)
-        consistency = text = torch.zeros_like(hsmr_loss)
-        if self.config.consistency and scored.spm is not None:
-            consistency, text = self._consistency_losses(
-                support, query, class_text, query_labels, support_mask, scored.spm
-            )
-
-        regularizer = consistency + text + self.motion_loss_weight * hsmr_loss
-        supervised = (
-            cross_entropy.mean(-1) if self.loss_form == "mean" else cross_entropy.sum(-1) / EPISODES_PER_STEP
-        )
-        total = supervised + self.config.regularizer_weight * regularizer
-        return Losses(total, cross_entropy.mean(-1), hsmr_loss, consistency, text, scored.logits)
-
-    def prepare(
-        self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Support, query and class_text as the preset wants them: missing shots zero, lengths √C if it says so."""
-        normalize = self.config.normalize_features
-        return prepare_episode(support, query, class_text, support_mask, normalize=normalize)
 
     def _score(
         self,
@@ -209,16 +99,8 @@ class CLIPSPM(nn.Module):
     ) -> CLIPSPMOutput:
         modulated = refined = None
         if self.with_spm:
-            modulated = spm(
-                support,
-                query,
-                class_text,
-                support_mask,
-                self.fusion,
-                self.prompt_generator,
-                support_text=self.support_text,
-                fused=fused,
-            )
+            episode, parts = (support, query, class_text, support_mask), (self.fusion, self.prompt_generator)
+            modulated = spm(*episode, *parts, support_text=self.support_text, fused=fused)
             support, query = modulated.support, modulated.query
             terms = {"½ D_SPM": modulated.distance / 2}
         else:
@@ -241,10 +123,24 @@ class CLIPSPM(nn.Module):
         refined = self.padm(per_query, query.unsqueeze(-3), mask)
         return refined, refined.distance.squeeze(-2), refined.anchor_distance.squeeze(-2)
 
-    def _hsmr_loss(self, support: Tensor, query: Tensor, support_mask: Mask) -> Tensor:
-        of_support = hsmr(support, self.mfe, self.fusion).disagreement()
-        of_query = hsmr(query, self.mfe, self.fusion).disagreement()
-        return mean_over_supports(of_support, support_mask) + of_query.mean(-1)
+    def _losses(
+        self, support: Tensor, query: Tensor, class_text: Tensor, query_labels: Tensor, support_mask: Mask
+    ) -> Losses:
+        scored = self._score(support, query, class_text, support_mask, self.inductive)
+        of_support, of_query = (hsmr(videos, self.mfe, self.fusion).disagreement() for videos in (support, query))
+        hsmr_loss = mean_over_supports(of_support, support_mask) + of_query.mean(-1)
+        consistency = text = torch.zeros_like(hsmr_loss)
+        if self.config.consistency and scored.spm is not None:
+            consistency, text = self._consistency_losses(
+                support, query, class_text, query_labels, support_mask, scored.spm
+            )
+        losses = cross_entropy_losses(scored.logits, query_labels)
+        supervised = losses.cross_entropy
+        if self.loss_form == "summed":
+            supervised = query_cross_entropy(scored.logits, query_labels).sum(-1) / EPISODES_PER_STEP
+        regularizer = consistency + text + self.motion_loss_weight * hsmr_loss
+        total = supervised + self.config.regularizer_weight * regularizer
+        return losses._replace(total=total, hsmr=hsmr_loss, consistency=consistency, text=text)
 
     def _consistency_losses(
         self,
@@ -284,32 +180,4 @@ class CLIPSPM(nn.Module):
 
 def mean_over_supports(per_video: Tensor, support_mask: Mask) -> Tensor:
     """``[..., N, K]`` → ``[...]``, over the shots that are there."""
-    return masked_mean(
-        per_video.flatten(-2), None if support_mask is None else support_mask.flatten(-2), dim=-1
-    )
-
-
-def prepare_episode(
-    support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask, *, normalize: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Support, query and class_text with missing shots zero and, if ``normalize``, every feature of length √C."""
-    support = without_missing(support, support_mask)
-    if normalize:
-        length = support.shape[-1] ** 0.5
-        support, query, class_text = (
-            length * F.normalize(features, dim=-1) for features in (support, query, class_text)
-        )
-    return support, query, class_text
-
-
-def query_cross_entropy(logits: Tensor, query_labels: Tensor) -> Tensor:
-    """Cross-entropy of each query: logits ``[..., Q, N]``, query_labels ``[..., Q]`` → ``[..., Q]``."""
-    per_query = F.cross_entropy(logits.flatten(0, -2), query_labels.flatten(), reduction="none")
-    return per_query.view(query_labels.shape)
-
-
-def cross_entropy_losses(logits: Tensor, query_labels: Tensor) -> Losses:
-    """`Losses` of a model that is trained on cross-entropy alone; shapes as in `query_cross_entropy`."""
-    cross_entropy = query_cross_entropy(logits, query_labels).mean(-1)
-    zero = torch.zeros_like(cross_entropy)
-    return Losses(cross_entropy, cross_entropy, zero, zero, zero, logits)
+    return masked_mean(per_video.flatten(-2), None if support_mask is None else support_mask.flatten(-2), dim=-1)

@@ -1,4 +1,4 @@
-"""Changes to CLIP-SPM that are not in the paper, each off unless asked for (notebook 08 tells how each one fared)."""
+"""Changes to CLIP-SPM that are not in the paper, each off unless asked for (notebook 08 compares them)."""
 
 from dataclasses import dataclass
 from functools import reduce
@@ -28,7 +28,7 @@ class ExtendedCLIPSPMConfig(CLIPSPMConfig):
     frames: Literal["whole", "centred", "steps"] = "whole"
     # Every frame becomes f_t + MFE(f), so motion is matched, at test too, and not only trained on. HSMR sees these.
     motion_kept: bool = False
-    # Weight of the sinusoidal encoding of a frame\'s place, PE of TRX, which is added to every frame.
+    # Weight of the sinusoidal encoding of a frame's place, PE of TRX, which is added to every frame.
     position_weight: float = 0.0
     # While training, "dropped" gives every second class, by chance, a generated prompt in place of its name; "mixed"
     # gives every class w · name + (1 − w) · generated prompt with w uniform in 0 … 1. At test all names are given.
@@ -55,7 +55,7 @@ class ExtendedCLIPSPM(CLIPSPM):
     def prepare(
         self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """As `CLIPSPM.prepare`, and then frames, motion and positions as asked for. Missing shots stay of no effect."""
+        """As `CLIPSPM.prepare`, and then frames, motion and positions as the configuration says."""
         support, query, class_text = super().prepare(support, query, class_text, support_mask)
         return self._changed(support), self._changed(query), class_text
 
@@ -82,9 +82,8 @@ class ExtendedCLIPSPM(CLIPSPM):
         fused: FusedSupport | None = None,
     ) -> CLIPSPMOutput:
         if self.training and self.config.names != "given":
-            share = torch.rand(
-                *support.shape[:-3], 1, 1, 1, device=support.device
-            )  # per class [..., N, 1, 1, 1]
+            # One number per class, [..., N, 1, 1, 1].
+            share = torch.rand(*support.shape[:-3], 1, 1, 1, device=support.device)
             if self.config.names == "dropped":
                 share = (share < 0.5).to(share)
             generated = generate_prompt(support, class_text, self.prompt_generator)

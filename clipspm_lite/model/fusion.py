@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clipspm_lite.model.presets import CLIPSPMConfig
 from clipspm_lite.model.transformer import TransformerBlock
 
 
@@ -13,8 +14,6 @@ class Gate(nn.Module):
     def __init__(self, dim: int, ratio: float, slope: float):
         super().__init__()
         hidden = int(ratio * dim)
-        if hidden < 1:
-            raise ValueError(f"a gate of ratio {ratio} on {dim} channels has no hidden unit: raise the ratio")
         self.slope = slope
         self.fc1 = nn.Linear(dim, hidden)
         self.fc2 = nn.Linear(hidden, dim)
@@ -32,20 +31,12 @@ class SemanticFusion(nn.Module):
     One set of weights serves HSMR and SPM. It has no frame positions: permuting frames permutes its output.
     """
 
-    def __init__(
-        self,
-        dim: int,
-        *,
-        visual_gate_ratio: float,
-        prompt_gate_ratio: float,
-        gate_slope: float,
-        prompt_weight: float,
-        transformer: TransformerBlock,
-    ):
+    def __init__(self, config: CLIPSPMConfig):
         super().__init__()
-        self.prompt_weight = prompt_weight
-        self.visual_gate = Gate(dim, visual_gate_ratio, gate_slope)
-        self.prompt_gate = Gate(dim, prompt_gate_ratio, gate_slope)
+        transformer = TransformerBlock.of(config)
+        self.prompt_weight = config.prompt_weight
+        self.visual_gate = Gate(config.dim, config.visual_gate_ratio, config.gate_slope)
+        self.prompt_gate = Gate(config.dim, config.prompt_gate_ratio, config.gate_slope)
         self.transformer = transformer
 
     def forward(self, video: Tensor, prompt: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from functools import partial
 from types import CodeType, FunctionType, MethodType
 from typing import Any
@@ -13,10 +13,8 @@ from clipspm_lite.arguments import check_known
 from clipspm_lite.model.clip_fsar import CLIPFSAR
 from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.model.extensions import ExtendedCLIPSPM
-from clipspm_lite.model.presets import CLIPSPMConfig
+from clipspm_lite.model.head import Head
 from clipspm_lite.model.trx import TRX
-
-Head = CLIPSPM | CLIPFSAR | TRX
 
 # By the name under "model" in a description.
 HEADS: dict[str, type[Head]] = {
@@ -34,11 +32,13 @@ def describe_head(head: Any) -> dict[str, Any]:
     module of your own may keep a dict as its ``config``, which is returned as it is.
     """
     config = head.config
-    if isinstance(config, dict):
+    if not is_dataclass(config):
         return config
-    described = {} if config.model == CLIPSPMConfig.model else {"model": config.model}
-    for field, value in asdict(config).items():
-        described[field] = list(value) if isinstance(value, tuple) else value
+    name = getattr(config, "model", type(head).__name__)
+    described = {} if name == "clip-spm" else {"model": name}
+    for field in fields(config):
+        value = getattr(config, field.name)
+        described[field.name] = list(value) if isinstance(value, tuple) else value
     return described
 
 

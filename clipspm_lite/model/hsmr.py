@@ -1,14 +1,13 @@
 """HSMR, Hierarchical Synergistic Motion Refinement: shallow and deep motion must agree (SPEC sections 2 and 3)."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from torch import Tensor, nn
 
+from clipspm_lite.arguments import check_known
 from clipspm_lite.model.fusion import SemanticFusion
+from clipspm_lite.model.presets import Motion, MotionReduction
 from clipspm_lite.model.transformer import squared_distance
-
-Motion = Literal["symmetric", "antisymmetric"]
-MotionReduction = Literal["mean", "sum"]
 
 
 class MotionFeatureExtraction(nn.Module):
@@ -24,12 +23,9 @@ class MotionFeatureExtraction(nn.Module):
 
     def __init__(self, dim: int, *, motion: Motion = "symmetric", reduction: MotionReduction = "mean"):
         super().__init__()
-        if motion not in ("symmetric", "antisymmetric"):
-            raise ValueError(f'motion: expected "symmetric" or "antisymmetric", found {motion!r}')
-        if reduction not in ("mean", "sum"):
-            raise ValueError(f'reduction: expected "mean" or "sum", found {reduction!r}')
-        self.motion = motion
-        self.reduction = reduction
+        check_known("motion", motion, get_args(Motion))
+        check_known("reduction", reduction, get_args(MotionReduction))
+        self.motion, self.reduction = motion, reduction
         padding: Literal["zeros", "replicate"] = "zeros" if motion == "symmetric" else "replicate"
         self.conv1 = nn.Conv1d(dim, dim, kernel_size=3, padding=1, padding_mode=padding)
         self.conv2 = nn.Conv1d(dim, dim, kernel_size=3, padding=1, padding_mode=padding)
@@ -42,7 +38,7 @@ class MotionFeatureExtraction(nn.Module):
     def steps(self, video: Tensor) -> Tensor:
         """½(forward_t ± backward_t) of each step, video ``[..., T, C]`` → ``[..., T − 1, C]``; motion is their mean."""
         if video.shape[-2] < 2:
-            raise ValueError(f"motion needs at least 2 frames, found a video of shape {tuple(video.shape)}")
+            raise ValueError(f"video: motion needs at least 2 frames, found shape {tuple(video.shape)}")
         channels_first = video.flatten(0, -3).transpose(-1, -2) if video.ndim > 2 else video.T[None]
         filtered = self.conv2(self.conv1(channels_first)).transpose(-1, -2).reshape(video.shape)
         forward = filtered[..., 1:, :] - video[..., :-1, :]

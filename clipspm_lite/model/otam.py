@@ -17,9 +17,7 @@ def frame_distances(x: Tensor, y: Tensor) -> Tensor:
 
     Shapes: x ``[..., Tx, C]``, y ``[..., Ty, C]`` with leading axes that broadcast → ``[..., Tx, Ty]``.
     """
-    norms = (
-        torch.linalg.vector_norm(x, dim=-1)[..., :, None] * torch.linalg.vector_norm(y, dim=-1)[..., None, :]
-    )
+    norms = torch.linalg.vector_norm(x, dim=-1)[..., :, None] * torch.linalg.vector_norm(y, dim=-1)[..., None, :]
     return 1 - x @ y.transpose(-1, -2) / (norms + NORM_OFFSET)
 
 
@@ -34,8 +32,6 @@ def align_one_way(distances: Tensor) -> Tensor:
     * in column 1 everything to the left is zero, so only the cell above is left to look at;
     * in the last column d = 0, so its soft minima telescope into a single one over the column before.
     """
-    if distances.ndim < 2 or 0 in distances.shape[-2:]:
-        raise ValueError(f"distances: expected [..., Tx >= 1, Ty >= 1], found shape {tuple(distances.shape)}")
     first_row = distances[..., 0, :].cumsum(-1)
 
     cell = first_row[..., 0]
@@ -65,35 +61,16 @@ def otam(query: Tensor, support: Tensor) -> Tensor:
     Shapes: query ``[..., Q, Tq, C]``, support ``[..., N, Ts, C]`` → ``[..., Q, N]``; the smaller, the more alike.
 
     Raises:
-        TypeError: an argument is no tensor.
-        ValueError: an argument has fewer than three axes, no frames or no real numbers, or the two differ in C, dtype
-            or device, or in leading axes that do not broadcast.
+        ValueError: an argument has fewer than three axes or no frames, or the two differ in width.
     """
-    for name, frames in (("query", query), ("support", support)):
-        if not isinstance(frames, Tensor):
-            raise TypeError(f"{name}: expected a torch.Tensor, found {type(frames).__name__}")
-        if not frames.is_floating_point():
-            raise ValueError(f"{name}: expected floating-point features, found {frames.dtype}")
-        if frames.ndim < 3 or frames.shape[-2] == 0:
-            raise ValueError(
-                f"{name}: expected [..., videos, frames >= 1, C], found shape {tuple(frames.shape)}"
-            )
+    for name, videos in (("query", query), ("support", support)):
+        if videos.ndim < 3 or videos.shape[-2] == 0:
+            raise ValueError(f"{name}: expected [..., videos, frames >= 1, C], found shape {tuple(videos.shape)}")
     if query.shape[-1] != support.shape[-1]:
         raise ValueError(
             f"query and support must have the same width C, found {query.shape[-1]} and {support.shape[-1]}: "
             "encode both with the same backbone"
         )
-    if (query.dtype, query.device) != (support.dtype, support.device):
-        raise ValueError(
-            f"query and support must be of one dtype on one device, found {query.dtype} on {query.device} and "
-            f"{support.dtype} on {support.device}"
-        )
-    try:
-        torch.broadcast_shapes(query.shape[:-3], support.shape[:-3])
-    except RuntimeError:
-        raise ValueError(
-            f"leading axes of query {tuple(query.shape)} and support {tuple(support.shape)} do not broadcast"
-        ) from None
     return align(frame_distances(query.unsqueeze(-3), support.unsqueeze(-4)))
 
 

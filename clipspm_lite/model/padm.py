@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from clipspm_lite.model.otam import otam
-from clipspm_lite.model.transformer import TransformerBlock, shot_mean
+from clipspm_lite.model.transformer import Mask, TransformerBlock, shot_mean
 
 
 class PADMOutput(NamedTuple):
@@ -34,12 +34,10 @@ class PADM(nn.Module):
         super().__init__()
         self.transformer = transformer
 
-    def forward(self, support: Tensor, query: Tensor, support_mask: Tensor | None = None) -> PADMOutput:
+    def forward(self, support: Tensor, query: Tensor, support_mask: Mask = None) -> PADMOutput:
         """Shapes: support ``[..., N, K, T, C]``, query ``[..., Q, T, C]``, support_mask ``[..., N, K]``."""
         way, shot = support.shape[-4:-2]
-        present = (
-            support.new_ones(support.shape[:-2]) if support_mask is None else support_mask.to(support.dtype)
-        )
+        present = support.new_ones(support.shape[:-2]) if support_mask is None else support_mask.to(support.dtype)
         support_sum = (support * present[..., None, None]).sum(-3)
         members = present.sum(-1)[..., None, None] + query.shape[-3]
         class_tokens = (support_sum + query.sum(-3, keepdim=True)) / members
@@ -64,7 +62,7 @@ class PADM(nn.Module):
             anchor_distance=otam(anchor, class_tokens),
         )
 
-    def _attend(self, tokens: Tensor, videos: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _attend(self, tokens: Tensor, videos: Tensor, mask: Mask) -> tuple[Tensor, Tensor]:
         """tokens ``[..., M, T, C]``, videos ``[..., V, T, C]``: attend among the M + V at each frame position."""
         by_position = torch.cat([tokens, videos], dim=-3).transpose(-2, -3)
         mask_by_position = None if mask is None else mask.unsqueeze(-2)

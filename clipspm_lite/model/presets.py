@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from clipspm_lite.model.checks import check_fields
-from clipspm_lite.model.hsmr import Motion, MotionReduction
-from clipspm_lite.model.spm import PromptCondition, SupportText
 
-EPISODES_PER_STEP = 16  # gradients of this many episodes make one optimizer step
+Motion = Literal["symmetric", "antisymmetric"]
+MotionReduction = Literal["mean", "sum"]
+PromptCondition = Literal["scalar", "pooled"]
+SupportText = Literal["class", "generated"]
 LossForm = Literal["mean", "summed"]  # cross-entropy: mean over queries, or the released sum / 16
+EPISODES_PER_STEP = 16  # gradients of this many episodes make one optimizer step
 
 
 @dataclass(frozen=True)
@@ -65,22 +67,20 @@ class CLIPSPMConfig(Preset):
 
 
 # Sizes of the committed lite model, the arguments of `CLIPSPM` beside preset="lite".
-LITE_SIZES: dict[str, Any] = dict(
-    heads=4, head_dim=32, mlp_dim=256, prompt_weight=0.3, motion_loss_weight=0.5
-)
+LITE_SIZES: dict[str, Any] = dict(heads=4, head_dim=32, mlp_dim=256, prompt_weight=0.3, motion_loss_weight=0.5)
 
 # What the released code sets for each data set (SPEC sections 2 and 3), as arguments of `CLIPSPM`: r_v, r_p, LeakyReLU
 # slope, α, w_c and w_t. The same for every backbone; the names are those of `clipspm_lite.data.benchmarks`.
 DATASET_SETTINGS: dict[str, dict[str, float]] = {
     name: dict(
-        visual_gate_ratio=visual,
-        prompt_gate_ratio=prompt,
+        visual_gate_ratio=r_v,
+        prompt_gate_ratio=r_p,
         gate_slope=slope,
         prompt_weight=alpha,
-        feature_consistency_weight=feature,
-        text_consistency_weight=text,
+        feature_consistency_weight=w_c,
+        text_consistency_weight=w_t,
     )
-    for name, visual, prompt, slope, alpha, feature, text in (
+    for name, r_v, r_p, slope, alpha, w_c, w_t in (
         ("hmdb51", 0.5, 1.5, 0.0025, 0.2, 0.54, 0.07),
         ("ucf101", 2.0, 2.0, 0.054, 0.228, 0.221, 0.0295),
         ("kinetics100", 0.5, 1.5, 0.042, 0.86, 0.62, 0.041),

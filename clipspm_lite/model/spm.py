@@ -1,29 +1,27 @@
 """SPM, Semantic Prototype Modulation: a support has its class name, a query gets a generated one (SPEC section 3)."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple, get_args
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clipspm_lite.arguments import check_known
 from clipspm_lite.model.fusion import SemanticFusion
 from clipspm_lite.model.otam import otam
-from clipspm_lite.model.transformer import shot_mean
-
-PromptCondition = Literal["scalar", "pooled"]
-SupportText = Literal["class", "generated"]
+from clipspm_lite.model.presets import PromptCondition, SupportText
+from clipspm_lite.model.transformer import Mask, shot_mean
 
 
 class PromptGenerator(nn.Module):
     """p̂(f) = FF_g(t̄ · s(f)): the prompt of a video whose class is unknown, from the episode's mean class text t̄.
 
-    ``condition`` "scalar" is the released code's: s(f) is the mean of f over frames and channels, one number a video,
+    ``condition`` "scalar" is the released code's: s(f) is the mean of f over frames and channels, one number per video,
     so the prompts of different videos hardly differ. "pooled" takes the mean over frames only, a vector.
     """
 
     def __init__(self, dim: int, mlp_dim: int, *, condition: PromptCondition, dropout: float):
         super().__init__()
-        if condition not in ("scalar", "pooled"):
-            raise ValueError(f'prompt_condition: expected "scalar" or "pooled", found {condition!r}')
+        check_known("condition", condition, get_args(PromptCondition))
         self.condition = condition
         self.fc1 = nn.Linear(dim, mlp_dim)
         self.fc2 = nn.Linear(mlp_dim, dim)
@@ -38,7 +36,7 @@ class PromptGenerator(nn.Module):
 
 
 class FusedSupport(NamedTuple):
-    """Supports after SF. With their class text as prompt they depend on the video and its class name alone."""
+    """Supports after SF. Fused with their class text they depend on the video and its class name alone."""
 
     frames: Tensor  # f_s [..., N, K, T, C]
     token: Tensor  # t_s [..., N, K, 1, C]
@@ -67,18 +65,18 @@ def spm(
     support: Tensor,
     query: Tensor,
     class_text: Tensor,
-    support_mask: Tensor | None,
+    support_mask: Mask,
     fusion: SemanticFusion,
     generator: PromptGenerator,
     *,
     support_text: SupportText = "class",
     fused: FusedSupport | None = None,
 ) -> SPMOutput:
-    """Modulate supports by their class text and queries by a generated prompt, then match them in time.
+    """Fuse supports with their class text and queries with a generated prompt, then match them in time.
 
     Shapes: support ``[..., N, K, T, C]``, query ``[..., Q, T, C]``, class_text ``[..., N, C]``,
     support_mask ``[..., N, K]``. support_text "generated" gives supports a generated prompt too (an ablation).
-    ``fused`` is the supports' SF output, where it is known already.
+    ``fused`` are the supports after SF, where they are known already.
     """
     if fused is None:
         if support_text == "class":
@@ -90,9 +88,9 @@ def spm(
     query_prompt = generate_prompt(query, class_text, generator)
     fused_query, query_token = fusion(query, query_prompt)
     prototypes = shot_mean(fused_support, support_mask)
-    distance = otam(fused_query, prototypes)
     return SPMOutput(
-        fused_support, support_token, fused_query, query_token, query_prompt, prototypes, distance
+        *(fused_support, support_token, fused_query, query_token, query_prompt, prototypes),
+        distance=otam(fused_query, prototypes),
     )
 
 

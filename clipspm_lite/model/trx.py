@@ -1,4 +1,4 @@
-"""TRX, Temporal-Relational CrossTransformers (Perrett et al., CVPR 2021), a baseline: sub-sequences are compared."""
+"""TRX, Temporal-Relational CrossTransformers (Perrett et al., CVPR 2021), a baseline that compares sub-sequences."""
 
 import math
 from dataclasses import dataclass
@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipspm_lite.arguments import whole_number
-from clipspm_lite.model.checks import check_episode, check_fields, check_labels
-from clipspm_lite.model.clipspm import Losses, cross_entropy_losses, prepare_episode
-from clipspm_lite.model.presets import LossForm
+from clipspm_lite.model.checks import check_fields
+from clipspm_lite.model.head import Head
 from clipspm_lite.model.transformer import Mask
 
 
@@ -45,11 +44,11 @@ class TRXOutput(NamedTuple):
     distances: Tensor  # [..., Q, N, number of ω]
 
 
-class TRX(nn.Module):
-    """TRX's few-shot head: every tuple of query frames looks for its like in all shots of a class.
+class TRX(Head):
+    """TRX's few-shot head: every tuple of query frames attends to the tuples of all shots of a class.
 
-    For ω in {2, 3}, a tuple p of a video f is ω of its T frames in their order, p_1 < … < p_ω, of which there are
-    P = T! / (ω! (T − ω)!), 28 and 56 for T = 8:
+    For ω in {2, 3}, a tuple p of a video f is ω of its T frames in their order, p_1 < … < p_ω. There are
+    P = T! / (ω! (T − ω)!) of them, 28 and 56 for T = 8:
 
         x_p = [f_{p_1} + PE(p_1); …; f_{p_ω} + PE(p_ω)]           K_p = LN(W_K x_p)        V_p = W_V x_p
         a_{p,kj} = softmax over all shots k and tuples j of class n of  K_p(query) · K_j(shot k) / √d
@@ -58,7 +57,7 @@ class TRX(nn.Module):
         logits = −mean_ω D_ω                                        L = mean over queries of cross-entropy
 
     W_K and W_V have biases and are shared by queries and supports; each ω has its own. PE is the sinusoidal encoding:
-    PE(t)_{2i} = sin(t / 10000^{2i/C}), PE(t)_{2i+1} = cos of the same, t = 0 … T − 1. No text enters.
+    PE(t)_{2i} = sin(t / 10000^{2i/C}), PE(t)_{2i+1} = cos of the same, t = 0 … T − 1. The text is not used.
 
     ``TRX(dim)`` takes every field of `TRXConfig` as a keyword argument and keeps them as ``.config``.
 
@@ -71,43 +70,18 @@ class TRX(nn.Module):
         ValueError: a size below 1, or tuple_sizes that are missing or not different.
     """
 
-    loss_form: LossForm = "mean"
-
     def __init__(self, dim: int, **fields: Any):
-        super().__init__()
-        self.config = config = TRXConfig(dim, **fields)
-        self.dim = dim
+        config = TRXConfig(dim, **fields)
+        super().__init__(config)
         self.dropout = nn.Dropout(config.dropout)
-        self.attentions = nn.ModuleList(
-            TupleAttention(dim, size, config.width) for size in config.tuple_sizes
-        )
+        self.attentions = nn.ModuleList(TupleAttention(dim, size, config.width) for size in config.tuple_sizes)
 
-    def forward(
-        self,
-        support: Tensor,
-        query: Tensor,
-        class_text: Tensor,
-        support_mask: Mask = None,
-        *,
-        inductive: bool | None = None,
-    ) -> TRXOutput:
-        """Score every query against every class; arguments and errors as those of `CLIPSPM.forward`.
-
-        class_text is not looked at. ``inductive`` changes nothing: each query is always answered by itself.
-
-        Raises:
-            ValueError: also for fewer frames than a tuple has.
-        """
-        check_episode(support, query, class_text, support_mask, self.dim)
+    def _score(self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask, *_: Any) -> TRXOutput:
         frames = query.shape[-2]
         self.check_frames(frames)
-        normalize = self.config.normalize_features
-        support, query, _ = prepare_episode(support, query, class_text, support_mask, normalize=normalize)
         positions = self.config.position_weight * positional_encoding(frames, self.dim).to(query)
         support, query = self.dropout(support + positions), self.dropout(query + positions)
-        distances = torch.stack(
-            [attention(support, query, support_mask) for attention in self.attentions], dim=-1
-        )
+        distances = torch.stack([attention(support, query, support_mask) for attention in self.attentions], dim=-1)
         return TRXOutput(-distances.mean(-1), distances)
 
     def check_frames(self, frames: int) -> None:
@@ -115,19 +89,6 @@ class TRX(nn.Module):
         largest = max(self.config.tuple_sizes)
         if frames < largest:
             raise ValueError(f"frames: tuples of {largest} frames need as many, found videos of {frames}")
-
-    def losses(
-        self,
-        support: Tensor,
-        query: Tensor,
-        class_text: Tensor,
-        query_labels: Tensor,
-        support_mask: Mask = None,
-    ) -> Losses:
-        """Training losses, arguments and errors as those of `CLIPSPM.losses`."""
-        logits = self(support, query, class_text, support_mask).logits
-        check_labels(query_labels, query, class_text)
-        return cross_entropy_losses(logits, query_labels)
 
 
 class TupleAttention(nn.Module):
@@ -149,7 +110,7 @@ class TupleAttention(nn.Module):
         query_values = query_values.flatten(-3, -2)
 
         distances = []
-        # Class by class, because all prototypes at once would take far more memory.
+        # Class by class: all prototypes at once would take far more memory.
         for number in range(keys.shape[-3]):
             likeness = query_keys @ keys[..., number, :, :].transpose(-1, -2) / math.sqrt(keys.shape[-1])
             if support_mask is not None:
@@ -162,15 +123,14 @@ class TupleAttention(nn.Module):
 
 
 def of_tuples(layer: nn.Linear, video: Tensor) -> Tensor:
-    """A layer of the joined frames x_p of every tuple p, ``[..., T, C]`` → ``[..., P, d]``.
+    """A layer applied to the joined frames x_p of every tuple p, ``[..., T, C]`` → ``[..., P, d]``.
 
-    The layer's columns for each place in a tuple meet every frame once, and a tuple is the sum over its frames.
+    Each place in a tuple has its own columns of the layer. They are applied to every frame once; a tuple then is the
+    sum over its frames, which costs far less than joining them.
     """
-    parts = layer.weight.split(video.shape[-1], dim=-1)  # one a place in the tuple, [d, C]
+    parts = layer.weight.split(video.shape[-1], dim=-1)  # one per place in the tuple, [d, C]
     places = tuple_places(video.shape[-2], len(parts), video.device)
-    return layer.bias + sum(
-        F.linear(video, part)[..., places[:, place], :] for place, part in enumerate(parts)
-    )
+    return layer.bias + sum(F.linear(video, part)[..., places[:, place], :] for place, part in enumerate(parts))
 
 
 def tuple_places(frames: int, size: int, device: torch.device | None = None) -> Tensor:

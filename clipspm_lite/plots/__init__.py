@@ -3,14 +3,4 @@
 from clipspm_lite.plots.base import COLORS, RIGHT, WRONG, film_strip, film_strips, show
 from clipspm_lite.plots.results import accuracy_bars, confusions, episode
 
-__all__ = [
-    "COLORS",
-    "RIGHT",
-    "WRONG",
-    "accuracy_bars",
-    "confusions",
-    "episode",
-    "film_strip",
-    "film_strips",
-    "show",
-]
+__all__ = ["COLORS", "RIGHT", "WRONG", "accuracy_bars", "confusions", "episode", "film_strip", "film_strips", "show"]

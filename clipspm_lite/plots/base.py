@@ -16,9 +16,7 @@ from torch import Tensor
 
 COLORS = sns.color_palette("colorblind")
 RIGHT, WRONG = COLORS[0], COLORS[3]  # blue and vermilion, always with a tick or a cross beside them
-NEUTRAL_COLORS = [
-    color for color in COLORS if color != WRONG
-]  # for classes, which are neither right nor wrong
+NEUTRAL_COLORS = [color for color in COLORS if color != WRONG]  # for classes, which are neither right nor wrong
 
 # Beside the colours, so that no series is told by colour alone. The numbers of colours and markers have no common
 # divisor, so that series beyond the first ten still differ.

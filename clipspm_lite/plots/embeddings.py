@@ -19,9 +19,7 @@ from clipspm_lite.plots.base import COLORS, MARKERS, NEUTRAL_COLORS, course_styl
 
 
 @course_style
-def clips_and_names(
-    clips: Sequence[Tensor], cosines: Tensor, names: Sequence[str], labels: Sequence[int]
-) -> Figure:
+def clips_and_names(clips: Sequence[Tensor], cosines: Tensor, names: Sequence[str], labels: Sequence[int]) -> Figure:
     """Clips as film strips, and beside each its cosine with every name; the largest is bold, with ✓ or ✗.
 
     Args:
@@ -98,9 +96,7 @@ def cosine_histograms(panels: Mapping[str, Mapping[str, Tensor]]) -> Figure:
                 histtype="step", color=style["color"], linestyle=style["linestyle"], linewidth=2,
                 label=f"{name} (mean {values.mean():.2f})",
             )  # fmt: skip
-            mark: dict[str, Any] = dict(
-                marker="^", markersize=8, color=style["color"], clip_on=False, zorder=5
-            )
+            mark: dict[str, Any] = dict(marker="^", markersize=8, color=style["color"], clip_on=False, zorder=5)
             ax.plot([values.mean()], [0], **mark)
         ax.set_title(title, loc="left")
         ax.set(xlim=(-1, 1), ylabel="% of the pairs")
@@ -183,9 +179,7 @@ def accuracy_by_shot(
         accuracies, intervals = zip(*values, strict=True)
         ax.errorbar(shots, accuracies, intervals, capsize=3, label=name, **series_style(number))
     for number, (source, numbers) in enumerate(published.items(), start=len(results)):
-        style: dict[str, Any] = dict(
-            marker=MARKERS[number % len(MARKERS)], color="black", markerfacecolor="none"
-        )
+        style: dict[str, Any] = dict(marker=MARKERS[number % len(MARKERS)], color="black", markerfacecolor="none")
         ax.plot(*zip(*numbers.items(), strict=True), linestyle="", markersize=9, label=source, **style)
     ax.set(xticks=list(shots), xlabel="K, examples per class", ylabel=f"accuracy, % (chance: {chance:.0f} %)")
     if published:

@@ -46,9 +46,7 @@ def frame_timeline(clip: Tensor, centres: Sequence[int], drawn: Sequence[Sequenc
 
 
 @course_style
-def episode_draws(
-    episodes: Sequence[Episode], videos_per_class: Sequence[int], names: Sequence[str]
-) -> Figure:
+def episode_draws(episodes: Sequence[Episode], videos_per_class: Sequence[int], names: Sequence[str]) -> Figure:
     """Which videos some episodes draw: a panel per episode, a row per class, a column per video of that class.
 
     Support videos are filled squares, queries open circles.
@@ -63,9 +61,7 @@ def episode_draws(
         support = np.concatenate([np.asarray(videos) for videos in episode.support])
         asked = np.asarray(episode.classes)[list(episode.query_labels)]
         ax.plot(support - first[rows], rows, "s", markersize=5, color=COLORS[0], label="support")
-        circle: dict[str, Any] = dict(
-            color=COLORS[3], markerfacecolor="none", markersize=5, markeredgewidth=1.4
-        )
+        circle: dict[str, Any] = dict(color=COLORS[3], markerfacecolor="none", markersize=5, markeredgewidth=1.4)
         ax.plot(np.asarray(episode.query) - first[asked], asked, "o", label="query", **circle)
         ax.set(xlim=(-1, max(videos_per_class)), xlabel="video of the class", title=f"episode {number}")
         sns.despine(ax=ax, left=True)
@@ -76,9 +72,7 @@ def episode_draws(
 
 
 @course_style
-def interval_pieces(
-    pieces: Mapping[str, tuple[Sequence[float], Sequence[float]]], reference: float
-) -> Figure:
+def interval_pieces(pieces: Mapping[str, tuple[Sequence[float], Sequence[float]]], reference: float) -> Figure:
     """Intervals of equal pieces of one long run, sorted by their means; a cross marks those that miss the reference.
 
     Args:
@@ -131,9 +125,7 @@ def class_spread(same_classes: Sequence[float], other_classes: Sequence[float], 
 
 
 @course_style
-def picked_checkpoints(
-    counts: Sequence[int], curves: Mapping[str, Sequence[float]], title: str = ""
-) -> Figure:
+def picked_checkpoints(counts: Sequence[int], curves: Mapping[str, Sequence[float]], title: str = "") -> Figure:
     """Reported minus true accuracy, in points, over the number of checkpoints to pick from, a line per way to pick."""
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     ax = figure.subplots()

@@ -32,9 +32,7 @@ def two_prompts(support: Tensor, query: Tensor, name: str) -> Figure:
         film_strip(strip, clip)
         strip.set_title(title, loc="left")
         box.set_axis_off()
-        frame = dict(
-            boxstyle="round,pad=0.6", facecolor="white", edgecolor=color, linewidth=2, linestyle=line
-        )
+        frame = dict(boxstyle="round,pad=0.6", facecolor="white", edgecolor=color, linewidth=2, linestyle=line)
         box.text(0.5, 0.5, words, ha="center", va="center", fontsize=10, bbox=frame, transform=box.transAxes)
     return figure
 
@@ -178,8 +176,7 @@ def over_prompt_weight(
     ax.set(xlim=(min(weights), max(weights)))
     sns.despine(ax=ax)
     ticked = [
-        ("✓ " if n == label else "") + textwrap.shorten(name, 34, placeholder=" …")
-        for n, name in enumerate(names)
+        ("✓ " if n == label else "") + textwrap.shorten(name, 34, placeholder=" …") for n, name in enumerate(names)
     ]
     figure.text(0.65, 0.85, f"{what}, prototype of")
     _key(figure, 0.65, 0.78, ticked)

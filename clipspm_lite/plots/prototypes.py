@@ -13,15 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from torch import Tensor
 
-from clipspm_lite.plots.base import (
-    COLORS,
-    NEUTRAL_COLORS,
-    RIGHT,
-    WRONG,
-    bar_style,
-    course_style,
-    series_style,
-)
+from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, RIGHT, WRONG, bar_style, course_style, series_style
 
 
 @course_style
@@ -91,9 +83,7 @@ def prototype_maps(
     """
     figure = Figure(figsize=(10, 4.4), layout="constrained")
     axes = figure.subplots(1, 2)
-    for ax, centres, videos, title in zip(
-        axes, prototypes, queries, ("before PADM", "after PADM"), strict=True
-    ):
+    for ax, centres, videos, title in zip(axes, prototypes, queries, ("before PADM", "after PADM"), strict=True):
         points = torch.cat([centres, videos]).mean(-2)
         points = points - points.mean(0)
         _, spread, directions = torch.linalg.svd(points, full_matrices=False)
@@ -159,9 +149,7 @@ def prototype_paths(
 
 
 @course_style
-def prototype_distances(
-    distances: Tensor, names: Sequence[str], limits: tuple[float, float], label: str
-) -> Figure:
+def prototype_distances(distances: Tensor, names: Sequence[str], limits: tuple[float, float], label: str) -> Figure:
     """Distances between prototypes as a heatmap with its values; the anchor's row, where there is one, is the last.
 
     Args:
@@ -188,9 +176,7 @@ def prototype_distances(
     ax.tick_params(length=0)
     bar = figure.add_axes((0.88, 0.45 / height, 0.02, 0.42 * rows / height), label="<colorbar>")
     bar.imshow(np.linspace(0, 1, 64)[:, None], cmap="cividis", origin="lower", aspect="auto")
-    bar.set(
-        xticks=[], yticks=[0, 63], yticklabels=[f"{round(low, 2) + 0.0:.2f}", f"{high:.2f}"], ylabel=label
-    )
+    bar.set(xticks=[], yticks=[0, 63], yticklabels=[f"{round(low, 2) + 0.0:.2f}", f"{high:.2f}"], ylabel=label)
     bar.yaxis.tick_right()
     bar.yaxis.set_label_position("right")
     return figure

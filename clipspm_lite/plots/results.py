@@ -2,13 +2,13 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from clipspm_lite.evaluation.published import Table, beside
 from clipspm_lite.plots.base import COLORS, RIGHT, WRONG, course_style, film_strip
 from clipspm_lite.plots.embeddings import accuracy_by_shot
 
@@ -113,9 +113,7 @@ def accuracy_bars(accuracies: Mapping[str, tuple[float, float]], chance: float, 
 
 
 @course_style
-def confusions(
-    most_confused: Sequence[tuple[str, str, float]], reversed_pairs: Sequence[tuple[str, str]]
-) -> Figure:
+def confusions(most_confused: Sequence[tuple[str, str, float]], reversed_pairs: Sequence[tuple[str, str]]) -> Figure:
     """Bars of (asked class, answered class, per cent), as `Evaluation.most_confused` lists them.
 
     Order-reversed pairs differ in colour and hatch.
@@ -144,11 +142,8 @@ def confusions(
 
 
 @course_style
-def beside_published(results: dict[str, Any]) -> Figure:
+def beside_published(results: Table) -> Figure:
     """The results of `benchmark_table.measure` as a figure: methods over shots, open markers for published numbers."""
-    # Imported here because it needs open_clip, which no other drawing does.
-    from clipspm_lite.evaluation.benchmark_table import beside
-
     measured: dict[str, list[tuple[float, float]]] = {}
     published: dict[str, dict[int, float]] = {}
     for shot in results["shots"]:

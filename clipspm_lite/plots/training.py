@@ -9,13 +9,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from clipspm_lite.plots.base import COLORS, course_style, series_style
 
-CURVES = (
-    "step",
-    "loss",
-    "accuracy",
-    "validation_accuracy",
-    "validation_interval",
-)  # in every entry of a history
+CURVES = ("step", "loss", "accuracy", "validation_accuracy", "validation_interval")  # in every entry of a history
 
 
 @course_style
@@ -82,21 +76,15 @@ def architecture() -> Figure:
         ((60.5, 28), (60.5, 7)),
         ((93, 24), (93, 7)),
     ):
-        ax.add_patch(
-            FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=11, color="0.35", linewidth=1)
-        )
+        ax.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=11, color="0.35", linewidth=1))
     for start, end in (((43, 44), (43, 37)), ((43, 21), (43, 28))):
-        ax.add_patch(
-            FancyArrowPatch(start, end, arrowstyle="<|-|>", mutation_scale=11, color="0.35", linestyle="--")
-        )
+        ax.add_patch(FancyArrowPatch(start, end, arrowstyle="<|-|>", mutation_scale=11, color="0.35", linestyle="--"))
     ax.text(71.5, 31, "all queries", fontsize=8.5, color="0.35")
     return figure
 
 
 def _box(ax: Axes, x: float, y: float, width: float, height: float, text: str, color: object) -> None:
     ax.add_patch(
-        FancyBboxPatch(
-            (x, y), width, height, boxstyle="round,pad=0.3", facecolor=color, edgecolor="0.2", alpha=0.55
-        )
+        FancyBboxPatch((x, y), width, height, boxstyle="round,pad=0.3", facecolor=color, edgecolor="0.2", alpha=0.55)
     )
     ax.text(x + width / 2, y + height / 2, text, ha="center", va="center", fontsize=9.5)

@@ -4,6 +4,7 @@ Top to bottom: a vocabulary, rendered frames with their captions, the contrastiv
 classes it never saw. The novel classes are not touched here.
 """
 
+import argparse
 import collections
 import gzip
 import hashlib
@@ -13,6 +14,7 @@ import math
 import multiprocessing
 import random
 import re
+import sys
 import tempfile
 import time
 import zipfile
@@ -30,7 +32,6 @@ from tqdm.auto import tqdm
 
 from clipspm_lite import world
 from clipspm_lite.clip.backbone import TINY_CLIP_DIR, WEIGHTS_FILE, Backbone, load_backbone
-from clipspm_lite.commands.options import OneLineParser, check_not_empty, seed_number
 from clipspm_lite.storage.files import check_writable, end_with_parent, one_line, replace_file, replacing
 
 TRAINING_SEED, VALIDATION_SEED = 1_000_000, 2_000_000
@@ -45,7 +46,7 @@ ACTION = 0
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingRecipe:
     """Everything that decides what comes out, besides the world itself."""
 
     clips: int = 16_000
@@ -136,7 +137,7 @@ def shrink(frames: np.ndarray) -> Tensor:
     return F.interpolate(images.float(), size, mode="bicubic", antialias=True).clamp(0, 255).round().byte()
 
 
-def render_examples(recipe: Recipe, cache: Path) -> Examples:
+def render_examples(recipe: TrainingRecipe, cache: Path) -> Examples:
     """Render the training clips, or read them from the cache if the world has not changed since."""
     base = world.SPLITS["default"]["base"]
     named = round(recipe.clips * recipe.base_share)
@@ -160,9 +161,7 @@ def render_examples(recipe: Recipe, cache: Path) -> Examples:
         with np.load(path, allow_pickle=False) as stored:
             frames, captions = torch.from_numpy(stored["frames"]), stored["captions"].tolist()
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"damaged frames ({one_line(error)}); delete them, they are rendered again: {path}"
-        ) from None
+        raise ValueError(f"damaged frames ({one_line(error)}); delete them, they are rendered again: {path}") from None
     return Examples(frames, torch.tensor(labels).repeat_interleave(FRAMES_PER_CLIP), captions)
 
 
@@ -173,7 +172,7 @@ def augment(frames: Tensor) -> Tensor:
     return (frames + 0.03 * torch.rand(len(frames), 1, 1, 1) * torch.randn_like(frames)).clamp(0, 1)
 
 
-def train(folder: Path, examples: Examples, recipe: Recipe) -> Backbone:
+def fit(folder: Path, examples: Examples, recipe: TrainingRecipe) -> Backbone:
     """Fit the model of the folder's config: a step shows a batch of frames with all three captions each."""
     torch.manual_seed(recipe.seed)
     backbone = load_backbone(f"local-dir:{folder}", weights="random")
@@ -231,7 +230,7 @@ def zero_shot_accuracy(backbone: Backbone, classes: Sequence[str], clips: int = 
     return 100 * sum(right) / len(right)
 
 
-def run(out: Path, cache: Path, recipe: Recipe) -> float:
+def make_tiny_clip(out: Path, cache: Path, recipe: TrainingRecipe) -> float:
     """The whole recipe: writes config, merges and weights into `out`, returns the validation accuracy."""
     for name in (MERGES_FILE, CONFIG_FILE, WEIGHTS_FILE):
         check_writable(out / name)
@@ -246,7 +245,7 @@ def run(out: Path, cache: Path, recipe: Recipe) -> float:
         config = {"model_cfg": model_config(len(merges)), "preprocess_cfg": pixels}
         (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n")
 
-        backbone = train(folder, examples, recipe)
+        backbone = fit(folder, examples, recipe)
         state = {key: value.contiguous() for key, value in backbone.clip.half().state_dict().items()}
         (folder / WEIGHTS_FILE).write_bytes(save(state))
         # Measured on what lies in the file, rounded to 16 bits.
@@ -277,28 +276,23 @@ def model_config(merges: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = OneLineParser(prog="python -m clipspm_lite.tiny_clip.train", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", default=str(TINY_CLIP_DIR), help="where the files go [the package]")
     cache = str(Path.home() / ".cache" / "clipspm_lite")
     parser.add_argument("--cache", default=cache, help="for rendered frames [%(default)s]")
-    parser.add_argument(
-        "--seed", type=seed_number, default=0, help="of initial weights and batches [%(default)s]"
-    )
+    parser.add_argument("--seed", type=int, default=0, help="of initial weights and batches [%(default)s]")
     options = parser.parse_args()
     out = Path(options.out)
     start = time.monotonic()
     try:
-        check_not_empty(options)
-        accuracy = run(out, Path(options.cache), Recipe(seed=options.seed))
+        accuracy = make_tiny_clip(out, Path(options.cache), TrainingRecipe(seed=options.seed))
     except (ValueError, OSError) as error:
-        parser.fail(error)
+        sys.exit(f"error: {error}")
     seconds = time.monotonic() - start
     made = load_backbone(f"local-dir:{out}")
     parameters = sum(parameter.numel() for parameter in made.parameters())
     size = (out / WEIGHTS_FILE).stat().st_size
-    print(
-        f"{made.clip.vocab_size} tokens, {parameters:,} parameters, {size / 1e6:.2f} MB, {seconds:.0f} s in all"
-    )
+    print(f"{made.clip.vocab_size} tokens, {parameters:,} parameters, {size / 1e6:.2f} MB, {seconds:.0f} s in all")
     print(f"fingerprint {made.fingerprint[:16]}, zero-shot 5-way on validation classes: {accuracy:.1f} %")
 
 

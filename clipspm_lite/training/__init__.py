@@ -1,6 +1,13 @@
 """Episodic training of a head, alone or with the visual encoder."""
 
-from clipspm_lite.training.loop import TRAINING_PRESETS, TrainingSettings, plan, preset_settings, train
-from clipspm_lite.training.sources import FineTuning
-
-__all__ = ["TRAINING_PRESETS", "FineTuning", "TrainingSettings", "plan", "preset_settings", "train"]
+from clipspm_lite.training.dry_run import plan as plan
+from clipspm_lite.training.loop import train as train
+from clipspm_lite.training.processes import PRECISIONS as PRECISIONS
+from clipspm_lite.training.processes import check_engine as check_engine
+from clipspm_lite.training.settings import TRAINING_PRESETS as TRAINING_PRESETS
+from clipspm_lite.training.settings import TrainingSettings as TrainingSettings
+from clipspm_lite.training.settings import pixels_are_normalised as pixels_are_normalised
+from clipspm_lite.training.settings import preset_settings as preset_settings
+from clipspm_lite.training.sources import FineTuning as FineTuning
+from clipspm_lite.training.state import check_run as check_run
+from clipspm_lite.training.variants import train_variants as train_variants

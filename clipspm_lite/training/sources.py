@@ -1,15 +1,16 @@
-"""Where training takes its episodes from: features that are stored, or videos through an encoder that is trained.
+"""Where training takes its episodes from: stored features, or videos through an encoder that is trained.
 
-Both kinds answer the same calls of the training loop, so there is one loop.
+Both kinds answer the same calls, so there is one training loop. Their ``identity`` is what must be the same when a run
+is resumed.
 """
 
 import hashlib
 import json
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +18,30 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from clipspm_lite.arguments import whole_number
 from clipspm_lite.clip.backbone import Backbone
-from clipspm_lite.clip.feature_store import VIDEOS_PER_BATCH
+from clipspm_lite.clip.checkpoints import save_finetuned, save_model
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.decoding.video import load_video
 from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.episodes import Episode, EpisodeBatch, gather
+from clipspm_lite.model.heads import Head
 
+VALIDATION_VIDEOS_AT_ONCE = 16
 Listed = Sequence[tuple[int, Episode]]  # episodes with their index in the sampler's list
+TrainingData = EncodedDataset | VideoDataset
 
 
 @dataclass(frozen=True)
 class FineTuning:
     """The visual encoder is trained with the head, from videos (SPEC section 4).
 
-    While training, a video is one random frame of each of its T segments and one random square, mirrored or not, for
-    all of them; which, is a function of the seed, the episode's index and the video's place in it. In validation it is
-    the centres of its segments and a square from the centre. BatchNorm keeps its stored statistics (see `Backbone`).
+    While training, a video is one random frame of each of its T segments, and one random square, mirrored or not, for
+    all of them. Seed, the episode's index and the video's place in it decide which. In validation a video is the
+    centres of its segments and the square in the centre. BatchNorm keeps its stored statistics (see `Backbone`).
 
     Attributes:
         backbone: its visual encoder is trained in place; its text encoder stays as it is.
-        frames: T, frames a video.
+        frames: T, frames per video.
         resize: length of the shorter side before the square is cut, in pixels; None: 256 for an encoder of 224, and in
             proportion for others.
         augment: False takes every training video as validation does.
@@ -62,27 +65,21 @@ class FineTuning:
             object.__setattr__(self, "resize", round(self.backbone.image_size * 256 / 224))
         if self.readers is None:
             object.__setattr__(self, "readers", min(os.cpu_count() or 1, 8))
-        for name, least in (
-            ("frames", 1),
-            ("resize", self.backbone.image_size),
-            ("chunk", 1),
-            ("readers", 1),
-        ):
-            object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
 
 
 class FeatureSource:
     """Episodes of stored features: all that a process takes in a step go through the head at once."""
 
     one_by_one = False
-    encoding: dict[str, Any] | None = None  # what a run is only continued with, beside its data
 
     def __init__(self, training: EncodedDataset, validation: EncodedDataset) -> None:
+        if training.features.shape[1:] != validation.features.shape[1:]:
+            raise ValueError(
+                "validation_data: expected features of the T frames and C channels of training_data, "
+                f"{list(training.features.shape[1:])}, found {list(validation.features.shape[1:])}"
+            )
         self.training, self.validation = training, validation
-
-    @property
-    def fingerprints(self) -> list[str]:
-        return [self.training.fingerprint, self.validation.fingerprint]
+        self.identity: dict[str, Any] = {"data": [training.fingerprint, validation.fingerprint]}
 
     def prepare(self, fabric: Fabric) -> dict[str, nn.Module]:
         """What is trained beside the head, by name, on the engine's device."""
@@ -97,6 +94,10 @@ class FeatureSource:
     def validation_features(self, fabric: Fabric, limit: int | None = None) -> EncodedDataset:
         return self.validation
 
+    def save(self, path: Path, model: Head, description: dict[str, Any]) -> None:
+        """Write a checkpoint, which says of how many frames the features are."""
+        save_model(path, model, **description | {"frames": self.training.features.shape[1]})
+
 
 class VideoSource:
     """Episodes of videos, decoded ahead by threads and encoded when the loop asks for them.
@@ -108,17 +109,13 @@ class VideoSource:
 
     def __init__(self, training: VideoDataset, validation: VideoDataset, how: FineTuning) -> None:
         self.training, self.validation, self.how = training, validation, how
-        self.encoding: dict[str, Any] | None = dict(
-            backbone=how.backbone.fingerprint,
-            frames=how.frames,
-            resize=how.resize,
-            augment=how.augment,
-            flip=how.flip,
-        )
-
-    @property
-    def fingerprints(self) -> list[str]:
-        return [_video_fingerprint(self.training), _video_fingerprint(self.validation)]
+        encoding = {name: getattr(how, name) for name in ("frames", "resize", "augment", "flip")}
+        self.identity = {
+            "data": [_video_fingerprint(training), _video_fingerprint(validation)],
+            "encoding": {"backbone": how.backbone.fingerprint, **encoding},
+        }
+        size = how.backbone.image_size
+        self.load = partial(load_video, frames=how.frames, size=size, resize=how.resize)
 
     def prepare(self, fabric: Fabric) -> dict[str, nn.Module]:
         """What is trained beside the head, by name, on the engine's device."""
@@ -126,7 +123,7 @@ class VideoSource:
         return {"visual": self.how.backbone.set_trainable(True).clip.visual}
 
     def batches(self, listed: Iterable[Listed], seed: int, fabric: Fabric) -> Iterator[EpisodeBatch]:
-        """A batch for each of `listed`, encoded with the weights of the moment at which it is asked for."""
+        """A batch for each of `listed`, encoded with the weights at the moment it is asked for."""
         backbone = self.how.backbone
         class_text = backbone.encode_class_names(self.training.classes)
         for episode, videos in self._decoded(listed, seed):
@@ -145,44 +142,26 @@ class VideoSource:
 
     def _decoded(self, listed: Iterable[Listed], seed: int) -> Iterator[tuple[Episode, Tensor]]:
         """Each episode with its videos, the supports first, `[videos, T, 3, H, W]`; the next is being decoded."""
-        pool = ThreadPoolExecutor(self.how.readers)
-        ahead: deque[tuple[Episode, list[Future[Tensor]]]] = deque()
-
-        def first() -> tuple[Episode, Tensor]:
-            episode, videos = ahead.popleft()
-            return episode, torch.stack([video.result() for video in videos])
-
-        try:
+        with ThreadPoolExecutor(self.how.readers) as pool:
+            ahead: tuple[Episode, Iterator[Tensor]] | None = None
             for ((index, episode),) in listed:
                 numbers = [number for shots in episode.support for number in shots] + list(episode.query)
-                videos = [
-                    pool.submit(self._training_video, seed, index, *each) for each in enumerate(numbers)
-                ]
-                ahead.append((episode, videos))
-                if len(ahead) > 1:
-                    yield first()
-            while ahead:
-                yield first()
-        finally:
-            pool.shutdown(cancel_futures=True)
+                load = partial(self._training_video, seed, index)
+                decoding = episode, pool.map(load, range(len(numbers)), numbers)
+                if ahead is not None:
+                    yield ahead[0], torch.stack(list(ahead[1]))
+                ahead = decoding
+            if ahead is not None:
+                yield ahead[0], torch.stack(list(ahead[1]))
 
     def _training_video(self, seed: int, index: int, place: int, number: int) -> Tensor:
+        path, how = self.training.paths[number], self.how
+        if not how.augment:
+            return self.load(path)
         digest = hashlib.sha256(f"video {seed},{index},{place}".encode()).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
-        return self._load(self.training.paths[number], generator if self.how.augment else None)
-
-    def _load(self, path: Path, generator: torch.Generator | None = None) -> Tensor:
-        augment = generator is not None
-        return load_video(
-            path,
-            self.how.frames,
-            self.how.backbone.image_size,
-            resize=self.how.resize,
-            random_segments=augment,
-            random_crop=augment,
-            random_flip=augment and self.how.flip,
-            generator=generator,
-        )
+        at_random = dict(random_segments=True, random_crop=True, random_flip=how.flip)
+        return self.load(path, generator=generator, **at_random)
 
     @torch.no_grad()
     def validation_features(self, fabric: Fabric, limit: int | None = None) -> EncodedDataset:
@@ -194,17 +173,20 @@ class VideoSource:
         )
         mine = range(fabric.global_rank, len(paths), fabric.world_size)
         with ThreadPoolExecutor(self.how.readers) as pool:
-            for start in range(0, len(mine), VIDEOS_PER_BATCH):
-                numbers = list(mine[start : start + VIDEOS_PER_BATCH])
-                videos = torch.stack(list(pool.map(self._load, [paths[number] for number in numbers])))
+            for start in range(0, len(mine), VALIDATION_VIDEOS_AT_ONCE):
+                numbers = list(mine[start : start + VALIDATION_VIDEOS_AT_ONCE])
+                videos = torch.stack(list(pool.map(self.load, [paths[number] for number in numbers])))
                 with fabric.autocast():
                     features[numbers] = backbone.encode_frames(fabric.to_device(videos)).float()
         fabric.all_reduce(features, reduce_op="sum")
-        return EncodedDataset(
-            classes=self.validation.classes,
-            videos_per_class=self.validation.videos_per_class,
-            features=features,
-            class_text=backbone.encode_class_names(self.validation.classes),
+        classes, videos_per_class = self.validation.classes, self.validation.videos_per_class
+        return EncodedDataset(classes, videos_per_class, features, backbone.encode_class_names(classes))
+
+    def save(self, path: Path, model: Head, description: dict[str, Any]) -> None:
+        """Write a checkpoint of head and visual encoder, which says how videos became frames."""
+        assert self.how.resize is not None  # FineTuning fills it in
+        save_finetuned(
+            path, model, self.how.backbone, frames=self.how.frames, resize=self.how.resize, **description
         )
 
 
@@ -212,3 +194,19 @@ def _video_fingerprint(dataset: VideoDataset) -> str:
     """SHA-256 over classes, names and sizes: hashing the videos themselves would take hours for the large sets."""
     sizes = [path.stat().st_size for path in dataset.paths]
     return hashlib.sha256(json.dumps([dataset.classes, dataset.videos, sizes]).encode()).hexdigest()
+
+
+Source = FeatureSource | VideoSource
+
+
+def training_source(
+    training: TrainingData, validation: TrainingData, finetuning: FineTuning | None
+) -> Source:
+    """The source for these data; raises ValueError where they are not of the kind for this training."""
+    if isinstance(training, EncodedDataset) and isinstance(validation, EncodedDataset) and finetuning is None:
+        return FeatureSource(training, validation)
+    if isinstance(training, VideoDataset) and isinstance(validation, VideoDataset) and finetuning is not None:
+        return VideoSource(training, validation, finetuning)
+    raise ValueError(
+        "training_data, validation_data: expected EncodedDatasets without finetuning=, or VideoDatasets with it"
+    )

@@ -14,11 +14,7 @@ from clipspm_lite.widgets.choices import choose_clip
 from clipspm_lite.widgets.gallery import Gallery
 
 EPISODE_WAY = 5
-FEATURES = {
-    "as CLIP gave them": "raw",
-    "fused by SPM (the model)": "fused",
-    "centred (our addition)": "centred",
-}
+FEATURES = {"as CLIP gave them": "raw", "fused by SPM (the model)": "fused", "centred (our addition)": "centred"}
 SMOOTHINGS = (0.01, 0.02, 0.05, 0.1, 0.2, SMOOTHING, 1.0, 2.0)
 BOTH = "both (OTAM)"
 
@@ -26,9 +22,7 @@ BOTH = "both (OTAM)"
 def alignment_explorer(gallery: Gallery) -> Explorer:
     """OTAM between a query and a support clip of the gallery, and the most probable path, step by step."""
     second = gallery.starts[min(1, len(gallery.names) - 1)]
-    offered = [
-        (name, value) for name, value in FEATURES.items() if value != "fused" or gallery.model.with_spm
-    ]
+    offered = [(name, value) for name, value in FEATURES.items() if value != "fused" or gallery.model.with_spm]
     controls = {
         **choose_clip(gallery, ("query_class", "query_clip"), ("query action", "query clip")),
         **choose_clip(gallery, ("support_class", "support_clip"), ("support action", "support clip"), second),

@@ -165,9 +165,7 @@ def error_as_html(message: str) -> str:
 
 def dropdown(label: str, options: Iterable[Any], value: Any = None, width: str = "26em") -> widgets.Dropdown:
     """A labelled list to choose from, at first the first of the options; 26em fit the longest sample class names."""
-    control = widgets.Dropdown(
-        description=label, options=list(options), style=LABELLED, layout={"width": width}
-    )
+    control = widgets.Dropdown(description=label, options=list(options), style=LABELLED, layout={"width": width})
     if value is not None:
         control.value = value
     return control

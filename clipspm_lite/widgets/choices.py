@@ -18,9 +18,7 @@ MOST_WAYS, MOST_SHOTS = 8, 5
 SEEDS, EPISODES = 10, 100  # how many of each a slider offers
 
 
-def choose_clip(
-    gallery: Gallery, names: tuple[str, str], labels: tuple[str, str], first: int = 0
-) -> dict[str, Any]:
+def choose_clip(gallery: Gallery, names: tuple[str, str], labels: tuple[str, str], first: int = 0) -> dict[str, Any]:
     """Two controls by name: the class (its number is the value) and the clip in it, counted from 1.
 
     ``first`` is the video that is chosen at the start. The clip never exceeds what the class has, so that class and
@@ -50,11 +48,7 @@ def choose_episode(gallery: Gallery) -> dict[str, Any]:
         "number": slider("episode", 0, EPISODES - 1),
         "pair": pair,
         "classes": widgets.SelectMultiple(
-            description="classes",
-            options=gallery.numbered_names,
-            rows=4,
-            style=LABELLED,
-            layout={"width": "26em"},
+            description="classes", options=gallery.numbered_names, rows=4, style=LABELLED, layout={"width": "26em"}
         ),
     }
 
@@ -75,9 +69,7 @@ def episode_of(
     among = tuple(pair) or tuple(classes) or tuple(range(len(gallery.names)))
     counts = [gallery.data.videos_per_class[n] for n in among]
     names = [gallery.names[n] for n in among]
-    drawn = EpisodeSampler(
-        counts, len(among) if pair or classes else way, shot, seed=seed, class_names=names
-    )[number]
+    drawn = EpisodeSampler(counts, len(among) if pair or classes else way, shot, seed=seed, class_names=names)[number]
     before = [0, *accumulate(counts)]  # a video's number among these classes → in the gallery
     shifts = [gallery.starts[among[place]] - before[place] for place in drawn.classes]
     support = zip(drawn.support, shifts, strict=True)
@@ -100,12 +92,7 @@ def margin_over_others(scores: Tensor, label: int) -> float:
 
 
 def explore_episodes(
-    title: str,
-    gallery: Gallery,
-    controls: dict[str, Any],
-    draw: dict[str, Any],
-    counted: str,
-    extra: Sequence = (),
+    title: str, gallery: Gallery, controls: dict[str, Any], draw: dict[str, Any], counted: str, extra: Sequence = ()
 ) -> Explorer:
     """An explorer of a chosen episode, which its pictures get as ``drawn``, the value of `episode_of`.
 

@@ -114,9 +114,7 @@ class EmbeddingPictures:
             self.samplers[f"{way} classes: {shot} supports, {queries} queries each"] = EpisodeSampler(
                 counts, way, shot, queries, seed, class_names=gallery.data.classes
             )
-        self._cloud = lru_cache(maxsize=4)(
-            lambda points, episode: cloud_of(gallery, self.samplers[points][episode])
-        )
+        self._cloud = lru_cache(maxsize=4)(lambda points, episode: cloud_of(gallery, self.samplers[points][episode]))
         self._places = lru_cache(maxsize=16)(
             lambda points, episode, *how: places_by_stage(self._cloud(points, episode).vectors, *how)
         )
@@ -217,9 +215,7 @@ class EmbeddingPictures:
         return f"{stage} {self.gallery.names[cloud.episode.classes[label]]} {mark}{cosines.max():.2f}"
 
 
-def hints_of(
-    figure: Figure, maps: dict[str, StageMap], points: list[Point]
-) -> tuple[tuple[float, float, str], ...]:
+def hints_of(figure: Figure, maps: dict[str, StageMap], points: list[Point]) -> tuple[tuple[float, float, str], ...]:
     """Where each point lies on the figure of the maps, and its name."""
     hints = []
     for ax, shown in zip(figure.axes, maps.values(), strict=True):
@@ -267,9 +263,7 @@ def cloud_of(gallery: Gallery, episode: Episode) -> Cloud:
             nothing = torch.full((1, model.dim), torch.nan)
             parts = {stage: kinds | {ANCHOR: nothing} for stage, kinds in parts.items()}
             parts[AFTER_PADM][ANCHOR] = frame_means(output.padm.anchor)
-    vectors = {
-        stage: F.normalize(torch.cat(list(kinds.values())), dim=-1).numpy() for stage, kinds in parts.items()
-    }
+    vectors = {stage: F.normalize(torch.cat(list(kinds.values())), dim=-1).numpy() for stage, kinds in parts.items()}
     points = points_of(episode, gallery.names_of(episode), list(parts[RAW_CLIP]))
     return Cloud(episode, points, vectors, tuple(logits[0].argmax(-1).tolist()))
 
@@ -319,9 +313,7 @@ def places_by_stage(vectors: dict[str, np.ndarray], method: str, perplexity: int
     present = {stage: ~np.isnan(points[:, 0]) for stage, points in vectors.items()}
     result = {stage: np.full((len(points), 2), np.nan) for stage, points in vectors.items()}
     if method == "PCA":
-        plane = PCA(2, random_state=0).fit(
-            np.concatenate([vectors[stage][present[stage]] for stage in vectors])
-        )
+        plane = PCA(2, random_state=0).fit(np.concatenate([vectors[stage][present[stage]] for stage in vectors]))
         for stage, there in present.items():
             result[stage][there] = plane.transform(vectors[stage][there])
         return result

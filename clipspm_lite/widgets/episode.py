@@ -69,10 +69,7 @@ class EpisodePictures:
         episode, names = drawn[0], self.gallery.names_of(drawn[0])
         chosen = min(query, len(names)) - 1
         label, answer = episode.query_labels[chosen], int(self.output(episode, asked).logits[chosen].argmax())
-        shown = {
-            f"query {chosen + 1}": episode.query[chosen],
-            f"support: {names[label]}": episode.support[label][0],
-        }
+        shown = {f"query {chosen + 1}": episode.query[chosen], f"support: {names[label]}": episode.support[label][0]}
         verdict, ending = f"answered {names[answer]} ✓", "."
         if answer != label:
             shown[f"support: {names[answer]}, which was answered"] = episode.support[answer][0]

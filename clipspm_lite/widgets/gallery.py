@@ -51,9 +51,7 @@ class Gallery:
             )
         for what in ("classes", "videos_per_class"):
             if getattr(self.dataset, what) != getattr(self.data, what):
-                raise ValueError(
-                    f"data: its {what} are not the dataset's; encode this dataset with a FeatureStore"
-                )
+                raise ValueError(f"data: its {what} are not the dataset's; encode this dataset with a FeatureStore")
         if self.model.dim != self.data.features.shape[-1]:
             raise ValueError(
                 f"model: made for features of width {self.model.dim}, the data's have "

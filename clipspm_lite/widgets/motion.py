@@ -86,8 +86,7 @@ class MotionPictures:
         }
         compared = list(zip(TWINS, compared_with_first(output.shallow), strict=True))
         said = "; ".join(
-            f"{name} {length:.2f} × as long"
-            + (", no direction" if cosine is None else f", cosine {cosine:.2f}")
+            f"{name} {length:.2f} × as long" + (", no direction" if cosine is None else f", cosine {cosine:.2f}")
             for name, (length, cosine) in compared[1:]
         )
         gaps = zip(TWINS, output.disagreement().tolist(), strict=True)
@@ -123,9 +122,7 @@ class MotionPictures:
         first = self.gallery.starts[donor]
         return first + 1 if first == video and self.gallery.data.videos_per_class[donor] > 1 else first
 
-    def _measure(
-        self, video: int, donor: int, motion: Motion, weights: str
-    ) -> tuple[HSMROutput, dict[str, Tensor]]:
+    def _measure(self, video: int, donor: int, motion: Motion, weights: str) -> tuple[HSMROutput, dict[str, Tensor]]:
         """HSMR of the clip and its twins, and the steps that its shallow and its deep motion add up from."""
         features, head, mfe = self.gallery.data.features, self.heads[weights], self.mfes[weights, motion]
         twins = torch.stack(list(twins_of(features[video], features[donor]).values()))

@@ -26,9 +26,7 @@ from clipspm_lite.widgets.gallery import PICTURE_SIZE
 THUMBNAIL = 56  # pixels of a frame beside a matrix
 
 
-def own_clip_explorer(
-    recognisers: Mapping[str, Recogniser], support: VideoDataset, start: str | Path
-) -> Explorer:
+def own_clip_explorer(recognisers: Mapping[str, Recogniser], support: VideoDataset, start: str | Path) -> Explorer:
     """Upload a clip and see what each recogniser makes of it, what it nearly was, and why.
 
     The clip is read, its file deleted at once, and it is taken out of the upload button again. What stays are its

@@ -136,9 +136,7 @@ class PromptPictures:
         """The query's distances to the classes over α."""
         drawn = self.sampler[episode]
         classes, label = self.gallery.names_of(drawn), drawn.query_labels[query - 1]
-        rows = torch.stack(
-            [self._distances(episode, names, query, weight, shown) for weight in PROMPT_WEIGHTS]
-        )
+        rows = torch.stack([self._distances(episode, names, query, weight, shown) for weight in PROMPT_WEIGHTS])
         here = self._distances(episode, names, query, alpha, shown)
         best, margin = int(here.argmin()), margin_over_others(-here, label)
         mark = "✓" if best == label else f"✗, it is {classes[label]}"
@@ -173,11 +171,9 @@ class PromptPictures:
             text = given_texts(names, batch.class_text)
             _, videos, text = (x[0] for x in model.prepare(batch.support, batch.query, text, None))
             generated = generate_prompt(videos, text, model.prompt_generator)[query - 1]
-        name = {
-            RIGHT_NAMES: classes[label],
-            WRONG_NAMES: classes[(label + 1) % len(classes)],
-            NO_NAMES: NO_NAMES,
-        }[names]
+        name = {RIGHT_NAMES: classes[label], WRONG_NAMES: classes[(label + 1) % len(classes)], NO_NAMES: NO_NAMES}[
+            names
+        ]
         return PromptedQuery(name, videos[query - 1], text[label][None], generated)
 
     def _compute_output(self, episode: int, names: str, alpha: float) -> CLIPSPMOutput:

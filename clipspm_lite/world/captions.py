@@ -84,10 +84,7 @@ def _holds(scene: Scene, frame: int, side: str) -> bool:
     """Whether a hand is on the object."""
     if scene.thing is None:
         return False
-    return (
-        np.hypot(*(scene.joint(f"{side}_hand", frame) - scene.thing_path[frame, :2]))
-        < 1.3 * scene.thing_radius
-    )
+    return np.hypot(*(scene.joint(f"{side}_hand", frame) - scene.thing_path[frame, :2])) < 1.3 * scene.thing_radius
 
 
 def _arm_state(scene: Scene, frame: int, side: str) -> str | None:
@@ -135,14 +132,8 @@ def _arm_facts(scene: Scene, frame: int) -> list[str]:
 
 
 def _leg_facts(scene: Scene, frame: int) -> list[str]:
-    lifted = {
-        side: (scene.floor - scene.joint(f"{side}_foot", frame)[1]) / scene.height
-        for side in ("left", "right")
-    }
-    length = {
-        side: np.hypot(*_from(scene, f"{side}_hip", f"{side}_foot", frame)) / scene.body.leg
-        for side in lifted
-    }
+    lifted = {side: (scene.floor - scene.joint(f"{side}_foot", frame)[1]) / scene.height for side in ("left", "right")}
+    length = {side: np.hypot(*_from(scene, f"{side}_hip", f"{side}_foot", frame)) / scene.body.leg for side in lifted}
     facts = []
     if min(lifted.values()) > 0.06:
         facts.append("both feet are in the air")

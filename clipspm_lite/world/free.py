@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from clipspm_lite.world.figure import OUTWARDS, arm, random_arm, reach
-from clipspm_lite.world.motions import ANGLE, Stage, ease
+from clipspm_lite.world.performance import ANGLE, Performance, ease
 
 
-def _drift(s: Stage, values: list[float]) -> np.ndarray:
+def _drift(s: Performance, values: list[float]) -> np.ndarray:
     """A smooth path [F] through values at evenly spaced times."""
     position = s.time * (len(values) - 1)
     left = np.minimum(position.astype(int), len(values) - 2)
@@ -16,7 +16,7 @@ def _drift(s: Stage, values: list[float]) -> np.ndarray:
     return points[left] + (points[left + 1] - points[left]) * ease(position - left)
 
 
-def _legs(s: Stage, keys: int) -> None:
+def _legs(s: Performance, keys: int) -> None:
     """Standing, apart, bent, one leg lifted or in the air."""
     drop: list[float] = []
     height: list[float] = []
@@ -47,7 +47,7 @@ def _legs(s: Stage, keys: int) -> None:
             s.pose.feet[:, side, 1] += s.body.stand * (1 - np.cos(angle))
 
 
-def _thing(s: Stage, keys: int) -> None:
+def _thing(s: Performance, keys: int) -> None:
     """The object in one hand, in both, or somewhere else."""
     place = s.rng.uniform()
     if place < 0.3:
@@ -66,16 +66,14 @@ def _thing(s: Stage, keys: int) -> None:
         s.place_thing(x, s.radius + y, x / s.radius)
 
 
-def free_pose(s: Stage, has_thing: bool) -> None:
+def free_pose(s: Performance, has_thing: bool) -> None:
     """A smooth sequence of random poses; the parts change at times of their own."""
     keys = s.rng.choice((2, 3, 4))
     s.pose.root[:, 0] = _drift(s, [s.rng.uniform(-0.3, 0.3) for _ in range(keys)])
     s.pose.lean[:] = _drift(s, [s.rng.uniform(-38, 38) * s.rng.chance(0.35) * ANGLE for _ in range(keys)])
     s.pose.head_tilt[:] = _drift(s, [s.rng.uniform(-12, 12) * ANGLE for _ in range(keys)])
     if s.rng.chance(0.4):
-        s.pose.look[:] = np.stack(
-            [_drift(s, [s.rng.uniform(-1, 1) for _ in range(4)]) for _ in range(2)], axis=-1
-        )
+        s.pose.look[:] = np.stack([_drift(s, [s.rng.uniform(-1, 1) for _ in range(4)]) for _ in range(2)], axis=-1)
     _legs(s, keys)
     together = s.rng.chance(0.25)
     angles = [[random_arm(s.rng) for _ in range(keys)] for _ in range(2)]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from clipspm_lite.world.appearance import Appearance, Colour
 from clipspm_lite.world.figure import JOINTS
-from clipspm_lite.world.look import Appearance, Colour
 from clipspm_lite.world.scene import Scene
 
 MARGIN = 0.1  # how far the background goes on beyond the picture, for the camera
@@ -112,9 +112,7 @@ def background(look: Appearance, size: int) -> np.ndarray:
     full = round(size * (1 + 2 * MARGIN))
     place = (np.arange(full) + 0.5) / size - MARGIN  # shares of the picture
     grid = np.arange(full) / (full - 1)
-    coarse, fine = (
-        _resample(grain, grid * (len(grain) - 1), grid * (len(grain) - 1)) for grain in look.grain
-    )
+    coarse, fine = (_resample(grain, grid * (len(grain) - 1), grid * (len(grain) - 1)) for grain in look.grain)
     ground = _bound((place - look.horizon) * size + 0.5)[:, None, None]
     wave = _bound(3 * np.sin(2 * np.pi * place / look.pattern_size), -1.0, 1.0)
     if look.pattern == "stripes":
@@ -197,9 +195,7 @@ def _draw_body(canvas: Canvas, figure: np.ndarray, scene: Scene, unit: float, ou
     canvas.block(0.5 * (neck + pelvis), half, 0.055 * unit, angle, look.shirt, outline)
 
 
-def _draw_head(
-    canvas: Canvas, head: np.ndarray, look: np.ndarray, scene: Scene, unit: float, outline: float
-) -> None:
+def _draw_head(canvas: Canvas, head: np.ndarray, look: np.ndarray, scene: Scene, unit: float, outline: float) -> None:
     """Hair, and a face that shifts to where the figure looks."""
     radius = scene.body.head * unit
     canvas.line(head[None], radius, scene.appearance.hair, outline)
@@ -235,9 +231,7 @@ def _draw_thing(
         canvas.block(place, (radius, 0.06 * radius), 0.0, turn, dark)
     elif thing == "ball":
         canvas.line(place[None], radius, colour, outline)
-        canvas.line(
-            np.stack([place - 0.75 * radius * along, place + 0.75 * radius * along]), 0.2 * radius, light
-        )
+        canvas.line(np.stack([place - 0.75 * radius * along, place + 0.75 * radius * along]), 0.2 * radius, light)
     else:
         down = np.array([-along[1], along[0]])
         string = np.array([[1.0, 0.0], [1.6, 0.12], [2.1, -0.1]]) * radius

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clipspm_lite.world.appearance import Appearance, random_appearance
 from clipspm_lite.world.figure import JOINTS, Body, Pose, joints
 from clipspm_lite.world.free import free_pose
-from clipspm_lite.world.look import Appearance, random_appearance
-from clipspm_lite.world.motions import MOTIONS, Stage
+from clipspm_lite.world.motions import BODY_MOTIONS
+from clipspm_lite.world.object_motions import OBJECT_MOTIONS
+from clipspm_lite.world.performance import Performance
 from clipspm_lite.world.randomness import Stream
-from clipspm_lite.world.taxonomy import RECIPES, Recipe
+from clipspm_lite.world.taxonomy import RECIPES, ActionRecipe
 
 FRAMES = 24
 FRAMES_PER_SECOND = 12
@@ -51,12 +53,10 @@ def make_scene(class_name: str | None, seed: int) -> Scene:
         ValueError: if there is no such class.
     """
     if class_name is not None and class_name not in RECIPES:
-        raise ValueError(
-            f"class_name is {class_name!r}; expected one of the {len(RECIPES)} names in CLASSES, or None"
-        )
+        raise ValueError(f"class_name is {class_name!r}; expected one of the {len(RECIPES)} names in CLASSES, or None")
     rng = Stream(class_name, seed)
     if class_name is None:
-        recipe = Recipe("free", "right", rng.choice((None, None, None, "box", "ball", "balloon")))
+        recipe = ActionRecipe("free", "right", rng.choice((None, None, None, "box", "ball", "balloon")))
     else:
         recipe = RECIPES[class_name]
     # An object may stand by that has nothing to do with the action.
@@ -89,16 +89,16 @@ def make_scene(class_name: str | None, seed: int) -> Scene:
     )
 
 
-def _perform(recipe: Recipe, thing: str | None, body: Body, radius: float, rng: Stream) -> Pose:
+def _perform(recipe: ActionRecipe, thing: str | None, body: Body, radius: float, rng: Stream) -> Pose:
     """The poses of a recipe: the motion, small tremor, then mirrored or reversed as the recipe says."""
-    stage = Stage(Pose.rest(body, FRAMES, rng), body, rng, (0, 1) if recipe.side == "both" else (1,), radius)
+    stage = Performance(Pose.rest(body, FRAMES, rng), body, rng, (0, 1) if recipe.side == "both" else (1,), radius)
     if thing and not recipe.thing:
         beside = rng.choice((-1, 1)) * rng.uniform(0.3, 0.6)
         stage.place_thing(beside, rng.uniform(0.5, 1.1) if thing == "balloon" else radius)
     if recipe.motion == "free":
         free_pose(stage, has_thing=recipe.thing is not None)
     else:
-        MOTIONS[recipe.motion](stage)
+        (BODY_MOTIONS | OBJECT_MOTIONS)[recipe.motion](stage)
     pose = stage.pose
     pose.arms += _tremor((2, 2, 2), 0.012, rng)
     pose.feet += _tremor((2, 2), 0.006, rng)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ActionRecipe:
     """How a class is made: a motion of `motions.py`, turned round in space or in time."""
 
     motion: str
@@ -20,17 +20,17 @@ class Recipe:
     backwards: bool = False  # the same frames in reverse order
 
 
-def _build() -> tuple[dict[str, Recipe], list[tuple[str, str]]]:
+def _build() -> tuple[dict[str, ActionRecipe], list[tuple[str, str]]]:
     """All recipes by class name, and the pairs that are each other's reverse in time."""
-    recipes: dict[str, Recipe] = {}
+    recipes: dict[str, ActionRecipe] = {}
     pairs: list[tuple[str, str]] = []
 
     def single(name: str, motion: str, side: str = "right", thing: str | None = None) -> None:
-        recipes[name] = Recipe(motion, side, thing)
+        recipes[name] = ActionRecipe(motion, side, thing)
 
     def pair(name: str, reverse: str, motion: str, side: str = "right", thing: str | None = None) -> None:
-        recipes[name] = Recipe(motion, side, thing)
-        recipes[reverse] = Recipe(motion, side, thing, backwards=True)
+        recipes[name] = ActionRecipe(motion, side, thing)
+        recipes[reverse] = ActionRecipe(motion, side, thing, backwards=True)
         pairs.append((name, reverse))
 
     for side, arm in (("left", "the left arm"), ("right", "the right arm"), ("both", "both arms")):
@@ -69,13 +69,7 @@ def _build() -> tuple[dict[str, Recipe], list[tuple[str, str]]]:
     for side, other in (("left", "right"), ("right", "left")):
         pair(f"pushing a box to the {side}", f"pulling a box to the {other}", "push", side, "box")
         for thing in ("ball", "balloon"):
-            pair(
-                f"throwing a {thing} to the {side}",
-                f"catching a {thing} from the {side}",
-                "throw",
-                side,
-                thing,
-            )
+            pair(f"throwing a {thing} to the {side}", f"catching a {thing} from the {side}", "throw", side, thing)
             single(f"kicking a {thing} to the {side}", "kick_thing", side, thing)
         pair(f"rolling a ball to the {side}", f"stopping a ball from the {side}", "roll", side, "ball")
     for thing in ("box", "ball"):
@@ -149,11 +143,7 @@ Split = dict[str, tuple[str, ...]]
 
 def _default_split() -> Split:
     held_out = {*_NOVEL, *_VALIDATION}
-    return {
-        "base": tuple(name for name in CLASSES if name not in held_out),
-        "validation": _VALIDATION,
-        "novel": _NOVEL,
-    }
+    return {"base": tuple(name for name in CLASSES if name not in held_out), "validation": _VALIDATION, "novel": _NOVEL}
 
 
 def _study_split(seed: int, size: int = 20) -> Split:
@@ -181,8 +171,4 @@ def _study_split(seed: int, size: int = 20) -> Split:
     return {"base": tuple(base), "validation": split["validation"], "novel": split["novel"]}
 
 
-SPLITS: dict[str, Split] = {
-    "default": _default_split(),
-    "study_a": _study_split(1),
-    "study_b": _study_split(2),
-}
+SPLITS: dict[str, Split] = {"default": _default_split(), "study_a": _study_split(1), "study_b": _study_split(2)}

@@ -6,7 +6,9 @@ depend on the encoder, so the checksums in the manifest describe the files that 
 
 from __future__ import annotations
 
+import argparse
 import json
+import sys
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from importlib.util import find_spec
@@ -14,14 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from clipspm_lite.commands.options import OneLineParser, check_not_empty, number_from
 from clipspm_lite.storage.files import check_writable, end_with_parent, file_sha256, replace_file, replacing
 from clipspm_lite.world.randomness import WORLD_VERSION
 from clipspm_lite.world.render import render
 from clipspm_lite.world.scene import FRAMES_PER_SECOND, make_scene
 from clipspm_lite.world.taxonomy import CLASSES, REVERSED_PAIRS, SIMILAR_PAIRS, SPLITS
 
-FORMAT_VERSION = 1
+MANIFEST_VERSION = 1
 CLIPS_PER_CLASS = 20  # seeds 0 to 19; whoever trains an encoder on this world must use other seeds
 SIZE = 112
 # Chosen so that data_samples stays under 18 MB. x264's assembler code (asm) makes another file every few times from the
@@ -30,12 +31,12 @@ X264: dict[str, str] = {"crf": "27", "preset": "medium", "threads": "1", "x264-p
 
 
 def folder(class_name: str) -> str:
-    """The name of a class' folder."""
+    """The name of the folder of a class."""
     return class_name.replace(" ", "_")
 
 
 def clip_path(class_name: str, seed: int) -> str:
-    """Where a clip lies inside data_samples."""
+    """Path of a clip inside data_samples."""
     return f"clips/{folder(class_name)}/{folder(class_name)}_{seed:02d}.mp4"
 
 
@@ -64,9 +65,7 @@ def _write_class(out: Path, class_name: str) -> list[dict[str, object]]:
         path = clip_path(class_name, seed)
         write_mp4(out / path, render(make_scene(class_name, seed), SIZE))
         checksum = file_sha256(out / path)
-        entries.append(
-            {"path": path, "class": folder(class_name), "split": split, "seed": seed, "sha256": checksum}
-        )
+        entries.append({"path": path, "class": folder(class_name), "split": split, "seed": seed, "sha256": checksum})
     return entries
 
 
@@ -86,24 +85,22 @@ def write_lists(out: Path) -> None:
     """The splits and the pairs."""
     for name, split in SPLITS.items():
         parts = {part: [folder(c) for c in classes] for part, classes in split.items()}
-        _write_json(
-            out / "splits" / f"{name}.json", {"format_version": FORMAT_VERSION, **parts}, tuple(parts)
-        )
+        _write_json(out / "splits" / f"{name}.json", {"format_version": MANIFEST_VERSION, **parts}, tuple(parts))
     pairs = {
         "reversed": [[folder(a), folder(b)] for a, b in REVERSED_PAIRS],
         "similar": [[folder(a), folder(b)] for a, b in SIMILAR_PAIRS],
     }
-    _write_json(out / "pairs.json", {"format_version": FORMAT_VERSION, **pairs}, tuple(pairs))
+    _write_json(out / "pairs.json", {"format_version": MANIFEST_VERSION, **pairs}, tuple(pairs))
 
 
-def write(out: Path, processes: int = 2) -> None:
-    """The clips, the lists and, last, the manifest that vouches for the clips.
+def write_samples(out: Path, processes: int = 2) -> None:
+    """Write the clips, the lists and, last, the manifest with the clips' checksums.
 
-    Stopped before its end it leaves every file whole, each the old or the new one; run again, it makes the rest.
+    If it is stopped early, every file is whole: the old one or the new one. Run it again to write the rest.
 
     Raises:
         ValueError: PyAV is not installed.
-        OSError: nothing can be written there; noticed before the first clip.
+        OSError: the folder cannot be written; raised before the first clip.
     """
     if find_spec("av") is None:
         raise ValueError("clips are encoded with PyAV, which is not installed: pip install -e '.[world]'")
@@ -112,25 +109,21 @@ def write(out: Path, processes: int = 2) -> None:
         by_class = list(pool.map(_write_class, [out] * len(CLASSES), CLASSES))
     write_lists(out)
     clips = [entry for entries in by_class for entry in entries]
-    content = {"format_version": FORMAT_VERSION, "world_version": WORLD_VERSION, "clips": clips}
+    content = {"format_version": MANIFEST_VERSION, "world_version": WORLD_VERSION, "clips": clips}
     _write_json(out / "manifest.json", content, ("clips",))
 
 
 def main() -> None:
     """The command."""
-    parser = OneLineParser(
-        prog="python -m clipspm_lite.world.write",
-        description="Write the sample clips, their splits, pairs and checksums.",
-    )
-    parser.add_argument("--out", default="data_samples")
-    parser.add_argument("--processes", type=number_from(1, len(CLASSES)), default=2)
+    parser = argparse.ArgumentParser(description="Write the sample clips, their splits, pairs and checksums.")
+    parser.add_argument("--out", default="data_samples", help="folder [%(default)s]")
+    parser.add_argument("--processes", type=int, default=2, help="how many encode at once [%(default)s]")
     options = parser.parse_args()
     out = Path(options.out)
     try:
-        check_not_empty(options)
-        write(out, options.processes)
+        write_samples(out, options.processes)
     except (ValueError, OSError) as error:
-        parser.fail(error)
+        sys.exit(f"error: {error}")
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     print(f"{len(CLASSES) * CLIPS_PER_CLASS} clips of {len(CLASSES)} classes, {size / 1e6:.2f} MB in {out}")
 

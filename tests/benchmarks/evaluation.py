@@ -51,14 +51,10 @@ def main():
 
     before = peak()
     full = seconds(lambda: evaluate(model, data, episodes=10_000))
-    print(
-        f"10,000 episodes of the full model: {full:.0f} s, {full / batched / 25:.2f} of 25 times 400 episodes"
-    )
+    print(f"10,000 episodes of the full model: {full:.0f} s, {full / batched / 25:.2f} of 25 times 400 episodes")
     print(f"their peak memory: {peak() - before:+.0f} MB above that of 400 episodes")
     fast = seconds(lambda: evaluate(baselines.otam, data, episodes=2000)) * 5
-    print(
-        f"the full model takes {full / fast:.1f} times as long as otam ({fast:.0f} s, 5 times 2,000 episodes)"
-    )
+    print(f"the full model takes {full / fast:.1f} times as long as otam ({fast:.0f} s, 5 times 2,000 episodes)")
 
 
 if __name__ == "__main__":

@@ -56,9 +56,7 @@ def main():
     print(f"a bare figure: {1000 * unit:.0f} ms\n")
     print(f"{'explorer':12s}{'control':16s}{'first time, ms':>16s}{'seen before, ms':>17s}{'× bare':>8s}")
     for name in EXPLORERS:
-        explorer = getattr(importlib.import_module(f"clipspm_lite.widgets.{name}"), f"{name}_explorer")(
-            gallery
-        )
+        explorer = getattr(importlib.import_module(f"clipspm_lite.widgets.{name}"), f"{name}_explorer")(gallery)
         for label, control in explorer.controls.items():
             start, values = control.value, other_values(control)
             first, again = (

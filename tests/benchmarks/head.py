@@ -26,9 +26,7 @@ def main():
         head = counted.get_total_flops() / seconds(lambda: model(support, query, class_text), 5)
         machine = 2 * 2048**3 / seconds(lambda: left @ right, 9)
     each = counted.get_total_flops() / EPISODES / 2e9
-    print(
-        f"{torch.get_num_threads()} threads; {each:.2f} G multiply-adds an episode, {EPISODES} episodes at a time"
-    )
+    print(f"{torch.get_num_threads()} threads; {each:.2f} G multiply-adds an episode, {EPISODES} episodes at a time")
     print(f"the head reaches {100 * head / machine:.0f} % of the rate of a 2048 x 2048 product")
 
 

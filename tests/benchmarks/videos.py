@@ -27,9 +27,7 @@ def main():
     paths = dataset.paths[:CLIPS]
     ours = seconds(lambda: [load_video(path) for path in paths], 3)
     theirs = seconds(lambda: [bare(path) for path in paths], 3)
-    print(
-        f"load_video reaches {100 * theirs / ours:.0f} % of decord's bare rate ({1000 * ours / CLIPS:.1f} ms a clip)"
-    )
+    print(f"load_video reaches {100 * theirs / ours:.0f} % of decord's bare rate ({1000 * ours / CLIPS:.1f} ms a clip)")
 
     backbone = load_backbone("tiny")
     sampler = EpisodeSampler(dataset.videos_per_class, 5)
@@ -47,13 +45,9 @@ def main():
         store = FeatureStore(backbone, folder)
         once = seconds(lambda: store.encode(dataset.paths))
         again = seconds(lambda: store.encode(dataset.paths))
-    print(
-        f"an episode encoded anew {1000 * each:.0f} ms; all clips once {once:.1f} s, read again {again:.2f} s"
-    )
+    print(f"an episode encoded anew {1000 * each:.0f} ms; all clips once {once:.1f} s, read again {again:.2f} s")
     gain = 2000 * each / torch.tensor([once, again])
-    print(
-        f"for 2,000 episodes the store is {gain[0]:.0f} times as fast, on its second use {gain[1]:.0f} times"
-    )
+    print(f"for 2,000 episodes the store is {gain[0]:.0f} times as fast, on its second use {gain[1]:.0f} times")
 
 
 if __name__ == "__main__":

@@ -83,11 +83,7 @@ def test_every_control_moves_its_picture_and_nothing_plays_by_itself(name, run_n
         say_no_error(page, explorer)
         assert all(image.get_attribute("alt") for image in explorer.locator("img").all())
         settle(page, explorer)
-        for control, act in (
-            (".noUi-handle", move_slider),
-            ("select", choose_another),
-            (".widget-play", press_play),
-        ):
+        for control, act in ((".noUi-handle", move_slider), ("select", choose_another), (".widget-play", press_play)):
             if explorer.locator(control).count():
                 before = images(explorer)
                 act(page, explorer)

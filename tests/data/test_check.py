@@ -4,7 +4,7 @@ import pytest
 from marked_video import write_marked_video
 
 from clipspm_lite.data.datasets import DatasetError
-from clipspm_lite.data.inspection import check
+from clipspm_lite.data.inspection import check_folder
 
 
 @pytest.fixture
@@ -18,10 +18,10 @@ def root(tmp_path):
 
 
 def test_a_good_folder_is_usable(root):
-    report = check(str(root))
+    report = check_folder(str(root))
     assert report.ok and not report.problems and not report.remarks
     assert report.readable == {"left": 2, "right": 2}
-    assert str(report).splitlines()[0].endswith("2 classes, 4 videos that can be read (2 to 2 a class)")
+    assert str(report).splitlines()[0].endswith("2 classes, 4 videos that can be read (2 to 2 per class)")
     assert str(report).splitlines()[-1] == "usable"
 
 
@@ -29,7 +29,7 @@ def test_bad_videos_are_listed_with_the_reason_and_the_rest_is_read(root):
     (root / "left" / "a.mp4").write_text("no video")
     (root / "left" / "c.mp4").write_bytes(b"")
     write_marked_video(root / "left" / "d.avi", 12, codec="mpeg4")
-    report = check(root)
+    report = check_folder(root)
     assert not report.ok
     assert report.readable == {"left": 2, "right": 2}
     assert [line.rsplit("/")[-1] for line in report.problems] == ["a.mp4", "c.mp4"]
@@ -40,13 +40,13 @@ def test_bad_videos_are_listed_with_the_reason_and_the_rest_is_read(root):
 def test_a_class_with_too_few_readable_videos_is_a_problem(root):
     (root / "left" / "a.mp4").write_bytes(b"")
     (root / "still").mkdir()
-    report = check(root)
+    report = check_folder(root)
     assert any(
         "1 readable videos, a class needs 2" in line and line.endswith("left") for line in report.problems
     )
     assert any("0 readable videos" in line and line.endswith("still") for line in report.problems)
-    assert check(root, minimum=0).problems == report.problems[:1]
-    assert len(check(root, minimum=3).problems) == 4
+    assert check_folder(root, minimum=0).problems == report.problems[:1]
+    assert len(check_folder(root, minimum=3).problems) == 4
 
 
 def test_equal_short_and_stray_files_are_remarks(root):
@@ -56,29 +56,29 @@ def test_equal_short_and_stray_files_are_remarks(root):
     (root / "right" / "nested").mkdir()
     (root / "loose.mp4").write_bytes(b"")
     (root / ".hidden").write_text("")
-    report = check(root)
+    report = check_folder(root)
     assert report.ok
     for number, (start, end) in enumerate(
         [
             ("not in a class folder", "loose.mp4"),
-            ("no video by its name", "nested"),
-            ("no video by its name", "notes.txt"),
+            ("not a video by its name", "nested"),
+            ("not a video by its name", "notes.txt"),
             ("the same content as", "copy.mp4"),
             ("3 frames, fewer than 8", "short.mp4"),
         ]
     ):
         assert report.remarks[number].startswith(start) and report.remarks[number].endswith(end)
-    assert not check(root, frames=3).remarks[-1].startswith("3 frames")
+    assert not check_folder(root, frames=3).remarks[-1].startswith("3 frames")
 
 
 def test_progress_names_each_video_before_it_is_read(root):
     seen = []
-    check(root, progress=seen.append)
+    check_folder(root, progress=seen.append)
     assert [path.name for path in seen] == ["a.mp4", "b.mp4", "a.mp4", "b.mp4"]
 
 
 def test_a_folder_without_classes_is_refused(root, tmp_path):
     with pytest.raises(DatasetError, match="no class folders.*left$"):
-        check(root / "left")
+        check_folder(root / "left")
     with pytest.raises(DatasetError, match="no such folder.*nowhere$"):
-        check(tmp_path / "nowhere")
+        check_folder(tmp_path / "nowhere")

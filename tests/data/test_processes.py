@@ -12,7 +12,7 @@ import psutil
 import pytest
 from marked_video import numbers_in, write_marked_video
 
-from clipspm_lite.data.decoding import worker as processes
+from clipspm_lite.data.decoding import worker as workers
 from clipspm_lite.data.decoding.video import VideoError, count_frames, load_video
 
 # Stands in for decord where a real file would have to be found that brings it down: what it does is the file's content.
@@ -27,7 +27,7 @@ BAD_DECORD = """
     class DECORDLimitReachedError(Exception): pass
 
     class VideoReader:
-        def __init__(self, path, fault_tol):
+        def __init__(self, path, num_threads, fault_tol):
             what = open(path).read()
             if what == "crash":
                 os.abort()
@@ -51,17 +51,17 @@ def bad_decord(tmp_path, monkeypatch):
     """Processes that are started from here on have the stand-in, until the test ends."""
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "decord.py").write_text(textwrap.dedent(BAD_DECORD))
-    processes._end_all()
+    workers.end_workers()
     monkeypatch.syspath_prepend(str(tmp_path / "bad"))
-    monkeypatch.setattr(processes, "TIME_LIMIT", 2.0)
+    monkeypatch.setattr(workers, "TIME_LIMIT", 2.0)
     yield
-    processes._end_all()
+    workers.end_workers()
 
 
 @pytest.fixture(autouse=True)
 def others(monkeypatch):
     """What runs already, such as the browser of other tests, is not looked at and not touched."""
-    processes._end_all()
+    workers.end_workers()
     monkeypatch.setattr(sys.modules[__name__], "OTHERS", set(psutil.Process().children(recursive=True)))
 
 
@@ -98,7 +98,7 @@ def test_a_process_that_was_killed_while_idle_is_replaced(clip):
 
 
 def test_good_videos_share_one_process_and_a_bad_one_ends_it(clip, tmp_path):
-    processes._end_all()
+    workers.end_workers()
     load_video(clip)
     (first,) = children()
     load_video(clip)
@@ -115,12 +115,12 @@ def test_threads_read_at_the_same_time(tmp_path):
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(count_frames, paths * 5)) == [8, 9, 10, 11, 12, 13] * 5
     assert len(children()) <= 4
-    processes._end_all()
+    workers.end_workers()
 
 
 def test_an_interrupted_call_leaves_no_half_answer_behind(clip, monkeypatch):
     load_video(clip)
-    process = processes._idle[-1]
+    process = workers._idle[-1]
 
     class Interrupted:
         def readline(self):
@@ -131,7 +131,7 @@ def test_an_interrupted_call_leaves_no_half_answer_behind(clip, monkeypatch):
     monkeypatch.setattr(process, "_answers", Interrupted())
     with pytest.raises(KeyboardInterrupt):
         load_video(clip)
-    assert process not in processes._idle
+    assert process not in workers._idle
     assert numbers_in(load_video(clip, 2)) == [6, 18]
 
 
@@ -143,7 +143,7 @@ def test_a_forked_process_has_its_own(clip):
         status = 1
         with contextlib.suppress(BaseException):
             status = 0 if numbers_in(load_video(clip, 2)) == [6, 18] else 2
-            processes._end_all()
+            workers.end_workers()
         os._exit(status)
     _, status = os.waitpid(child, 0)
     assert status == 0
@@ -163,7 +163,7 @@ SCRIPT = """
 """
 
 
-def test_a_script_without_a_main_guard_and_a_daemon_can_read_and_leave_nothing_running(clip, tmp_path):
+def test_a_script_without_a_main_guard_and_a_daemon_can_read_and_leave_nothing_process(clip, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT))
     done = subprocess.run([sys.executable, script, clip], capture_output=True, text=True, timeout=120)
@@ -173,14 +173,14 @@ def test_a_script_without_a_main_guard_and_a_daemon_can_read_and_leave_nothing_r
 
 KILLED = """
     import os, signal, sys, threading
-    from clipspm_lite.data.decoding import worker as processes
+    from clipspm_lite.data.decoding import worker as workers
     from clipspm_lite.data.decoding.video import load_video
-    processes.TIME_LIMIT = 2
+    workers.TIME_LIMIT = 2
     threading.Thread(target=load_video, args=(sys.argv[1],), daemon=True).start()
-    while not processes._all: pass
-    (process,) = processes._all
-    print(process._running.pid, flush=True)
-    while process._running.stderr and not process._running.stderr.closed: pass
+    while not workers._all: pass
+    (process,) = workers._all
+    print(process._process.pid, flush=True)
+    while process._process.stderr and not process._process.stderr.closed: pass
     threading.Event().wait(0.3)
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -206,7 +206,7 @@ def test_a_hanging_decoder_ends_though_its_caller_was_killed(tmp_path, bad_decor
 
 def test_where_decord_is_missing_the_error_says_what_to_install(clip, tmp_path, monkeypatch):
     (tmp_path / "decord.py").write_text("raise ModuleNotFoundError(\"No module named 'decord'\")")
-    processes._end_all()
+    workers.end_workers()
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(RuntimeError, match=r"No module named 'decord'.*decord2"):
         load_video(clip)

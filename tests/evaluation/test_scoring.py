@@ -1,4 +1,8 @@
+"""What `evaluate` scores, on which episodes, and what its intervals cover."""
+
+from dataclasses import replace
 from functools import partial
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -8,9 +12,10 @@ import torch
 
 from clipspm_lite import CLIPSPM
 from clipspm_lite.data.encoded import EncodedDataset
-from clipspm_lite.evaluation.results import half_width
-from clipspm_lite.evaluation.scoring import evaluate, evaluate_pairs, paired_difference, pooled
+from clipspm_lite.evaluation import evaluate, evaluate_pairs, paired_difference, pooled
 from clipspm_lite.model.baselines import prototype, zero_shot
+
+HEAD = dict(heads=2, head_dim=8, mlp_dim=16, preset="lite")
 
 
 class Scores(NamedTuple):
@@ -24,101 +29,222 @@ def first_class(support, query, class_text):
     return Scores(logits)
 
 
+def helped_by_others(support, query, class_text):
+    """Answers by how a query differs from the episode's mean query: alone it knows nothing."""
+    return prototype(support - support.mean((-4, -3), keepdim=True), query - query.mean(-3, keepdim=True), class_text)
+
+
+def head(**changes):
+    torch.manual_seed(0)
+    return CLIPSPM(16, **HEAD | changes)
+
+
+def same(one, other):
+    return np.array_equal(one.per_episode, other.per_episode) and np.array_equal(one.confusion, other.confusion)
+
+
+# --- what is scored
+
+
+def as_closure(model):
+    return lambda *episode, **known: model(*episode, **known)
+
+
+METHODS = {
+    "itself": lambda model: model,
+    "a partial of it": lambda model: partial(model, support_mask=None),
+    "its forward": lambda model: model.forward,
+    "a function around it": as_closure,
+}
+
+
+@pytest.mark.parametrize("form", METHODS)
+def test_a_model_is_scored_in_eval_mode_and_handed_back_in_the_mode_it_came_in(form, encoded):
+    model = head(dropout=0.9, feedforward_dropout=0.9)
+    expected = evaluate(model.eval(), encoded(), episodes=40)
+    model.train()
+    model.padm.eval()
+    modes = [part.training for part in model.modules()]
+    assert same(evaluate(METHODS[form](model), encoded(), episodes=40), expected)
+    assert [part.training for part in model.modules()] == modes
+
+
+def test_a_model_is_handed_back_in_its_mode_when_scoring_fails(encoded):
+    model = head().train()
+    with pytest.raises(ValueError, match="way"):
+        evaluate(model, encoded(classes=3))
+    with pytest.raises(ValueError, match="width"):
+        evaluate(model, encoded(dim=8), episodes=40)
+    assert all(part.training for part in model.modules())
+
+
+class Centred(CLIPSPM):
+    """Looks at a support relative to its episode."""
+
+    def prepare(self, support, query, class_text, support_mask):
+        support, query = support - support.mean((-4, -3), keepdim=True), query - query.mean(-3, keepdim=True)
+        return super().prepare(support, query, class_text, support_mask)
+
+
+class OwnFusion(Centred):
+    fuse_supports = CLIPSPM.fuse_supports
+
+
+def test_a_head_whose_supports_depend_on_the_episode_answers_alike_in_any_number_of_episodes(encoded):
+    torch.manual_seed(0)
+    model, data = Centred(16, **HEAD), encoded(videos=10)
+    few, many = (evaluate(model, data, queries=2, episodes=episodes) for episodes in (12, 60))
+    assert np.array_equal(few.per_episode, many.per_episode[:12])
+    opted_in = OwnFusion(16, **HEAD)
+    opted_in.load_state_dict(model.state_dict())
+    assert not same(evaluate(opted_in, data, queries=2, episodes=60), many)
+
+
+@pytest.mark.parametrize("changes", [{}, {"support_text": "generated"}, {"with_spm": False}])
+@pytest.mark.parametrize("shot", [1, 2])
+def test_supports_fused_once_per_data_set_give_the_answers_of_fusing_them_in_every_episode(changes, shot):
+    model = head(**changes).eval()
+    data = EncodedDataset(("a", "b", "c"), (4, 3, 5), torch.randn(12, 4, 16), torch.randn(3, 16))
+    settings = dict(way=3, shot=shot, episodes=40, seed=3)
+    for method in (model, partial(model, inductive=True)):
+        assert same(evaluate(method, data, **settings), evaluate(as_closure(method), data, **settings))
+
+
+def test_a_supports_semantic_fusion_is_computed_once_per_video(monkeypatch):
+    data = EncodedDataset(("a", "b", "c"), (4, 3, 5), torch.randn(12, 4, 16), torch.randn(3, 16))
+    model, fused = head(), []
+    monkeypatch.setattr(
+        model.fusion, "forward", lambda f, p: fused.append(len(f.flatten(0, -3))) or (f, p.expand(*f.shape[:-2], 1, 16))
+    )
+    evaluate(model, data, way=3, shot=2, episodes=40, batch_size=10)
+    assert fused == [12, 30, 30, 30, 30]  # every video, then the queries of four batches
+
+
+def test_one_query_at_a_time_no_query_helps_another(encoded):
+    data = encoded(videos=10)
+    alone = evaluate(helped_by_others, data, episodes=100, one_query_at_a_time=True)
+    assert evaluate(helped_by_others, data, episodes=100).accuracy > alone.accuracy + 10
+    model = head()
+    alone = evaluate(model, data, queries=2, episodes=40, one_query_at_a_time=True)
+    assert same(alone, evaluate(partial(model, inductive=True), data, queries=2, episodes=40))
+    assert not same(alone, evaluate(model, data, queries=2, episodes=40))
+    settings = dict(queries=2, episodes=40)
+    assert same(evaluate(prototype, data, **settings), evaluate(prototype, data, one_query_at_a_time=True, **settings))
+
+
+@pytest.mark.parametrize(
+    "answer", [lambda t: t, lambda t: Scores(None), lambda t: Scores(t[0]), lambda t: Scores(t * float("nan"))]
+)
+def test_an_answer_without_logits_of_the_right_shape_is_refused(answer, encoded):
+    with pytest.raises(ValueError, match="method.*logits"):
+        evaluate(lambda *episode: answer(zero_shot(*episode).logits), encoded(), episodes=5)
+
+
+def test_too_small_a_data_set_and_videos_that_are_not_encoded_are_refused(encoded):
+    with pytest.raises(ValueError, match="way"):
+        evaluate(prototype, encoded(classes=3), way=5)
+    with pytest.raises(ValueError, match="action 0"):
+        evaluate(prototype, encoded(videos=2), shot=2)
+    with pytest.raises(TypeError, match="data"):
+        evaluate(prototype, [encoded()])
+
+
+# --- on which episodes
+
+
 def test_a_method_that_always_answers_the_first_class_is_at_chance_exactly(encoded):
     result = evaluate(first_class, encoded(), way=4, shot=2, queries=3, episodes=50)
-    assert result.accuracy == 25
-    assert result.interval == 0
-    assert len(result.per_episode) == 50
+    assert (result.accuracy, result.interval, result.episodes) == (25, 0, 50)
 
 
 def test_the_same_seed_gives_the_same_episodes_whatever_the_batch_size(encoded):
-    data = encoded()
-    one = evaluate(prototype, data, episodes=37, seed=3, batch_size=5)
-    other = evaluate(prototype, data, episodes=37, seed=3, batch_size=100)
-    assert np.array_equal(one.per_episode, other.per_episode)
-    assert not np.array_equal(one.per_episode, evaluate(prototype, data, episodes=37, seed=4).per_episode)
+    one, other = (evaluate(prototype, encoded(), episodes=37, seed=3, batch_size=b) for b in (5, 100))
+    assert same(one, other) and not same(one, evaluate(prototype, encoded(), episodes=37, seed=4))
 
 
 def test_memory_does_not_grow_with_the_number_of_episodes(encoded):
-    data = encoded(videos=20, frames=8, dim=512)
-    taken = []
+    data, taken = encoded(videos=20, frames=8, dim=512), []
     for episodes in (300, 2000):
-        evaluate(first_class, data, way=5, shot=5, episodes=episodes, batch_size=30)
+        evaluate(first_class, data, shot=5, episodes=episodes, batch_size=30)
         taken.append(psutil.Process().memory_info().rss)
     assert taken[1] - taken[0] < 100_000_000
 
 
-def test_interval_is_196_standard_errors_in_points():
-    values = np.array([0.2, 0.4, 0.6, 1.0])
-    assert half_width(values) == pytest.approx(100 * 1.96 * values.std(ddof=1) / 2)
-
-
 def test_confusion_counts_every_query_once_and_only_where_it_could_happen(encoded):
     result = evaluate(zero_shot, encoded(), way=3, queries=2, episodes=200)
-    assert result.confusion.sum() == 200 * 3 * 2
+    asked = np.diag(result.opportunities)
+    assert result.confusion.sum() == asked.sum() == 200 * 3 * 2
     assert (result.confusion <= result.opportunities).all()
-    assert np.diag(result.opportunities).sum() == 200 * 3 * 2
-    assert np.diag(result.confusion).sum() == pytest.approx(result.per_episode.sum() * 3 * 2)
-    overall = np.array(list(result.class_accuracy().values())) @ np.diag(result.opportunities) / (200 * 3 * 2)
-    assert overall == pytest.approx(result.accuracy)
+    assert np.array_equal(result.opportunities.sum(1), 3 * asked)
+    assert np.array(list(result.class_accuracy().values())) @ asked / asked.sum() == pytest.approx(result.accuracy)
     worst = result.most_confused(3)
     assert all(asked != answered and 0 < rate <= 100 for asked, answered, rate in worst)
     assert [rate for *_, rate in worst] == sorted((rate for *_, rate in worst), reverse=True)
 
 
-def test_paired_difference_needs_the_same_episodes(encoded):
-    data = encoded()
-    ours, other = (evaluate(m, data, episodes=60) for m in (prototype, first_class))
+def test_a_class_that_was_never_asked_has_no_accuracy(encoded):
+    (never,) = set(range(6)) - set(
+        np.flatnonzero(np.diag((result := evaluate(prototype, encoded(), episodes=1)).opportunities))
+    )
+    assert np.isnan(list(result.class_accuracy().values())[never]) and np.isnan(result.interval)
+
+
+# --- differences and intervals
+
+
+def test_a_difference_is_taken_episode_by_episode(encoded):
+    ours, other = (evaluate(method, encoded(), episodes=60) for method in (prototype, first_class))
     difference, interval = paired_difference(ours, other)
     assert difference == pytest.approx(ours.accuracy - other.accuracy)
-    assert interval > 0
-    with pytest.raises(ValueError, match="same episodes"):
-        paired_difference(ours, evaluate(prototype, data, episodes=61))
+    assert interval == replace(ours, per_episode=ours.per_episode - other.per_episode).interval > 0
+
+
+@pytest.mark.parametrize("change", ["way=2", "shot=2", "queries=2", "seed=7", "episodes=21"])
+def test_a_difference_of_other_episodes_is_refused_and_says_in_what(change, encoded):
+    name, value = change.split("=")
+    settings = dict(way=3, shot=1, queries=1, seed=0, episodes=20)
+    ours = evaluate(prototype, encoded(), **settings)
+    with pytest.raises(ValueError, match=name):
+        paired_difference(ours, evaluate(prototype, encoded(), **settings | {name: int(value)}))
+    for data in (encoded(videos=6), encoded(prefix="other")):
+        with pytest.raises(ValueError, match="videos_per_class|classes"):
+            paired_difference(ours, evaluate(prototype, data, **settings))
 
 
 def test_pairs_are_scored_two_way_and_pairs_outside_the_data_are_left_out(encoded):
-    data = encoded()
     pairs = [("action 0", "action 1"), ("action 4", "action 2"), ("action 1", "elsewhere")]
-    results = evaluate_pairs(prototype, data, pairs, episodes=20)
+    results = evaluate_pairs(prototype, encoded(), pairs, episodes=20, shot=2)
     assert list(results) == pairs[:2]
-    assert results[pairs[1]].classes == ("action 4", "action 2")
+    assert results[pairs[1]].classes == pairs[1] and results[pairs[1]].way == 2
     accuracy, _ = pooled(results.values())
     assert accuracy == pytest.approx(np.mean([result.accuracy for result in results.values()]))
-    with pytest.raises(ValueError, match="none of them"):
-        evaluate_pairs(prototype, data, pairs[2:])
+    with pytest.raises(ValueError, match="pairs"):
+        evaluate_pairs(prototype, encoded(), pairs[2:])
 
 
-def test_too_small_a_data_set_is_refused(encoded):
-    with pytest.raises(ValueError, match="way"):
-        evaluate(prototype, encoded(classes=3), way=5)
-    with pytest.raises(ValueError):
-        evaluate(prototype, encoded(videos=2), shot=2, queries=1)
-    with pytest.raises(ValueError, match="episodes"):
-        evaluate(prototype, encoded(), episodes=0)
+def test_pairs_that_share_a_class_have_different_episodes_and_others_the_listed_ones(encoded):
+    names = encoded().classes
+    pairs = list(combinations(names, 2))
+    seeds = {pair: e.seed for pair, e in evaluate_pairs(prototype, encoded(), pairs, episodes=2, seed=5).items()}
+    assert all(seeds[p] != seeds[q] for p in pairs for q in pairs if p != q and set(p) & set(q))
+    apart = evaluate_pairs(prototype, encoded(), [names[:2], names[2:4]], episodes=2, seed=5)
+    assert [result.seed for result in apart.values()] == [5, 5]
 
 
-@pytest.mark.parametrize("changes", [{}, {"support_text": "generated"}, {"with_spm": False}])
-@pytest.mark.parametrize("shot", [1, 2])
-def test_supports_fused_once_a_data_set_give_the_answers_of_fusing_them_in_every_episode(changes, shot):
+def test_the_pooled_interval_holds_what_it_says_over_other_episodes():
     torch.manual_seed(0)
-    data = EncodedDataset(("a", "b", "c"), (4, 3, 5), torch.randn(12, 4, 16), torch.randn(3, 16))
-    head = CLIPSPM(16, heads=2, head_dim=8, mlp_dim=16, preset="lite", **changes).eval()
-    settings = dict(way=3, shot=shot, episodes=40, seed=3)
-    for method in (head, partial(head, inductive=True)):
-        known, anew = (evaluate(m, data, **settings) for m in (method, lambda *e, m=method: m(*e)))
-        assert np.array_equal(known.per_episode, anew.per_episode)
-        assert np.array_equal(known.confusion, anew.confusion)
+    centres, loudness = torch.randn(8, 1, 1, 16), torch.linspace(0, 12, 6)[:, None, None]
+    features = (centres + loudness * torch.randn(8, 6, 2, 16)).flatten(0, 1)  # a hard video is hard in all its pairs
+    data = EncodedDataset(tuple("abcdefgh"), (6,) * 8, features, centres[:, 0, 0])
+    pairs = list(combinations(data.classes, 2))
+    found = [pooled(evaluate_pairs(prototype, data, pairs, episodes=6, seed=seed).values()) for seed in range(40)]
+    accuracies, intervals = np.array(found).T
+    assert (abs(accuracies - accuracies.mean()) < intervals).mean() > 0.85
 
 
-def test_a_supports_semantic_fusion_is_computed_once_a_video(monkeypatch):
-    torch.manual_seed(0)
-    data = EncodedDataset(("a", "b", "c"), (4, 3, 5), torch.randn(12, 4, 16), torch.randn(3, 16))
-    head = CLIPSPM(16, heads=2, head_dim=8, mlp_dim=16, preset="lite").eval()
-    fused = []
-    monkeypatch.setattr(
-        head.fusion,
-        "forward",
-        lambda f, p: fused.append(len(f.flatten(0, -3))) or (f, p.expand(*f.shape[:-2], 1, 16)),
-    )
-    evaluate(head, data, way=3, shot=2, episodes=40, batch_size=10)
-    assert fused == [12, 30, 30, 30, 30]  # every video, then the queries of four batches
+def test_episodes_that_are_one_draw_count_once(encoded):
+    one = evaluate(prototype, encoded(), way=2, episodes=50)
+    assert pooled([one]) == pytest.approx((one.accuracy, one.interval))
+    assert pooled([one, one, one]) == pytest.approx((one.accuracy, one.interval))
+    assert pooled([one, replace(one, seed=1)])[1] < one.interval / 1.3
+    assert pooled([one, replace(one, classes=tuple("abcdef"))])[1] < one.interval / 1.3

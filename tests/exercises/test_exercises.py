@@ -15,6 +15,18 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 ALL = exercises()
 
 
+def wrong_answers():
+    """Number → [(piece of the hint that it must get, source)]."""
+    text = Path(__file__).with_name("wrong_answers.md").read_text(encoding="utf-8")
+    sections = re.split(r"^## ", text, flags=re.M)[1:]
+    return {
+        section[:4]: re.findall(r"^(\S[^\n]*)\n\n```python\n(.*?)\n```$", section, re.M | re.S) for section in sections
+    }
+
+
+WRONG = wrong_answers()
+
+
 @pytest.fixture(params=ALL)
 def number(request):
     return request.param
@@ -29,10 +41,10 @@ def test_the_stub_runs_and_fails(number):
 
 
 def test_wrong_answers_fail_each_with_its_own_hint(number):
-    wrong = ALL[number].wrong
+    wrong = WRONG[number]
     assert len(wrong) >= 2
-    hints = [ALL[number].hint(value_of(source)) for source, _ in wrong]
-    for hint, (_, piece) in zip(hints, wrong, strict=True):
+    hints = [ALL[number].hint(value_of(source)) for _, source in wrong]
+    for hint, (piece, _) in zip(hints, wrong, strict=True):
         assert hint is not None and piece in hint
     assert len(set(hints)) == len(hints)
 
@@ -74,11 +86,7 @@ MISTAKES = [  # what a reader may leave or hand over by mistake, and what the hi
     ("01.3", "def f(videos, shot, queries, generator):\n    return 1, 2", "support is int"),
     ("01.3", "def f(videos, shot, queries, generator):\n    return [math.nan] * 2, [1]", "found [nan, nan]"),
     ("01.4", "def f(ours, other):\n    pass", "returns nothing yet"),
-    (
-        "01.4",
-        "def f(ours, other):\n    ours -= other\n    return 100 * ours.mean(), 1.0",
-        "argument ours in place",
-    ),
+    ("01.4", "def f(ours, other):\n    ours -= other\n    return 100 * ours.mean(), 1.0", "argument ours in place"),
     ("02.1", "def f(frames):\n    return frames", "Expected a function of (frames, texts)"),
     ("02.1", "f = 3", "Expected the function cosines, not yet called; found int 3"),
     ("02.1", "def f(frames, texts):\n    return frames @ text.T", "Your code stops"),
@@ -93,11 +101,7 @@ MISTAKES = [  # what a reader may leave or hand over by mistake, and what the hi
     ("03.5", "def f(distances):\n    return distances.sum(-1)", "found [4]"),
     ("03.5", "def f(distances):\n    return 'cost'", "Expected a tensor with the cost, found str"),
     ("04.5", "def f(video):\n    return (video[-1] - video[0]) * math.nan", "not finite"),
-    (
-        "04.5",
-        "def f(video):\n    return (video[-1] - video[0]).long()",
-        "floating-point numbers, found torch.int64",
-    ),
+    ("04.5", "def f(video):\n    return (video[-1] - video[0]).long()", "floating-point numbers, found torch.int64"),
     ("08.1", "def f(ours, other):\n    return math.nan, 1.0", "not finite"),
     ("08.2", "def f(right, asked, seeds, classes):\n    return 'many'", "Expected a number, found str"),
     ("08.3", "follows = dict.fromkeys('ABCDEFG', torch.ones(2))", "Expected True or False for A"),
@@ -120,9 +124,7 @@ def test_a_mistake_is_named_and_never_taken_for_an_error_of_the_checker(number, 
 
 
 @pytest.mark.parametrize("number", [number for number in ALL if ALL[number].stub.lstrip().startswith("def")])
-@pytest.mark.parametrize(
-    "result", [math.nan, "text", {"a": 1}, (1, "2"), torch.full((2, 3), math.nan), iter([1])]
-)
+@pytest.mark.parametrize("result", [math.nan, "text", {"a": 1}, (1, "2"), torch.full((2, 3), math.nan), iter([1])])
 def test_an_unusable_result_is_no_error_of_the_readers_code_and_is_never_right(number, result):
     hint = ALL[number].hint(lambda *_, **__: result)
     assert hint is not None and "Your code stops" not in hint and "\n" not in hint

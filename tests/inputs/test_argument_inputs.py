@@ -1,4 +1,4 @@
-"""Whole numbers and names that are none: refused by the argument's name, with what was found."""
+"""Wrong whole numbers and unknown names are refused with the argument's name and what was found."""
 
 import numpy as np
 import pytest
@@ -21,12 +21,12 @@ def test_a_whole_number_in_its_range_is_taken_and_no_other(least, most, number):
 
 
 @pytest.mark.parametrize("value", ["8", 8.0, float("nan"), None, True, [8], np.ones(2), 8j])
-def test_what_is_no_whole_number_is_shown(value):
+def test_a_value_that_is_not_a_whole_number_is_shown(value):
     with pytest.raises(ValueError, match="frames: expected a whole number of at least 1, found "):
         whole_number("frames", value)
 
 
 @pytest.mark.parametrize("value", ["otm", "", None, 3, ["otam"]])
-def test_a_name_that_is_not_there_is_shown_beside_those_that_are(value):
+def test_an_unknown_name_is_shown_beside_the_known_ones(value):
     with pytest.raises(ValueError, match=r"minus: expected one of otam, trx, found "):
         check_known("minus", value, iter(["otam", "trx"]))

@@ -63,9 +63,7 @@ def test_a_missing_shot_changes_nothing_and_queries_are_answered_in_batches_as_a
     batch = [torch.stack([x, x.flip(0)]) for x in episode]
     torch.testing.assert_close(model(*batch).logits[0], model(*episode).logits, rtol=1e-4, atol=1e-5)
     alone = torch.cat([model(support, q[None], class_text).logits for q in query])
-    torch.testing.assert_close(
-        model(support, query, class_text, inductive=True).logits, alone, rtol=1e-4, atol=1e-5
-    )
+    torch.testing.assert_close(model(support, query, class_text, inductive=True).logits, alone, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("frames", ["centred", "steps"])
@@ -104,15 +102,10 @@ def test_temperature_divides_logits_and_the_centred_distance_is_subtracted(episo
     prepared, asked, _ = plain.prepare(*episode, None)
     still = prepared.mean(-2, keepdim=True), asked.mean(-2, keepdim=True)
     distance = otam(asked - still[1], (prepared - still[0]).mean(-3))
-    torch.testing.assert_close(
-        plain(*episode).logits - distance, made(centred_distance=True).eval()(*episode).logits
-    )
+    torch.testing.assert_close(plain(*episode).logits - distance, made(centred_distance=True).eval()(*episode).logits)
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [dict(frames="centered"), dict(names="none"), dict(anchor="global")],
-)
+@pytest.mark.parametrize("bad", [dict(frames="centered"), dict(names="none"), dict(anchor="global")])
 def test_words_it_does_not_know_are_refused(bad):
     (argument,) = bad
     with pytest.raises(ValueError, match=f"^{argument}: expected"):

@@ -41,10 +41,7 @@ def test_long_videos_stay_finite_in_float32():
 
 def test_batches_equal_pairs_one_by_one():
     generator = torch.Generator().manual_seed(1)
-    query, support = (
-        torch.randn(2, 3, 6, 16, generator=generator),
-        torch.randn(2, 4, 5, 16, generator=generator),
-    )
+    query, support = (torch.randn(2, 3, 6, 16, generator=generator), torch.randn(2, 4, 5, 16, generator=generator))
     together = otam(query, support)
     assert together.shape == (2, 3, 4)
     for b in range(2):

@@ -29,9 +29,7 @@ def paths_one_way(table):
         if any(b - a not in (0, 1) for a, b in pairwise(walk)):
             continue
         cost = sum(table[i, j] for j, i in enumerate(walk))
-        for first in range(
-            walk[0] + 1
-        ):  # column 1 may be walked down, entered from two cells but in the first row
+        for first in range(walk[0] + 1):  # column 1 may be walked down, entered from two cells but in the first row
             above = sum((table[i, 0] for i in range(first, walk[0])), torch.zeros(()))
             for way_in, way_out in product(range(1 + (first > 0)), range(1 + (walk[-1] < rows - 1))):
                 found[walk, first, way_in, way_out] = cost + above

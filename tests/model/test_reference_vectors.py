@@ -161,6 +161,5 @@ def test_unbalanced_and_inductive_queries():
     few = episode.query[expected["unbalanced.query_index"]]
     close(model(episode.support, few, episode.class_text).logits, expected["unbalanced.logits"])
     close(
-        model(episode.support, episode.query, episode.class_text, inductive=True).logits,
-        expected["inductive.logits"],
+        model(episode.support, episode.query, episode.class_text, inductive=True).logits, expected["inductive.logits"]
     )

@@ -1,4 +1,4 @@
-"""Colab: the setup cell that all notebooks have, what it does there and that it does nothing elsewhere."""
+"""Colab: the setup cell that all notebooks share, what it does there, and that it does nothing elsewhere."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import venv
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -16,136 +17,84 @@ from clipspm_lite import colab
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-COLAB_HAS = [
-    line
-    for line in (Path(__file__).parent / "colab_versions.txt").read_text().splitlines()
-    if not line.startswith("#")
-]
+VERSIONS = (Path(__file__).parent / "colab_versions.txt").read_text().splitlines()
+COLAB_HAS = dict(line.split("==") for line in VERSIONS if not line.startswith("#"))
 MISSING_IN_COLAB = {"decord2", "lightning-fabric", "open-clip-torch"}
 as_new_as_colab = pytest.mark.skipif(sys.version_info < (3, 11), reason="Colab has Python 3.11 or newer")
 
 
-def cells(path, kind):
-    notebook = json.loads(path.read_text(encoding="utf-8"))
-    return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == kind]
-
-
-# The rule that every notebook keeps
-
-
-def test_the_setup_cell_has_at_most_two_lines():
-    assert len(colab.SETUP_CELL.splitlines()) <= 2
-
-
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_has_the_setup_cell_once_before_all_other_code_and_installs_nothing_else(path):
-    first, *others = cells(path, "code")
-    assert first == colab.SETUP_CELL
+def test_a_notebook_has_the_setup_cell_first_its_own_badge_and_installs_nothing_else(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    first, *others = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    assert first == colab.SETUP_CELL and len(first.splitlines()) <= 2
     for code in others:
         assert "google.colab" not in code and not re.search(r"\bpip3?\b.*\binstall\b|\bconda\b", code), code
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_the_first_cell_has_a_badge_that_opens_this_notebook(path):
-    assert cells(path, "markdown")[0].count(colab.badge(path.stem)) == 1
+    assert "".join(cells[0]["source"]).count(colab.badge(path.stem)) == 1
     assert path.read_text(encoding="utf-8").count("colab.research.google.com/github/") == 1
 
 
-def test_the_readme_has_a_badge_that_opens_a_notebook():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_readme_and_citation_name_the_same_repository():
+    readme, citation = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CITATION.cff"))
     assert any(colab.badge(path.stem) in readme for path in NOTEBOOKS)
-
-
-def test_the_repository_is_the_one_to_cite():
-    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f'repository-code: "{colab.REPOSITORY}"' in citation
 
 
-# The setup cell, run by IPython in a folder of its own, with stand-ins for Colab, git and pip
+# The setup cell, run by IPython in an empty folder, with stand-ins for Colab, git and pip. The stand-in of python is
+# this one, but three packages seem to be missing until pip is asked for them.
 
 FAKE_GIT = """\
 #!{python}
 import sys, pathlib
 pathlib.Path({log!r}).open("a").write("git " + " ".join(sys.argv[1:]) + "\\n")
-if {fails}:
-    sys.exit("fatal: unable to access: Could not resolve host")
 pathlib.Path(sys.argv[-1]).symlink_to({root!r})
 """
-# python of the shell line: this one, in which three packages seem to be missing until pip is asked for them.
 FAKE_PYTHON = """\
 #!{python}
-import os, pathlib, runpy, sys
+import pathlib, runpy, sys
 from importlib import metadata
-log = pathlib.Path({log!r})
+log, installed, real = pathlib.Path({log!r}), pathlib.Path({log!r} + ".installed"), metadata.version
+if sys.argv[1:4] == ["-m", "pip", "list"]:
+    sys.exit(print("torch==" + real("torch")))
 if sys.argv[1:3] == ["-m", "pip"]:
-    constraints = pathlib.Path(sys.argv[sys.argv.index("--constraint") + 1]).read_text()
-    log.with_name("constraints.txt").write_text(constraints)
-    log.open("a").write("pip " + " ".join(sys.argv[3:]) + "\\n")
-    if {fails}:
-        sys.exit("ERROR: ResolutionImpossible")
-    log.with_name("installed").touch()
-    sys.exit()
-real, missing = metadata.version, {missing!r}
+    log.open("a").write(" ".join(sys.argv[2:]) + "\\n")
+    sys.exit("ERROR: ResolutionImpossible" if {pip_fails} else installed.touch())
 def version(name):
-    if name.lower().replace("_", "-") in missing and not log.with_name("installed").exists():
+    if name.lower().replace("_", "-") in {missing!r} and not installed.exists():
         raise metadata.PackageNotFoundError(name)
     return real(name)
-metadata.version = version
-sys.executable = {itself!r}
-sys.argv = sys.argv[1:]
+metadata.version, sys.executable, sys.argv = version, {itself!r}, sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
-RUN_CELL = """\
-import sys, types
+RUN_CELLS = """\
+import sys
 from IPython.core.interactiveshell import InteractiveShell
-
-class Shell(InteractiveShell):
-    pass
-
+Shell = type("Shell", (InteractiveShell,), {{"__module__": "google.colab._shell" if {in_colab} else "here"}})
 if {in_colab}:
-    sys.modules["google.colab"] = types.ModuleType("google.colab")
-    Shell.__module__ = "google.colab._shell"
     sys.path = [""] + [entry for entry in sys.path if entry != {root!r}]
-shell = Shell.instance()
-shell.run_cell("pass")
-
-def state():
-    names = {{name for name in shell.user_ns if not name.startswith("_")}}
-    return names, list(sys.path), set(sys.modules)
-
-before = state()
-for _ in range({times}):
-    shell.run_cell({cell!r}, store_history=False).raise_error()
-if not {in_colab}:
-    assert state() == before
-if {then!r}:
-    shell.run_cell({then!r}).raise_error()
+for code in {cells!r}:
+    Shell.instance().run_cell(code).raise_error()
 """
 
 
 @pytest.fixture
 def run_setup_cell(tmp_path):
-    """Returns what the cell printed, and what it asked of git and pip."""
-    folder, programs, log = tmp_path / "content", tmp_path / "bin", tmp_path / "log"
-    folder.mkdir()
-    programs.mkdir()
+    """Returns what the cell and others after it printed, and what was asked of git and pip."""
+    folder, log = tmp_path / "content", tmp_path / "log"
 
-    def run(in_colab=True, times=1, git_fails=False, pip_fails=False, then=""):
+    def run(*then, in_colab=True, pip_fails=False):
+        folder.mkdir(exist_ok=True)
         log.write_text("")
-        facts = {"python": sys.executable, "log": str(log), "root": str(ROOT), "missing": MISSING_IN_COLAB}
-        for name, text, fails in (("git", FAKE_GIT, git_fails), ("python", FAKE_PYTHON, pip_fails)):
-            program = programs / name
-            program.write_text(text.format(**facts, fails=fails, itself=str(program)))
+        facts = dict(python=sys.executable, log=str(log), root=str(ROOT), missing=MISSING_IN_COLAB)
+        for name, text in (("git", FAKE_GIT), ("python", FAKE_PYTHON)):
+            program = tmp_path / name
+            program.write_text(text.format(**facts, pip_fails=pip_fails, itself=str(program)))
             program.chmod(0o755)
-        environment = dict(os.environ, PATH=f"{programs}{os.pathsep}{os.environ['PATH']}", HOME=str(tmp_path))
-        if in_colab:
-            environment["COLAB_RELEASE_TAG"] = "release-colab_stub"
-        code = RUN_CELL.format(
-            in_colab=in_colab, times=times, cell=colab.SETUP_CELL, then=then, root=str(ROOT)
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True
-        )
+        environment = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)}
+        environment |= {"COLAB_RELEASE_TAG": "release-colab_stub"} if in_colab else {}
+        code = RUN_CELLS.format(in_colab=in_colab, cells=[colab.SETUP_CELL, *then], root=str(ROOT))
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr, log.read_text().splitlines()
 
@@ -153,173 +102,77 @@ def run_setup_cell(tmp_path):
     return run
 
 
-def test_outside_of_colab_it_does_nothing_and_prints_nothing(run_setup_cell):
-    printed, asked = run_setup_cell(in_colab=False)
-    assert printed == "" and asked == [] and not list(run_setup_cell.folder.iterdir())
+def test_outside_colab_the_cell_does_nothing_and_prints_nothing(run_setup_cell, monkeypatch, capsys):
+    assert run_setup_cell(in_colab=False) == ("", []) and not list(run_setup_cell.folder.iterdir())
+    monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
+    colab.setup()
+    assert capsys.readouterr().out == ""
 
 
 @as_new_as_colab
-def test_in_colab_it_clones_installs_what_is_missing_and_tells_the_runtime(run_setup_cell, tmp_path):
-    printed, (git, pip) = run_setup_cell()
+def test_in_colab_it_clones_installs_what_is_missing_and_the_kernel_finds_everything(run_setup_cell):
+    then = (
+        "import clipspm_lite, pathlib; from clipspm_lite.data.datasets import sample_world\n"
+        "print('from', clipspm_lite.__file__, len(sample_world('novel').classes))\n"
+        "print(pathlib.Path('results/comparison_novel.json').is_file())\n"
+    )
+    printed, (git, pip) = run_setup_cell(then)
     assert git == f"git clone -q {colab.REPOSITORY} repo"
     asked = {canonicalize_name(Requirement(word).name) for word in pip.split()[5:]}
     assert pip.startswith("pip install --quiet --constraint ") and asked == MISSING_IN_COLAB
-    held = (tmp_path / "constraints.txt").read_text().splitlines()
-    for package in ("torch", "torchvision", "numpy", "ipywidgets"):
-        assert f"{package}=={colab.metadata.version(package)}" in held
-    assert f"Python {sys.version.split()[0]}, torch {colab.metadata.version('torch')}, " in printed
-    assert "GPU" in printed or "NVIDIA" in printed
+    assert f"Python {sys.version.split()[0]}, torch {metadata.version('torch')}, " in printed
     assert f"2480 sample clips in {run_setup_cell.folder / 'data_samples'}" in printed
+    assert f"from {run_setup_cell.folder / 'clipspm_lite' / '__init__.py'} 24\nTrue\n" in printed
+    again, asked = run_setup_cell()
+    assert asked == [] and "sample clips" in again, "a second run changes nothing"
 
 
 @as_new_as_colab
-def test_the_running_kernel_then_finds_the_library_the_clips_and_the_results(run_setup_cell):
-    then = (
-        "import clipspm_lite, pathlib\n"
-        "from clipspm_lite.data.datasets import SAMPLES, sample_world\n"
-        "from clipspm_lite import otam\n"
-        "print('from', clipspm_lite.__file__)\n"
-        "print(len(sample_world('novel').classes), (SAMPLES.parent / 'tests').is_dir())\n"
-        "print(pathlib.Path('results/comparison_novel.json').is_file())\n"
-    )
-    printed, _ = run_setup_cell(then=then)
-    assert f"from {run_setup_cell.folder / 'clipspm_lite' / '__init__.py'}" in printed
-    assert printed.endswith("24 True\nTrue\n")
-
-
-@as_new_as_colab
-def test_a_second_run_clones_and_installs_nothing(run_setup_cell):
-    once = run_setup_cell()
-    assert run_setup_cell()[1] == []  # a new kernel in the same runtime
-    printed, asked = run_setup_cell(times=2)
-    assert asked == [] and len(once[1]) == 2
-    assert printed.count("sample clips") == 2 and "installing" not in printed
-
-
-def test_a_failed_clone_says_why_and_installs_nothing(run_setup_cell):
-    printed, asked = run_setup_cell(git_fails=True)
-    assert "Could not resolve host" in printed and len(asked) == 1
-
-
-@as_new_as_colab
-def test_failed_pip_says_what_to_do(run_setup_cell):
+def test_failed_pip_and_a_file_in_the_way_say_what_to_do(run_setup_cell, monkeypatch, tmp_path):
     printed, _ = run_setup_cell(pip_fails=True)
-    assert "Setup failed: pip could not add the missing packages without replacing what Colab has." in printed
-    assert "run the cell again" in printed and "ResolutionImpossible" in printed
-    assert "Traceback" not in printed
-
-
-# The functions of the library
-
-
-def test_setup_does_nothing_outside_of_colab(monkeypatch, capsys, tmp_path):
-    monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
-    monkeypatch.chdir(tmp_path)
-    colab.setup()
-    assert capsys.readouterr().out == "" and not list(tmp_path.iterdir())
-
-
-def test_importing_it_needs_the_standard_library_only(tmp_path):
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import clipspm_lite.colab as c; print(c.REPOSITORY)"
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", code, str(ROOT)], capture_output=True, text=True)
-    assert done.stdout.strip() == colab.REPOSITORY, done.stderr
-
-
-def test_installed_without_the_clips_it_clones_them(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(colab, "__file__", str(tmp_path / "site-packages" / "clipspm_lite" / "colab.py"))
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
-    monkeypatch.setattr(colab, "run", lambda command, failure: (Path(command[-1]) / "data_samples").mkdir())
-    with pytest.raises(FileNotFoundError):  # git's stand-in makes no parent folder: it was asked for ./repo
-        colab.find_repository()
-    (tmp_path / "repo").mkdir()
-    assert colab.find_repository() == tmp_path / "repo"
-    assert not [name for name in sys.modules if name.startswith("clipspm_lite")]
-
-
-def test_without_git_or_with_a_failing_one_it_says_what_to_do():
-    with pytest.raises(RuntimeError, match="do this\nno-such-program was not found"):
-        colab.run(["no-such-program"], "do this")
-    with pytest.raises(RuntimeError, match="do this\nfatal: no network"):
-        colab.run([sys.executable, "-c", "import sys; sys.exit('fatal: no network')"], "do this")
-
-
-def test_what_is_in_the_way_of_a_link_is_named_and_kept(monkeypatch, tmp_path):
+    assert "Setup failed: " in printed and "run the cell again" in printed and "ResolutionImpossible" in printed
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data_samples").mkdir()
-    with pytest.raises(RuntimeError, match="data_samples is in the way .* Rename or remove it"):
+    with pytest.raises(RuntimeError, match="data_samples is in the way"):
         colab.link(ROOT)
-    assert (tmp_path / "data_samples").is_dir() and not (tmp_path / "data_samples").is_symlink()
 
 
-# pip itself, in an environment that seems to have what Colab has
+def test_importing_it_needs_the_standard_library_only():
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import clipspm_lite.colab as c; print(c.REPOSITORY)"
+    command = [sys.executable, "-I", "-S", "-c", code, str(ROOT)]
+    assert subprocess.check_output(command, text=True).strip() == colab.REPOSITORY
 
 
-@pytest.fixture(scope="module")
-def dry_run(tmp_path_factory):
-    """Runs `install_missing` there with pip's real dry run: how it ended, and the names that pip would install."""
-    folder = tmp_path_factory.mktemp("colab")
-    venv.create(folder, with_pip=True)
-    python = next(path for path in (folder / "bin/python", folder / "Scripts/python.exe") if path.exists())
+@as_new_as_colab
+def test_pip_replaces_nothing_that_colab_has(tmp_path):
+    """pip's real dry run, in an environment that seems to have what Colab has."""
+    venv.create(tmp_path, with_pip=True)
+    python = next(path for path in (tmp_path / "bin/python", tmp_path / "Scripts/python.exe") if path.exists())
     ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
     site = Path(subprocess.check_output([python, "-c", ask], text=True).strip())
-    for name, version in (line.split("==") for line in COLAB_HAS):
+    for name, version in COLAB_HAS.items():
         for own in site.glob(f"{name}-*.dist-info"):  # setuptools, where venv brings it
             own.rename(own.with_suffix(".hidden"))
         installed = site / f"{name.replace('-', '_')}-{version}.dist-info"
         installed.mkdir()
         (installed / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-    report = folder / "report.json"
+    report = tmp_path / "report.json"
     environment = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
-    environment |= {
-        "PIP_DRY_RUN": "1",
-        "PIP_REPORT": str(report),
-        "PIP_RETRIES": "1",
-        "PYTHONPATH": str(ROOT),
-    }
-    code = "import pathlib, sys; from clipspm_lite.colab import install_missing as i; i(pathlib.Path(sys.argv[1]))"
-
-    def run(repository):
-        report.unlink(missing_ok=True)
-        done = subprocess.run(
-            [python, "-c", code, repository], cwd=folder, env=environment, capture_output=True, text=True
-        )
-        if (
-            "connection broken by" in done.stderr or "ConnectionError" in done.stderr
-        ) and "CI" not in os.environ:
-            pytest.skip("pip reaches no package index")
-        items = json.loads(report.read_text())["install"] if report.exists() else []
-        return done, {canonicalize_name(item["metadata"]["name"]) for item in items}
-
-    return run
-
-
-@as_new_as_colab
-def test_pip_would_replace_nothing_that_colab_has(dry_run):
-    done, would_install = dry_run(ROOT)
+    environment |= {"PIP_DRY_RUN": "1", "PIP_REPORT": str(report), "PIP_RETRIES": "1", "PYTHONPATH": str(ROOT)}
+    code = f"import pathlib; from clipspm_lite import colab; colab.install_missing(pathlib.Path({str(ROOT)!r}))"
+    done = subprocess.run([python, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    if re.search("connection broken by|ConnectionError", done.stderr) and "CI" not in os.environ:
+        pytest.skip("pip reaches no package index")
     assert done.returncode == 0, done.stderr
-    assert would_install >= MISSING_IN_COLAB
-    assert would_install.isdisjoint(canonicalize_name(line.split("==")[0]) for line in COLAB_HAS)
-
-
-@as_new_as_colab
-def test_pip_refuses_a_package_that_needs_another_torch_than_colab_has(dry_run, tmp_path):
-    (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["torchaudio==2.9.0"]\n')
-    done, would_install = dry_run(tmp_path)
-    assert done.returncode and not would_install
-    assert "could not add the missing packages without replacing what Colab has" in done.stderr
-    assert "ResolutionImpossible" in done.stderr
+    names = {canonicalize_name(item["metadata"]["name"]) for item in json.loads(report.read_text())["install"]}
+    assert names >= MISSING_IN_COLAB and names.isdisjoint(map(canonicalize_name, COLAB_HAS))
 
 
 def test_what_colab_has_is_new_enough_for_this_library():
     tomllib = pytest.importorskip("tomllib", reason="Python 3.11 reads pyproject.toml")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    versions = {
-        canonicalize_name(name): version for name, version in (line.split("==") for line in COLAB_HAS)
-    }
-    needed = {
-        canonicalize_name(Requirement(line).name): Requirement(line) for line in project["dependencies"]
-    }
+    needed = {canonicalize_name(r.name): r for r in map(Requirement, project["dependencies"])}
+    versions = {canonicalize_name(name): version for name, version in COLAB_HAS.items()}
     assert needed.keys() - versions.keys() == MISSING_IN_COLAB
     for name in needed.keys() & versions.keys():
         assert needed[name].specifier.contains(versions[name]), name

@@ -111,9 +111,7 @@ def test_recomputed_rows_are_as_recorded(validation):
     assert abs(head.accuracy - per_seed(results, FULL)[0]) < head.interval
     otam = evaluate(baselines.otam, validation, **same)
     asked = sum(results["asked"][FIVE_WAY])
-    assert (
-        abs(otam.accuracy - accuracy(results, "otam")) * asked / 100 <= 2
-    )  # queries, for another CPU's rounding
+    assert abs(otam.accuracy - accuracy(results, "otam")) * asked / 100 <= 2  # queries, for another CPU's rounding
     pairs = {kind: [tuple(pair) for pair in found] for kind, found in results["pairs"].items()}
     assert pairs == pairs_by_kind(validation)
 

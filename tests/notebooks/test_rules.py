@@ -52,9 +52,7 @@ def test_nothing_stored_that_belongs_to_one_machine(notebook):
     assert not re.search(r"(?<![\w.:/])/(home|root|tmp|usr|Users|work)/\w", text)
     assert not re.search(r"[A-Z]:\\\\\\\\\w", text)
     for cell in code_cells(notebook):
-        assert "video/" not in json.dumps(cell["outputs"]) and "widget-view" not in json.dumps(
-            cell["outputs"]
-        )
+        assert "video/" not in json.dumps(cell["outputs"]) and "widget-view" not in json.dumps(cell["outputs"])
 
 
 def test_ignored_outputs_are_few_and_nothing_is_skipped(notebook):
@@ -109,9 +107,7 @@ def test_every_figure_is_drawn_by_a_tested_function_of_the_library(notebook):
     assert not re.search(r"\b(matplotlib|pyplot|plt|seaborn|sns|plotly|altair|PIL)\b|\bFigure\(", code)
     tests = "\n".join(path.read_text(encoding="utf-8") for path in PLOT_TESTS)
     for function in library_functions_in(code):
-        assert re.search(rf"\b{function.__name__}\(", tests), (
-            f"no test in tests/plots calls {function.__name__}"
-        )
+        assert re.search(rf"\b{function.__name__}\(", tests), f"no test in tests/plots calls {function.__name__}"
     for cell in code_cells(notebook):
         if any("image/png" in output.get("data", {}) for output in cell["outputs"]):
             assert re.search(r"\bshow\(|\w\.static\(", source(cell)), source(cell)
@@ -123,8 +119,7 @@ ABOUT = {"episodes": r"episodes", "the seed": r"\bseeds?\b", "the interval": r"Â
 INVENTED = re.compile(r"made-up|simulat", re.IGNORECASE)  # numbers of a hand-sized example or of a simulation
 PUBLISHED = set(
     re.findall(
-        r"\b\d\d\.\d\b",
-        (ROOT / "clipspm_lite" / "model" / "SPEC.md").read_text(encoding="utf-8").split("## 7.")[1],
+        r"\b\d\d\.\d\b", (ROOT / "clipspm_lite" / "model" / "SPEC.md").read_text(encoding="utf-8").split("## 7.")[1]
     )
 )
 
@@ -136,9 +131,7 @@ def missing(text):
 def written(cell):
     """What a code cell shows in words: its text outputs and captions."""
     outputs = cell.get("outputs", [])
-    texts = [
-        output["text"] if "text" in output else output["data"].get("text/markdown", "") for output in outputs
-    ]
+    texts = [output["text"] if "text" in output else output["data"].get("text/markdown", "") for output in outputs]
     return "\n".join("".join(text) for text in texts)
 
 
@@ -172,9 +165,7 @@ def test_every_figure_of_accuracies_says_episodes_interval_and_seed(notebook):
     unsaid = []
     for cell, words in with_the_words_around(notebook):
         if calls_in(cell) & drawing and not INVENTED.search(words):
-            handed = [
-                node.value for node in ast.walk(syntax_tree(source(cell))) if isinstance(node, ast.Constant)
-            ]
+            handed = [node.value for node in ast.walk(syntax_tree(source(cell))) if isinstance(node, ast.Constant)]
             if lack := missing("\n".join([words, *map(str, handed)])):
                 unsaid.append((lack, source(cell)))
     assert not unsaid

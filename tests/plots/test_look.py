@@ -70,9 +70,7 @@ CALLS = {
     answers.ranking: (CLIP, {"sit": 0.7, "stand": 0.3}),
     embeddings.accuracy_by_shot: ([1, 5], {"one": [(50, 2), (51, 1)]}, 20, {"a paper": {1: 60.0}}),
     embeddings.clips_and_names: ([CLIP] * 2, NUMBERS[:2, :3], NAMES, [0, 1]),
-    embeddings.cosine_histograms: (
-        {"above": {"one": NUMBERS, "two": NUMBERS / 2}, "below": {"one": NUMBERS}},
-    ),
+    embeddings.cosine_histograms: ({"above": {"one": NUMBERS, "two": NUMBERS / 2}, "below": {"one": NUMBERS}},),
     embeddings.frame_scores: ({"up": CLIP, "down": CLIP}, {"up": NUMBERS.T, "down": NUMBERS.T}, NAMES),
     embeddings.maps: ({"here": (np.eye(2), -np.eye(2)), "there": (np.eye(2), -np.eye(2))},),
     embeddings.stage_maps: (
@@ -95,16 +93,8 @@ CALLS = {
     ),
     motion.features_of_twins: ({"one": NUMBERS, "two": NUMBERS / 2}, NAMES),
     motion.frame_shares: ({"one": NUMBERS[0], "two": NUMBERS[1]},),
-    motion.lengths_by_class: (
-        {name: NUMBERS[0].abs() for name in NAMES},
-        ["wave"],
-        "there and back",
-        "one way",
-    ),
-    motion.motion_of_heads: (
-        {"start": {"length": 2.0, "loss": 86.4}, "end": {"length": 1.0, "loss": 3.0}},
-        "t",
-    ),
+    motion.lengths_by_class: ({name: NUMBERS[0].abs() for name in NAMES}, ["wave"], "there and back", "one way"),
+    motion.motion_of_heads: ({"start": {"length": 2.0, "loss": 86.4}, "end": {"length": 1.0, "loss": 3.0}}, "t"),
     motion.steps_of_twins: ({name: NUMBERS for name in NAMES}, "a title"),
     motion.strips_of_twins: ({"up": CLIP, "down": CLIP},),
     prompts.cosine_matrices: ({"one": NUMBERS[:, :3], "two": NUMBERS[:, 1:]},),
@@ -117,22 +107,11 @@ CALLS = {
     prototypes.accuracy_by_company: ({"alone": {"full": (60.0, 1.5), "part": (70.0, 1.0)}}, 20),
     prototypes.class_bias: ({"all": torch.tensor([1.0, 2.0, 3.0])}, NAMES),
     prototypes.distance_matrices: (torch.eye(3), 10 * torch.eye(3), NAMES),
-    prototypes.distances_by_frame: (
-        {"up": NUMBERS[0], "anchor": NUMBERS[1], "down": NUMBERS[1]},
-        "up",
-        "1 − cosine",
-    ),
+    prototypes.distances_by_frame: ({"up": NUMBERS[0], "anchor": NUMBERS[1], "down": NUMBERS[1]}, "up", "1 − cosine"),
     prototypes.logit_changes: (NUMBERS[:, :3], 1, NAMES),
     prototypes.prototype_distances: (NUMBERS[:3, :2], NAMES[:2], (-1, 1), "OTAM distance"),
     prototypes.prototype_maps: ([NUMBERS[:, None]] * 2, [NUMBERS[:2, None]] * 2, [0, 1], NAMES),
-    prototypes.prototype_paths: (
-        np.ones((3, 4, 2)),
-        np.ones((2, 2)),
-        [0, 2],
-        NAMES,
-        np.ones((4, 2)),
-        (0, 2, 0, 2),
-    ),
+    prototypes.prototype_paths: (np.ones((3, 4, 2)), np.ones((2, 2)), [0, 2], NAMES, np.ones((4, 2)), (0, 2, 0, 2)),
     prototypes.stacked_distances: ({"one": NUMBERS[0, :3], "two": NUMBERS[1, :3]}, NAMES, 0),
     prototypes.who_sees_whom: (2, 1, 3),
     results.accuracy_bars: (SCORES, 20, "a title"),
@@ -148,8 +127,7 @@ every_drawing = pytest.mark.parametrize("draw", CALLS, ids=lambda draw: draw.__n
 
 def drawing_functions():
     modules = [
-        importlib.import_module(found.name)
-        for found in pkgutil.iter_modules(plots.__path__, "clipspm_lite.plots.")
+        importlib.import_module(found.name) for found in pkgutil.iter_modules(plots.__path__, "clipspm_lite.plots.")
     ]
     for module in modules:
         for name, function in inspect.getmembers(module, inspect.isfunction):
@@ -200,9 +178,7 @@ def test_type_has_few_sizes_and_none_is_too_small_to_read(draw):
     figure = draw(*CALLS[draw])
     figure.draw_without_rendering()
     for text in figure.findobj(lambda artist: hasattr(artist, "get_fontsize") and artist.get_text().strip()):
-        assert 7 <= text.get_fontsize() <= 10, (
-            f"{draw.__name__}: {text.get_text()!r} has {text.get_fontsize()} pt"
-        )
+        assert 7 <= text.get_fontsize() <= 10, f"{draw.__name__}: {text.get_text()!r} has {text.get_fontsize()} pt"
 
 
 def shown_png(draw, monkeypatch):

@@ -1,10 +1,9 @@
+"""Training of a head on stored features: the loss that is trained, the learning curve, resuming, settings, variants."""
+
+import copy
 import re
-import signal
-import subprocess
-import sys
-import textwrap
-import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,19 +12,24 @@ import torch
 from clipspm_lite import CLIPSPM
 from clipspm_lite.clip.checkpoints import CheckpointError, load_model
 from clipspm_lite.data.benchmarks import BENCHMARKS
+from clipspm_lite.data.episodes import EpisodeSampler, gather
+from clipspm_lite.evaluation.scoring import evaluate
 from clipspm_lite.model import clipspm
 from clipspm_lite.model.heads import build_head
-from clipspm_lite.model.presets import DATASET_SETTINGS
+from clipspm_lite.model.presets import DATASET_SETTINGS, PRESETS
 from clipspm_lite.storage.tensors import read_tensors
-from clipspm_lite.training.loop import (
-    BEST,
-    LAST,
+from clipspm_lite.training import (
     TRAINING_PRESETS,
     TrainingSettings,
     check_run,
+    loop,
+    pixels_are_normalised,
     preset_settings,
     train,
+    train_variants,
 )
+from clipspm_lite.training.loop import BEST, VALIDATION_SEED
+from clipspm_lite.training.state import LAST
 
 SETTINGS = TrainingSettings(
     way=3,
@@ -54,18 +58,10 @@ def small_baseline(name):
 BASELINES = {"clip-fsar": dict(heads=2, head_dim=4, mlp_dim=16), "trx": dict(width=16)}
 
 
-def run(data, folder, settings=SETTINGS, **arguments):
-    model = arguments.pop("model", None) or small_model()
-    return train(
-        model,
-        data(prefix="base"),
-        data(prefix="held out", seed=1),
-        settings,
-        folder,
-        device="cpu",
-        progress=False,
-        **arguments,
-    )
+def run(data, folder, settings=SETTINGS, model=None, **arguments):
+    training, validation = data(prefix="base"), data(prefix="held out", seed=1)
+    model = model or small_model()
+    return train(model, training, validation, settings, folder, device="cpu", progress=False, **arguments)
 
 
 @pytest.mark.parametrize("preset", ["paper", "released", "lite"])
@@ -74,8 +70,7 @@ def test_training_lowers_the_loss_and_keeps_the_best_on_validation(encoded, tmp_
     result = run(encoded, tmp_path, settings, model=small_model(preset))
     assert result.history[-1]["loss"] < result.history[0]["loss"]
     assert result.best_accuracy == max(entry["validation_accuracy"] for entry in result.history)
-    _, description = load_model(result.best_path)
-    assert description["validation"]["step"] == result.best_step
+    assert load_model(result.best_path)[1]["validation"]["step"] == result.best_step
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -87,7 +82,7 @@ def test_a_baseline_trains_in_the_same_loop_and_reopens_as_what_it_was(encoded, 
     best, description = load_model(result.best_path)
     assert type(best) is type(model) and best.config == model.config
     assert description["validation"]["step"] == result.best_step
-    with pytest.raises(CheckpointError, match="model differ"):
+    with pytest.raises(CheckpointError, match="config"):
         run(encoded, tmp_path, settings, resume=True)
 
 
@@ -101,9 +96,7 @@ def test_a_resumed_run_is_bitwise_the_run_that_was_never_stopped(encoded, tmp_pa
     class Stop(Exception):
         pass
 
-    import clipspm_lite.training.loop as training
-
-    evaluate, calls = training.evaluate, []
+    calls = []
 
     def stopped(*args, **kwargs):
         calls.append(None)
@@ -112,7 +105,7 @@ def test_a_resumed_run_is_bitwise_the_run_that_was_never_stopped(encoded, tmp_pa
         return evaluate(*args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "evaluate", stopped)
+        patch.setattr(loop, "evaluate", stopped)
         with pytest.raises(Stop):
             run(encoded, tmp_path / "stopped", model=new())
     resumed = run(encoded, tmp_path / "stopped", resume=True, model=new())
@@ -121,66 +114,64 @@ def test_a_resumed_run_is_bitwise_the_run_that_was_never_stopped(encoded, tmp_pa
         assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-KILLED = """
-    import sys, torch
-    from clipspm_lite import CLIPSPM
-    from clipspm_lite.data.encoded import EncodedDataset
-    from clipspm_lite.training.loop import TrainingSettings, train
+@pytest.mark.parametrize("frozen", [False, True])
+def test_gradients_left_by_the_caller_are_not_in_the_first_step(encoded, tmp_path, frozen):
+    clean, used = small_model("released"), small_model("released")
+    for parameter in used.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    for model in (clean, used):
+        model.padm.requires_grad_(not frozen)
+    before = run(encoded, tmp_path / "clean", model=clean)
+    assert run(encoded, tmp_path / "used", model=used).history == before.history
+    for ours, theirs in zip(used.parameters(), clean.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
 
-    def data(prefix, seed):
-        g = torch.Generator().manual_seed(seed)
-        return EncodedDataset(tuple(f"{prefix} {i}" for i in range(4)), (4,) * 4,
-                              torch.randn(16, 4, 16, generator=g), torch.randn(4, 16, generator=g))
 
-    torch.set_num_threads(1)
+def test_a_checkpoint_says_how_many_frames_it_was_trained_with(encoded, tmp_path):
+    def data(**arguments):
+        return encoded(frames=5, **arguments)
+
+    result = run(data, tmp_path, description={"resize": 73, "frames": 8})
+    description = load_model(result.best_path)[1]
+    assert (description["frames"], description["resize"]) == (5, 73)
+
+
+def test_only_the_released_preset_leaves_pixels_as_they_are():
+    assert [preset for preset in PRESETS if not pixels_are_normalised(preset)] == ["released"]
+
+
+class Centred(CLIPSPM):
+    """A head whose features depend on the whole episode: its mean frame is subtracted."""
+
+    def prepare(self, support, query, class_text, support_mask):
+        support, query, class_text = super().prepare(support, query, class_text, support_mask)
+        mean = torch.cat([support.flatten(1, 3), query.flatten(1, 2)], 1).mean(1)
+        return support - mean[:, None, None, None], query - mean[:, None, None], class_text
+
+
+def test_validation_scores_a_head_that_looks_at_the_whole_episode_as_it_answers(encoded, tmp_path):
     torch.manual_seed(0)
-    model = CLIPSPM(16, heads=2, head_dim=4, mlp_dim=16, preset="lite")
-    settings = TrainingSettings(way=3, queries=2, steps=120, episodes_per_step=2, validate_every=2,
-                                validation_episodes=10, learning_rate=1e-3)
-    train(model, data("a", 0), data("b", 1), settings, sys.argv[1], device="cpu", resume=True, progress=False)
-"""
-
-
-@pytest.mark.slow
-def test_a_run_killed_at_any_moment_continues_to_the_same_curve(tmp_path):
-    script = tmp_path / "run.py"
-    script.write_text(textwrap.dedent(KILLED))
-
-    def start(folder):
-        return subprocess.Popen([sys.executable, str(script), str(folder)])
-
-    assert start(tmp_path / "whole").wait() == 0
-    killed = tmp_path / "killed"
-    for moment in (0.05, 0.3):
-        process = start(killed)
-        size = (
-            len(read_tensors(killed / LAST, "training state")[1]["history"])
-            if (killed / LAST).exists()
-            else 0
-        )
-        while process.poll() is None:
-            if (killed / LAST).exists():
-                state = read_tensors(killed / LAST, "training state")[1]
-                if len(state["history"]) > size:
-                    time.sleep(moment)
-                    break
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-    assert start(killed).wait() == 0
-    for name in (BEST, LAST):
-        assert (killed / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    model = Centred(16, heads=2, head_dim=4, mlp_dim=16, preset="lite")
+    settings = replace(SETTINGS, validation_episodes=100, validate_every=6, learning_rate=0.0)
+    result = run(encoded, tmp_path, settings, model=model)
+    data = encoded(prefix="held out", seed=1)
+    sampler = EpisodeSampler(data.videos_per_class, way=3, seed=VALIDATION_SEED)
+    batch = gather(data.features, data.class_text, [sampler[index] for index in range(100)])
+    with torch.inference_mode():
+        answers = model.eval()(batch.support, batch.query, batch.class_text).logits.argmax(-1)
+    right = 100 * float((answers == batch.query_labels).double().mean())
+    assert result.best_accuracy == pytest.approx(right)
 
 
 def test_a_run_is_never_overwritten_and_never_continued_with_something_else(encoded, tmp_path):
     run(encoded, tmp_path)
     with pytest.raises(FileExistsError, match="resume"):
         run(encoded, tmp_path)
-    with pytest.raises(CheckpointError, match="training settings differ"):
+    with pytest.raises(CheckpointError, match="settings"):
         run(encoded, tmp_path, replace(SETTINGS, learning_rate=1e-4), resume=True)
-    with pytest.raises(CheckpointError, match="model differ"):
+    with pytest.raises(CheckpointError, match="config"):
         run(encoded, tmp_path, model=small_model("paper"), resume=True)
-    with pytest.raises(CheckpointError, match="features differ"):
+    with pytest.raises(CheckpointError, match="data"):
         run(lambda **a: encoded(videos=6, **a), tmp_path, resume=True)
 
 
@@ -191,16 +182,22 @@ def test_early_stop_ends_after_patience_and_resuming_a_stopped_run_adds_nothing(
     assert run(encoded, tmp_path, settings, resume=True) == result
 
 
-def test_classes_shared_between_training_and_validation_are_refused(encoded, tmp_path):
-    with pytest.raises(ValueError, match="share classes.*same 0"):
-        run(lambda **a: encoded(**(a | {"prefix": "same"})), tmp_path)
+def test_a_trained_head_is_left_in_evaluation_mode(encoded, tmp_path):
+    model = small_model().train()
+    run(encoded, tmp_path, replace(SETTINGS, steps=1), model=model)
+    assert not any(module.training for module in model.modules())
+
+
+@pytest.mark.parametrize(("base", "validation"), [("same", "same"), ("Jump_rope", "jump rope")])
+def test_classes_shared_between_training_and_validation_are_refused(encoded, tmp_path, base, validation):
+    with pytest.raises(ValueError, match=f"share.*{validation} 0"):
+        run(lambda prefix, **a: encoded(prefix=base if prefix == "base" else validation, **a), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_released_weight_decay_keeps_its_ratio_to_a_gradient_20_times_larger():
-    assert TRAINING_PRESETS["released"].weight_decay == pytest.approx(
-        20 * TRAINING_PRESETS["paper"].weight_decay
-    )
+    paper, released = (TRAINING_PRESETS[name].weight_decay for name in ("paper", "released"))
+    assert released == pytest.approx(20 * paper)
 
 
 def spec_numbers(line):
@@ -243,7 +240,65 @@ def test_validation_classes_with_too_few_videos_are_found_before_training(encode
         check_run(encoded(prefix="base"), encoded(prefix="held out", videos=1), SETTINGS, tmp_path)
 
 
-@pytest.mark.parametrize("bad", [dict(steps=0), dict(optimizer="sgd"), dict(schedule="linear")])
+@pytest.mark.parametrize("value", [0, -1, 1.5, float("nan"), "8"])
+@pytest.mark.parametrize(
+    "name", ["way", "shot", "queries", "steps", "episodes_per_step", "validate_every", "patience"]
+)
+def test_counts_that_cannot_be_are_refused_by_name(name, value):
+    with pytest.raises(ValueError, match=name):
+        TrainingSettings(**{name: value})
+
+
+@pytest.mark.parametrize("bad", [dict(seed=2**63), dict(optimizer="sgd"), dict(schedule="linear")])
 def test_bad_settings_are_refused_by_name(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         TrainingSettings(**bad)
+
+
+def test_features_of_another_number_of_frames_are_no_validation(encoded, tmp_path):
+    with pytest.raises(ValueError, match="validation_data"):
+        run(lambda prefix, **a: encoded(prefix=prefix, frames=len(prefix), **a), tmp_path)
+
+
+@pytest.mark.parametrize("preset", ["paper", "released"])
+def test_a_step_goes_along_the_gradient_of_the_formula_of_its_preset(encoded, tmp_path, preset):
+    """Adam's first moment after one step is (1 − beta) times the accumulated gradient."""
+    model = small_model(preset, dropout=0, feedforward_dropout=0)
+    expected = copy.deepcopy(model)
+    settings = replace(SETTINGS, steps=1, episodes_per_step=3, learning_rate=1e-9, betas=(0.5, 0.999))
+    run(encoded, tmp_path, settings, model=model)
+    data = encoded(prefix="base")
+    sampler = EpisodeSampler(data.videos_per_class, way=3, queries=2, seed=settings.seed)
+    for index in range(3):
+        batch = gather(data.features, data.class_text, [sampler[index]])
+        losses = expected.losses(batch.support, batch.query, batch.class_text, batch.query_labels)
+        (losses.total / (3 if preset == "paper" else 1)).sum().backward()
+    moments = read_tensors(tmp_path / LAST, "training state")[0]
+    for index, parameter in enumerate(expected.parameters()):
+        if parameter.grad is not None:
+            moment = 2 * moments[f"optimizer.{index}.exp_avg"]
+            torch.testing.assert_close(moment, parameter.grad, atol=1e-5, rtol=1e-4)
+
+
+VARIANTS = {
+    name: dict(preset="lite", heads=2, head_dim=4, mlp_dim=16, **changes)
+    for name, changes in {"full": {}, "no anchor": dict(with_anchor=False)}.items()
+}
+
+
+def test_every_variant_is_trained_with_every_seed_and_continued(encoded, tmp_path):
+    data, short = (encoded(prefix="base"), encoded(prefix="held out", seed=1)), replace(SETTINGS, steps=2)
+    found = train_variants(VARIANTS, *data, seeds=[0, 3], settings=short, folder=tmp_path)
+    assert found["no anchor"] == [tmp_path / "no-anchor" / f"seed{seed}" / BEST for seed in (0, 3)]
+    head, description = load_model(found["no anchor"][1])
+    assert not head.with_anchor and description["training"]["seed"] == 3
+    assert train_variants(VARIANTS, *data, seeds=[0, 3], settings=short, folder=tmp_path) == found
+    kept = found["full"][0]
+    again = partial(
+        train_variants, VARIANTS, *data, seeds=[0], folder=tmp_path / "other", committed={"full": kept}
+    )
+    assert again(settings=short)["full"] == [kept] and not (tmp_path / "other" / "full").exists()
+    with pytest.raises(ValueError, match="committed"):
+        again(settings=replace(short, shot=2))
+    with pytest.raises(ValueError, match="seeds"):
+        train_variants(VARIANTS, *data, seeds=[1, 1], settings=short, folder=tmp_path)

@@ -35,9 +35,7 @@ def test_the_bars_and_the_answer_are_the_models(head, with_head, drawn_with):
         if output.spm is not None:
             scale = 1 / head.get("temperature", 1)
             torch.testing.assert_close(terms["½ D_SPM"], scale * output.spm.distance[0, 2] / 2)
-        assert (
-            f"shortest: {names[int(output.logits[0, 2].argmax())]}." in explorer.pictures["distances"].value
-        )
+        assert f"shortest: {names[int(output.logits[0, 2].argmax())]}." in explorer.pictures["distances"].value
         right = int((output.logits[0].argmax(-1) == torch.arange(4)).sum())
         assert f"{right} of 4 answered rightly" in explorer.pictures["board"].value
         explorer.controls["query"].value = 1
@@ -68,9 +66,7 @@ def test_a_drawn_episode_is_the_one_that_the_sampler_lists(gallery):
     assert episode_of(gallery, **DRAWN) == (expected, "Episode 4 of seed 1, 3 classes drawn")
 
 
-@pytest.mark.parametrize(
-    "choice", [dict(pair=(3, 1)), dict(classes=(1, 3)), dict(pair=(1, 3), classes=(0, 2))]
-)
+@pytest.mark.parametrize("choice", [dict(pair=(3, 1)), dict(classes=(1, 3)), dict(pair=(1, 3), classes=(0, 2))])
 def test_chosen_classes_are_all_there_and_their_videos_are_theirs(gallery, choice):
     for number in range(20):
         chosen, _ = episode_of(gallery, **DRAWN | choice | dict(number=number))

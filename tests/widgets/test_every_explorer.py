@@ -60,23 +60,11 @@ HEADS = {
     "without SPM": dict(with_spm=False),
     "without PADM": dict(with_padm=False),
     "without anchor": dict(with_anchor=False),
-    "extended": EXTENDED
-    | dict(temperature=0.5, centred_distance=True, motion_kept=True, position_weight=0.3),
+    "extended": EXTENDED | dict(temperature=0.5, centred_distance=True, motion_kept=True, position_weight=0.3),
     "query's own anchor": EXTENDED | dict(anchor="query", inductive=True),
     "frame steps": EXTENDED | dict(frames="steps", names="mixed", support_text="generated"),
 }
-ABOUT_THE_MODEL = {
-    "stage",
-    "asked",
-    "features",
-    "step",
-    "weights",
-    "motion",
-    "level",
-    "view",
-    "shown",
-    "point",
-}
+ABOUT_THE_MODEL = {"stage", "asked", "features", "step", "weights", "motion", "level", "view", "shown", "point"}
 every_explorer = pytest.mark.parametrize("make", CHANGES)
 
 
@@ -87,9 +75,7 @@ def test_a_control_changes_its_pictures_and_only_those(make, gallery, changed_by
     for values, pictures in CHANGES[make]:
         for control, value in values.items():
             assert changed_by(explorer, control, value) == set(pictures.split()), control
-    assert "nan" not in "".join(
-        picture.value[-1500:].split("base64")[-1] for picture in explorer.pictures.values()
-    )
+    assert "nan" not in "".join(picture.value[-1500:].split("base64")[-1] for picture in explorer.pictures.values())
 
 
 def try_every_value(make, gallery):
@@ -145,10 +131,6 @@ def test_no_figure_outlives_its_picture(make, gallery):
 
 
 def test_numbers_of_an_explorer_are_whole(gallery):
-    for make, name in (
-        (embeddings_explorer, "episodes"),
-        (prompt_explorer, "episodes"),
-        (prompt_explorer, "way"),
-    ):
+    for make, name in ((embeddings_explorer, "episodes"), (prompt_explorer, "episodes"), (prompt_explorer, "way")):
         with pytest.raises(ValueError, match=name):
             make(gallery, **{name: 0})

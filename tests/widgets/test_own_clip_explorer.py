@@ -16,9 +16,7 @@ from clipspm_lite.widgets.own_clip import own_clip_explorer, uploaded_file
 @pytest.fixture(scope="module")
 def support():
     world = sample_world("validation")
-    chosen = [
-        world.classes.index(name) for name in ("raising_a_box", "lowering_a_box", "waving_the_left_arm")
-    ]
+    chosen = [world.classes.index(name) for name in ("raising_a_box", "lowering_a_box", "waving_the_left_arm")]
     return VideoDataset(
         world.root,
         tuple(world.classes[n] for n in chosen),
@@ -42,12 +40,7 @@ def upload(explorer, name, content):
         button.metadata, button.data = [{"name": name, "type": "video/mp4", "size": len(content)}], [content]
         button._counter = 1
     else:
-        about = {
-            "name": name,
-            "type": "video/mp4",
-            "size": len(content),
-            "last_modified": datetime(2026, 1, 1),
-        }
+        about = {"name": name, "type": "video/mp4", "size": len(content), "last_modified": datetime(2026, 1, 1)}
         button.value = ({**about, "content": memoryview(content)},)
     return button
 

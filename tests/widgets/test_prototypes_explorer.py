@@ -46,8 +46,7 @@ def test_the_anchor_before_attention_is_what_padm_starts_from(gallery, drawn, mo
 
 
 @pytest.mark.parametrize(
-    "head",
-    [dict(with_anchor=False), {"model": "clip-spm-extended", "anchor": "query"}, dict(with_padm=False)],
+    "head", [dict(with_anchor=False), {"model": "clip-spm-extended", "anchor": "query"}, dict(with_padm=False)]
 )
 def test_no_anchor_is_shown_that_the_model_does_not_score_with(head, with_head, drawn):
     gallery = with_head(**head)

@@ -10,16 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clipspm_lite.world import (
-    CLASSES,
-    FRAMES,
-    REVERSED_PAIRS,
-    SIMILAR_PAIRS,
-    SPLITS,
-    captions,
-    make_scene,
-    render,
-)
+from clipspm_lite.world import CLASSES, FRAMES, REVERSED_PAIRS, SIMILAR_PAIRS, SPLITS, captions, make_scene, render
 from clipspm_lite.world.captions import pose_facts
 from clipspm_lite.world.taxonomy import RECIPES
 from clipspm_lite.world.write import CLIPS_PER_CLASS, clip_path, folder, write_lists
@@ -173,9 +164,7 @@ def test_manifest_lists_each_clip_with_its_checksum() -> None:
     ]
     assert {c["path"] for c in clips} == {str(p.relative_to(SAMPLES)) for p in SAMPLES.rglob("*.mp4")}
     for clip in clips:
-        assert hashlib.sha256((SAMPLES / clip["path"]).read_bytes()).hexdigest() == clip["sha256"], clip[
-            "path"
-        ]
+        assert hashlib.sha256((SAMPLES / clip["path"]).read_bytes()).hexdigest() == clip["sha256"], clip["path"]
         assert clip["class"].replace("_", " ") in SPLITS["default"][clip["split"]]
 
 

@@ -1,16 +1,15 @@
-"""What a decoding process does: decord reads a file forward from its start and the frames that were asked for are kept.
+"""What a worker process does: decord reads a file forward from its start, and the wanted frames are kept.
 
-`import decord` is provided by the distribution **decord2** on every platform, as measured (3.4.0 beside decord 0.6.0):
+`import decord` is provided by the package **decord2**. Measured (3.4.0 beside decord 0.6.0):
 
 - wheels for Python 3.10 to 3.13: decord2 has Linux x86_64 and aarch64, macOS arm64 and Windows x64; decord has Linux
   x86_64 and Windows only. Linux x86_64 was run, the others were only resolved. Don't install both: they share a folder;
-- on 98 made-up files with their frame numbers drawn into the pixels (15 containers, 14 codecs, some damaged) and on 42
-  real ones both give the same frames or both refuse; decord2 opens AV1 and GIF too, and takes about ⅔ of the time;
+- on 98 made-up files (15 containers, 14 codecs, some damaged) and 42 real ones both give the same frames or both
+  refuse; decord2 opens AV1 and GIF too, and takes about ⅔ of the time;
 - in both, reading single frames (`reader[i]`, `get_batch([…])`) is **silently wrong** for AVI and MPEG with B-frames,
   so for all of HMDB51, and for HEVC. Reading forward from the start equals PyAV, but for MPEG transport streams.
 
-So it reads forward and closes the reader: one a request, never shared, never idle. A damaged file can still make decord
-crash or hang with Python's lock held, which is why this runs in a process of its own (`processes.py`), without torch.
+So a worker reads forward and closes the reader: one per request, never shared, never idle. It imports no torch.
 """
 
 import contextlib
@@ -23,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -34,40 +33,23 @@ sys.modules["nvidia"] = None  # type: ignore[assignment]  # decord would load al
 
 import decord  # noqa: E402
 
-decord.logging.set_level(decord.logging.INFO)  # FFmpeg's remarks, which `_Remarks` reads
+decord.logging.set_level(decord.logging.INFO)  # FFmpeg's remarks, read by `_Remarks`
 
-# FFmpeg covers up for damage and goes on; it says so in a remark, and only there. What it does not notice goes unseen:
-# of 10,000 clips with random damage 6 % gave damaged frames and no error, most of them VP9 (28 %), VP8 (24 %), HEVC and
-# WMV (10 %), whose bits nearly always decode to something; the other containers and codecs of mutate.py 3 % or less.
+# FFmpeg covers up for damage and goes on; it says so in a remark, and only there. Some damage goes unseen: of 10,000
+# clips with random damage 6 % gave damaged frames and no error, most of them VP9 (28 %), VP8 (24 %), HEVC and WMV
+# (10 %), whose bits nearly always decode to something; the others 3 % or less.
 _DAMAGE = re.compile(
-    "|".join(
-        (
-            r"concealing \d+ DC",  # in pictures
-            r"error while decoding",
-            r"Error at MB",
-            r"\S+ damaged at",
-            r"header damaged",
-            r"LZW decode failed",
-            r"overread \d+",
-            r"Packet corrupt",  # in containers
-            r"Packet mismatch",
-            r"Truncating packet",
-            r"Track size mismatch",
-            r"Invalid track number",
-            r"Length \d+ indicated by an EBML number's first byte",
-            r"packet_\w+_size .*invalid",
-            r"freeing incomplete packet",
-            r"ff asf skip \d+ \(unknown stream",
-            r"File ended prematurely",
-            r"Error parsing frame sizes",
-            r"Element at .* exceeds containing master element",
-            r".* invalid as first byte of an EBML",
-        )
-    )
+    r"concealing \d+ DC|error while decoding|Error at MB|\S+ damaged at|header damaged|LZW decode failed"  # pictures
+    r"|overread \d+|Error parsing frame sizes"
+    r"|Packet corrupt|Packet mismatch|Truncating packet|Track size mismatch|Invalid track number"  # containers
+    r"|packet_\w+_size .*invalid|freeing incomplete packet|ff asf skip \d+ \(unknown stream|File ended prematurely"
+    r"|Length \d+ indicated by an EBML number's first byte|.* invalid as first byte of an EBML"
+    r"|Element at .* exceeds containing master element"
 )
 # decord covers up for frames that cannot be decoded with copies of the last one; this makes it raise at the first copy.
 _NO_COPIES = "0.000000001"
-MAX_PIXELS = 8192 * 8192  # a picture; FFmpeg would take up to 16000 x 16000, 0.8 GB each
+SMALL = 2_000_000  # bytes; starting threads for a smaller file costs more than they save
+MAX_PIXELS = 8192 * 8192  # per picture; FFmpeg would take up to 16000 x 16000, 0.8 GB each
 MAX_MEMORY = 8 << 30  # bytes, beside the pictures that are kept; where the system can limit it
 
 
@@ -76,11 +58,11 @@ class Unreadable(Exception):
 
 
 def serve() -> None:
-    """Answers requests, a line of JSON each on the standard input, until it ends.
+    """Answers requests, one line of JSON each on the standard input, until it ends.
 
-    A request has `path`, `offsets` and `limit`, in seconds without a new frame: after them the process ends itself, as
-    it does when it finds that nobody waits for its answer. An answer is a line of JSON, `{"error": …}` or `{"count": …,
-    "shape": [pictures, H, W, 3], "places": [of each offset among the pictures]}`, and then the pictures, uint8.
+    A request has `path`, `offsets` and `limit`: the seconds without a new frame after which the process ends itself. It
+    also does so when its parent has ended. An answer is one line of JSON, `{"error": …}` or `{"count": …, "shape":
+    [pictures, H, W, 3], "places": [of each offset among the pictures]}`, and then the pictures, uint8.
     """
     answers = os.fdopen(os.dup(1), "wb")
     remarks = _Remarks()
@@ -88,45 +70,33 @@ def serve() -> None:
     answers.flush()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C and Jupyter's stop are for the process that asked
     for line in sys.stdin.buffer:
-        _answer(json.loads(line), answers, remarks)
+        request = json.loads(line)
+        watchdog = _Watchdog(request["limit"])
+        _limit_memory(MAX_MEMORY + len(request["offsets"]) * MAX_PIXELS * 3)
+        remarks.clear()
+        pictures: list[np.ndarray] = []
+        try:
+            answer, pictures = _decoded(request["path"], request["offsets"], watchdog, remarks)
+        except Unreadable as error:
+            answer = {"error": f"{error}; {CONVERT}"}
+        except MemoryError:
+            answer = {"error": f"its pictures need more memory than there is; {CONVERT}"}
+        except Exception as error:
+            answer = {"error": f"damaged ({type(error).__name__}: {_reason(error)}); {CONVERT}"}
+        watchdog.end()
+        answers.write(json.dumps(answer).encode() + b"\n")
+        for picture in pictures:
+            answers.write(np.ascontiguousarray(picture).data)
         answers.flush()
 
 
-def _answer(request: dict[str, Any], answers: BinaryIO, remarks: "_Remarks") -> None:
-    watchdog = _Watchdog(request["limit"])
-    _limit_memory(MAX_MEMORY + len(request["offsets"]) * MAX_PIXELS * 3)
-    remarks.clear()
-    pictures: list[np.ndarray] = []
-    try:
-        kept, count = _read_frames(request["path"], request["offsets"], watchdog)
-        if damage := remarks.damage():
-            raise Unreadable(f"damaged, FFmpeg can only guess some of its pictures ({damage}); {CONVERT}")
-        order = list(kept)
-        pictures = [kept[index] for index in order]
-        if len({picture.shape for picture in pictures}) > 1:
-            raise Unreadable(f"its pictures change their size; {CONVERT}")
-        places = [order.index(index) for index in frame_indices(count, request["offsets"])]
-        shape = [len(pictures), *(pictures[0].shape if pictures else (0,))]
-        answer = {"count": count, "shape": shape, "places": places}
-    except Unreadable as error:
-        answer = {"error": str(error)}
-    except MemoryError:
-        answer = {"error": f"its pictures need more memory than there is; {CONVERT}"}
-    except Exception as error:
-        answer = {"error": f"damaged ({type(error).__name__}: {_reason(error)}); {CONVERT}"}
-    watchdog.end()
-    answers.write(json.dumps(answer).encode() + b"\n")
-    for picture in pictures if "error" not in answer else ():
-        answers.write(np.ascontiguousarray(picture).data)
-
-
 class _Remarks:
-    """What FFmpeg and other libraries print, in a file: decord has no other way to ask for it."""
+    """What FFmpeg and other libraries print, in a file: decord offers no other way to see it."""
 
     LONGEST = 1 << 20
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115  (open as long as the process is there)
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  (open as long as the process lives)
         for printed in (1, 2):
             os.dup2(self._file.fileno(), printed)
         with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no such limit
@@ -170,19 +140,17 @@ class _Watchdog:
 
 def _limit_memory(size: int) -> None:
     """Where the system can: what is in use counts, not the address space, of which every thread reserves a lot."""
-    try:
+    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows, macOS
         import resource
-    except ImportError:
-        return  # Windows
-    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    with contextlib.suppress(ValueError, OSError):  # macOS
+
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
         resource.setrlimit(resource.RLIMIT_DATA, (size if hard < 0 else min(size, hard), hard))
 
 
-def _read_frames(
-    path: str, offsets: Sequence[float], watchdog: _Watchdog
-) -> tuple[dict[int, np.ndarray], int]:
-    """The chosen frames by index, uint8 `[H, W, 3]`, and how many there really are.
+def _decoded(
+    path: str, offsets: Sequence[float], watchdog: _Watchdog, remarks: _Remarks
+) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """The answer for an intact file, and the pictures that go with it.
 
     Where the file claims more frames than it has, it is read again.
     """
@@ -192,9 +160,15 @@ def _read_frames(
     del reader  # an idle reader keeps on decoding ahead
     if count < claimed and offsets:
         kept, count = _read_forward(_open(path), frame_indices(count, offsets), watchdog)
-    if not kept.keys() >= set(frame_indices(count, offsets)):
-        raise Unreadable("it changed while it was read; try again when it is complete")
-    return kept, count
+    wanted, order = frame_indices(count, offsets), list(kept)
+    if not kept.keys() >= set(wanted):
+        raise Unreadable("it changed while it was read")
+    if damage := remarks.damage():
+        raise Unreadable(f"damaged, FFmpeg can only guess some of its pictures ({damage})")
+    if len({picture.shape for picture in kept.values()}) > 1:
+        raise Unreadable("its pictures change their size")
+    shape = [len(kept), *(kept[order[0]].shape if kept else (0,))]
+    return {"count": count, "shape": shape, "places": [order.index(i) for i in wanted]}, list(kept.values())
 
 
 def _read_forward(
@@ -208,36 +182,26 @@ def _read_forward(
         while True:
             frame = reader.next()
             watchdog.alive()
-            if count == 0:
-                _check_size(frame.shape)
+            height, width = frame.shape[:2]
+            if height * width > MAX_PIXELS:
+                found = (
+                    f"its pictures are too large ({width} x {height}, at most 8192 x 8192 pixels are read)"
+                )
+                raise Unreadable(f"{found}; make them smaller with -vf scale=1920:-2")
             if count in chosen:
                 kept[count] = _picture(frame.asnumpy())
             count += 1
     except (StopIteration, decord.DECORDLimitReachedError):
         pass  # the end, or the first copy after it
     except decord.DECORDError as error:
-        raise Unreadable(f"damaged, not all frames can be decoded ({_reason(error)}); {CONVERT}") from None
-    if count == 0 or count < len(reader) - _surplus(reader):
-        found = f"damaged, trimmed, or a transport stream: only {count} of its {len(reader)} frames can be decoded"
-        raise Unreadable(f"{found}; {CONVERT}")
+        raise Unreadable(f"damaged, not all frames can be decoded ({_reason(error)})") from None
+    # Frames before the start of a trimmed clip, at times below zero, are no sign of damage (AVI has no times: all of its
+    # frames count as such), nor is the one frame that old AVIs have too many.
+    spare = 1 + int((reader.get_frame_timestamp(range(len(reader)))[:, 0] < 0).sum()) if count else 0
+    if count == 0 or count < len(reader) - spare:
+        found = f"only {count} of its {len(reader)} frames can be decoded"
+        raise Unreadable(f"damaged, trimmed, or a transport stream: {found}")
     return kept, count
-
-
-def _surplus(reader: decord.VideoReader) -> int:
-    """How many frames fewer than `len` are no sign of damage: those before the start of a trimmed clip (times below
-    zero; AVI has no times, and all of its frames count as such), and the one that old AVIs have too many.
-    """
-    times = reader.get_frame_timestamp(range(len(reader)))
-    return int((times[:, 0] < 0).sum()) + 1
-
-
-def _check_size(shape: Sequence[int]) -> None:
-    height, width = shape[:2]
-    if height * width > MAX_PIXELS:
-        raise Unreadable(
-            f"its pictures are too large ({width} x {height}, at most 8192 x 8192 pixels are read); make them smaller "
-            "with `ffmpeg -i IN -vf scale=1920:-2 -pix_fmt yuv420p OUT.mp4` or leave it out"
-        )
 
 
 def _picture(array: np.ndarray) -> np.ndarray:
@@ -248,21 +212,17 @@ def _picture(array: np.ndarray) -> np.ndarray:
 
 def _open(path: str) -> decord.VideoReader:
     try:
-        return decord.VideoReader(path, fault_tol=_NO_COPIES)
+        threads = 1 if os.path.getsize(path) < SMALL else 0  # 0: as many as there are cores
+        return decord.VideoReader(path, num_threads=threads, fault_tol=_NO_COPIES)
     except UnicodeError:
         raise Unreadable("decord cannot open a name that is not UTF-8; rename the file") from None
     except (decord.DECORDError, RuntimeError, AssertionError) as error:
         reason = _reason(error)
     if "cannot find video stream" in reason:
-        raise Unreadable(f"no video stream that can be decoded (only sound, or an unknown codec); {CONVERT}")
+        raise Unreadable("no video stream that can be decoded (only sound, or an unknown codec)")
     if "measure duration" in reason:
-        raise Unreadable(
-            "it does not say how long it is (a raw stream, or recorded in a browser), or it is damaged or no video; "
-            f"{CONVERT}"
-        )
-    raise Unreadable(
-        f"not a video, or damaged{'' if 'Error reading' in reason else f' ({reason})'}; {CONVERT}"
-    )
+        reason = "it does not say how long it is: a raw stream, or recorded in a browser"
+    raise Unreadable(f"not a video, or damaged{'' if 'Error reading' in reason else f' ({reason})'}")
 
 
 def _reason(error: Exception) -> str:

@@ -1,10 +1,15 @@
 """Video in: one file becomes T frames, and they are the right ones (SPEC section 1).
 
-Here a file is looked at before it is decoded, and its frames are made into what a backbone takes. decord reads it in a
-process of its own: `decoder.py` is what runs there, `processes.py` what keeps its crashes away from this one.
+This module looks at a file before it is decoded and turns the decoded pictures into what a backbone takes. decord runs
+in processes of its own: `decoder.py` is what they do, `worker.py` starts them and survives their crashes.
 """
 
 import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +21,22 @@ from clipspm_lite.data.decoding.worker import DecodingFailed, decode
 from clipspm_lite.data.names import printable
 from clipspm_lite.data.segments import frame_indices
 
-__all__ = ["VideoError", "count_frames", "frame_indices", "load_video"]
+__all__ = [
+    "MOST_FRAMES",
+    "VideoError",
+    "check_file",
+    "count_frames",
+    "frame_indices",
+    "load_video",
+    "load_videos",
+]
+
+MOST_FRAMES = 1024  # T of one video; all of them are kept in memory and encoded
+MOST_WORKERS = 8  # unless more are asked for
 
 
 class VideoError(RuntimeError):
-    """A file could not be read as a video: its name, what was found and what to do, in one line."""
+    """A file could not be read as a video: what was found, what to do, and its name, in one line."""
 
 
 def load_video(
@@ -42,26 +58,21 @@ def load_video(
 
     Args:
         path: the video file; rotation metadata of phones is applied.
-        frames: T, at least 1.
+        frames: T, from 1 to 1024.
         size: None leaves the frames at the video's own size; a number gives `[T, 3, size, size]`: shorter side
             resized to `resize`, then a square cut from the centre.
         resize: in pixels, at least `size`, which it defaults to; the benchmarks use `resize=256, size=224`.
         random_crop: cut a random square instead, the same for all frames of the clip (training).
-        random_flip: exchange left and right in every second clip, in all of its frames (training, where no class
-            depends on the side).
+        random_flip: mirror every second clip, all of its frames alike (training, where no class depends on the side).
         generator: makes the random choices repeatable.
 
     Raises:
-        ValueError: an argument is no whole number, or out of range.
-        VideoError: the file is missing, no video, damaged, or decord cannot decode all of it.
+        ValueError: an argument is not a whole number, or out of range.
+        VideoError: the file is missing, not a video, damaged, or decord cannot decode all of it.
     """
-    frames = whole_number("frames", frames)
-    if size is None and (resize is not None or random_crop):
-        raise ValueError("resize and random_crop need size, found size=None")
-    shorter = None
-    if size is not None:
-        size = whole_number("size", size)
-        shorter = size if resize is None else whole_number("resize", resize, least=size)
+    frames, shorter = _checked(frames, size, resize)
+    if size is None and random_crop:
+        raise ValueError("random_crop needs size, found size=None")
     if random_segments:
         offsets = torch.rand(frames, dtype=torch.float64, generator=generator)
     else:
@@ -77,9 +88,69 @@ def load_video(
     return clip
 
 
+def load_videos(
+    paths: Iterable[str | Path],
+    frames: int = 8,
+    size: int | None = None,
+    *,
+    resize: int | None = None,
+    workers: int | None = None,
+) -> Iterator[torch.Tensor | VideoError]:
+    """For each video, in order, its frames as `load_video` gives them, or the VideoError that it raises.
+
+    Several processes decode at the same time, at most `2 * workers` videos ahead of the one that is being used.
+
+    Args:
+        frames, size, resize: as in `load_video`.
+        workers: how many processes; default: as many as this process may use cores, at most 8.
+
+    Raises:
+        ValueError: an argument is not a whole number, or out of range.
+    """
+    _checked(frames, size, resize)
+    workers = min(_usable_cores(), MOST_WORKERS) if workers is None else whole_number("workers", workers)
+    return _load_ahead(paths, partial(_load_or_error, frames=frames, size=size, resize=resize), workers)
+
+
 def count_frames(path: str | Path) -> int:
     """How many frames a video really has, found by decoding them all; raises VideoError as `load_video` does."""
     return _decode(Path(path), torch.empty(0))[1]
+
+
+def _checked(frames: int, size: int | None, resize: int | None) -> tuple[int, int | None]:
+    """T, and the length of the shorter side after resizing."""
+    frames = whole_number("frames", frames, most=MOST_FRAMES)
+    if size is None:
+        if resize is not None:
+            raise ValueError("resize needs size, found size=None")
+        return frames, None
+    size = whole_number("size", size)
+    return frames, size if resize is None else whole_number("resize", resize, least=size)
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _load_or_error(path: str | Path, **sampling: int | None) -> torch.Tensor | VideoError:
+    try:
+        return load_video(path, **sampling)  # type: ignore[arg-type]
+    except VideoError as error:
+        return error
+
+
+def _load_ahead(paths, load, workers: int) -> Iterator[torch.Tensor | VideoError]:
+    """One thread for each process: it waits for the decoder, and resizes what comes back."""
+    waiting = iter(paths)
+    pool = ThreadPoolExecutor(workers, "load_videos")
+    try:
+        ahead: deque[Future] = deque(pool.submit(load, path) for path in islice(waiting, 2 * workers))
+        while ahead:
+            loaded = ahead.popleft().result()
+            ahead.extend(pool.submit(load, path) for path in islice(waiting, 1))
+            yield loaded
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _decode(path: Path, offsets: torch.Tensor) -> tuple[list[np.ndarray], int]:
@@ -98,11 +169,7 @@ def _decode(path: Path, offsets: torch.Tensor) -> tuple[list[np.ndarray], int]:
 
 def _check_unchanged(path: Path, before: os.stat_result) -> None:
     after = check_file(path)
-    if (before.st_size, before.st_mtime_ns, before.st_ino) != (
-        after.st_size,
-        after.st_mtime_ns,
-        after.st_ino,
-    ):
+    if any(getattr(before, name) != getattr(after, name) for name in ("st_size", "st_mtime_ns", "st_ino")):
         raise _error(path, "it changed while it was read; try again when it is complete")
 
 
@@ -131,22 +198,33 @@ def _cropped(clip: torch.Tensor, size: int, random: bool, generator: torch.Gener
     return clip[..., top : top + size, left : left + size].contiguous()
 
 
+# How a file starts that is not a video, and what to say of it. FFmpeg would open what a playlist names: other files, or
+# addresses in the network.
+_NOT_A_VIDEO = {
+    (b"version https://git-lfs",): "a Git LFS pointer, not the video; fetch it with `git lfs pull`",
+    (b"<!doctype html", b"<html"): "a web page under a video's name; download the video again",
+    (b"#extm3u", b"ffconcat", b"<?xml", b"<mpd", b"v=0"): (
+        "a playlist or another text, not a video; give the video itself, or download it again"
+    ),
+}
+
+
 def check_file(path: str | Path) -> os.stat_result:
-    """Says what a file is that decord would only call unreadable, or would wait for without end; returns its status.
+    """The status of a file that may be a video, found without decoding it.
+
+    decord would call what is refused here only unreadable, or wait for it without end.
 
     Raises:
-        VideoError: it is no file, cannot be opened, or is at first sight no video.
+        VideoError: it is not a file, cannot be opened, or does not start like a video.
     """
     path = Path(path)
     try:
         if path.is_dir():
             raise _error(path, "this is a folder; expected a video")
         if not path.is_file():
-            found = "no such file"
-            if path.is_symlink():
+            found = "not a regular file" if path.exists() else "no such file"
+            if path.is_symlink() and not path.exists():
                 found = f"a link to nothing ({printable(os.readlink(path))})"
-            if path.exists():
-                found = "not a regular file"
             raise _error(path, f"{found}; expected a video")
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
@@ -156,16 +234,10 @@ def check_file(path: str | Path) -> os.stat_result:
         raise _error(path, f"cannot be opened ({reason}); check its name and permissions") from None
     if not start:
         raise _error(path, "the file is empty; copy or download it again")
-    if start.startswith(b"version https://git-lfs"):
-        raise _error(path, "a Git LFS pointer, not the video; fetch it with `git lfs pull`")
     beginning = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if beginning.startswith((b"<!doctype html", b"<html")):
-        raise _error(path, "a web page under a video's name; download the video again")
-    if beginning.startswith((b"#extm3u", b"ffconcat", b"<?xml", b"<mpd", b"v=0")):
-        # FFmpeg would open what it names: other files, or addresses in the network.
-        raise _error(
-            path, "a playlist or another text, not a video; give the video itself, or download it again"
-        )
+    for starts, found in _NOT_A_VIDEO.items():
+        if beginning.startswith(starts):
+            raise _error(path, found)
     return status
 
 

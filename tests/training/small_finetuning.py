@@ -11,63 +11,44 @@ from clipspm_lite import CLIPSPM
 from clipspm_lite.clip.backbone import load_backbone
 from clipspm_lite.data.datasets import SAMPLES, VideoDataset
 from clipspm_lite.data.encoded import EncodedDataset
-from clipspm_lite.training.loop import TrainingResult, TrainingSettings, train
-from clipspm_lite.training.sources import FineTuning
+from clipspm_lite.training import FineTuning, TrainingSettings, train
 
 SETTINGS = TrainingSettings(
-    way=2,
-    queries=1,
-    steps=6,
-    episodes_per_step=2,
-    learning_rate=1e-4,
-    validate_every=2,
-    validation_episodes=10,
-    seed=0,
-)
+    way=2, queries=1, steps=6, episodes_per_step=2, learning_rate=1e-4, validate_every=2, validation_episodes=10, seed=0
+)  # fmt: skip
+QUIET = dict(device="cpu", progress=False)
 
 
-def clips(*classes: str, videos: int = 3) -> VideoDataset:
-    return VideoDataset(
-        SAMPLES / "clips",
-        classes,
-        tuple(tuple(f"{c}/{c}_{i:02d}.mp4" for i in range(videos)) for c in classes),
-    )
+def clips(*classes, videos=3):
+    names = tuple(tuple(f"{c}/{c}_{i:02d}.mp4" for i in range(videos)) for c in classes)
+    return VideoDataset(SAMPLES / "clips", classes, names)
 
 
 TRAINING = clips("squatting", "swaying", "waving_both_arms")
 VALIDATION = clips("standing_up", "sitting_down")
 
 
-def small_model(**sizes) -> CLIPSPM:
+def small_model(**sizes):
     torch.manual_seed(0)
     return CLIPSPM(128, heads=2, head_dim=4, mlp_dim=16, **sizes)
 
 
-def run(folder: str | Path, settings: TrainingSettings = SETTINGS, **arguments) -> TrainingResult:
-    finetuning = arguments.pop("finetuning", None) or FineTuning(load_backbone("tiny"), frames=2)
+def run(folder, settings=SETTINGS, *, data=TRAINING, finetuning=None, **arguments):
+    finetuning = finetuning or FineTuning(load_backbone("tiny"), frames=2)
     return train(
-        small_model(),
-        TRAINING,
-        VALIDATION,
-        settings,
-        folder,
-        finetuning=finetuning,
-        device="cpu",
-        progress=False,
-        **arguments,
+        small_model(), data, VALIDATION, settings, folder, finetuning=finetuning, **QUIET | arguments
     )
 
 
-def run_head(folder: str | Path, **arguments) -> TrainingResult:
+def run_head(folder, **arguments):
     """The head alone, without dropout, on made-up features."""
 
-    def features(name: str) -> EncodedDataset:
+    def features(name):
         classes = tuple(f"{name} {i}" for i in range(3))
         return EncodedDataset(classes, (3,) * 3, torch.randn(9, 2, 128), torch.randn(3, 128))
 
     model = small_model(dropout=0, feedforward_dropout=0)
-    data = features("base"), features("held out")
-    return train(model, *data, SETTINGS, folder, device="cpu", progress=False, **arguments)
+    return train(model, features("base"), features("held out"), SETTINGS, folder, **QUIET | arguments)
 
 
 if __name__ == "__main__":

@@ -18,13 +18,7 @@ from pathlib import Path
 import av
 import numpy as np
 import torch
-from marked_video import (
-    marked_frame,
-    numbers_in,
-    rotate_mp4,
-    start_mp4_later,
-    write_marked_video,
-)
+from marked_video import marked_frame, numbers_in, rotate_mp4, start_mp4_later, write_marked_video
 
 from clipspm_lite.data.decoding.video import VideoError, count_frames, load_video
 from clipspm_lite.data.names import printable

@@ -1,6 +1,6 @@
-"""Sample clips laid out as a benchmark's official download, so that the full path can be tried before a download.
+"""Sample clips under the names of a benchmark's official download, to try every step before a real download.
 
-The clips keep showing what they show: under a benchmark's names they are drawn figures that do something else.
+The clips show what they showed before: drawn figures, whatever the benchmark calls them.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from clipspm_lite.data.datasets import DatasetError, sample_world
 
 
 def official_name(benchmark: str, class_name: str, number: int) -> str:
-    """Where the official download has a video, below its folder; ``number`` is the video's own, unique in all of it."""
+    """Where the official download has a video, below its folder; ``number`` is different for every video."""
     if benchmark == "hmdb51":
         return f"{class_name}/A_film(1)_{class_name}_f_cm_np1_le_med_{number}.avi"
     if benchmark == "ucf101":
@@ -28,22 +28,22 @@ def lay_out_samples(
     videos: int = 4,
     parts: Sequence[str] = ("base", "validation", "novel"),
 ) -> list[Path]:
-    """Copy sample clips into ``root`` under a benchmark's class names, in its layout, with lists where it has some.
+    """Copies sample clips into ``root`` under a benchmark's class names, in its layout, with lists where it has some.
 
-    Base classes are taken from the sample world's base classes. Validation and novel ones share its validation classes,
-    from the two ends, so that none of its novel classes is looked at.
+    Base classes are taken from the sample world's base classes. Validation and novel classes share its validation
+    classes, from the two ends, so its novel classes stay unseen.
 
     Args:
         benchmark: a name of `BENCHMARKS`.
-        videos: clips a class, 20 at most.
+        videos: clips per class, 20 at most.
 
     Returns:
-        The video lists, one a part, beside ``root``; none where the benchmark uses every video of a class.
+        The video lists, one for each part, beside ``root``; none where the benchmark uses every video of a class.
 
     Raises:
-        DatasetError: no such benchmark, no sample clips here, or ``root`` exists.
+        DatasetError: ``root`` exists, or there are no sample clips.
     """
-    facts, root = find_benchmark(benchmark), Path(root)
+    published, root = find_benchmark(benchmark), Path(root)
     if root.exists():
         raise DatasetError(f"exists already; give a folder that is still to be made: {root}")
     lists, number = [], 0
@@ -51,14 +51,14 @@ def lay_out_samples(
         world = sample_world("base" if part == "base" else "validation")
         clips = list(world.videos if part != "validation" else reversed(world.videos))
         lines = []
-        for place, name in enumerate(facts.classes[part]):
+        for place, name in enumerate(published.classes[part]):
             for video in clips[place % len(clips)][:videos]:
                 path = root / official_name(benchmark, name, number)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes((world.root / video).read_bytes())
                 lines.append(f"{name}/{path.stem}\n")
                 number += 1
-        if facts.video_lists is not None:
+        if published.video_lists is not None:
             lists.append(root.with_name(f"{root.name}-{part}.txt"))
             lists[-1].write_text("".join(lines), encoding="utf-8")
     return lists

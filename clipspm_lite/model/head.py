@@ -1,0 +1,120 @@
+"""What every trained head has: arguments that are checked once, prepared features, an answer, and losses."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from clipspm_lite.model.checks import check_episode, check_labels
+from clipspm_lite.model.presets import LossForm
+from clipspm_lite.model.transformer import Mask, without_missing
+
+
+class Losses(NamedTuple):
+    """Loss terms of SPEC section 4, one value per episode (shape: the leading axes), before their weights.
+
+    ``total`` is what is trained. Terms that a head or its preset does not have are zero.
+    """
+
+    total: Tensor
+    cross_entropy: Tensor  # mean over queries, in every preset
+    hsmr: Tensor  # L_HSMR
+    consistency: Tensor  # L_cons
+    text: Tensor  # L_text
+    logits: Tensor  # [..., Q, N]
+
+
+class Head(nn.Module):
+    """A few-shot head: frame features of an episode in, logits out. Each kind of head defines its ``_score``.
+
+    Attributes:
+        config: the frozen dataclass it was built from. It has ``dim`` and ``normalize_features``.
+        dim: C, the width of the features.
+        loss_form: whether an episode's loss is divided by the episodes of a step ("mean") or already is ("summed").
+        inductive: whether each query is answered by itself.
+    """
+
+    loss_form: LossForm = "mean"
+    inductive: bool = True
+    _score: Callable[..., Any]  # of prepared support, query, class_text, and support_mask, inductive, fused
+
+    def __init__(self, config: Any):
+        super().__init__()
+        self.config = config
+        self.dim: int = config.dim
+
+    def forward(
+        self,
+        support: Tensor,
+        query: Tensor,
+        class_text: Tensor,
+        support_mask: Mask = None,
+        *,
+        inductive: bool | None = None,
+        fused: Any = None,
+    ) -> Any:
+        """Score every query against every class; the result has ``.logits`` ``[..., Q, N]``. No query's label enters.
+
+        Args:
+            support: frame features ``[..., N, K, T, C]``, class-major.
+            query: frame features ``[..., Q, T, C]``.
+            class_text: text features of the class names ``[..., N, C]``.
+            support_mask: bool ``[..., N, K]``, False where a class has fewer than K shots.
+            inductive: overrides the head's setting for this call, if it knows another way.
+            fused: what `CLIPSPM.fuse_supports` gave for these supports, if it was asked before.
+
+        Raises:
+            TypeError, ValueError: tensors that do not form an episode (`check_episode`).
+        """
+        check_episode(support, query, class_text, support_mask, self.dim)
+        prepared = self.prepare(support, query, class_text, support_mask)
+        return self._score(*prepared, support_mask, self.inductive if inductive is None else inductive, fused)
+
+    def losses(
+        self, support: Tensor, query: Tensor, class_text: Tensor, query_labels: Tensor, support_mask: Mask = None
+    ) -> Losses:
+        """Training losses; query_labels: int64 ``[..., Q]`` in 0 … N − 1, the rest as in `forward`.
+
+        Raises:
+            TypeError, ValueError: as `forward`, or labels that are not one class of the episode for each query.
+        """
+        check_episode(support, query, class_text, support_mask, self.dim)
+        check_labels(query_labels, query, class_text)
+        support, query, class_text = self.prepare(support, query, class_text, support_mask)
+        return self._losses(support, query, class_text, query_labels, support_mask)
+
+    def prepare(
+        self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Support, query and class_text with missing shots zero, and lengths √C if the configuration says so."""
+        support = without_missing(support, support_mask)
+        if self.config.normalize_features:
+            length = self.dim**0.5
+            support, query, class_text = (
+                length * F.normalize(features, dim=-1) for features in (support, query, class_text)
+            )
+        return support, query, class_text
+
+    def _losses(
+        self, support: Tensor, query: Tensor, class_text: Tensor, query_labels: Tensor, support_mask: Mask
+    ) -> Losses:
+        scored = self._score(support, query, class_text, support_mask, self.inductive)
+        return cross_entropy_losses(scored.logits, query_labels)
+
+
+def query_cross_entropy(logits: Tensor, query_labels: Tensor) -> Tensor:
+    """Cross-entropy of each query: logits ``[..., Q, N]``, query_labels ``[..., Q]`` → ``[..., Q]``."""
+    if logits.shape[:-1] != query_labels.shape:
+        expected = ", ".join(map(str, query_labels.shape))
+        raise ValueError(f"logits: expected the shape ({expected}, N), found {tuple(logits.shape)}")
+    per_query = F.cross_entropy(logits.flatten(0, -2), query_labels.flatten(), reduction="none")
+    return per_query.view(query_labels.shape)
+
+
+def cross_entropy_losses(logits: Tensor, query_labels: Tensor) -> Losses:
+    """`Losses` of cross-entropy alone; shapes as in `query_cross_entropy`."""
+    cross_entropy = query_cross_entropy(logits, query_labels).mean(-1)
+    zero = torch.zeros_like(cross_entropy)
+    return Losses(cross_entropy, cross_entropy, zero, zero, zero, logits)

@@ -1,0 +1,141 @@
+"""The dry run: what training will take, from a few measured steps."""
+
+import math
+import sys
+import time
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import torch
+
+from clipspm_lite.evaluation.scoring import evaluate
+from clipspm_lite.model.heads import Head
+from clipspm_lite.training.loop import training_step
+from clipspm_lite.training.processes import launch, wait_for_all
+from clipspm_lite.training.settings import TrainingSettings
+from clipspm_lite.training.sources import FineTuning, TrainingData, training_source
+from clipspm_lite.training.state import TrainingState, check_run
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will take, estimated from a few episodes that were trained on and not kept.
+
+    Attributes:
+        trained: numbers of trained weights, by part.
+        peak_memory: bytes per process: of its GPU, or all of its memory on a CPU; None where it is not known.
+    """
+
+    episodes: int
+    steps: int
+    processes: int
+    trained: dict[str, int]
+    seconds_per_step: float
+    seconds_per_validation: float
+    validations: int
+    peak_memory: int | None
+
+    @property
+    def seconds(self) -> float:
+        return self.steps * self.seconds_per_step + self.validations * self.seconds_per_validation
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{name} {count:,}" for name, count in self.trained.items())
+        memory = (
+            "not known here"
+            if self.peak_memory is None
+            else f"{self.peak_memory / 2**30:.1f} GiB per process"
+        )
+        return (
+            f"episodes: {self.episodes:,} in {self.steps:,} steps, {self.validations} validations\n"
+            f"trained weights: {sum(self.trained.values()):,} ({parts})\n"
+            f"peak memory, measured: {memory}\n"
+            f"a step, measured: {self.seconds_per_step:.3g} s on {self.processes} process(es); "
+            f"a validation: {self.seconds_per_validation:.3g} s\n"
+            f"in all, estimated: {timedelta(seconds=math.ceil(self.seconds))} (hours:minutes:seconds)"
+        )
+
+
+def plan(
+    model: Head,
+    training_data: TrainingData,
+    validation_data: TrainingData,
+    settings: TrainingSettings,
+    *,
+    finetuning: FineTuning | None = None,
+    device: str = "auto",
+    devices: int = 1,
+    nodes: int = 1,
+    precision: Any = "32-true",
+    measured: int = 3,
+) -> Plan:
+    """What `train` would take with these arguments, without writing anything; raises what `train` raises.
+
+    ``measured`` times, after once to warm up, each process computes what it computes at once (one episode of videos, or
+    its share of a step's features) and updates the weights; a few validation videos are encoded. ``model`` and the
+    encoder are changed by it: build them anew for the run.
+    """
+    check_run(training_data, validation_data, settings)
+    source = training_source(training_data, validation_data, finetuning)
+    fabric = launch(
+        settings, finetuning is not None, device=device, devices=devices, nodes=nodes, precision=precision
+    )
+
+    def seconds_since(started: float) -> float:
+        wait_for_all(fabric)
+        return time.perf_counter() - started
+
+    at_once = fabric.world_size if source.one_by_one else settings.episodes_per_step
+    # Nothing is learnt: a learning rate that would diverge takes as long as any other.
+    short = replace(settings, steps=1 + measured, episodes_per_step=at_once, learning_rate=0.0)
+    state = TrainingState(model, source, short, fabric)
+    batches = state.batches(range(short.steps))
+    training_step(state, 0, batches, check=True)
+    wait_for_all(fabric)
+    started = time.perf_counter()
+    for step in range(1, short.steps):
+        training_step(state, step, batches)
+    of_pass = seconds_since(started) / measured
+
+    videos = sum(validation_data.videos_per_class)
+    few_videos, few = min(videos, 16 * fabric.world_size), min(settings.validation_episodes, 20)
+    started = time.perf_counter()
+    data = source.validation_features(fabric, few_videos)
+    encoding = seconds_since(started) * videos / few_videos
+    started = time.perf_counter()
+    evaluate(model, data, way=settings.way, shot=settings.shot, episodes=few, device=fabric.device)
+    scoring = seconds_since(started) * settings.validation_episodes / few
+
+    return Plan(
+        episodes=settings.steps * settings.episodes_per_step,
+        steps=settings.steps,
+        processes=fabric.world_size,
+        trained=_trained_weights(state),
+        seconds_per_step=of_pass * math.ceil(settings.episodes_per_step / at_once),
+        seconds_per_validation=encoding + scoring,
+        validations=math.ceil(settings.steps / settings.validate_every),
+        peak_memory=_peak_memory(fabric.device),
+    )
+
+
+def _trained_weights(state: TrainingState) -> dict[str, int]:
+    """How many each part of the head has, and the visual encoder."""
+    counts = dict[str, int]()
+    for name, weight in state.model.named_parameters():
+        part = name.split(".")[0]
+        counts[part] = counts.get(part, 0) + weight.numel() * weight.requires_grad
+    if "visual" in state.modules:
+        counts["visual encoder"] = sum(weight.numel() for weight in state.modules["visual"].parameters())
+    return {part: count for part, count in counts.items() if count}
+
+
+def _peak_memory(device: torch.device) -> int | None:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if device.type != "cpu" or sys.platform == "win32":
+        return None
+    import resource  # not on Windows
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

@@ -1,0 +1,100 @@
+"""How training goes: one dataclass, and the presets of SPEC section 4."""
+
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from clipspm_lite.arguments import check_known, whole_number
+from clipspm_lite.data.benchmarks import BENCHMARKS
+from clipspm_lite.model.presets import EPISODES_PER_STEP
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How training goes; the defaults are the paper's (SPEC section 4), for 20,000 episodes.
+
+    Attributes:
+        queries: query videos per class in a training episode.
+        steps: optimizer steps; each uses ``episodes_per_step`` episodes.
+        schedule: learning rate "constant", or "cosine" down to zero over all steps.
+        validate_every: steps between two validations.
+        validation_episodes: episodes of each validation (same way and shot, one query per class).
+        patience: stop after so many validations without a better one; None never stops early.
+        seed: of the episodes, of how their videos are cut, and of dropout in every step.
+    """
+
+    way: int = 5
+    shot: int = 1
+    queries: int = 4
+    steps: int = 1250
+    episodes_per_step: int = EPISODES_PER_STEP
+    optimizer: Literal["adam", "adamw"] = "adam"
+    learning_rate: float = 1e-5
+    betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = 5e-5 / 20
+    schedule: Literal["constant", "cosine"] = "constant"
+    validate_every: int = 62
+    validation_episodes: int = 500
+    patience: int | None = None
+    seed: int = 6
+
+    def __post_init__(self) -> None:
+        counts = ["way", "shot", "queries", "steps", "episodes_per_step", "validate_every"]
+        counts += ["validation_episodes"] if self.patience is None else ["validation_episodes", "patience"]
+        for name in counts:
+            object.__setattr__(self, name, whole_number(name, getattr(self, name)))
+        object.__setattr__(self, "seed", whole_number("seed", self.seed, 0, 2**63 - 1))
+        check_known("optimizer", self.optimizer, ("adam", "adamw"))
+        check_known("schedule", self.schedule, ("constant", "cosine"))
+
+    def learning_rate_at(self, step: int) -> float:
+        """Of step 0, 1, …"""
+        if self.schedule == "constant":
+            return self.learning_rate
+        return self.learning_rate * ((1 + math.cos(math.pi * step / self.steps)) / 2)
+
+    def as_json(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return asdict(self) | {"betas": list(self.betas)}
+
+
+TRAINING_PRESETS = {
+    "paper": TrainingSettings(),
+    # The released loss is a sum where the default is a mean, so its coupled decay is 20 times larger.
+    "released": TrainingSettings(weight_decay=5e-5),
+    "lite": TrainingSettings(
+        queries=2,
+        steps=400,
+        episodes_per_step=8,
+        optimizer="adamw",
+        learning_rate=1e-3,
+        betas=(0.9, 0.999),
+        weight_decay=1e-2,
+        schedule="cosine",
+        validate_every=100,
+        seed=0,
+    ),
+}
+
+
+def preset_settings(preset: str, benchmark: str | None = None) -> TrainingSettings:
+    """A preset's settings for a benchmark (SPEC section 4), or for other data. They are the same for every backbone.
+
+    The paper's 20,000 episodes are 1,250 steps of 16, and a validation every 1,000 of them is one every 62 steps.
+    SSv2-Full has 100,000 episodes and its own learning rate and weight decay.
+
+    Raises:
+        ValueError: an unknown preset or benchmark.
+    """
+    check_known("preset", preset, TRAINING_PRESETS)
+    check_known("benchmark", benchmark, [*BENCHMARKS, None])
+    settings = TRAINING_PRESETS[preset]
+    if benchmark != "ssv2_full" or preset == "lite":
+        return settings
+    ratio = settings.weight_decay / TRAINING_PRESETS["released"].weight_decay
+    return replace(settings, steps=6250, learning_rate=1.6e-5, weight_decay=9.7e-4 * ratio)
+
+
+def pixels_are_normalised(preset: str) -> bool:
+    """Whether a preset's backbone applies CLIP's mean and standard deviation; without them pixels stay in [0, 1]."""
+    return preset != "released"

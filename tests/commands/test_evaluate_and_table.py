@@ -1,0 +1,126 @@
+"""The commands that score: `evaluate` and `table`."""
+
+import json
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from clipspm_lite.clip.backbone import load_backbone
+from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, open_checkpoint, save_model
+from clipspm_lite.evaluation.benchmark_table import markdown, read_results
+from clipspm_lite.model.baselines import TRAINING_FREE
+from clipspm_lite.model.heads import build_head
+from clipspm_lite.model.variants import TRAINED_BASELINES
+
+
+def evaluated(run, *arguments):
+    """The JSON object that `evaluate` ends with."""
+    return json.loads(run("evaluate", *arguments, "--json").out.splitlines()[-1], parse_constant=pytest.fail)
+
+
+@pytest.mark.parametrize("method", [*TRAINING_FREE, "clip-spm"])
+def test_evaluate_ends_with_one_json_object(method, run):
+    result = evaluated(run, "--method", method, "--episodes", 50, "--shot", 3, "--seed", 5)
+    keys = {"method", "data", "way", "shot", "queries", "episodes", "seed", "accuracy", "interval", "seconds"}
+    assert keys == set(result)
+    assert (result["method"], result["way"], result["shot"], result["episodes"]) == (method, 5, 3, 50)
+    assert 20 < result["accuracy"] <= 100 and 0 < result["interval"] < 20
+
+
+def test_no_json_holds_nan(run):
+    assert evaluated(run, "--method", "otam", "--episodes", 1)["interval"] is None
+
+
+def test_the_lite_profile_computes_on_one_thread_unless_asked(run, monkeypatch):
+    few = ("evaluate", "--method", "otam", "--episodes", 2)
+    for environment, options, expected in ((None, [], 1), ("2", [], 3), (None, ["--threads", 2], 2)):
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        if environment:
+            monkeypatch.setenv("OMP_NUM_THREADS", environment)
+        torch.set_num_threads(3)
+        run(*few, *options)
+        assert torch.get_num_threads() == expected
+
+
+def test_a_benchmark_is_evaluated_from_its_official_download_at_256_pixels(small, tmp_path, run):
+    arguments = ("evaluate", *small, "--method", "otam", "--episodes", 4, "--store", tmp_path / "store")
+    printed = run(*arguments)
+    assert "shorter side 73" in printed.out, "256 of 224, in proportion for the tiny CLIP's 64"
+    assert "published are" not in printed.err and "warning: the tiny CLIP" in printed.err
+    (tmp_path / "novel.txt").open("a").write("Twisting something/1000\n")  # base.txt has it in another class
+    assert "1000" in run(*arguments, status=1).err.splitlines()[-1]
+
+
+def test_a_table_is_printed_kept_and_drawn_and_its_command_makes_it_again(tmp_path, monkeypatch, run):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(LITE_MODEL, tmp_path / "mine.safetensors")
+    arguments = ["--shots", 1, 5, "--episodes", 8, "--seed", 3, "--checkpoint", tmp_path / "mine.safetensors"]
+    printed = run("table", *arguments, "--results", "first.json", "--figure", "table.png").out
+    results = read_results("first.json")
+    assert printed == markdown(results) + "\n"
+    assert Path("table.png").read_bytes().startswith(b"\x89PNG")
+    assert {row["method"] for row in results["rows"]} == {"zero-shot", "otam", "clip-spm"}
+    assert results["commit"] and str(tmp_path) not in Path("first.json").read_text()
+    words = shlex.split(results["command"])
+    assert words[:3] == ["python", "-m", "clipspm_lite"]
+    run(*words[3:], "--results", "again.json")
+    for row, repeated in zip(results["rows"], read_results("again.json")["rows"], strict=True):
+        assert row | {"seconds": 0} == repeated | {"seconds": 0}
+
+
+@pytest.fixture
+def trx(tmp_path):
+    """An untrained TRX's checkpoint for the tiny CLIP."""
+    path = tmp_path / "trx.safetensors"
+    head = build_head({"dim": 128, **TRAINED_BASELINES["trx"]})
+    save_model(path, head, backbone=load_backbone("tiny").fingerprint, backbone_name="tiny")
+    return path
+
+
+def test_a_table_holds_heads_of_several_methods_each_with_its_own_checkpoints(trx, tmp_path, run):
+    file = tmp_path / "results.json"
+    heads = [LITE_INDUCTIVE_MODEL, trx, LITE_MODEL]
+    run("table", "--shots", 5, 1, "--episodes", 4, "--inductive", "--checkpoint", *heads, "--results", file)
+    used = {(row["method"], row["shot"]): row["head"]["file"] for row in read_results(file)["rows"] if row["head"]}
+    assert used == {
+        ("clip-spm", 5): LITE_INDUCTIVE_MODEL.name,
+        ("clip-spm", 1): LITE_MODEL.name,
+        ("trx", 5): trx.name,
+        ("trx", 1): trx.name,
+    }
+
+
+@pytest.mark.parametrize("command", [["evaluate"], ["table"], ["predict", "--save", "x", "--support"]])
+def test_a_head_of_another_backbone_is_refused(command, support, tmp_path, run):
+    path = tmp_path / "other.safetensors"
+    save_model(path, build_head(dict(dim=128, heads=1, head_dim=4, mlp_dim=4)), backbone="another")
+    arguments = [*command, *([support] if "predict" in command else []), "--backbone", "tiny"]
+    assert "other.safetensors" in run(*arguments, "--checkpoint", path, status=1).err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "table", "predict"])
+def test_a_released_checkpoint_is_opened_with_its_data_set_and_a_text_encoder(
+    command, support, tmp_path, monkeypatch, run
+):
+    path = tmp_path / "checkpoint_best.pt"
+    path.write_bytes(b"PK, as torch writes it")
+    opened = []
+
+    def stand_in(file, **settings):
+        opened.append((settings["weights"], settings["dataset"]))
+        return open_checkpoint(LITE_MODEL)
+
+    monkeypatch.setattr("clipspm_lite.commands.options.open_checkpoint", stand_in)
+    rest = {
+        "evaluate": ["--episodes", 4],
+        "table": ["--episodes", 4, "--shots", 1, "--methods", "clip-spm"],
+        "predict": ["--support", support, "--save", tmp_path / "mine"],
+    }
+    arguments = [command, "--checkpoint", path, *rest[command], "--dataset-settings", "ucf101"]
+    error = run(*arguments, status=1).err.splitlines()[-1]
+    assert "--weights" in error and "checkpoint_best.pt" in error
+    run(*arguments, "--weights", "openai")
+    assert opened == [("openai", "ucf101")]

@@ -1,0 +1,85 @@
+"""What all commands share: quick help, the version, one line for an error and its exit status."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+import clipspm_lite
+from clipspm_lite.clip.checkpoints import LITE_MODEL
+from clipspm_lite.commands.main import COMMANDS, main
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_import_no_torch(option):
+    code = (
+        "import sys; from clipspm_lite.commands.main import main\n"
+        "try: main([sys.argv[1]])\n"
+        "finally: print(sorted({'torch', 'open_clip', 'numpy'} & set(sys.modules)))"
+    )
+    printed = subprocess.check_output([sys.executable, "-c", code, option], text=True)
+    assert printed.endswith("[]\n")
+    shown = COMMANDS if option == "--help" else [clipspm_lite.__version__]
+    assert all(word in printed for word in shown)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_help(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"usage: python -m clipspm_lite {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["evalute"], "evalute"),
+        (["evaluate", "--methd", "otam"], "--methd"),
+        (["evaluate", "--way", "0"], "--way"),
+        (["evaluate", "--device", "tpu"], "--device.*cpu"),
+        (["train"], "--out"),
+        (["table", "--methods", "otm"], "--methods.*otam"),
+        (["predict", "clip.mp4"], "--support.*--recogniser"),
+    ],
+)
+def test_a_wrong_option_is_one_line_and_exit_status_2(arguments, named, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    [line] = capsys.readouterr().err.splitlines()
+    assert stop.value.code == 2 and line.startswith("error: ") and re.search(named, line)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["evaluate", "--part", "test"], "test"),
+        (["evaluate", "--way", "99"], "way"),
+        (["evaluate", "--backbone", "ViT-B-61", "--method", "otam"], "ViT-B-61"),
+        (["evaluate", "--checkpoint", "nowhere.safetensors"], "nowhere.safetensors"),
+        (["evaluate", "--frames", "4"], "frames.*lite.safetensors"),
+        (["evaluate", "--method", "trx"], "--checkpoint.*trx.*lite.safetensors"),
+        (["evaluate", "--data", "nowhere", "--part", "base"], "--split"),
+        (["evaluate", "--data", "nowhere", "--benchmark", "ucf101"], "UCF101.*nowhere"),
+        (["evaluate", "--benchmark", "ucf101"], "--data"),
+        (["table", "--shots", "3", "3"], "twice at 3 shots"),
+        (["table", "--methods", "otam", "trx"], "--checkpoint.*trx"),
+        (["table", "--methods", "otam", "--checkpoint", str(LITE_MODEL)], "--checkpoint.*clip-spm"),
+        (["table", "--backbone", "RN50", "--weights", "random"], "--checkpoint.*clip-spm"),
+        (["table", "--results", "."], "cannot be written"),
+        (["train", "--out", "x", "--data", "nowhere"], "--split"),
+        (["compare", "--out", "x", "--reference", "trx"], "--reference.*otam.*trx"),
+        (["predict", "--support", "nowhere", "x.mp4"], "nowhere"),
+        (["predict", "--support", "nowhere"], "--save.*--choose"),
+        (["predict", "--recogniser", str(LITE_MODEL), "x.mp4"], "lite.safetensors"),
+        (["check", "nowhere"], "nowhere"),
+        (["check", "nowhere", "--benchmark", "hmdb51"], "HMDB.*nowhere"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_status_1(arguments, named, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("clipspm_lite.clip.feature_store.load_videos", lambda *a, **k: pytest.fail("reads"))
+    error = run(*arguments, status=1).err.strip().splitlines()[-1]
+    assert error.startswith("error: ") and re.search(named, error)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,139 @@
+"""The commands that train: `train` and `compare`."""
+
+import argparse
+import json
+from dataclasses import replace
+
+import pytest
+
+from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model, open_checkpoint
+from clipspm_lite.commands import train as train_command
+from clipspm_lite.evaluation.benchmark_table import read_results
+from clipspm_lite.model.baselines import TRAINING_FREE
+from clipspm_lite.model.heads import describe_head
+from clipspm_lite.model.presets import DATASET_SETTINGS, LITE_SIZES
+from clipspm_lite.model.variants import ABLATIONS, FULL, INDUCTIVE, TRAINED_BASELINES
+from clipspm_lite.storage.files import file_sha256
+from clipspm_lite.training import TRAINING_PRESETS
+
+MODELS = (FULL, *TRAINED_BASELINES)
+FINETUNE = ("--finetune", "--preset", "paper", "--frames", 3)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_is_trained_and_then_scored_as_it_was_trained(model, brief, small, tmp_path, run):
+    store = ("--store", tmp_path / "store")
+    printed = run("train", "--model", model, "--out", tmp_path / "run", *small, *store, "--frames", 4).out
+    assert f"head: model {model}, " in printed and "best on validation" in printed
+    path = tmp_path / "run" / "best.safetensors"
+    head, description = load_model(path)
+    expected = dict(preset="lite", **LITE_SIZES) if model == FULL else TRAINED_BASELINES[model]
+    assert expected.items() <= describe_head(head).items()
+    assert (description["frames"], description["resize"]) == (4, 73)
+    rest = [*small, *store, "--episodes", 4, "--checkpoint", path]
+    printed = run("evaluate", *rest, "--inductive", "--json").out
+    assert "4 frames, shorter side 73" in printed and json.loads(printed.splitlines()[-1])["method"] == model
+    file = tmp_path / "results.json"
+    run("table", *rest, "--frames", 4, "--shots", 1, "--results", file)
+    rows = {row["method"]: row for row in read_results(file)["rows"]}
+    assert list(rows) == ["zero-shot", "otam", model]
+    assert rows[model]["head"]["model"] == model and rows[model]["head"]["training"]["steps"] == 2
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_what_finetuning_leaves_is_opened_with_its_own_encoder_everywhere(model, brief, small, support, tmp_path, run):
+    run("train", "--model", model, "--out", tmp_path / "run", *small, *FINETUNE)
+    rest = ["--checkpoint", tmp_path / "run" / "best.safetensors", "--store", tmp_path / "store"]
+    printed = run("evaluate", *small, *rest, "--episodes", 4).out
+    assert "tiny, 3 frames, shorter side 73" in printed and f"{model} on " in printed
+    run("table", *small, *rest, "--episodes", 4, "--methods", model, "--shots", 1)
+    video = next(support.glob("*/*.mp4"))
+    printed = run("predict", "--support", support, *rest, video, "--json").out
+    answer = json.loads(printed.splitlines()[-1])
+    assert answer["method"] == model and answer["predictions"][0]["action"] in answer["predictions"][0]["logits"]
+
+
+def test_released_conventions_take_pixels_as_they_are_and_are_evaluated_so(brief, small, tmp_path, run):
+    rest = [*small, "--store", tmp_path / "store"]
+    run("train", "--preset", "released", "--out", tmp_path / "run", *rest)
+    path = tmp_path / "run" / "best.safetensors"
+    assert not open_checkpoint(path).store.backbone.normalize_pixels
+    run("evaluate", *rest, "--episodes", 4, "--checkpoint", path)
+
+
+def resolved(*arguments):
+    parser = argparse.ArgumentParser()
+    train_command.add_arguments(parser)
+    return train_command.resolve_settings(parser.parse_args(["--out", "x", *arguments]))
+
+
+def test_the_conventions_of_the_released_code_leave_another_models_decay_as_the_papers():
+    for model in MODELS:
+        paper, released = (resolved("--model", model, "--preset", preset) for preset in ("paper", "released"))
+        assert released.weight_decay == (20 if model == FULL else 1) * paper.weight_decay
+
+
+def test_a_preset_resolves_to_the_benchmarks_settings_and_single_options_override(brief, small, tmp_path, run):
+    given = ("--learning-rate", 0.5, "--episodes-per-step", 1, "--dry-run", "--json")
+    printed = run("train", "--out", tmp_path / "run", *small, *FINETUNE, *given).out
+    for name, value in (DATASET_SETTINGS["ssv2_small"] | {"learning_rate": 0.5, "seed": 6, "flip": False}).items():
+        assert f"{name} {value}" in printed
+    planned = json.loads(printed.splitlines()[-1])
+    assert (planned["episodes"], planned["steps"]) == (4, 4), "as many episodes, in other steps"
+    assert planned["peak_memory"] > 0 and planned["trained"]["visual encoder"] > 0
+    assert not (tmp_path / "run").exists()
+
+
+def test_videos_are_mirrored_on_benchmarks_without_left_and_right():
+    parser = argparse.ArgumentParser()
+    train_command.add_arguments(parser)
+    backbone = open_checkpoint(LITE_MODEL).store.backbone
+    for options, flips in (
+        (["--data", "x", "--benchmark", "hmdb51"], True),
+        (["--data", "x", "--benchmark", "hmdb51", "--no-flip"], False),
+        (["--data", "x", "--benchmark", "hmdb51", "--no-augment"], False),
+        (["--data", "x", "--benchmark", "ssv2_full"], False),
+        ([], False),
+    ):
+        assert train_command.finetuning_of(parser.parse_args(["--out", "x", *options]), backbone).flip == flips
+
+
+def test_a_dry_run_of_the_head_encodes_a_few_videos_and_keeps_nothing(brief, small, tmp_path, run):
+    before = set(tmp_path.rglob("*"))
+    store = ("--store", tmp_path / "store")
+    printed = run("train", "--out", tmp_path / "run", *small, *store, "--preset", "paper", "--dry-run").out
+    assert "to encode once, where the feature store lacks them: 4 videos" in printed
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_compare_trains_scores_and_says_where_its_numbers_come_from(tmp_path, monkeypatch, run):
+    brief = replace(TRAINING_PRESETS["lite"], steps=1, episodes_per_step=1, validation_episodes=2)
+    monkeypatch.setitem(TRAINING_PRESETS, "lite", brief)
+    one_pair = lambda data: {"reversed": [data.classes[:2]]}  # noqa: E731
+    monkeypatch.setattr("clipspm_lite.evaluation.comparison.pairs_by_kind", one_pair)
+    rows = ("--ablations", "--baselines", "--extensions", "names dropped", "--reference", "trx")
+    file, figure = tmp_path / "results.json", tmp_path / "table.png"
+    files = ("--out", tmp_path / "runs", "--results", file, "--figure", figure)
+    printed = run("compare", *rows, *files, "--seeds", 3, "--episodes", 4).out.splitlines()
+    results = json.loads(file.read_text(), parse_constant=pytest.fail)
+    expected = {*TRAINING_FREE, FULL, *INDUCTIVE, *ABLATIONS, *TRAINED_BASELINES, "names dropped"}
+    assert set(results["rows"]) == expected
+    assert len(printed) == 2 + len(expected) and "minus trx, points" in printed[0]
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert "--ablations --baselines --extensions 'names dropped' --seeds 3" in results["command"]
+    head = tmp_path / "runs" / FULL / "seed3" / "best.safetensors"
+    assert results["sha256"]["heads"][FULL] == [file_sha256(head)] and results["training_seeds"] == [3]
+
+
+def test_compare_takes_the_committed_heads_for_training_seed_0(tmp_path, monkeypatch, run):
+    monkeypatch.setattr("clipspm_lite.training.variants.train", lambda *a, **k: pytest.fail("trains"))
+    none = lambda *a, **k: {"rows": {}, "shot": 1, "asked": []}  # noqa: E731
+    monkeypatch.setattr("clipspm_lite.commands.compare.compare", none)
+    file = tmp_path / "results.json"
+    arguments = ["compare", "--out", tmp_path / "runs", "--committed", "--seeds", 0, "--results", file]
+    run(*arguments)
+    heads = json.loads(file.read_text())["sha256"]["heads"]
+    committed = {FULL: LITE_MODEL, "clip-spm inductive": LITE_INDUCTIVE_MODEL}
+    assert heads == {name: [file_sha256(path)] for name, path in committed.items()}
+    error = run(*arguments, "--shot", 5, status=1).err.splitlines()[-1]
+    assert "committed" in error and "lite.safetensors" in error, "they were trained otherwise"
