@@ -61,11 +61,7 @@ def test_soft_paths_draw_named_paths_over_the_cells():
     table, frames = torch.rand(3, 3), torch.zeros(3, 3, 4, 4)
     paths = {"there": [(0, 0), (0, 1), (1, 2)], "back": [(0, 0), (1, 0), (2, 1)], "third": [(0, 0)]}
     there, back, _ = soft_paths([table], [table], frames, [frames], ["t"], [paths]).axes[0].lines
-    assert there.get_xydata().tolist() == [
-        [0.5, 0.5],
-        [1.5, 0.5],
-        [2.5, 1.5],
-    ]  # x: support frame, y: query frame
+    assert there.get_xydata().tolist() == [[0.5, 0.5], [1.5, 0.5], [2.5, 1.5]]  # x: support frame, y: query frame
     assert back.get_xydata().tolist() == [[0.5, 0.5], [0.5, 1.5], [1.5, 2.5]]
     assert there.get_linestyle() != back.get_linestyle()
 
@@ -192,11 +188,7 @@ def test_bars_of_heads_and_of_losses_show_every_series_in_its_own_style():
     ax = loss_bars({name: {"L_cons": n + 1.0, "L_text": n + 2.0} for n, name in enumerate(MANY)}).axes[0]
     assert [bar.get_width() for bar in ax.patches] == [value for n in range(12) for value in (n + 1, n + 2)]
     assert len({(bar.get_hatch(), bar.get_facecolor()) for bar in ax.patches}) == 12
-    assert (
-        words(ax.get_yticklabels()) == ["L_cons", "L_text"]
-        and ax.get_xlim()[0] == 0
-        and ax.get_xlim()[1] > 13
-    )
+    assert words(ax.get_yticklabels()) == ["L_cons", "L_text"] and ax.get_xlim()[0] == 0 and ax.get_xlim()[1] > 13
 
 
 def test_features_of_twins_are_sorted_by_the_first_and_compared_with_it():
@@ -279,9 +271,7 @@ def test_stacked_distances_show_excess_answer_and_truth(label, verdicts):
 
 
 def test_logit_changes_hide_the_exchanged_query_and_class_bias_is_around_its_mean():
-    ax = draw.logit_changes(torch.tensor([[1.0, -2.0, 0.5], [9.0, 9.0, 9.0]]), exchanged=1, names=NAMES).axes[
-        0
-    ]
+    ax = draw.logit_changes(torch.tensor([[1.0, -2.0, 0.5], [9.0, 9.0, 9.0]]), exchanged=1, names=NAMES).axes[0]
     assert words(ax.texts) == ["+1.0", "-2.0", "+0.5"] and ax.collections[0].get_clim() == (-2, 2)
     assert words(ax.get_yticklabels()) == ["query 1", "query 2 (exchanged)"]
     ax = draw.class_bias({"all": torch.tensor([1.0, 2, 3]), "one": torch.tensor([0.0, 0, 3])}, NAMES).axes[0]

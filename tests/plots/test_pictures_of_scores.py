@@ -117,11 +117,7 @@ def test_a_ranking_has_a_bar_per_action_from_the_top_and_the_clip_above():
     strip, bars = ranking(torch.rand(4, 3, 8, 8), {"sit": 0.75, "stand": 0.2, "wave": 0.05}).axes
     assert strip.images[0].get_array().shape == (8, 32, 3) and bars.yaxis_inverted()
     assert [bar.get_width() for bar in bars.patches] == [0.75, 0.2, 0.05]
-    assert words(bars.texts) == ["75 %", "20 %", "5 %"] and words(bars.get_yticklabels()) == [
-        "sit",
-        "stand",
-        "wave",
-    ]
+    assert words(bars.texts) == ["75 %", "20 %", "5 %"] and words(bars.get_yticklabels()) == ["sit", "stand", "wave"]
 
 
 def test_templates_stand_best_first_beside_all_together():
@@ -183,14 +179,9 @@ def test_picked_checkpoints_and_mean_texts_have_a_style_for_every_label():
 
 
 def test_accuracy_by_company_and_accuracy_bars_show_every_value():
-    company = {
-        "together": {"full": (90.0, 1.0), "part": (80.0, 2.0)},
-        "alone": {"full": (60.0, 1.5), "part": (70, 1)},
-    }
+    company = {"together": {"full": (90.0, 1.0), "part": (80.0, 2.0)}, "alone": {"full": (60.0, 1.5), "part": (70, 1)}}
     ax = accuracy_by_company(company, chance=20).axes[0]
-    assert words(ax.texts) == ["90.0", "60.0", "80.0", "70.0"] and words(ax.get_yticklabels()) == list(
-        company
-    )
+    assert words(ax.texts) == ["90.0", "60.0", "80.0", "70.0"] and words(ax.get_yticklabels()) == list(company)
     ax = plots.accuracy_bars({"one": (40.0, 2.0), "two": (60.0, 1.0)}, chance=20, title="t").axes[0]
     assert [bar.get_width() for bar in ax.patches] == [40, 60]
     assert words(ax.texts) == ["40.0 ± 2.0", "60.0 ± 1.0"]
@@ -272,18 +263,7 @@ def test_learning_curves_show_every_validation_of_every_run():
 def test_the_architecture_names_every_part_and_stays_inside_its_axes():
     (ax,) = architecture().axes
     said = " ".join(words(ax.texts))
-    for part in (
-        "support",
-        "query",
-        "class names",
-        "SF",
-        "prompt",
-        "HSMR",
-        "PADM",
-        "D_SPM",
-        "D_anchor",
-        "logits",
-    ):
+    for part in ("support", "query", "class names", "SF", "prompt", "HSMR", "PADM", "D_SPM", "D_anchor", "logits"):
         assert part in said
     for patch in ax.patches:
         box = patch.get_path().get_extents()

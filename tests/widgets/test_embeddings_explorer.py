@@ -61,9 +61,7 @@ def test_the_points_are_the_models_own_outputs(with_head, drawn, inductive):
     assert_is("after PADM", "anchor", output.padm.anchor[0].mean(-2))
     assert_is("raw CLIP", "class text", batch.class_text[0])
     assert cloud.answers == tuple(answers.tolist())
-    assert [point.videos for point in cloud.points if point.kind == "query clip"] == [
-        (v,) for v in drawn.query
-    ]
+    assert [point.videos for point in cloud.points if point.kind == "query clip"] == [(v,) for v in drawn.query]
 
 
 def test_what_a_model_lacks_is_said_and_has_no_points(with_head, drawn):
