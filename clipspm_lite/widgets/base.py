@@ -95,18 +95,15 @@ class Explorer(widgets.VBox):
         self.status.value = message
 
     def _rendered(self, name: str) -> str:
-        picture = self._drawn(name)  # forgotten on return, so that `redraw` can collect its figure
+        picture = self._call(self._draw[name])  # forgotten on return, so that `redraw` can collect its figure
         return as_html(picture) if picture else ""
 
     def static(self, name: str) -> None:
         """Put one of the pictures, as it is now, into the notebook, where it is seen without a kernel too."""
         check_known("name", name, self._draw)
-        picture = self._drawn(name)
+        picture = self._call(self._draw[name])
         if picture:
             picture.show()
-
-    def _drawn(self, name: str) -> Picture | None:
-        return self._call(self._draw[name])
 
     def _call(self, function: Callable[..., Any]) -> Any:
         return function(

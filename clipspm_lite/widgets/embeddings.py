@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clipspm_lite.arguments import whole_number
-from clipspm_lite.data.episodes import Episode, EpisodeSampler, gather
+from clipspm_lite.data.episodes import Episode, EpisodeSampler
 from clipspm_lite.model.spm import generate_prompt, support_prompt
 from clipspm_lite.model.transformer import shot_mean
 from clipspm_lite.plots.base import film_strips, limits_around
@@ -183,23 +183,20 @@ class EmbeddingPictures:
         """How far points moved from the stage before this one."""
         if not number:
             return ""
-        before, after = self.stages[number - 1], self.stages[number]
-        moved = cosines_between(cloud.vectors[before], cloud.vectors[after], cloud.points)
-        return f" Grey: from where they were, {before}. Mean cosine of before and after: {moved}."
+        before, after = self.stages[number - 1 : number + 1]
+        cosines = (cloud.vectors[before] * cloud.vectors[after]).sum(-1)
+        kinds = np.array([point.kind for point in cloud.points])
+        means = ", ".join(f"{kind} {cosines[kinds == kind].mean():.2f}" for kind in (SUPPORT, QUERY, PROTOTYPE))
+        return f" Grey: from where they were, {before}. Mean cosine of before and after: {means}."
 
     def _remarks(self) -> str:
         """What this model lacks, and how its queries are asked here."""
         model = self.gallery.model
-        text = "".join(
-            f" This model has no {part}."
-            for part, has in (("SPM", model.with_spm), ("PADM", model.with_padm))
-            if not has
-        )
-        if model.with_padm and not self.gallery.has_anchor:
-            text += " This model has no anchor that all queries share."
-        if model.with_padm and model.inductive:
-            text += " Queries are asked together here, though this model is inductive."
-        return text
+        no_anchor = model.with_padm and not self.gallery.has_anchor
+        lacks = {"SPM": not model.with_spm, "PADM": not model.with_padm, "anchor that all queries share": no_anchor}
+        text = "".join(f" This model has no {part}." for part, lacking in lacks.items() if lacking)
+        together = " Queries are asked together here, though this model is inductive."
+        return text + together if model.with_padm and model.inductive else text
 
     def _nearest(self, cloud: Cloud, stage: str, chosen: Point) -> str:
         """The prototype that is nearest, with a tick or a cross where the point has a class."""
@@ -226,8 +223,7 @@ def hints_of(figure: Figure, maps: dict[str, StageMap], points: list[Point]) -> 
 
 def cloud_of(gallery: Gallery, episode: Episode) -> Cloud:
     """Every point of an episode at every stage that the model has, from the model's own outputs."""
-    batch = gather(gallery.data.features, gallery.data.class_text, [episode])
-    given = batch.support, batch.query, batch.class_text
+    given = gallery.tensors(episode)
     with gallery.scoring() as model:
         output = model(*given, inductive=False)
         logits = model(*given).logits if model.inductive else output.logits
@@ -290,13 +286,6 @@ def points_of(episode: Episode, names: list[str], kinds: list[str]) -> tuple[Poi
         made[GENERATED].append(Point(GENERATED, n, (video,), prompt))
     made[ANCHOR].append(Point(ANCHOR, None, tuple(videos[0] for videos in episode.support), "anchor"))
     return tuple(point for kind in kinds for point in made[kind])
-
-
-def cosines_between(before: np.ndarray, after: np.ndarray, points: tuple[Point, ...]) -> str:
-    """How far each kind moved in the full space, in words."""
-    values = (before * after).sum(-1)
-    kinds = np.array([point.kind for point in points])
-    return ", ".join(f"{kind} {values[kinds == kind].mean():.2f}" for kind in (SUPPORT, QUERY, PROTOTYPE))
 
 
 def effective(perplexity: int, points: int) -> int:

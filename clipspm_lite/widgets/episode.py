@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from clipspm_lite.data.episodes import Episode, gather
+from clipspm_lite.data.episodes import Episode
 from clipspm_lite.model.clipspm import CLIPSPMOutput
 from clipspm_lite.plots.base import film_strips
 from clipspm_lite.plots.prototypes import stacked_distances
@@ -36,10 +36,8 @@ class EpisodePictures:
         self.output = lru_cache(maxsize=16)(self._compute_output)
 
     def _compute_output(self, episode: Episode, inductive: bool) -> CLIPSPMOutput:
-        data = self.gallery.data
-        batch = gather(data.features, data.class_text, [episode])
         with self.gallery.scoring() as model:
-            return model(batch.support[0], batch.query[0], batch.class_text[0], inductive=inductive)
+            return model(*(tensor[0] for tensor in self.gallery.tensors(episode)), inductive=inductive)
 
     def board(self, drawn: Chosen, asked: bool, frame: int) -> Picture:
         """One moment of the episode: supports, queries, answers."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.decoding.video import load_video
 from clipspm_lite.data.encoded import EncodedDataset
-from clipspm_lite.data.episodes import Episode
+from clipspm_lite.data.episodes import Episode, gather
 from clipspm_lite.data.names import readable
 from clipspm_lite.evaluation.comparison import pairs_by_kind
 from clipspm_lite.model.clipspm import CLIPSPM
@@ -116,6 +116,11 @@ class Gallery:
     def thumbnails(self, video: int) -> Tensor:
         """The same frames as `clip`, half as wide and high."""
         return self.clip(video)[..., ::2, ::2]
+
+    def tensors(self, episode: Episode) -> tuple[Tensor, Tensor, Tensor]:
+        """Support, query and class text of an episode, each with one leading axis."""
+        batch = gather(self.data.features, self.data.class_text, [episode])
+        return batch.support, batch.query, batch.class_text
 
     def clip(self, video: int) -> Tensor:
         """The frames of a video that the model sees, small: ``[T, 3, 112, 112]`` in [0, 1]."""

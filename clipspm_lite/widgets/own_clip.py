@@ -10,7 +10,7 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from clipspm_lite.data.datasets import VIDEO_SUFFIXES, VideoDataset
+from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.decoding.video import load_video
 from clipspm_lite.data.names import readable
 from clipspm_lite.model.otam import SMOOTHING, align
@@ -83,12 +83,8 @@ class OwnClipPictures:
 
     def ask_uploaded(self, name: str, content: bytes) -> None:
         """`ask` about an uploaded clip, in a file that is deleted at once; errors say the clip's own name."""
-        suffix = Path(name).suffix.lower()
-        expected = ", ".join(VIDEO_SUFFIXES)
-        if suffix not in VIDEO_SUFFIXES:
-            raise ValueError(f"{name} does not end as a video does: expected one of {expected}")
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"clip{suffix}"  # a stranger's file name never becomes a path
+            path = Path(folder) / "clip"  # a stranger's file name never becomes a path
             path.write_bytes(content)
             try:
                 self.ask(path, name)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clipspm_lite.arguments import whole_number
-from clipspm_lite.data.episodes import EpisodeSampler, gather
+from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.model.clipspm import CLIPSPM, CLIPSPMOutput
 from clipspm_lite.model.spm import generate_prompt
 from clipspm_lite.plots.base import film_strips
@@ -98,12 +98,13 @@ class PromptPictures:
         with self.gallery.scoring() as model:
             visual = model.fusion.visual_gate(shown.video)
             real, generated = (model.fusion.prompt_gate(prompt) for prompt in (p, q))
+        raw, gated = F.cosine_similarity(p, q, dim=0), F.cosine_similarity(real * p, generated * q, dim=0)
         return Picture(
             gate_maps(visual, {"real": real, "generated": generated}),
             f"Query {query}, gates open by {float(visual.mean()):.2f} for its frames, {float(real.mean()):.2f} for the "
             f"real prompt ({shown.name}) and {float(generated.mean()):.2f} for the generated one, on average. The two "
-            f"prompts have lengths {float(p.norm()):.2f} and {float(q.norm()):.2f} and cosine {cosine(p, q):.2f}; what "
-            f"the gate lets through of them has cosine {cosine(real * p, generated * q):.2f}.",
+            f"prompts have lengths {float(p.norm()):.2f} and {float(q.norm()):.2f} and cosine {raw:.2f}; what "
+            f"the gate lets through of them has cosine {gated:.2f}.",
             f"Colour maps of gate values: {len(visual)} frames by {len(real)} channels, and two rows for the prompts.",
         )
 
@@ -164,24 +165,21 @@ class PromptPictures:
         return text
 
     def _prompted_query(self, episode: int, query: int, names: str) -> PromptedQuery:
-        drawn, data = self.sampler[episode], self.gallery.data
+        drawn = self.sampler[episode]
         label, classes = drawn.query_labels[query - 1], self.gallery.names_of(drawn)
-        batch = gather(data.features, data.class_text, [drawn])
+        support, videos, class_text = self.gallery.tensors(drawn)
         with self.gallery.scoring() as model:
-            text = given_texts(names, batch.class_text)
-            _, videos, text = (x[0] for x in model.prepare(batch.support, batch.query, text, None))
+            prepared = model.prepare(support, videos, given_texts(names, class_text), None)
+            _, videos, text = (tensor[0] for tensor in prepared)
             generated = generate_prompt(videos, text, model.prompt_generator)[query - 1]
-        name = {RIGHT_NAMES: classes[label], WRONG_NAMES: classes[(label + 1) % len(classes)], NO_NAMES: NO_NAMES}[
-            names
-        ]
+        given = classes[(label + (names == WRONG_NAMES)) % len(classes)]
+        name = NO_NAMES if names == NO_NAMES else given
         return PromptedQuery(name, videos[query - 1], text[label][None], generated)
 
     def _compute_output(self, episode: int, names: str, alpha: float) -> CLIPSPMOutput:
-        data = self.gallery.data
-        batch = gather(data.features, data.class_text, [self.sampler[episode]])
+        support, query, class_text = self.gallery.tensors(self.sampler[episode])
         with self.gallery.scoring() as model:
-            text = given_texts(names, batch.class_text)
-            return with_prompt_weight(model, alpha)(batch.support, batch.query, text)
+            return with_prompt_weight(model, alpha)(support, query, given_texts(names, class_text))
 
     def _distances(self, episode: int, names: str, query: int, alpha: float, shown: str) -> Tensor:
         output = self._output(episode, names, alpha)
@@ -194,11 +192,6 @@ def given_texts(names: str, class_text: Tensor) -> Tensor:
     if names == WRONG_NAMES:
         return class_text.roll(-1, -2)
     return class_text.mean(-2, keepdim=True).expand_as(class_text) if names == NO_NAMES else class_text
-
-
-def cosine(x: Tensor, y: Tensor) -> float:
-    """Of two vectors."""
-    return float(F.cosine_similarity(x, y, dim=0))
 
 
 def with_prompt_weight(model: CLIPSPM, alpha: float) -> CLIPSPM:

@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipspm_lite.data.episodes import Episode, gather
+from clipspm_lite.data.episodes import Episode
 from clipspm_lite.model.otam import otam
 from clipspm_lite.model.transformer import shot_mean
 from clipspm_lite.plots.base import limits_around
@@ -136,8 +136,7 @@ class PrototypePictures:
 
 def prototype_stages(gallery: Gallery, episode: Episode) -> dict[str, PrototypeStage]:
     """The prototypes of an episode, its queries and its anchor, at every stage that the model has."""
-    batch = gather(gallery.data.features, gallery.data.class_text, [episode])
-    support, query, text = batch.support[0], batch.query[0], batch.class_text[0]
+    support, query, text = (tensor[0] for tensor in gallery.tensors(episode))
     with gallery.scoring() as model:
         output = model(support, query, text, inductive=False)
         support, query, _ = model.prepare(support, query, text, None)

@@ -57,15 +57,6 @@ def test_soft_paths_show_costs_weights_and_both_clips():
     assert areas[0] == pytest.approx(2 * areas[1]) and areas[1] == areas[2]
 
 
-def test_soft_paths_draw_named_paths_over_the_cells():
-    table, frames = torch.rand(3, 3), torch.zeros(3, 3, 4, 4)
-    paths = {"there": [(0, 0), (0, 1), (1, 2)], "back": [(0, 0), (1, 0), (2, 1)], "third": [(0, 0)]}
-    there, back, _ = soft_paths([table], [table], frames, [frames], ["t"], [paths]).axes[0].lines
-    assert there.get_xydata().tolist() == [[0.5, 0.5], [1.5, 0.5], [2.5, 1.5]]  # x: support frame, y: query frame
-    assert back.get_xydata().tolist() == [[0.5, 0.5], [0.5, 1.5], [1.5, 2.5]]
-    assert there.get_linestyle() != back.get_linestyle()
-
-
 def test_a_walk_joins_all_pairs_and_frames_the_chosen_one():
     pairs = [(0, 0), (1, 1), (1, 2), (2, 3)]
     ax = aligned_frames(torch.zeros(3, 3, 4, 4), torch.ones(4, 3, 4, 4), {"there": pairs}, 2).axes[0]
@@ -132,23 +123,6 @@ def test_stage_maps_draw_every_point_on_each_map_with_where_it_came_from():
     assert not other.lines and words(figure.texts) == ["clip", "anchor", "1", "sit", "2", "stand"]
 
 
-def test_colours_mean_class_role_or_split():
-    point = StageMap(np.arange(8.0).reshape(4, 2), (0, 8, 0, 8))
-    arguments, parts = ({"one": point}, ["clip", "name"] * 2, [0, 0, 1, 2], NAMES), ["base", "base", "novel"]
-
-    def colours(**how):
-        clip, name = stage_maps(*arguments, **how).axes[0].collections[:2]
-        return [tuple(color) for color in np.concatenate([clip.get_facecolors(), name.get_facecolors()])]
-
-    by_class = colours()  # points 0, 2 (clips of 0 and 1), then 1, 3 (names of 0 and 2)
-    assert by_class[0] == by_class[2] and len(set(by_class)) == 3
-    by_role = colours(colour="role")
-    assert by_role[0] == by_role[1] != by_role[2] == by_role[3]
-    by_split = colours(colour="split", parts=parts)
-    assert by_split[0] == by_split[1] == by_split[2] != by_split[3]
-    assert "wave (novel)" in words(stage_maps(*arguments, colour="split", parts=parts).texts)
-
-
 def test_every_case_and_every_gate_has_its_panel():
     cases = {name: torch.tensor([0.25, 0.5, 0.25]) for name in MANY}
     for figure in (motion.frame_shares(cases), gate_values(cases)):
@@ -201,18 +175,6 @@ def test_features_of_twins_are_sorted_by_the_first_and_compared_with_it():
     assert "2.00 × as long, cosine -1.00" in texts and "0.00 × as long" in texts
     rows = torch.tensor([[2.0, 0], [0, 1], [0, 0]])
     assert motion.compared_with_first(rows) == [(1, 1), (0.5, 0), (0, None)]
-
-
-def test_steps_and_strips_of_twins_are_blocks_in_order():
-    steps = {"original": torch.tensor([[1.0, 4.0], [2.0, 4.0]]), "still": torch.zeros(2, 2)}
-    ax = motion.steps_of_twins(steps, "a title").axes[0]
-    image = ax.images[0].get_array()
-    assert image[:, :2].tolist() == [[1.0, 1.0], [0.25, 0.5]] and image[:, 3:].tolist() == [[0, 0], [0, 0]]
-    assert image.mask[:, 2].all() and words(ax.texts) == ["original", "still"]
-    assert ax.get_title(loc="left") == "a title (colours: ± 4)"
-    ax = motion.strips_of_twins({"up": torch.zeros(3, 3, 4, 4), "down": torch.ones(3, 3, 4, 4)}).axes[0]
-    image = ax.images[0].get_array()
-    assert image.shape == (8, 12, 3) and image[:4].max() == 0 and image[4:].min() == 1
 
 
 def test_two_prompts_show_both_clips_and_only_the_supports_name():
@@ -296,13 +258,6 @@ def test_prototype_distances_write_every_value_and_the_anchors_row():
     ax = draw.prototype_distances(table, ["sit", "stand"], (0, 2), "OTAM distance").axes[0]
     assert words(ax.texts)[:6] == ["0.00", "1.50", "1.50", "0.00", "0.70", "0.80"]
     assert words(ax.texts)[6:] == ["1 sit", "2 stand", "anchor"] and ax.images[0].get_clim() == (0, 2)
-
-
-def test_distances_by_frame_leave_out_the_class_itself():
-    rows = {"sit": torch.zeros(3), "stand": torch.ones(3), "anchor": torch.full((3,), 0.5)}
-    figure = draw.distances_by_frame(rows, "sit", "1 − cosine")
-    assert [list(line.get_ydata()) for line in figure.axes[0].lines] == [[1, 1, 1], [0.5, 0.5, 0.5]]
-    assert words(figure.texts) == ["stand", "anchor"]
 
 
 def test_names_beside_a_map_stay_on_the_figure_however_many_there_are():

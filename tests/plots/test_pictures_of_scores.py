@@ -12,10 +12,8 @@ from matplotlib.figure import Figure
 from clipspm_lite import plots
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.evaluation.published import CLIP_SPM, OTHER_WORK, SHOTS
-from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.plots.ablations import Estimate, by_class, comparison_panels, draws, estimate, estimates
 from clipspm_lite.plots.alignment import accuracy_dots
-from clipspm_lite.plots.answers import ranking
 from clipspm_lite.plots.embeddings import accuracy_by_shot, template_accuracies
 from clipspm_lite.plots.episodes import (
     class_spread,
@@ -56,14 +54,6 @@ def test_estimates_show_value_both_intervals_and_every_seed():
     assert words(ax.get_yticklabels()) == list(ROWS) and ax.get_xlabel() == "points"
     assert sum(line.get_linewidth() > 3 for line in ax.lines) == 1  # one row has an interval over episodes
     assert not any(line.get_linestyle() == ":" for line in estimates({"here": ROWS}, None, "x").axes[0].lines)
-
-
-@pytest.mark.parametrize("panels", [2, 3, 4])
-def test_every_panel_has_its_title_and_one_scale(panels):
-    figure = estimates({f"panel {p}": ROWS for p in range(panels)}, 50, "accuracy, %")
-    assert [ax.get_title() for ax in figure.axes] == [f"panel {p}" for p in range(panels)]
-    assert len({ax.get_xlim() for ax in figure.axes}) == 1
-    assert all([50, 50] in points(ax.lines) for ax in figure.axes)
 
 
 def test_draws_are_counted_and_all_intervals_named():
@@ -111,13 +101,6 @@ def test_accuracy_dots_put_every_method_on_every_row():
     assert [dot.get_xdata().tolist() for dot in dots] == [[40 + n, 60 + n] for n in range(12)]
     assert len({(dot.get_marker(), dot.get_color()) for dot in dots}) == 12
     assert words(ax.get_yticklabels()) == ["a", "b"] and words(ax.get_legend().get_texts()) == list(results)
-
-
-def test_a_ranking_has_a_bar_per_action_from_the_top_and_the_clip_above():
-    strip, bars = ranking(torch.rand(4, 3, 8, 8), {"sit": 0.75, "stand": 0.2, "wave": 0.05}).axes
-    assert strip.images[0].get_array().shape == (8, 32, 3) and bars.yaxis_inverted()
-    assert [bar.get_width() for bar in bars.patches] == [0.75, 0.2, 0.05]
-    assert words(bars.texts) == ["75 %", "20 %", "5 %"] and words(bars.get_yticklabels()) == ["sit", "stand", "wave"]
 
 
 def test_templates_stand_best_first_beside_all_together():
@@ -235,12 +218,6 @@ def test_measured_and_published_numbers_are_told_apart_by_filled_and_open_marker
     assert legend[:3] == ["zero-shot", "otam", "clip-spm"] and set(legend) == set(shown)
     title = figure.axes[0].get_title()
     assert "made-up data" in title and "5-way, 10,000 episodes, seed 0" in title
-
-
-def test_a_table_without_published_numbers_is_drawn_with_every_method():
-    methods = (*TRAINING_FREE, "clip-spm")
-    shown = drawn(beside_published(made_up_table(None, methods=methods)))
-    assert list(shown) == list(methods) and not any(is_open for *_, is_open in shown.values())
 
 
 def test_confusions_tell_reversed_pairs_by_colour_and_hatch():

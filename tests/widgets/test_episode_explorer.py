@@ -43,15 +43,6 @@ def test_the_bars_and_the_answer_are_the_models(head, with_head, drawn_with):
     assert shared == (head in ({}, dict(with_spm=False)))
 
 
-def test_play_moves_the_frames_and_is_not_started(gallery):
-    explorer = episode_explorer(gallery)
-    _, button = explorer.children[0].children[-1].children
-    assert not getattr(button, "playing", False)
-    before = explorer.pictures["board"].value
-    button.value = 4
-    assert explorer.controls["frame"].value == 4 and explorer.pictures["board"].value != before
-
-
 def test_a_single_chosen_class_is_said_and_the_pictures_stay(gallery):
     explorer = episode_explorer(gallery)
     before = explorer.pictures["board"].value

@@ -107,16 +107,3 @@ def test_play_moves_its_slider_and_waits_to_be_started():
     button.value = 5
     assert slider.value == 5 and (button.min, button.max) == (1, 8)
     assert not getattr(button, "playing", False)
-
-
-def test_its_text_is_the_same_in_every_run():
-    assert repr(make()[0]) == repr(make()[0])
-
-
-def test_static_shows_the_picture_of_the_present_controls(monkeypatch):
-    shown = []
-    monkeypatch.setattr("clipspm_lite.widgets.base.show", lambda *things: shown.append(things))
-    explorer, _ = make()
-    explorer.controls["name"].value = "b"
-    explorer.static("both")
-    assert shown[0][1:] == ("b", "a line")

@@ -78,11 +78,7 @@ def test_a_method_without_alignment_shows_none_and_one_with_it_shows_why(explore
 
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
-    [
-        ("notes.txt", b"a", "notes.txt does not end as a video does"),
-        ("broken.mp4", b"no video", "broken.mp4"),
-        ("../../x.mp4", b"", "x.mp4"),
-    ],
+    [("notes.txt", b"a", "notes.txt"), ("broken.mp4", b"no video", "broken.mp4"), ("../../x.mp4", b"", "x.mp4")],
 )
 def test_what_is_no_video_is_refused_by_its_name_and_the_answer_stays(explorer, name, content, expected):
     before = explorer.pictures["ranking"].value
