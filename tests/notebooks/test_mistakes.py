@@ -1,7 +1,6 @@
-"""Mistakes a reader may make in the notebooks' cells: what the error that comes must say."""
+"""Mistakes a reader may make in the notebooks' cells: what the error must name."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -30,22 +29,15 @@ def run(number, until, changes=()):
 
 OWN_DATA = 'DATA, NEW = None, []  # for example "actions" and ["new/IMG_0100.mp4"]; None: drawn clips'
 CHECKPOINT = 'BACKBONE, WEIGHTS, CHECKPOINT = "tiny", None, LITE_MODEL'
-SETTINGS = [  # notebook, a line of it, what the reader makes of it, the cell that stops, what the error says
-    ("09", CHECKPOINT, 'BACKBONE, WEIGHTS, CHECKPOINT = "tiny", None, None', "from clip", "found None"),
-    ("09", '"validation", "base"', '"test", "base"', "from clipspm_lite.b", "the parts are base, validation"),
-    ("09", 'DATA, SPLIT = None, "default"', 'DATA, SPLIT = None, "defualt"', "from clipspm_lite.b", "study_a"),
+SPLIT = 'DATA, SPLIT = None, "default"'
+SETTINGS = [  # notebook, a line of it, what the reader makes of it, the cell that stops, what the error names
+    ("09", CHECKPOINT, 'BACKBONE, WEIGHTS, CHECKPOINT = "tiny", None, None', "from clip", "None"),
+    ("09", '"validation", "base"', '"test", "base"', "from clipspm_lite.b", "validation"),
+    ("09", SPLIT, 'DATA, SPLIT = None, "defualt"', "from clipspm_lite.b", "study_a"),
     ("10", OWN_DATA, 'DATA, NEW = "actions", []', "import shutil", "NEW is empty"),
-    ("10", OWN_DATA, 'DATA, NEW = "actions", ["new.mp4"]', "import shutil", f"no such folder in {os.getcwd()}"),
-    ("10", OWN_DATA, 'DATA, NEW = "~/actions", ["new.mp4"]', "import shutil", "~ is not read as your home"),
-    ("10", OWN_DATA, 'DATA, NEW = __import__("sys").executable, [1]', "import shutil", "this is a file"),
-    (
-        "11",
-        '"hmdb51", 1',
-        '"HMDB51", 1',
-        "from clipspm_lite.data.inspection",
-        "no benchmark 'HMDB51'; there are hmdb51",
-    ),
-    ("11", '"hmdb51", 1', '"hmdb51", 0', "from dataclasses", "shot: expected a whole number of at least 1, found 0"),
+    ("10", OWN_DATA, 'DATA, NEW = "actions", ["new.mp4"]', "import shutil", "actions"),
+    ("11", '"hmdb51", 1', '"HMDB51", 1', "from clipspm_lite.data.inspection", "HMDB51"),
+    ("11", '"hmdb51", 1', '"hmdb51", 0', "from dataclasses", "shot"),
 ]
 
 
@@ -76,7 +68,7 @@ from dataclasses import replace
 from pathlib import Path
 from clipspm_lite.evaluation import scoring as evaluation, benchmark_table as table
 from clipspm_lite.recognition import recogniser
-from clipspm_lite.data import benchmarks, datasets
+from clipspm_lite.data import datasets
 from clipspm_lite.training import TRAINING_PRESETS, preset_settings, train
 short = replace(TRAINING_PRESETS["lite"], steps=1, validate_every=1, validation_episodes=2)
 base = replace(novel, classes=tuple("of base " + name for name in novel.classes))
@@ -89,30 +81,19 @@ def own(**changes): return type("Own", (ProjectedOTAM,), changes)(128)
 
 ONE = "losses=lambda self, support, query, text, labels: cross_entropy_losses"
 LINES = [
-    ("EpisodeSampler([20] * 6, seed=1.5)", "seed: expected a whole number of at least 0, found 1.5"),
-    ("listed[0:3]", "one at a time, by a whole number"),
-    ("gather(novel.features, novel.class_text, listed[0])", "use [episode]"),
-    ("evaluation.evaluate(lambda s, q, t: q, novel, episodes=2)", "something with .logits [B, Q, N] back"),
-    ("evaluation.evaluate(lambda s, q, t: None, novel, episodes=2)", "found NoneType"),
-    ("evaluation.pooled([])", "expected at least one, found none"),
-    ("load_model(None)", "cannot be read as a model"),
-    ("load_backbone('ViT-B-16-quickgelu', weights='w.pt')", "expected a file, 'random' or a tag of ['openai'"),
-    ("FeatureStore('tiny')", "use load_backbone('tiny')"),
-    ("recogniser.encode_support(FeatureStore(load_backbone('tiny')), 'actions')", "no such folder"),
-    ("benchmarks.open_benchmark('kinetics100', folder, 'novel', 'train.txt')", "use ['train.txt']"),
-    ("preset_settings('papr')", "preset: expected one of paper"),
-    ("preset_settings('paper', 'hmbd51')", "benchmark: expected one of hmdb51, ucf101"),
-    ("(folder / 's.json').write_text('[1]') and datasets.read_split(folder / 's.json', 'base')", "found list"),
-    ("(folder / 's.json').write_text('{}') and datasets.read_split(folder / 's.json', 'base')", "no whole format_ver"),
-    ("trained(ProjectedOTAM)", "found the class ProjectedOTAM, make one: ProjectedOTAM(…)"),
-    ("trained(evaluation.evaluate)", "expected a torch.nn.Module with losses, loss_form and config, found function"),
-    ("trained(nn.Linear(2, 2))", "with losses, loss_form and config, found Linear"),
-    ("trained(own(loss_form='maen'))", "found 'maen'"),
-    ("trained(own(config={'dim': torch.ones(2)}))", "not JSON serializable"),
-    ("trained(own().requires_grad_(False))", "all weights frozen"),
-    ("trained(own(losses=lambda *_: None))", "expected .total [B] and .logits [B, Q, N]"),
-    (f"trained(own({ONE}(self(support, query, text).logits.detach(), labels)))", "no gradient reaches a weight"),
-    (f"trained(own({ONE}(self(support, query, text).logits[:, :1], labels)))", "expected the shape (8, 10, N)"),
+    ("EpisodeSampler([20] * 6, seed=1.5)", "seed"),
+    ("evaluation.evaluate(lambda s, q, t: q, novel, episodes=2)", ".logits"),
+    ("load_model(None)", "None"),
+    ("load_backbone('ViT-B-16-quickgelu', weights='w.pt')", "w.pt"),
+    ("FeatureStore('tiny')", "load_backbone"),
+    ("recogniser.encode_support(FeatureStore(load_backbone('tiny')), 'actions')", "actions"),
+    ("preset_settings('papr')", "papr"),
+    ("preset_settings('paper', 'hmbd51')", "hmbd51"),
+    ("(folder / 's.json').write_text('[1]') and datasets.read_split(folder / 's.json', 'base')", "s.json"),
+    ("trained(ProjectedOTAM)", "ProjectedOTAM(…)"),
+    ("trained(nn.Linear(2, 2))", "Linear"),
+    ("trained(own(loss_form='maen'))", "maen"),
+    (f"trained(own({ONE}(self(support, query, text).logits[:, :1], labels)))", "(8, 10, N)"),
 ]
 
 
@@ -123,12 +104,3 @@ def test_a_mistaken_line_is_named_and_leaves_nothing(line, says, after, tmp_path
         exec(line, after)
     assert says in str(error.value) and "\n" not in str(error.value)
     assert not list(tmp_path.rglob("*.safetensors"))
-
-
-def test_a_checkpoint_of_the_table_may_be_named_by_a_string(after):
-    line = """
-entry = table.Entry("clip-spm", 1, model, FeatureStore(load_backbone("tiny")), checkpoint=str(LITE_MODEL))
-row = table.measure([entry], dataset, data="novel", episodes=2)["rows"][0]
-"""
-    exec(line, after)
-    assert after["LITE_MODEL"].name in json.dumps(after["row"])
