@@ -8,8 +8,8 @@ import torch
 from torch.nn import functional as F
 
 from clipspm_lite.model.heads import build_head, describe_head
-from clipspm_lite.model.hsmr import hsmr
-from clipspm_lite.widgets.motion import FRESH, TWINS, motion_explorer, twins_of
+from clipspm_lite.model.hsmr import MotionFeatureExtraction, hsmr
+from clipspm_lite.widgets.motion import FRESH, TWINS, motion_explorer, twins_of, with_motion
 
 CLIP = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
 DONOR = torch.randn(8, 3, generator=torch.Generator().manual_seed(1))
@@ -61,6 +61,16 @@ def test_antisymmetric_motion_is_silent_for_the_still_twin(explorer):
     explorer.controls["motion"].value = "antisymmetric"
     said = explorer.pictures["features"].value
     assert "still 0.00 × as long, no direction" in said and "for symmetric motion" in said
+
+
+def test_the_steps_average_to_the_motion_feature():
+    for motion, reduction in (("symmetric", "mean"), ("antisymmetric", "mean"), ("symmetric", "sum")):
+        mfe = MotionFeatureExtraction(3, motion=motion, reduction=reduction)
+        found = mfe.steps(CLIP)
+        assert found.shape == (7, 3)
+        torch.testing.assert_close(mfe(CLIP), found.mean(0) * (1 if reduction == "mean" else 14))
+        other = with_motion(mfe, "antisymmetric")
+        assert other.reduction == reduction and torch.equal(other.conv1.weight, mfe.conv1.weight)
 
 
 def test_the_background_of_its_own_class_comes_from_another_clip(explorer, gallery):
