@@ -42,11 +42,7 @@ class Plan:
 
     def __str__(self) -> str:
         parts = ", ".join(f"{name} {count:,}" for name, count in self.trained.items())
-        memory = (
-            "not known here"
-            if self.peak_memory is None
-            else f"{self.peak_memory / 2**30:.1f} GiB per process"
-        )
+        memory = "not known here" if self.peak_memory is None else f"{self.peak_memory / 2**30:.1f} GiB per process"
         return (
             f"episodes: {self.episodes:,} in {self.steps:,} steps, {self.validations} validations\n"
             f"trained weights: {sum(self.trained.values()):,} ({parts})\n"
@@ -78,9 +74,7 @@ def plan(
     """
     check_run(training_data, validation_data, settings)
     source = training_source(training_data, validation_data, finetuning)
-    fabric = launch(
-        settings, finetuning is not None, device=device, devices=devices, nodes=nodes, precision=precision
-    )
+    fabric = launch(settings, finetuning is not None, device=device, devices=devices, nodes=nodes, precision=precision)
 
     def seconds_since(started: float) -> float:
         wait_for_all(fabric)

@@ -82,9 +82,7 @@ def train(
     folder = Path(folder)
     check_run(training_data, validation_data, settings, folder, resume=resume)
     source = training_source(training_data, validation_data, finetuning)
-    fabric = launch(
-        settings, finetuning is not None, device=device, devices=devices, nodes=nodes, precision=precision
-    )
+    fabric = launch(settings, finetuning is not None, device=device, devices=devices, nodes=nodes, precision=precision)
     state = TrainingState(model, source, settings, fabric)
     with alone_in(folder, fabric):
         history = state.restore(folder / LAST) if (folder / LAST).exists() else []
@@ -96,9 +94,7 @@ def train(
     return TrainingResult(history, int(best["step"]), best["validation_accuracy"], folder / BEST)
 
 
-def _train(
-    state: TrainingState, history: History, folder: Path, description: dict[str, Any], progress: bool
-) -> None:
+def _train(state: TrainingState, history: History, folder: Path, description: dict[str, Any], progress: bool) -> None:
     """The steps that are left, and after every ``validate_every`` of them an entry of ``history`` and the files."""
     settings, fabric = state.settings, state.fabric
     start = int(history[-1]["step"]) if history else 0
@@ -140,9 +136,7 @@ def _train(
             break
 
 
-def training_step(
-    state: TrainingState, step: int, batches: Iterator[EpisodeBatch], *, check: bool = False
-) -> Tensor:
+def training_step(state: TrainingState, step: int, batches: Iterator[EpisodeBatch], *, check: bool = False) -> Tensor:
     """One optimizer step; returns this process's share of the step's loss and accuracy (0 … 1), `[2]`."""
     model, settings, fabric = state.model, state.settings, state.fabric
     for group in state.optimizer.param_groups:

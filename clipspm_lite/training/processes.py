@@ -28,9 +28,7 @@ def check_engine(
     check_known("precision", precision, PRECISIONS if finetuning else PRECISIONS[:1])
     gpus = max(1, torch.cuda.device_count()) if device == "cuda" else None
     processes = whole_number("devices", devices, most=gpus) * whole_number("nodes", nodes)
-    whole_number(
-        "devices times nodes, which share a step's episodes", processes, 1, settings.episodes_per_step
-    )
+    whole_number("devices times nodes, which share a step's episodes", processes, 1, settings.episodes_per_step)
 
 
 def launch(settings: TrainingSettings, finetuning: bool, **engine: Any) -> Fabric:
@@ -53,9 +51,7 @@ def alone_in(folder: Path, fabric: Fabric) -> Iterator[None]:
     except Timeout:
         free = False
     if not fabric.broadcast(free):
-        raise FileExistsError(
-            f"another process trains into this folder (if not, delete {LOCK} in it): {folder}"
-        )
+        raise FileExistsError(f"another process trains into this folder (if not, delete {LOCK} in it): {folder}")
     try:
         yield
     finally:

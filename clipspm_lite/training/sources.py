@@ -168,9 +168,7 @@ class VideoSource:
         """The validation videos with the weights of this moment; every process encodes its share of them."""
         backbone = self.how.backbone.eval()
         paths = self.validation.paths[:limit]
-        features = torch.zeros(
-            len(self.validation.paths), self.how.frames, backbone.dim, device=fabric.device
-        )
+        features = torch.zeros(len(self.validation.paths), self.how.frames, backbone.dim, device=fabric.device)
         mine = range(fabric.global_rank, len(paths), fabric.world_size)
         with ThreadPoolExecutor(self.how.readers) as pool:
             for start in range(0, len(mine), VALIDATION_VIDEOS_AT_ONCE):
@@ -185,9 +183,7 @@ class VideoSource:
     def save(self, path: Path, model: Head, description: dict[str, Any]) -> None:
         """Write a checkpoint of head and visual encoder, which says how videos became frames."""
         assert self.how.resize is not None  # FineTuning fills it in
-        save_finetuned(
-            path, model, self.how.backbone, frames=self.how.frames, resize=self.how.resize, **description
-        )
+        save_finetuned(path, model, self.how.backbone, frames=self.how.frames, resize=self.how.resize, **description)
 
 
 def _video_fingerprint(dataset: VideoDataset) -> str:
@@ -199,9 +195,7 @@ def _video_fingerprint(dataset: VideoDataset) -> str:
 Source = FeatureSource | VideoSource
 
 
-def training_source(
-    training: TrainingData, validation: TrainingData, finetuning: FineTuning | None
-) -> Source:
+def training_source(training: TrainingData, validation: TrainingData, finetuning: FineTuning | None) -> Source:
     """The source for these data; raises ValueError where they are not of the kind for this training."""
     if isinstance(training, EncodedDataset) and isinstance(validation, EncodedDataset) and finetuning is None:
         return FeatureSource(training, validation)

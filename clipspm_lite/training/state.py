@@ -33,9 +33,7 @@ def check_run(
     """Refuse what `train` would refuse, before videos are encoded for it; raises what it raises."""
     known = set(map(readable, training_data.classes))
     if shared := [name for name in validation_data.classes if readable(name) in known]:
-        raise ValueError(
-            f"training and validation must not share classes, found in both: {', '.join(shared)}"
-        )
+        raise ValueError(f"training and validation must not share classes, found in both: {', '.join(shared)}")
     for data, queries in ((training_data, settings.queries), (validation_data, 1)):
         EpisodeSampler(data.videos_per_class, settings.way, settings.shot, queries, class_names=data.classes)
     if folder is not None:
@@ -73,9 +71,7 @@ class TrainingState:
             found = f"{type(model).__name__} without {', '.join(lacking)}"
             if isinstance(model, type):
                 found = f"the class {model.__name__}, make one: {model.__name__}(…)"
-            raise TypeError(
-                f"model: expected a torch.nn.Module with losses, loss_form and config, found {found}"
-            )
+            raise TypeError(f"model: expected a torch.nn.Module with losses, loss_form and config, found {found}")
         check_known("loss_form", model.loss_form, ("mean", "summed"))
         self.model, self.source, self.settings, self.fabric = model, source, settings, fabric
         fabric.to_device(model)
@@ -99,9 +95,7 @@ class TrainingState:
         settings, videos = self.settings, self.source.training.videos_per_class
         sampler = EpisodeSampler(videos, settings.way, settings.shot, settings.queries, settings.seed)
         passes = (
-            [step * settings.episodes_per_step + place for place in places]
-            for step in steps
-            for places in self.passes
+            [step * settings.episodes_per_step + place for place in places] for step in steps for places in self.passes
         )
         listed = ([(index, sampler[index]) for index in indices] for indices in passes)
         return self.source.batches(listed, settings.seed, self.fabric)
@@ -125,9 +119,7 @@ class TrainingState:
         tensors, description = read_tensors(path, "training state")
         saved = description.get("run") or {}
         if differ := [name for name, value in self.identity.items() if saved.get(name) != value]:
-            raise CheckpointError(
-                f"resume: {' and '.join(differ)} differ from those of the run there: {path}"
-            )
+            raise CheckpointError(f"resume: {' and '.join(differ)} differ from those of the run there: {path}")
         try:
             for name, module in self.modules.items():
                 module.load_state_dict(_below(name, tensors))
@@ -140,9 +132,7 @@ class TrainingState:
             self.fabric.strategy.precision.load_state_dict(description.get("scaler", {}))
             return description["history"]
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
-            raise CheckpointError(
-                f"resume: damaged ({one_line(error)}); start in another folder: {path}"
-            ) from None
+            raise CheckpointError(f"resume: damaged ({one_line(error)}); start in another folder: {path}") from None
 
 
 def _below(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -35,7 +35,7 @@ class CountingBackbone(torch.nn.Module):
         return torch.nn.functional.dropout(frames.mean((-1, -2)) * self.weight, 0.5, self.training)
 
 
-def decoded(paths, frames, size, *, resize, workers):
+def decoded(paths, frames, size, *, resize, workers, ahead):
     """Grey frames from files whose content is a number, in place of `load_videos`."""
     for path in paths:
         text = path.read_text()

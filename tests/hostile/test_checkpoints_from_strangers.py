@@ -39,9 +39,7 @@ GADGETS = {
     "eval": Called(eval, f"open({PROOF!r}, 'w')"),
     "subprocess": Called(subprocess.Popen, ["touch", PROOF]),
     "import": Called(__import__, "antigravity"),
-    "a nested load": Called(
-        torch.storage._load_from_bytes, pickle.dumps(Called(eval, f"open({PROOF!r}, 'w')"))
-    ),
+    "a nested load": Called(torch.storage._load_from_bytes, pickle.dumps(Called(eval, f"open({PROOF!r}, 'w')"))),
     "a class's state": BuiltWith(),
     "a path that is read": Called(Path.read_text, Path("/etc/hostname")),
 }
@@ -149,9 +147,7 @@ def test_a_wrong_configuration_is_one_short_error(config, tmp_path):
 
 @pytest.mark.parametrize("name", [None, "local-dir:/etc", "local-dir:../elsewhere"])
 def test_a_finetuned_checkpoint_names_no_folder_to_read(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "clipspm_lite.clip.backbone._from_folder", lambda *_: pytest.fail("a folder was read")
-    )
+    monkeypatch.setattr("clipspm_lite.clip.backbone._from_folder", lambda *_: pytest.fail("a folder was read"))
     made_with = dict(name=name, normalize_pixels=True, frames=8, resize=64, fingerprint="x")
     head = clipspm_lite.CLIPSPM(**CONFIG)
     tensors = {**head.state_dict(), "visual.x": torch.zeros(1)}

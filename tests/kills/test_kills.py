@@ -53,9 +53,7 @@ def videos(tmp_path, monkeypatch):
     """Twelve files that hold a number, of which frames are made."""
     monkeypatch.setattr(
         "clipspm_lite.clip.feature_store.load_videos",
-        lambda paths, frames, size, **_: (
-            torch.full((frames, 3, size, size), float(p.read_text())) for p in paths
-        ),
+        lambda paths, frames, size, **_: (torch.full((frames, 3, size, size), float(p.read_text())) for p in paths),
     )
     paths = [tmp_path / f"{number}.mp4" for number in range(12)]
     for number, path in enumerate(paths):

@@ -35,9 +35,7 @@ def small_model(**sizes):
 
 def run(folder, settings=SETTINGS, *, data=TRAINING, finetuning=None, **arguments):
     finetuning = finetuning or FineTuning(load_backbone("tiny"), frames=2)
-    return train(
-        small_model(), data, VALIDATION, settings, folder, finetuning=finetuning, **QUIET | arguments
-    )
+    return train(small_model(), data, VALIDATION, settings, folder, finetuning=finetuning, **QUIET | arguments)
 
 
 def run_head(folder, **arguments):

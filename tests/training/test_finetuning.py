@@ -89,9 +89,7 @@ def kill_at(call, patch, owner, name):
         ),  # best.safetensors is newer than last.safetensors
     ],
 )
-def test_a_run_that_ends_anywhere_resumes_to_the_bitwise_same_files(
-    whole, tmp_path, monkeypatch, call, owner, name
-):
+def test_a_run_that_ends_anywhere_resumes_to_the_bitwise_same_files(whole, tmp_path, monkeypatch, call, owner, name):
     with monkeypatch.context() as patch:
         module, _, attribute = owner.rpartition(".")
         kill_at(call, patch, getattr(sys.modules[module], attribute), name)
@@ -250,9 +248,7 @@ def test_a_plan_counts_what_is_trained_and_estimates_from_what_it_measured(tmp_p
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    "engine", [dict(devices=5), dict(nodes=0), dict(precision="16-true"), dict(device="cuda:0")]
-)
+@pytest.mark.parametrize("engine", [dict(devices=5), dict(nodes=0), dict(precision="16-true"), dict(device="cuda:0")])
 def test_an_engine_that_cannot_be_had_is_refused_before_anything_is_written(engine, tmp_path):
     with pytest.raises(ValueError, match=next(iter(engine))):
         small.run(tmp_path, **engine)

@@ -217,9 +217,7 @@ def test_the_head_of_a_benchmark_has_the_numbers_of_SPEC(benchmark):
     name = {"Kinetics-100": "Kinetics"}.get(name, name)
     settings = DATASET_SETTINGS[benchmark]
     names = ("visual_gate_ratio", "prompt_gate_ratio", "gate_slope", "prompt_weight")
-    assert (
-        tuple(settings[name] for name in names) == spec_numbers("(r_v, r_p, LeakyReLU slope, α) in R")[name]
-    )
+    assert tuple(settings[name] for name in names) == spec_numbers("(r_v, r_p, LeakyReLU slope, α) in R")[name]
     names = ("feature_consistency_weight", "text_consistency_weight")
     assert tuple(settings[name] for name in names) == spec_numbers("(w_c, w_t) as R lists them")[name]
     CLIPSPM(16, heads=1, head_dim=4, mlp_dim=4, **settings)
@@ -241,9 +239,7 @@ def test_validation_classes_with_too_few_videos_are_found_before_training(encode
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, float("nan"), "8"])
-@pytest.mark.parametrize(
-    "name", ["way", "shot", "queries", "steps", "episodes_per_step", "validate_every", "patience"]
-)
+@pytest.mark.parametrize("name", ["way", "shot", "queries", "steps", "episodes_per_step", "validate_every", "patience"])
 def test_counts_that_cannot_be_are_refused_by_name(name, value):
     with pytest.raises(ValueError, match=name):
         TrainingSettings(**{name: value})
@@ -294,9 +290,7 @@ def test_every_variant_is_trained_with_every_seed_and_continued(encoded, tmp_pat
     assert not head.with_anchor and description["training"]["seed"] == 3
     assert train_variants(VARIANTS, *data, seeds=[0, 3], settings=short, folder=tmp_path) == found
     kept = found["full"][0]
-    again = partial(
-        train_variants, VARIANTS, *data, seeds=[0], folder=tmp_path / "other", committed={"full": kept}
-    )
+    again = partial(train_variants, VARIANTS, *data, seeds=[0], folder=tmp_path / "other", committed={"full": kept})
     assert again(settings=short)["full"] == [kept] and not (tmp_path / "other" / "full").exists()
     with pytest.raises(ValueError, match="committed"):
         again(settings=replace(short, shot=2))
