@@ -37,7 +37,7 @@ def replacing(path: str | os.PathLike, *, sync: bool = True) -> Iterator[str]:
     Whatever happens, ``path`` afterwards holds what it held before or the complete new content. A link is followed.
     A process that is killed meanwhile leaves its unfinished file; a later write to ``path`` removes it.
 
-    With ``sync`` this also holds after a loss of power. It takes milliseconds, too long for a cache of many small files.
+    With ``sync`` this also holds after a loss of power. It takes milliseconds, too long for many small files.
     Raises OSError where it cannot be written: no space, no permission, not a regular file.
     """
     with _target(path) as target:
@@ -120,8 +120,8 @@ def stamp(status: os.stat_result) -> Stamp:
 def hash_files(stamps: Mapping[str | Path, Stamp], cache: Path, *, progress: bool = False) -> dict[str | Path, str]:
     """`file_sha256` of each file, all of them with the `stamp` that they had before this call.
 
-    ``cache`` keeps hashes by absolute path and stamp, a line of JSON each. It only grows, so several processes may append
-    to it. A line that a kill or a full disk cut short is passed over.
+    ``cache`` keeps hashes by absolute path and stamp, a line of JSON each. It only grows, so several processes may
+    append to it. A line that a kill or a full disk cut short is passed over.
     """
     known: dict[tuple[str, Stamp], str] = {}
     with suppress(OSError):

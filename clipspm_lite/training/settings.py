@@ -11,7 +11,7 @@ from clipspm_lite.model.presets import EPISODES_PER_STEP
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How training goes; the defaults are the paper's (SPEC section 4), for 20,000 episodes.
+    """How training goes; the defaults are the paper's: 20,000 episodes, a validation every 1,000 (SPEC section 4).
 
     Attributes:
         queries: query videos per class in a training episode.
@@ -39,11 +39,9 @@ class TrainingSettings:
     seed: int = 6
 
     def __post_init__(self) -> None:
-        counts = ["way", "shot", "queries", "steps", "episodes_per_step", "validate_every"]
-        counts += ["validation_episodes"] if self.patience is None else ["validation_episodes", "patience"]
-        for name in counts:
-            object.__setattr__(self, name, whole_number(name, getattr(self, name)))
-        object.__setattr__(self, "seed", whole_number("seed", self.seed, 0, 2**63 - 1))
+        counts = ["way", "shot", "queries", "steps", "episodes_per_step", "validate_every", "validation_episodes"]
+        for name in counts if self.patience is None else [*counts, "patience"]:
+            whole_number(name, getattr(self, name))
         check_known("optimizer", self.optimizer, ("adam", "adamw"))
         check_known("schedule", self.schedule, ("constant", "cosine"))
 
@@ -78,13 +76,9 @@ TRAINING_PRESETS = {
 
 
 def preset_settings(preset: str, benchmark: str | None = None) -> TrainingSettings:
-    """A preset's settings for a benchmark (SPEC section 4), or for other data. They are the same for every backbone.
+    """A preset's settings for a benchmark (SPEC section 4), or for other data; raises ValueError for unknown names.
 
-    The paper's 20,000 episodes are 1,250 steps of 16, and a validation every 1,000 of them is one every 62 steps.
     SSv2-Full has 100,000 episodes and its own learning rate and weight decay.
-
-    Raises:
-        ValueError: an unknown preset or benchmark.
     """
     check_known("preset", preset, TRAINING_PRESETS)
     check_known("benchmark", benchmark, [*BENCHMARKS, None])
