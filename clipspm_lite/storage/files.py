@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISREG
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -78,8 +79,9 @@ def _target(path: str | os.PathLike) -> Iterator[Path]:
     """What ``path`` really is, in a folder that is there; errors in the block say what to do."""
     target = Path(os.path.realpath(path))
     try:
-        if target.exists() and not target.is_file():
-            raise OSError("not a regular file")
+        with suppress(FileNotFoundError):  # asked once, as another process may write or remove it
+            if not S_ISREG(target.stat().st_mode):
+                raise OSError("not a regular file")
         target.parent.mkdir(parents=True, exist_ok=True)
         for left in target.parent.glob(f".{glob.escape(target.name)}.*{UNFINISHED}"):
             with suppress(OSError):  # nobody wrote to it for an hour: its process was killed

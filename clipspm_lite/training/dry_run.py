@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -20,21 +21,16 @@ from clipspm_lite.training.state import TrainingState, check_run
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will take, estimated from a few episodes that were trained on and not kept.
-
-    Attributes:
-        trained: numbers of trained weights, by part.
-        peak_memory: bytes per process: of its GPU, or all of its memory on a CPU; None where it is not known.
-    """
+    """What a run will take, estimated from a few episodes that were trained on and not kept."""
 
     episodes: int
     steps: int
     processes: int
-    trained: dict[str, int]
+    trained: dict[str, int]  # numbers of weights, by part
     seconds_per_step: float
     seconds_per_validation: float
     validations: int
-    peak_memory: int | None
+    peak_memory: int | None  # bytes per process, of its GPU or on a CPU; None where it is not known
 
     @property
     def seconds(self) -> float:
@@ -68,9 +64,8 @@ def plan(
 ) -> Plan:
     """What `train` would take with these arguments, without writing anything; raises what `train` raises.
 
-    ``measured`` times, after once to warm up, each process computes what it computes at once (one episode of videos, or
-    its share of a step's features) and updates the weights; a few validation videos are encoded. ``model`` and the
-    encoder are changed by it: build them anew for the run.
+    Each process trains ``measured`` times, after once to warm up, on what it computes at once: an episode of videos, or
+    its share of a step's features. ``model`` and the encoder are changed by it: build them anew for the run.
     """
     check_run(training_data, validation_data, settings)
     source = training_source(training_data, validation_data, finetuning)
@@ -101,17 +96,16 @@ def plan(
     encoding = (before_scoring - before_encoding) * videos / few_videos
     scoring = (now() - before_scoring) * settings.validation_episodes / few
 
-    trained: dict[str, int] = {}
+    trained = Counter[str]()
     for name, module in state.modules.items():
         for path, weight in module.named_parameters():
-            part = path.split(".")[0] if name == "model" else f"{name} encoder"
-            if weight.requires_grad:
-                trained[part] = trained.get(part, 0) + weight.numel()
+            part = path.split(".")[0] if name == "model" else "visual encoder"
+            trained[part] += weight.numel() * weight.requires_grad
     return Plan(
         episodes=settings.steps * settings.episodes_per_step,
         steps=settings.steps,
         processes=fabric.world_size,
-        trained=trained,
+        trained=dict(+trained),
         seconds_per_step=(before_encoding - before_steps) / measured * math.ceil(settings.episodes_per_step / at_once),
         seconds_per_validation=encoding + scoring,
         validations=math.ceil(settings.steps / settings.validate_every),

@@ -52,10 +52,9 @@ def train(
     """Train ``model`` in place and keep the best weights on validation in ``folder``.
 
     Seed torch before building ``model``: its initial weights are the caller's. It is left in evaluation mode, with the
-    weights of the last step. An episode is a function of (seed, index), how its videos are cut one of (seed, index,
-    place in it), and dropout one of (seed, step, place in the step). So a run that was killed continues to the same
-    curve with ``resume=True``, bitwise on the CPU. Several processes share the episodes of a step and add up their
-    gradients; the result is one process's up to rounding, but for dropout on stored features.
+    weights of the last step. An episode, the cuts of its videos and dropout are functions of the seed and their place
+    in the run. So a run that was killed continues to the same curve with ``resume=True``, bitwise on the CPU. Several
+    processes give one process's result up to rounding, but for dropout on stored features.
 
     Args:
         training_data, validation_data: features for the head alone, or videos with ``finetuning``.
@@ -68,12 +67,10 @@ def train(
         description: kept in the checkpoint beside the configuration, the settings and the number of frames.
 
     Raises:
-        FileExistsError: ``folder`` holds a run and ``resume`` is False, or another process is training into it.
-        OSError: ``folder`` cannot be written.
+        OSError: ``folder`` cannot be written, holds a run to ``resume``, or is another process's (FileExistsError).
         CheckpointError: ``resume`` with other settings, other data or another model than the run's.
-        VideoError: a video cannot be read. What the last validation saved is kept.
         ValueError: data sets that share a class, or cannot make such episodes; an engine that cannot be had.
-        RuntimeError: training diverged.
+        VideoError, RuntimeError: a video cannot be read, training diverged. What the last validation saved is kept.
     """
     folder = Path(folder)
     check_run(training_data, validation_data, settings, folder, resume=resume)
@@ -110,22 +107,11 @@ def _train(state: TrainingState, history: History, folder: Path, description: di
         window, (loss, accuracy) = [], mean.tolist()
         if not math.isfinite(loss):
             raise RuntimeError(f"training diverged, the loss is {loss} at step {step + 1}: use a smaller learning rate")
-        scored = evaluate(
-            state.model,
-            state.source.validation_features(fabric),
-            way=settings.way,
-            shot=settings.shot,
-            episodes=settings.validation_episodes,
-            seed=VALIDATION_SEED,
-            device=fabric.device,
-        )
-        entry = {
-            "step": step + 1,
-            "loss": loss,
-            "accuracy": 100 * accuracy,
-            "validation_accuracy": scored.accuracy,
-            "validation_interval": scored.interval,
-        }
+        data = state.source.validation_features(fabric)
+        how: dict[str, Any] = dict(way=settings.way, shot=settings.shot, episodes=settings.validation_episodes)
+        scored = evaluate(state.model, data, **how, seed=VALIDATION_SEED, device=fabric.device)
+        entry = {"step": step + 1, "loss": loss, "accuracy": 100 * accuracy}
+        entry |= {"validation_accuracy": scored.accuracy, "validation_interval": scored.interval}
         history.append(fabric.broadcast(entry))  # one process's, so that all stop at the same step
         if fabric.is_global_zero:
             if _best(history) is history[-1]:
@@ -165,8 +151,7 @@ def _best(history: History) -> dict[str, float]:
 
 
 def _out_of_patience(history: History, settings: TrainingSettings) -> bool:
-    patience = settings.patience or math.inf
-    return bool(history) and len(history) - 1 - history.index(_best(history)) >= patience
+    return bool(history) and len(history) - 1 - history.index(_best(history)) >= (settings.patience or math.inf)
 
 
 def _pass_seed(seed: int, step: int, place: int) -> int:

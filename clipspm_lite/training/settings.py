@@ -11,32 +11,22 @@ from clipspm_lite.model.presets import EPISODES_PER_STEP
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How training goes; the defaults are the paper's: 20,000 episodes, a validation every 1,000 (SPEC section 4).
-
-    Attributes:
-        queries: query videos per class in a training episode.
-        steps: optimizer steps; each uses ``episodes_per_step`` episodes.
-        schedule: learning rate "constant", or "cosine" down to zero over all steps.
-        validate_every: steps between two validations.
-        validation_episodes: episodes of each validation (same way and shot, one query per class).
-        patience: stop after so many validations without a better one; None never stops early.
-        seed: of the episodes, of how their videos are cut, and of dropout in every step.
-    """
+    """How training goes; the defaults are the paper's: 20,000 episodes, a validation every 1,000 (SPEC section 4)."""
 
     way: int = 5
     shot: int = 1
-    queries: int = 4
-    steps: int = 1250
+    queries: int = 4  # videos per class in a training episode
+    steps: int = 1250  # of the optimizer, each with the gradients of `episodes_per_step` episodes
     episodes_per_step: int = EPISODES_PER_STEP
     optimizer: Literal["adam", "adamw"] = "adam"
     learning_rate: float = 1e-5
     betas: tuple[float, float] = (0.5, 0.999)
     weight_decay: float = 5e-5 / 20
-    schedule: Literal["constant", "cosine"] = "constant"
-    validate_every: int = 62
-    validation_episodes: int = 500
-    patience: int | None = None
-    seed: int = 6
+    schedule: Literal["constant", "cosine"] = "constant"  # or down to zero over all steps
+    validate_every: int = 62  # steps
+    validation_episodes: int = 500  # in each validation: same way and shot, one query per class
+    patience: int | None = None  # stop after so many validations without a better one
+    seed: int = 6  # of the episodes, of how their videos are cut, and of dropout in every step
 
     def __post_init__(self) -> None:
         counts = ["way", "shot", "queries", "steps", "episodes_per_step", "validate_every", "validation_episodes"]

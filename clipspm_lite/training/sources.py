@@ -1,7 +1,6 @@
 """Where training takes its episodes from: stored features, or videos through an encoder that is trained.
 
-Both kinds answer the same calls, so there is one training loop. Their ``identity`` is what must be the same when a run
-is resumed.
+Both kinds answer the same calls, so there is one loop. What their ``identity`` holds must be the same to resume a run.
 """
 
 import hashlib
@@ -40,25 +39,15 @@ class FineTuning:
 
     While training, a video is one random frame of each of its T segments, and one random square, mirrored or not, for
     all of them. In validation it is the centres of its segments and the square in the centre.
-
-    Attributes:
-        backbone: its visual encoder is trained in place; its text encoder stays as it is.
-        frames: T, frames per video.
-        resize: length of the shorter side before the square is cut, in pixels; None: 256 for an encoder of 224, and in
-            proportion for others.
-        augment: False takes every training video as validation does.
-        flip: mirror every second training video; off where a class depends on the side, as in SSv2.
-        recompute: gradient checkpointing, see `Backbone.encode_frames`.
-        chunk: frames that pass the encoder at once while training.
     """
 
-    backbone: Backbone
-    frames: int = 8
-    resize: int | None = None
-    augment: bool = True
-    flip: bool = True
-    recompute: bool = False
-    chunk: int = 16
+    backbone: Backbone  # its visual encoder is trained in place; its text encoder stays as it is
+    frames: int = 8  # T, per video
+    resize: int | None = None  # pixels, of the shorter side before the cut; default: 256 for 224, others in proportion
+    augment: bool = True  # False takes every training video as validation does
+    flip: bool = True  # mirror every second training video; not where a class depends on the side, as in SSv2
+    recompute: bool = False  # gradient checkpointing, see `Backbone.encode_frames`
+    chunk: int = 16  # frames that pass the encoder at once while training
 
     def __post_init__(self) -> None:
         if self.resize is None:
@@ -150,16 +139,11 @@ class VideoSource:
     def _training_video(self, seed: int, index: int, place: int, number: int) -> Tensor:
         how = self.how
         digest = hashlib.sha256(f"video {seed},{index},{place}".encode()).digest()
-        return load_video(
-            self.training.paths[number],
-            how.frames,
-            how.backbone.image_size,
-            resize=how.resize,
-            random_segments=how.augment,
-            random_crop=how.augment,
-            random_flip=how.augment and how.flip,
-            generator=torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1),
-        )
+        generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+        augment = dict.fromkeys(("random_segments", "random_crop"), how.augment)
+        augment["random_flip"] = how.augment and how.flip
+        path, size = self.training.paths[number], how.backbone.image_size
+        return load_video(path, how.frames, size, resize=how.resize, generator=generator, **augment)
 
     @torch.no_grad()
     def validation_features(self, fabric: Fabric, limit: int | None = None) -> EncodedDataset:
@@ -190,10 +174,9 @@ def _video_fingerprint(dataset: VideoDataset) -> str:
 Source = FeatureSource | VideoSource
 
 
-def training_source(training: TrainingData, validation: TrainingData, finetuning: FineTuning | None) -> Source:
+def training_source(training: Any, validation: Any, finetuning: FineTuning | None) -> Source:
     """The source for these data; raises ValueError where they are not of the kind for this training."""
-    if isinstance(training, EncodedDataset) and isinstance(validation, EncodedDataset) and finetuning is None:
-        return FeatureSource(training, validation)
-    if isinstance(training, VideoDataset) and isinstance(validation, VideoDataset) and finetuning is not None:
-        return VideoSource(training, validation, finetuning)
-    raise ValueError("training_data, validation_data: expected EncodedDatasets, or VideoDatasets with finetuning")
+    expected: Any = EncodedDataset if finetuning is None else VideoDataset
+    if not (isinstance(training, expected) and isinstance(validation, expected)):
+        raise ValueError("training_data, validation_data: expected EncodedDatasets, or VideoDatasets with finetuning")
+    return VideoSource(training, validation, finetuning) if finetuning else FeatureSource(training, validation)

@@ -43,13 +43,7 @@ def check_run(
 
 
 class TrainingState:
-    """The trained modules, their optimizer and the episodes they are trained on, on the engine's device.
-
-    Attributes:
-        modules: all that is trained, by name; the head is "model".
-        identity: what must be the same to continue a run.
-        passes: which of a step's episodes, 0 … episodes_per_step − 1, this process computes; those of one list at once.
-    """
+    """The trained modules, their optimizer and the episodes they are trained on, on the engine's device."""
 
     def __init__(self, model: Head, source: Source, settings: TrainingSettings, fabric: Fabric) -> None:
         self.model, self.source, self.settings, self.fabric = model, source, settings, fabric
@@ -63,7 +57,9 @@ class TrainingState:
         self.optimizer.zero_grad()  # a backward() of the caller's may have left gradients
         self.engine_optimizer: Any = fabric.setup_optimizers(self.optimizer)
         places = range(fabric.global_rank, settings.episodes_per_step, fabric.world_size)
+        # Which of a step's episodes, 0 … episodes_per_step − 1, this process computes; those of one list at once.
         self.passes = [[place] for place in places] if source.one_by_one else [list(places)]
+        # What must be the same to continue a run.
         identity = {"settings": settings.as_json(), "config": describe_head(model), **source.identity}
         self.identity = json.loads(json.dumps(identity))
 

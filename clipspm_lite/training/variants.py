@@ -36,6 +36,8 @@ def train_variants(
         committed: for some names a checkpoint that is taken for seed 0 instead of a run; raises ValueError where it is
             of another head or other settings.
     """
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds: expected different ones, found {seeds}")
     checkpoints: dict[str, list[Path]] = {name: [] for name in variants}
     for name, config in variants.items():
         for seed in seeds:
