@@ -51,7 +51,7 @@ def train_variants(
                     raise ValueError(f"committed: {name} would be trained otherwise than this was: {path}")
             else:
                 run = Path(folder) / name.replace(" ", "-") / f"seed{seed}"
-                result = train(head, base, validation, of_seed, run, resume=True, device="cpu", description=description)
-                path = result.best_path
+                how: dict[str, Any] = dict(resume=True, device="cpu", description=description)
+                path = train(head, base, validation, of_seed, run, **how).best_path
             checkpoints[name].append(path)
     return checkpoints

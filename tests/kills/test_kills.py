@@ -146,15 +146,16 @@ def test_what_cannot_be_written_is_refused_before_any_work(videos, tmp_path, mon
     monkeypatch.setattr("clipspm_lite.clip.feature_store.load_videos", lambda *_, **__: pytest.fail("work"))
     (tmp_path / "file").write_text("not a folder")
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(OSError, match="file"):
-            FeatureStore(Backbone(), place).encode(videos)
-        with pytest.raises(OSError, match="file"):
-            run(place)
+        for work in (
+            lambda place=place: FeatureStore(Backbone(), place).encode(videos),
+            lambda place=place: run(place),
+        ):
+            with pytest.raises(OSError, match="file"):
+                work()
     for path in ("/dev/null", tmp_path):
-        with pytest.raises(OSError, match="cannot be written"):
-            replace_file(path, b"content")
-        with pytest.raises(OSError, match="cannot be written"):
-            check_writable(path)
+        for refuse in (check_writable, lambda path: replace_file(path, b"content")):
+            with pytest.raises(OSError, match="cannot be written"):
+                refuse(path)
     link = tmp_path / "link.json"
     link.symlink_to(tmp_path / "real.json")
     replace_file(link, b"content")

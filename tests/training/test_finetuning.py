@@ -205,10 +205,7 @@ def test_an_engine_that_cannot_be_had_is_refused_before_anything_is_written(engi
 
 
 def test_a_head_alone_takes_features_and_finetuning_takes_videos(encoded, tmp_path):
-    features, videos = (
-        (encoded(prefix="base"), encoded(prefix="held out")),
-        (small.TRAINING, small.VALIDATION),
-    )
+    features, videos = [encoded(prefix=name) for name in ("base", "held out")], (small.TRAINING, small.VALIDATION)
     for data, finetuning in ((videos, None), (features, FineTuning(load_backbone("tiny")))):
         with pytest.raises(ValueError, match="finetuning"):
             train(small.small_model(), *data, small.SETTINGS, tmp_path, finetuning=finetuning)

@@ -31,17 +31,8 @@ from clipspm_lite.training import (
 from clipspm_lite.training.loop import BEST, VALIDATION_SEED
 from clipspm_lite.training.state import LAST
 
-SETTINGS = TrainingSettings(
-    way=3,
-    queries=2,
-    steps=6,
-    episodes_per_step=2,
-    learning_rate=1e-3,
-    optimizer="adamw",
-    schedule="cosine",
-    validate_every=2,
-    validation_episodes=20,
-    seed=1,
+SETTINGS = replace(
+    small.SETTINGS, way=3, queries=2, learning_rate=1e-3, optimizer="adamw", schedule="cosine", validation_episodes=20
 )
 
 
