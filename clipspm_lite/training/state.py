@@ -9,6 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from clipspm_lite.arguments import check_known
 from clipspm_lite.data.episodes import EpisodeBatch, EpisodeSampler
 from clipspm_lite.data.names import readable
 from clipspm_lite.model.heads import Head, describe_head
@@ -46,6 +47,7 @@ class TrainingState:
     """The trained modules, their optimizer and the episodes they are trained on, on the engine's device."""
 
     def __init__(self, model: Head, source: Source, settings: TrainingSettings, fabric: Fabric) -> None:
+        check_known("loss_form", model.loss_form, ("mean", "summed"))
         self.model, self.source, self.settings, self.fabric = model, source, settings, fabric
         fabric.to_device(model)
         self.modules: dict[str, nn.Module] = {"model": model, **source.prepare(fabric)}
@@ -100,7 +102,7 @@ class TrainingState:
             for name, module in self.modules.items():
                 module.load_state_dict(parts[name])
             state = self.optimizer.state_dict()
-            for key, tensor in parts["optimizer"].items():
+            for key, tensor in parts.get("optimizer", {}).items():
                 index, _, name = key.partition(".")
                 state["state"].setdefault(int(index), {})[name] = tensor
             self.optimizer.load_state_dict(state)

@@ -146,12 +146,9 @@ def test_what_cannot_be_written_is_refused_before_any_work(videos, tmp_path, mon
     monkeypatch.setattr("clipspm_lite.clip.feature_store.load_videos", lambda *_, **__: pytest.fail("work"))
     (tmp_path / "file").write_text("not a folder")
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
-        for work in (
-            lambda place=place: FeatureStore(Backbone(), place).encode(videos),
-            lambda place=place: run(place),
-        ):
+        for work in (lambda folder: FeatureStore(Backbone(), folder).encode(videos), run):
             with pytest.raises(OSError, match="file"):
-                work()
+                work(place)
     for path in ("/dev/null", tmp_path):
         for refuse in (check_writable, lambda path: replace_file(path, b"content")):
             with pytest.raises(OSError, match="cannot be written"):
