@@ -3,7 +3,6 @@
 from clipspm_lite.training.dry_run import plan as plan
 from clipspm_lite.training.loop import train as train
 from clipspm_lite.training.processes import PRECISIONS as PRECISIONS
-from clipspm_lite.training.processes import check_engine as check_engine
 from clipspm_lite.training.settings import TRAINING_PRESETS as TRAINING_PRESETS
 from clipspm_lite.training.settings import TrainingSettings as TrainingSettings
 from clipspm_lite.training.settings import pixels_are_normalised as pixels_are_normalised

@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from clipspm_lite.evaluation.scoring import evaluate
 from clipspm_lite.model.heads import Head
 from clipspm_lite.training.loop import training_step
-from clipspm_lite.training.processes import launch, wait_for_all
+from clipspm_lite.training.processes import launch
 from clipspm_lite.training.settings import TrainingSettings
 from clipspm_lite.training.sources import FineTuning, TrainingData, training_source
 from clipspm_lite.training.state import TrainingState, check_run
@@ -20,21 +21,16 @@ from clipspm_lite.training.state import TrainingState, check_run
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will take, estimated from a few episodes that were trained on and not kept.
-
-    Attributes:
-        trained: numbers of trained weights, by part.
-        peak_memory: bytes per process: of its GPU, or all of its memory on a CPU; None where it is not known.
-    """
+    """What a run will take, estimated from a few episodes that were trained on and not kept."""
 
     episodes: int
     steps: int
     processes: int
-    trained: dict[str, int]
+    trained: dict[str, int]  # numbers of weights, by part
     seconds_per_step: float
     seconds_per_validation: float
     validations: int
-    peak_memory: int | None
+    peak_memory: int | None  # bytes per process, of its GPU or on a CPU; None where it is not known
 
     @property
     def seconds(self) -> float:
@@ -42,11 +38,7 @@ class Plan:
 
     def __str__(self) -> str:
         parts = ", ".join(f"{name} {count:,}" for name, count in self.trained.items())
-        memory = (
-            "not known here"
-            if self.peak_memory is None
-            else f"{self.peak_memory / 2**30:.1f} GiB per process"
-        )
+        memory = "not known here" if self.peak_memory is None else f"{self.peak_memory / 2**30:.1f} GiB per process"
         return (
             f"episodes: {self.episodes:,} in {self.steps:,} steps, {self.validations} validations\n"
             f"trained weights: {sum(self.trained.values()):,} ({parts})\n"
@@ -72,62 +64,53 @@ def plan(
 ) -> Plan:
     """What `train` would take with these arguments, without writing anything; raises what `train` raises.
 
-    ``measured`` times, after once to warm up, each process computes what it computes at once (one episode of videos, or
-    its share of a step's features) and updates the weights; a few validation videos are encoded. ``model`` and the
-    encoder are changed by it: build them anew for the run.
+    Each process trains ``measured`` times, after once to warm up, on what it computes at once: an episode of videos, or
+    its share of a step's features. ``model`` and the encoder are changed by it: build them anew for the run.
     """
     check_run(training_data, validation_data, settings)
     source = training_source(training_data, validation_data, finetuning)
-    fabric = launch(
-        settings, finetuning is not None, device=device, devices=devices, nodes=nodes, precision=precision
-    )
+    fabric = launch(device, devices, nodes, precision, settings, finetuning is not None)
 
-    def seconds_since(started: float) -> float:
-        wait_for_all(fabric)
-        return time.perf_counter() - started
+    def now() -> float:
+        """When all that was asked of every device is done."""
+        if fabric.device.type == "cuda":
+            torch.cuda.synchronize(fabric.device)
+        fabric.barrier()
+        return time.perf_counter()
 
     at_once = fabric.world_size if source.one_by_one else settings.episodes_per_step
     # Nothing is learnt: a learning rate that would diverge takes as long as any other.
     short = replace(settings, steps=1 + measured, episodes_per_step=at_once, learning_rate=0.0)
     state = TrainingState(model, source, short, fabric)
     batches = state.batches(range(short.steps))
-    training_step(state, 0, batches, check=True)
-    wait_for_all(fabric)
-    started = time.perf_counter()
+    training_step(state, 0, batches)
+    before_steps = now()
     for step in range(1, short.steps):
         training_step(state, step, batches)
-    of_pass = seconds_since(started) / measured
-
+    before_encoding = now()
     videos = sum(validation_data.videos_per_class)
     few_videos, few = min(videos, 16 * fabric.world_size), min(settings.validation_episodes, 20)
-    started = time.perf_counter()
     data = source.validation_features(fabric, few_videos)
-    encoding = seconds_since(started) * videos / few_videos
-    started = time.perf_counter()
+    before_scoring = now()
     evaluate(model, data, way=settings.way, shot=settings.shot, episodes=few, device=fabric.device)
-    scoring = seconds_since(started) * settings.validation_episodes / few
+    encoding = (before_scoring - before_encoding) * videos / few_videos
+    scoring = (now() - before_scoring) * settings.validation_episodes / few
 
+    trained = Counter[str]()
+    for name, module in state.modules.items():
+        for path, weight in module.named_parameters():
+            part = path.split(".")[0] if name == "model" else "visual encoder"
+            trained[part] += weight.numel() * weight.requires_grad
     return Plan(
         episodes=settings.steps * settings.episodes_per_step,
         steps=settings.steps,
         processes=fabric.world_size,
-        trained=_trained_weights(state),
-        seconds_per_step=of_pass * math.ceil(settings.episodes_per_step / at_once),
+        trained=dict(+trained),
+        seconds_per_step=(before_encoding - before_steps) / measured * math.ceil(settings.episodes_per_step / at_once),
         seconds_per_validation=encoding + scoring,
         validations=math.ceil(settings.steps / settings.validate_every),
         peak_memory=_peak_memory(fabric.device),
     )
-
-
-def _trained_weights(state: TrainingState) -> dict[str, int]:
-    """How many each part of the head has, and the visual encoder."""
-    counts = dict[str, int]()
-    for name, weight in state.model.named_parameters():
-        part = name.split(".")[0]
-        counts[part] = counts.get(part, 0) + weight.numel() * weight.requires_grad
-    if "visual" in state.modules:
-        counts["visual encoder"] = sum(weight.numel() for weight in state.modules["visual"].parameters())
-    return {part: count for part, count in counts.items() if count}
 
 
 def _peak_memory(device: torch.device) -> int | None:

@@ -12,12 +12,12 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from clipspm_lite.data.episodes import EpisodeBatch
-from clipspm_lite.evaluation.scoring import Evaluation, evaluate
+from clipspm_lite.evaluation.scoring import evaluate
 from clipspm_lite.model.heads import Head
 from clipspm_lite.training.processes import add_up_gradients, alone_in, launch, share_weights
 from clipspm_lite.training.settings import TrainingSettings
 from clipspm_lite.training.sources import FineTuning, TrainingData, training_source
-from clipspm_lite.training.state import LAST, History, TrainingState, check_losses, check_run
+from clipspm_lite.training.state import LAST, History, TrainingState, check_run
 
 BEST = "best.safetensors"  # the checkpoint
 VALIDATION_SEED = 1_000_003  # of the validation episodes, the same in every run
@@ -52,13 +52,9 @@ def train(
     """Train ``model`` in place and keep the best weights on validation in ``folder``.
 
     Seed torch before building ``model``: its initial weights are the caller's. It is left in evaluation mode, with the
-    weights of the last step. An episode is a function of (seed, index), how its videos are cut one of (seed, index,
-    place in it), and dropout one of (seed, step, place in the step). So a run that was killed continues to the same
-    curve with ``resume=True``, bitwise on the CPU.
-
-    Several processes share the episodes of a step and add up their gradients. The result is one process's up to
-    rounding, but for dropout on stored features: a process draws it for all its episodes of a step at once. Fabric
-    starts the processes on this machine by running the script again, and joins those that torchrun or SLURM started.
+    weights of the last step. An episode, the cuts of its videos and dropout are functions of the seed and their place
+    in the run. So a run that was killed continues to the same curve with ``resume=True``, bitwise on the CPU. Several
+    processes give one process's result up to rounding, but for dropout on stored features.
 
     Args:
         training_data, validation_data: features for the head alone, or videos with ``finetuning``.
@@ -71,20 +67,15 @@ def train(
         description: kept in the checkpoint beside the configuration, the settings and the number of frames.
 
     Raises:
-        FileExistsError: ``folder`` holds a run and ``resume`` is False, or another process is training into it.
-        OSError: ``folder`` cannot be written.
+        OSError: ``folder`` cannot be written, holds a run to ``resume``, or is another process's (FileExistsError).
         CheckpointError: ``resume`` with other settings, other data or another model than the run's.
-        VideoError: a video cannot be read. What the last validation saved is kept.
-        TypeError, ValueError: a module without what training needs; data sets that share a class, or cannot make such
-            episodes; an engine that cannot be had.
-        RuntimeError: training diverged.
+        ValueError: data sets that share a class, or cannot make such episodes; an engine that cannot be had.
+        VideoError, RuntimeError: a video cannot be read, training diverged. What the last validation saved is kept.
     """
     folder = Path(folder)
     check_run(training_data, validation_data, settings, folder, resume=resume)
     source = training_source(training_data, validation_data, finetuning)
-    fabric = launch(
-        settings, finetuning is not None, device=device, devices=devices, nodes=nodes, precision=precision
-    )
+    fabric = launch(device, devices, nodes, precision, settings, finetuning is not None)
     state = TrainingState(model, source, settings, fabric)
     with alone_in(folder, fabric):
         history = state.restore(folder / LAST) if (folder / LAST).exists() else []
@@ -96,20 +87,18 @@ def train(
     return TrainingResult(history, int(best["step"]), best["validation_accuracy"], folder / BEST)
 
 
-def _train(
-    state: TrainingState, history: History, folder: Path, description: dict[str, Any], progress: bool
-) -> None:
+def _train(state: TrainingState, history: History, folder: Path, description: dict[str, Any], progress: bool) -> None:
     """The steps that are left, and after every ``validate_every`` of them an entry of ``history`` and the files."""
     settings, fabric = state.settings, state.fabric
     start = int(history[-1]["step"]) if history else 0
     if start != fabric.broadcast(start):
-        raise ValueError(f"folder: every process must see the same, and they see different runs: {folder}")
+        raise ValueError(f"folder: expected the same for every process, they see different runs: {folder}")
     steps = range(start, start if _out_of_patience(history, settings) else settings.steps)
     batches = state.batches(steps)
     window: list[Tensor] = []  # what the steps since the last validation returned
     hidden = None if progress and fabric.is_global_zero else True
     for step in tqdm(steps, initial=start, total=settings.steps, disable=hidden, desc="steps"):
-        window.append(training_step(state, step, batches, check=step == start))
+        window.append(training_step(state, step, batches))
         if (step + 1) % settings.validate_every and step + 1 < settings.steps:
             continue
 
@@ -117,18 +106,12 @@ def _train(
         fabric.all_reduce(mean, reduce_op="sum")
         window, (loss, accuracy) = [], mean.tolist()
         if not math.isfinite(loss):
-            raise RuntimeError(
-                f"training diverged, its loss is {loss} before step {step + 1}: use a smaller learning rate; what was "
-                f"best before that is kept: {folder}"
-            )
-        scored = _validate(state)
-        entry = {
-            "step": step + 1,
-            "loss": loss,
-            "accuracy": 100 * accuracy,
-            "validation_accuracy": scored.accuracy,
-            "validation_interval": scored.interval,
-        }
+            raise RuntimeError(f"training diverged, the loss is {loss} at step {step + 1}: use a smaller learning rate")
+        data = state.source.validation_features(fabric)
+        how: dict[str, Any] = dict(way=settings.way, shot=settings.shot, episodes=settings.validation_episodes)
+        scored = evaluate(state.model, data, **how, seed=VALIDATION_SEED, device=fabric.device)
+        entry = {"step": step + 1, "loss": loss, "accuracy": 100 * accuracy}
+        entry |= {"validation_accuracy": scored.accuracy, "validation_interval": scored.interval}
         history.append(fabric.broadcast(entry))  # one process's, so that all stop at the same step
         if fabric.is_global_zero:
             if _best(history) is history[-1]:
@@ -140,24 +123,19 @@ def _train(
             break
 
 
-def training_step(
-    state: TrainingState, step: int, batches: Iterator[EpisodeBatch], *, check: bool = False
-) -> Tensor:
+def training_step(state: TrainingState, step: int, batches: Iterator[EpisodeBatch]) -> Tensor:
     """One optimizer step; returns this process's share of the step's loss and accuracy (0 … 1), `[2]`."""
     model, settings, fabric = state.model, state.settings, state.fabric
     for group in state.optimizer.param_groups:
         group["lr"] = settings.learning_rate_at(step)
     model.train()
+    divisor = {"mean": settings.episodes_per_step, "summed": 1}[model.loss_form]  # a summed loss already has its own
     share = torch.zeros(2, device=fabric.device)
     for places in state.passes:
         torch.manual_seed(_pass_seed(settings.seed, step, places[0]))
         batch = next(batches)
         losses = model.losses(batch.support, batch.query, batch.class_text, batch.query_labels)
-        if check and places is state.passes[0]:
-            check_losses(losses, batch)
-        total = losses.total.sum()
-        if model.loss_form == "mean":  # over episodes; "summed" already has its divisor
-            total = total / settings.episodes_per_step
+        total = losses.total.sum() / divisor
         fabric.backward(total)
         correct = (losses.logits.argmax(-1) == batch.query_labels).float().mean()
         share += torch.stack([total.detach(), correct * (len(places) / settings.episodes_per_step)])
@@ -167,29 +145,13 @@ def training_step(
     return share
 
 
-def _validate(state: TrainingState) -> Evaluation:
-    """Accuracy of the weights of this moment on the validation episodes."""
-    settings, fabric = state.settings, state.fabric
-    return evaluate(
-        state.model,
-        state.source.validation_features(fabric),
-        way=settings.way,
-        shot=settings.shot,
-        episodes=settings.validation_episodes,
-        seed=VALIDATION_SEED,
-        device=fabric.device,
-    )
-
-
 def _best(history: History) -> dict[str, float]:
     """The first of the validations with the highest accuracy."""
     return max(history, key=lambda entry: entry["validation_accuracy"])
 
 
 def _out_of_patience(history: History, settings: TrainingSettings) -> bool:
-    if settings.patience is None or not history:
-        return False
-    return len(history) - 1 - history.index(_best(history)) >= settings.patience
+    return bool(history) and len(history) - 1 - history.index(_best(history)) >= (settings.patience or math.inf)
 
 
 def _pass_seed(seed: int, step: int, place: int) -> int:

@@ -1,7 +1,7 @@
 """Devices and processes through Lightning Fabric, and a folder for one run at a time.
 
-Fabric was chosen over Accelerate because it leaves the loop to us and adds one small package; both would do. Gradients
-are added up here and not by DistributedDataParallel: once per step, however many episodes a process has in it.
+Fabric leaves the loop to us. Gradients are added up here and not by DistributedDataParallel: once per step, however
+many episodes a process has in it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,23 +20,12 @@ LOCK = ".lock"  # an empty file
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 
-def check_engine(
-    settings: TrainingSettings, finetuning: bool, *, device: str, devices: int, nodes: int, precision: Any
-) -> None:
-    """Refuse, before any long work, an engine that `train` cannot have; raises ValueError."""
-    check_known("device", device, ("auto", "cpu", "cuda", "mps"))
+def launch(
+    device: str, devices: int, nodes: int, precision: Any, settings: TrainingSettings, finetuning: bool
+) -> Fabric:
+    """The engine with its processes running; raises ValueError where it cannot be had."""
     check_known("precision", precision, PRECISIONS if finetuning else PRECISIONS[:1])
-    gpus = max(1, torch.cuda.device_count()) if device == "cuda" else None
-    processes = whole_number("devices", devices, most=gpus) * whole_number("nodes", nodes)
-    whole_number(
-        "devices times nodes, which share a step's episodes", processes, 1, settings.episodes_per_step
-    )
-
-
-def launch(settings: TrainingSettings, finetuning: bool, **engine: Any) -> Fabric:
-    """The engine that `check_engine` takes, with its processes running."""
-    check_engine(settings, finetuning, **engine)
-    device, devices, nodes, precision = (engine[name] for name in ("device", "devices", "nodes", "precision"))
+    whole_number("devices times nodes, which share a step's episodes", devices * nodes, 1, settings.episodes_per_step)
     fabric = Fabric(accelerator=device, devices=devices, num_nodes=nodes, precision=precision)
     fabric.launch()
     return fabric
@@ -53,9 +42,7 @@ def alone_in(folder: Path, fabric: Fabric) -> Iterator[None]:
     except Timeout:
         free = False
     if not fabric.broadcast(free):
-        raise FileExistsError(
-            f"another process trains into this folder (if not, delete {LOCK} in it): {folder}"
-        )
+        raise FileExistsError(f"another process trains into this folder (if not, delete {LOCK} in it): {folder}")
     try:
         yield
     finally:
@@ -65,8 +52,7 @@ def alone_in(folder: Path, fabric: Fabric) -> Iterator[None]:
 def share_weights(modules: Iterable[torch.nn.Module], fabric: Fabric) -> None:
     """Every process gets the first one's weights."""
     for module in modules:
-        weights = {name: tensor.cpu() for name, tensor in module.state_dict().items()}
-        module.load_state_dict(fabric.broadcast(weights))
+        module.load_state_dict(fabric.broadcast({name: tensor.cpu() for name, tensor in module.state_dict().items()}))
 
 
 def add_up_gradients(parameters: Iterable[torch.nn.Parameter], fabric: Fabric) -> None:
@@ -78,10 +64,3 @@ def add_up_gradients(parameters: Iterable[torch.nn.Parameter], fabric: Fabric) -
     fabric.all_reduce(sums, reduce_op="sum")
     for gradient, part in zip(gradients, sums.split([g.numel() for g in gradients]), strict=True):
         gradient.copy_(part.view_as(gradient))
-
-
-def wait_for_all(fabric: Fabric) -> None:
-    """Wait for everything that was asked of every device."""
-    if fabric.device.type == "cuda":
-        torch.cuda.synchronize(fabric.device)
-    fabric.barrier()

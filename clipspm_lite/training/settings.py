@@ -11,39 +11,27 @@ from clipspm_lite.model.presets import EPISODES_PER_STEP
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How training goes; the defaults are the paper's (SPEC section 4), for 20,000 episodes.
-
-    Attributes:
-        queries: query videos per class in a training episode.
-        steps: optimizer steps; each uses ``episodes_per_step`` episodes.
-        schedule: learning rate "constant", or "cosine" down to zero over all steps.
-        validate_every: steps between two validations.
-        validation_episodes: episodes of each validation (same way and shot, one query per class).
-        patience: stop after so many validations without a better one; None never stops early.
-        seed: of the episodes, of how their videos are cut, and of dropout in every step.
-    """
+    """How training goes; the defaults are the paper's: 20,000 episodes, a validation every 1,000 (SPEC section 4)."""
 
     way: int = 5
     shot: int = 1
-    queries: int = 4
-    steps: int = 1250
+    queries: int = 4  # videos per class in a training episode
+    steps: int = 1250  # of the optimizer, each with the gradients of `episodes_per_step` episodes
     episodes_per_step: int = EPISODES_PER_STEP
     optimizer: Literal["adam", "adamw"] = "adam"
     learning_rate: float = 1e-5
     betas: tuple[float, float] = (0.5, 0.999)
     weight_decay: float = 5e-5 / 20
-    schedule: Literal["constant", "cosine"] = "constant"
-    validate_every: int = 62
-    validation_episodes: int = 500
-    patience: int | None = None
-    seed: int = 6
+    schedule: Literal["constant", "cosine"] = "constant"  # or down to zero over all steps
+    validate_every: int = 62  # steps
+    validation_episodes: int = 500  # in each validation: same way and shot, one query per class
+    patience: int | None = None  # stop after so many validations without a better one
+    seed: int = 6  # of the episodes, of how their videos are cut, and of dropout in every step
 
     def __post_init__(self) -> None:
-        counts = ["way", "shot", "queries", "steps", "episodes_per_step", "validate_every"]
-        counts += ["validation_episodes"] if self.patience is None else ["validation_episodes", "patience"]
-        for name in counts:
-            object.__setattr__(self, name, whole_number(name, getattr(self, name)))
-        object.__setattr__(self, "seed", whole_number("seed", self.seed, 0, 2**63 - 1))
+        counts = ["way", "shot", "queries", "steps", "episodes_per_step", "validate_every", "validation_episodes"]
+        for name in counts if self.patience is None else [*counts, "patience"]:
+            whole_number(name, getattr(self, name))
         check_known("optimizer", self.optimizer, ("adam", "adamw"))
         check_known("schedule", self.schedule, ("constant", "cosine"))
 
@@ -78,13 +66,9 @@ TRAINING_PRESETS = {
 
 
 def preset_settings(preset: str, benchmark: str | None = None) -> TrainingSettings:
-    """A preset's settings for a benchmark (SPEC section 4), or for other data. They are the same for every backbone.
+    """A preset's settings for a benchmark (SPEC section 4), or for other data; raises ValueError for unknown names.
 
-    The paper's 20,000 episodes are 1,250 steps of 16, and a validation every 1,000 of them is one every 62 steps.
     SSv2-Full has 100,000 episodes and its own learning rate and weight decay.
-
-    Raises:
-        ValueError: an unknown preset or benchmark.
     """
     check_known("preset", preset, TRAINING_PRESETS)
     check_known("benchmark", benchmark, [*BENCHMARKS, None])

@@ -1,7 +1,6 @@
 """Where training takes its episodes from: stored features, or videos through an encoder that is trained.
 
-Both kinds answer the same calls, so there is one training loop. Their ``identity`` is what must be the same when a run
-is resumed.
+Both kinds answer the same calls, so there is one loop. What their ``identity`` holds must be the same to resume a run.
 """
 
 import hashlib
@@ -11,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from clipspm_lite.clip.backbone import Backbone
 from clipspm_lite.clip.checkpoints import save_finetuned, save_model
+from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.decoding.video import load_video
 from clipspm_lite.data.encoded import EncodedDataset
@@ -27,6 +28,7 @@ from clipspm_lite.data.episodes import Episode, EpisodeBatch, gather
 from clipspm_lite.model.heads import Head
 
 VALIDATION_VIDEOS_AT_ONCE = 16
+DECODING_THREADS = min(os.cpu_count() or 1, 8)
 Listed = Sequence[tuple[int, Episode]]  # episodes with their index in the sampler's list
 TrainingData = EncodedDataset | VideoDataset
 
@@ -36,35 +38,20 @@ class FineTuning:
     """The visual encoder is trained with the head, from videos (SPEC section 4).
 
     While training, a video is one random frame of each of its T segments, and one random square, mirrored or not, for
-    all of them. Seed, the episode's index and the video's place in it decide which. In validation a video is the
-    centres of its segments and the square in the centre. BatchNorm keeps its stored statistics (see `Backbone`).
-
-    Attributes:
-        backbone: its visual encoder is trained in place; its text encoder stays as it is.
-        frames: T, frames per video.
-        resize: length of the shorter side before the square is cut, in pixels; None: 256 for an encoder of 224, and in
-            proportion for others.
-        augment: False takes every training video as validation does.
-        flip: mirror every second training video; off where a class depends on the side, as in SSv2.
-        recompute: gradient checkpointing, see `Backbone.encode_frames`.
-        chunk: frames that pass the encoder at once while training.
-        readers: threads that decode ahead of the step; None: one for each core, at most 8.
+    all of them. In validation it is the centres of its segments and the square in the centre.
     """
 
-    backbone: Backbone
-    frames: int = 8
-    resize: int | None = None
-    augment: bool = True
-    flip: bool = True
-    recompute: bool = False
-    chunk: int = 16
-    readers: int | None = None
+    backbone: Backbone  # its visual encoder is trained in place; its text encoder stays as it is
+    frames: int = 8  # T, per video
+    resize: int | None = None  # pixels, of the shorter side before the cut; default: 256 for 224, others in proportion
+    augment: bool = True  # False takes every training video as validation does
+    flip: bool = True  # mirror every second training video; not where a class depends on the side, as in SSv2
+    recompute: bool = False  # gradient checkpointing, see `Backbone.encode_frames`
+    chunk: int = 16  # frames that pass the encoder at once while training
 
     def __post_init__(self) -> None:
         if self.resize is None:
             object.__setattr__(self, "resize", round(self.backbone.image_size * 256 / 224))
-        if self.readers is None:
-            object.__setattr__(self, "readers", min(os.cpu_count() or 1, 8))
 
 
 class FeatureSource:
@@ -73,11 +60,9 @@ class FeatureSource:
     one_by_one = False
 
     def __init__(self, training: EncodedDataset, validation: EncodedDataset) -> None:
-        if training.features.shape[1:] != validation.features.shape[1:]:
-            raise ValueError(
-                "validation_data: expected features of the T frames and C channels of training_data, "
-                f"{list(training.features.shape[1:])}, found {list(validation.features.shape[1:])}"
-            )
+        expected, found = list(training.features.shape[1:]), list(validation.features.shape[1:])
+        if expected != found:
+            raise ValueError(f"validation_data: expected [T, C] of training_data, {expected}, found {found}")
         self.training, self.validation = training, validation
         self.identity: dict[str, Any] = {"data": [training.fingerprint, validation.fingerprint]}
 
@@ -109,28 +94,27 @@ class VideoSource:
 
     def __init__(self, training: VideoDataset, validation: VideoDataset, how: FineTuning) -> None:
         self.training, self.validation, self.how = training, validation, how
+        self.store = FeatureStore(how.backbone, frames=how.frames, resize=how.resize)
         encoding = {name: getattr(how, name) for name in ("frames", "resize", "augment", "flip")}
-        self.identity = {
+        self.identity: dict[str, Any] = {
             "data": [_video_fingerprint(training), _video_fingerprint(validation)],
             "encoding": {"backbone": how.backbone.fingerprint, **encoding},
         }
-        size = how.backbone.image_size
-        self.load = partial(load_video, frames=how.frames, size=size, resize=how.resize)
 
     def prepare(self, fabric: Fabric) -> dict[str, nn.Module]:
         """What is trained beside the head, by name, on the engine's device."""
         fabric.to_device(self.how.backbone)
+        self.identity["encoding"]["precision"] = fabric.strategy.precision.precision
         return {"visual": self.how.backbone.set_trainable(True).clip.visual}
 
     def batches(self, listed: Iterable[Listed], seed: int, fabric: Fabric) -> Iterator[EpisodeBatch]:
         """A batch for each of `listed`, encoded with the weights at the moment it is asked for."""
-        backbone = self.how.backbone
+        how, backbone = self.how, self.how.backbone
         class_text = backbone.encode_class_names(self.training.classes)
         for episode, videos in self._decoded(listed, seed):
             with fabric.autocast():
-                features = backbone.train().encode_frames(
-                    fabric.to_device(videos), chunk=self.how.chunk, recompute=self.how.recompute
-                )
+                frames = fabric.to_device(videos)
+                features = backbone.train().encode_frames(frames, chunk=how.chunk, recompute=how.recompute)
             way, shot = len(episode.support), len(episode.support[0])
             support, query = features.float().tensor_split((way * shot,))
             yield EpisodeBatch(
@@ -142,52 +126,43 @@ class VideoSource:
 
     def _decoded(self, listed: Iterable[Listed], seed: int) -> Iterator[tuple[Episode, Tensor]]:
         """Each episode with its videos, the supports first, `[videos, T, 3, H, W]`; the next is being decoded."""
-        with ThreadPoolExecutor(self.how.readers) as pool:
-            ahead: tuple[Episode, Iterator[Tensor]] | None = None
+
+        def decoding() -> Iterator[Any]:
             for ((index, episode),) in listed:
                 numbers = [number for shots in episode.support for number in shots] + list(episode.query)
-                load = partial(self._training_video, seed, index)
-                decoding = episode, pool.map(load, range(len(numbers)), numbers)
-                if ahead is not None:
-                    yield ahead[0], torch.stack(list(ahead[1]))
-                ahead = decoding
-            if ahead is not None:
-                yield ahead[0], torch.stack(list(ahead[1]))
+                yield episode, pool.map(partial(self._training_video, seed, index), range(len(numbers)), numbers)
+
+        with ThreadPoolExecutor(DECODING_THREADS) as pool:
+            for (episode, videos), _ in pairwise(chain(decoding(), [None])):
+                yield episode, torch.stack(list(videos))
 
     def _training_video(self, seed: int, index: int, place: int, number: int) -> Tensor:
-        path, how = self.training.paths[number], self.how
-        if not how.augment:
-            return self.load(path)
+        how = self.how
         digest = hashlib.sha256(f"video {seed},{index},{place}".encode()).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
-        at_random = dict(random_segments=True, random_crop=True, random_flip=how.flip)
-        return self.load(path, generator=generator, **at_random)
+        augment = dict.fromkeys(("random_segments", "random_crop"), how.augment)
+        augment["random_flip"] = how.augment and how.flip
+        path, size = self.training.paths[number], how.backbone.image_size
+        return load_video(path, how.frames, size, resize=how.resize, generator=generator, **augment)
 
     @torch.no_grad()
     def validation_features(self, fabric: Fabric, limit: int | None = None) -> EncodedDataset:
         """The validation videos with the weights of this moment; every process encodes its share of them."""
-        backbone = self.how.backbone.eval()
-        paths = self.validation.paths[:limit]
-        features = torch.zeros(
-            len(self.validation.paths), self.how.frames, backbone.dim, device=fabric.device
-        )
-        mine = range(fabric.global_rank, len(paths), fabric.world_size)
-        with ThreadPoolExecutor(self.how.readers) as pool:
-            for start in range(0, len(mine), VALIDATION_VIDEOS_AT_ONCE):
-                numbers = list(mine[start : start + VALIDATION_VIDEOS_AT_ONCE])
-                videos = torch.stack(list(pool.map(self.load, [paths[number] for number in numbers])))
-                with fabric.autocast():
-                    features[numbers] = backbone.encode_frames(fabric.to_device(videos)).float()
-        fabric.all_reduce(features, reduce_op="sum")
         classes, videos_per_class = self.validation.classes, self.validation.videos_per_class
+        backbone, paths = self.how.backbone.eval(), self.validation.paths
+        features = torch.zeros(len(paths), self.how.frames, backbone.dim, device=fabric.device)
+        mine = range(fabric.global_rank, len(paths[:limit]), fabric.world_size)
+        for start in range(0, len(mine), VALIDATION_VIDEOS_AT_ONCE):
+            numbers = list(mine[start : start + VALIDATION_VIDEOS_AT_ONCE])
+            with fabric.autocast():
+                features[numbers] = fabric.to_device(self.store.encode_anew([paths[number] for number in numbers]))
+        fabric.all_reduce(features, reduce_op="sum")
         return EncodedDataset(classes, videos_per_class, features, backbone.encode_class_names(classes))
 
     def save(self, path: Path, model: Head, description: dict[str, Any]) -> None:
         """Write a checkpoint of head and visual encoder, which says how videos became frames."""
-        assert self.how.resize is not None  # FineTuning fills it in
-        save_finetuned(
-            path, model, self.how.backbone, frames=self.how.frames, resize=self.how.resize, **description
-        )
+        store = self.store
+        save_finetuned(path, model, store.backbone, frames=store.frames, resize=store.resize, **description)
 
 
 def _video_fingerprint(dataset: VideoDataset) -> str:
@@ -199,14 +174,9 @@ def _video_fingerprint(dataset: VideoDataset) -> str:
 Source = FeatureSource | VideoSource
 
 
-def training_source(
-    training: TrainingData, validation: TrainingData, finetuning: FineTuning | None
-) -> Source:
+def training_source(training: Any, validation: Any, finetuning: FineTuning | None) -> Source:
     """The source for these data; raises ValueError where they are not of the kind for this training."""
-    if isinstance(training, EncodedDataset) and isinstance(validation, EncodedDataset) and finetuning is None:
-        return FeatureSource(training, validation)
-    if isinstance(training, VideoDataset) and isinstance(validation, VideoDataset) and finetuning is not None:
-        return VideoSource(training, validation, finetuning)
-    raise ValueError(
-        "training_data, validation_data: expected EncodedDatasets without finetuning=, or VideoDatasets with it"
-    )
+    expected: Any = EncodedDataset if finetuning is None else VideoDataset
+    if not (isinstance(training, expected) and isinstance(validation, expected)):
+        raise ValueError("training_data, validation_data: expected EncodedDatasets, or VideoDatasets with finetuning")
+    return VideoSource(training, validation, finetuning) if finetuning else FeatureSource(training, validation)

@@ -33,9 +33,7 @@ def check_run(
     """Refuse what `train` would refuse, before videos are encoded for it; raises what it raises."""
     known = set(map(readable, training_data.classes))
     if shared := [name for name in validation_data.classes if readable(name) in known]:
-        raise ValueError(
-            f"training and validation must not share classes, found in both: {', '.join(shared)}"
-        )
+        raise ValueError(f"validation_data: expected no class of training_data, they share {', '.join(shared)}")
     for data, queries in ((training_data, settings.queries), (validation_data, 1)):
         EpisodeSampler(data.videos_per_class, settings.way, settings.shot, queries, class_names=data.classes)
     if folder is not None:
@@ -45,37 +43,10 @@ def check_run(
             raise FileExistsError(f"a run is there: choose another folder, or resume it (--resume): {last}")
 
 
-def check_losses(losses: Any, batch: EpisodeBatch) -> None:
-    """Refuse losses that cannot train the head, as your own module may give; raises TypeError or ValueError."""
-    expected = [*batch.query_labels.shape, batch.class_text.shape[-2]]
-    if not hasattr(losses, "total") or list(losses.logits.shape) != expected:
-        found = type(losses).__name__
-        raise TypeError(f"losses: expected .total [B] and .logits [B, Q, N] = {expected} back, found {found}")
-    if not losses.total.requires_grad:
-        raise ValueError(
-            "losses: no gradient reaches a weight from .total: is there a detach, no_grad or argmax on the way, or are "
-            "all weights frozen?"
-        )
-
-
 class TrainingState:
-    """The trained modules, their optimizer and the episodes they are trained on, on the engine's device.
-
-    Attributes:
-        modules: all that is trained, by name; the head is "model".
-        identity: what must be the same to continue a run.
-        passes: which of a step's episodes, 0 … episodes_per_step − 1, this process computes; those of one list at once.
-    """
+    """The trained modules, their optimizer and the episodes they are trained on, on the engine's device."""
 
     def __init__(self, model: Head, source: Source, settings: TrainingSettings, fabric: Fabric) -> None:
-        lacking = [name for name in ("losses", "loss_form", "config") if not hasattr(model, name)]
-        if lacking or not isinstance(model, nn.Module):
-            found = f"{type(model).__name__} without {', '.join(lacking)}"
-            if isinstance(model, type):
-                found = f"the class {model.__name__}, make one: {model.__name__}(…)"
-            raise TypeError(
-                f"model: expected a torch.nn.Module with losses, loss_form and config, found {found}"
-            )
         check_known("loss_form", model.loss_form, ("mean", "summed"))
         self.model, self.source, self.settings, self.fabric = model, source, settings, fabric
         fabric.to_device(model)
@@ -88,30 +59,27 @@ class TrainingState:
         self.optimizer.zero_grad()  # a backward() of the caller's may have left gradients
         self.engine_optimizer: Any = fabric.setup_optimizers(self.optimizer)
         places = range(fabric.global_rank, settings.episodes_per_step, fabric.world_size)
+        # Which of a step's episodes, 0 … episodes_per_step − 1, this process computes; those of one list at once.
         self.passes = [[place] for place in places] if source.one_by_one else [list(places)]
+        # What must be the same to continue a run.
         identity = {"settings": settings.as_json(), "config": describe_head(model), **source.identity}
-        if "encoding" in identity:
-            identity["encoding"] = identity["encoding"] | {"precision": fabric.strategy.precision.precision}
         self.identity = json.loads(json.dumps(identity))
 
     def batches(self, steps: range) -> Iterator[EpisodeBatch]:
         """The episodes of every pass of these steps."""
         settings, videos = self.settings, self.source.training.videos_per_class
         sampler = EpisodeSampler(videos, settings.way, settings.shot, settings.queries, settings.seed)
-        passes = (
-            [step * settings.episodes_per_step + place for place in places]
+        listed = (
+            [(index, sampler[index]) for index in (step * settings.episodes_per_step + place for place in places)]
             for step in steps
             for places in self.passes
         )
-        listed = ([(index, sampler[index]) for index in indices] for indices in passes)
         return self.source.batches(listed, settings.seed, self.fabric)
 
     def save(self, path: Path, history: History) -> None:
         """Write everything that `restore` needs to continue as if nothing had happened."""
         tensors = {
-            f"{name}.{key}": tensor
-            for name, module in self.modules.items()
-            for key, tensor in module.state_dict().items()
+            f"{name}.{key}": t for name, module in self.modules.items() for key, t in module.state_dict().items()
         }
         for index, moments in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
@@ -125,26 +93,20 @@ class TrainingState:
         tensors, description = read_tensors(path, "training state")
         saved = description.get("run") or {}
         if differ := [name for name, value in self.identity.items() if saved.get(name) != value]:
-            raise CheckpointError(
-                f"resume: {' and '.join(differ)} differ from those of the run there: {path}"
-            )
+            raise CheckpointError(f"resume: {' and '.join(differ)} differ from those of the run there: {path}")
+        parts: dict[str, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            part, _, name = key.partition(".")
+            parts.setdefault(part, {})[name] = tensor
         try:
             for name, module in self.modules.items():
-                module.load_state_dict(_below(name, tensors))
-            moments: dict[int, dict[str, Tensor]] = {}
-            for key, tensor in _below("optimizer", tensors).items():
-                index, name = key.split(".")
-                moments.setdefault(int(index), {})[name] = tensor
-            groups = self.optimizer.state_dict()["param_groups"]
-            self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+                module.load_state_dict(parts[name])
+            state = self.optimizer.state_dict()
+            for key, tensor in parts.get("optimizer", {}).items():
+                index, _, name = key.partition(".")
+                state["state"].setdefault(int(index), {})[name] = tensor
+            self.optimizer.load_state_dict(state)
             self.fabric.strategy.precision.load_state_dict(description.get("scaler", {}))
             return description["history"]
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
-            raise CheckpointError(
-                f"resume: damaged ({one_line(error)}); start in another folder: {path}"
-            ) from None
-
-
-def _below(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors under ``name.``, without it."""
-    return {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise CheckpointError(f"resume: damaged ({one_line(error)}); start in another folder: {path}") from None

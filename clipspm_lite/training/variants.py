@@ -31,16 +31,13 @@ def train_variants(
 
     Args:
         variants: for each name the arguments of `build_head` beside ``dim``.
-        seeds: each is the seed of the initial weights, and takes the place of the one in ``settings``.
+        seeds: of the initial weights, each in place of the one in ``settings``.
         description: kept in every checkpoint, as by `train`.
-        committed: for some names a checkpoint that is taken for seed 0 instead of a run.
-
-    Raises:
-        ValueError: a seed twice; a committed checkpoint of another head or other settings.
-        CheckpointError: the run there is of another head, other settings or other data.
+        committed: for some names a checkpoint that is taken for seed 0 instead of a run; raises ValueError where it is
+            of another head or other settings.
     """
     if len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds: expected different ones, found {', '.join(map(str, seeds))}")
+        raise ValueError(f"seeds: expected different ones, found {seeds}")
     checkpoints: dict[str, list[Path]] = {name: [] for name in variants}
     for name, config in variants.items():
         for seed in seeds:
@@ -54,9 +51,7 @@ def train_variants(
                     raise ValueError(f"committed: {name} would be trained otherwise than this was: {path}")
             else:
                 run = Path(folder) / name.replace(" ", "-") / f"seed{seed}"
-                result = train(
-                    head, base, validation, of_seed, run, resume=True, device="cpu", description=description
-                )
-                path = result.best_path
+                how: dict[str, Any] = dict(resume=True, device="cpu", description=description)
+                path = train(head, base, validation, of_seed, run, **how).best_path
             checkpoints[name].append(path)
     return checkpoints

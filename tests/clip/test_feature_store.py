@@ -1,6 +1,7 @@
 """The feature store, with a backbone that only counts how often it is asked."""
 
 import os
+import threading
 import time
 
 import pytest
@@ -10,6 +11,7 @@ from clipspm_lite.clip import feature_store
 from clipspm_lite.clip.backbone import load_backbone
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.datasets import sample_world
+from clipspm_lite.data.decoding import video
 from clipspm_lite.data.decoding.video import VideoError
 from clipspm_lite.storage import files
 
@@ -20,10 +22,11 @@ class CountingBackbone(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.weight = torch.nn.Parameter(torch.ones(1))
-        self.batches = []
+        self.batches, self.hashed = [], 0
 
     @property
     def fingerprint(self):
+        self.hashed += 1
         return str(self.weight.item())
 
     @property
@@ -35,7 +38,7 @@ class CountingBackbone(torch.nn.Module):
         return torch.nn.functional.dropout(frames.mean((-1, -2)) * self.weight, 0.5, self.training)
 
 
-def decoded(paths, frames, size, *, resize, workers):
+def decoded(paths, frames, size, *, resize, workers, ahead):
     """Grey frames from files whose content is a number, in place of `load_videos`."""
     for path in paths:
         text = path.read_text()
@@ -66,7 +69,7 @@ def test_each_video_is_encoded_once_and_equal_files_share_a_row(videos, tmp_path
     assert features.shape == (3, 8, 3) and backbone.encoded == 2
     assert torch.equal(features[0], features[2])
     again = FeatureStore(backbone, folder).encode(list(reversed(paths)))
-    assert backbone.encoded == 2 and torch.equal(again, features.flip(0))
+    assert backbone.encoded == backbone.hashed == 2 and torch.equal(again, features.flip(0))
     assert features.requires_grad is False and not features.is_inference()
 
 
@@ -75,6 +78,27 @@ def test_videos_go_to_the_encoder_in_their_order_and_sixteen_at_once(videos, tmp
     features = FeatureStore(backbone, tmp_path / "store").encode(videos(*numbers))
     assert backbone.batches == [numbers[:16], numbers[16:32], numbers[32:]]
     assert features[:, 0, 0].tolist() == numbers
+
+
+def test_the_next_batch_is_decoded_while_one_is_encoded(tmp_path, monkeypatch):
+    loaded, batch_is_ready = [], threading.Event()
+
+    def load(path, frames, size, resize):
+        loaded.append(path)
+        if len(loaded) == 32:
+            batch_is_ready.set()
+        return torch.full((frames, 3, size, size), 0.5)
+
+    class WaitingBackbone(CountingBackbone):
+        def encode_frames(self, frames):
+            assert batch_is_ready.wait(30)
+            return super().encode_frames(frames)
+
+    monkeypatch.setattr(video, "load_video", load)
+    paths = [tmp_path / f"{number}.mp4" for number in range(40)]
+    for number, path in enumerate(paths):
+        path.write_text(str(number))
+    FeatureStore(WaitingBackbone(), tmp_path / "store", workers=1).encode(paths)
 
 
 def test_real_videos_have_the_features_of_their_frames(tmp_path):
@@ -189,12 +213,3 @@ def test_a_damaged_row_is_encoded_again(damage, videos, tmp_path):
     row.write_bytes(damage(row.read_bytes()))
     assert torch.equal(store.encode(paths), features) and backbone.encoded == 3
     assert torch.equal(store.encode(paths), features) and backbone.encoded == 3
-
-
-def test_subset_keeps_features_and_text_of_the_named_classes(encoded):
-    data = encoded(classes=4, videos=3)
-    part = data.subset(["action 3", "action 1"])
-    assert part.classes == ("action 3", "action 1") and part.videos_per_class == (3, 3)
-    assert torch.equal(part.features, torch.cat([data.features[9:], data.features[3:6]]))
-    assert torch.equal(part.class_text, data.class_text[[3, 1]])
-    assert part.fingerprint != data.fingerprint and part.fingerprint == data.subset(part.classes).fingerprint

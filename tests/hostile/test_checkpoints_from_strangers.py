@@ -39,9 +39,7 @@ GADGETS = {
     "eval": Called(eval, f"open({PROOF!r}, 'w')"),
     "subprocess": Called(subprocess.Popen, ["touch", PROOF]),
     "import": Called(__import__, "antigravity"),
-    "a nested load": Called(
-        torch.storage._load_from_bytes, pickle.dumps(Called(eval, f"open({PROOF!r}, 'w')"))
-    ),
+    "a nested load": Called(torch.storage._load_from_bytes, pickle.dumps(Called(eval, f"open({PROOF!r}, 'w')"))),
     "a class's state": BuiltWith(),
     "a path that is read": Called(Path.read_text, Path("/etc/hostname")),
 }
@@ -77,30 +75,22 @@ DESCRIBED = {"__metadata__": {"clipspm_lite": '{"kind": "model", "format_version
 ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 DAMAGED = {
     "empty": b"",
-    "short": b"\x10\0\0",
     "header longer than the file": struct.pack("<Q", 1 << 62) + b"{}",
     "not JSON": header(b"{x"),
     "deep": header(b'{"x":' + b"[" * 100_000),
-    "a list": header(b"[]"),
     "no description": header({"a": ENTRY}, bytes(8)),
     "overlap": header(DESCRIBED | {"a": ENTRY, "b": ENTRY}, bytes(8)),
-    "beyond the end": header(DESCRIBED | {"a": ENTRY}, bytes(4)),
     "a claim of terabytes": header(
         DESCRIBED | {"a": {"dtype": "F32", "shape": [1 << 40], "data_offsets": [0, 1 << 42]}}
     ),
-    "negative": header(DESCRIBED | {"a": ENTRY | {"shape": [-2]}}, bytes(8)),
     "shape and bytes differ": header(DESCRIBED | {"a": ENTRY | {"shape": [3]}}, bytes(8)),
-    "no such type": header(DESCRIBED | {"a": ENTRY | {"dtype": "O8"}}, bytes(8)),
 }
 DESCRIPTIONS = {
     "deep": "[" * 100_000,
     "a list": "[]",
-    "a number": "1",
-    "no version": '{"kind": "model"}',
     "a word for a version": '{"kind": "model", "format_version": "one"}',
     "a newer version": '{"kind": "model", "format_version": 2}',
     "a huge number": '{"kind": "model", "format_version": 1, "x": ' + "9" * 5000 + "}",
-    "no kind": '{"format_version": 1}',
     "a list for a kind": '{"format_version": 1, "kind": []}',
     "half a character": '{"format_version": 1, "kind": "\\ud800"}',
 }
@@ -119,6 +109,7 @@ def test_a_damaged_file_is_one_short_error(damage, tmp_path):
     path.write_bytes(DAMAGED[damage])
     refused(path, lambda file: read_tensors(file, "model"), load_model, clipspm_lite.load)
     assert path.read_bytes() == DAMAGED[damage]
+    refused(tmp_path / "none.safetensors", lambda file: read_tensors(file, "model"), load_model)
 
 
 @pytest.mark.parametrize("description", DESCRIPTIONS)
@@ -126,11 +117,6 @@ def test_a_wrong_description_is_one_short_error(description, tmp_path):
     path = tmp_path / "x.safetensors"
     save_file({"x": torch.zeros(1)}, path, {"clipspm_lite": DESCRIPTIONS[description]})
     refused(path, lambda file: read_description(file, "model"), load_model, clipspm_lite.load)
-
-
-def test_a_file_that_is_not_there_or_cannot_be_read_is_one_short_error(tmp_path):
-    for path in (tmp_path / "none.safetensors", tmp_path):
-        refused(path, lambda file: read_tensors(file, "model"), load_model)
 
 
 CONFIG = {"dim": 8, "heads": 1, "head_dim": 2, "mlp_dim": 4}
@@ -149,9 +135,7 @@ def test_a_wrong_configuration_is_one_short_error(config, tmp_path):
 
 @pytest.mark.parametrize("name", [None, "local-dir:/etc", "local-dir:../elsewhere"])
 def test_a_finetuned_checkpoint_names_no_folder_to_read(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "clipspm_lite.clip.backbone._from_folder", lambda *_: pytest.fail("a folder was read")
-    )
+    monkeypatch.setattr("clipspm_lite.clip.backbone._from_folder", lambda *_: pytest.fail("a folder was read"))
     made_with = dict(name=name, normalize_pixels=True, frames=8, resize=64, fingerprint="x")
     head = clipspm_lite.CLIPSPM(**CONFIG)
     tensors = {**head.state_dict(), "visual.x": torch.zeros(1)}

@@ -74,9 +74,7 @@ def test_a_terminal_is_sent_no_control_characters(name, tmp_path, capsys):
         assert text.isprintable() and text.encode("utf-8")
     assert main(["check", str(tmp_path / NAMES[name])]) == 1 if name != "half a character" else True
     split = tmp_path / "split.json"
-    split.write_text(
-        json.dumps({"format_version": 1, "novel": [NAMES[name]], "base": ["x"], "validation": ["y"]})
-    )
+    split.write_text(json.dumps({"format_version": 1, "novel": [NAMES[name]], "base": ["x"], "validation": ["y"]}))
     assert main(["evaluate", "--data", str(tmp_path), "--split", str(split), "--method", "otam"]) == 1
     printed = capsys.readouterr()
     assert "error: " in printed.err

@@ -53,9 +53,7 @@ def videos(tmp_path, monkeypatch):
     """Twelve files that hold a number, of which frames are made."""
     monkeypatch.setattr(
         "clipspm_lite.clip.feature_store.load_videos",
-        lambda paths, frames, size, **_: (
-            torch.full((frames, 3, size, size), float(p.read_text())) for p in paths
-        ),
+        lambda paths, frames, size, **_: (torch.full((frames, 3, size, size), float(p.read_text())) for p in paths),
     )
     paths = [tmp_path / f"{number}.mp4" for number in range(12)]
     for number, path in enumerate(paths):
@@ -148,15 +146,13 @@ def test_what_cannot_be_written_is_refused_before_any_work(videos, tmp_path, mon
     monkeypatch.setattr("clipspm_lite.clip.feature_store.load_videos", lambda *_, **__: pytest.fail("work"))
     (tmp_path / "file").write_text("not a folder")
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(OSError, match="file"):
-            FeatureStore(Backbone(), place).encode(videos)
-        with pytest.raises(OSError, match="file"):
-            run(place)
+        for work in (lambda folder: FeatureStore(Backbone(), folder).encode(videos), run):
+            with pytest.raises(OSError, match="file"):
+                work(place)
     for path in ("/dev/null", tmp_path):
-        with pytest.raises(OSError, match="cannot be written"):
-            replace_file(path, b"content")
-        with pytest.raises(OSError, match="cannot be written"):
-            check_writable(path)
+        for refuse in (check_writable, lambda path: replace_file(path, b"content")):
+            with pytest.raises(OSError, match="cannot be written"):
+                refuse(path)
     link = tmp_path / "link.json"
     link.symlink_to(tmp_path / "real.json")
     replace_file(link, b"content")

@@ -197,9 +197,7 @@ def test_training_that_ran_out_of_room_continues_to_the_bitwise_same_files(small
     assert ended(start(lambda: run(tmp_path / "whole"))) == 0
     needed = (tmp_path / "whole" / "last.safetensors").stat().st_size
     filler = small_disk / "filler"
-    filler.write_bytes(
-        bytes(shutil.disk_usage(small_disk).free - needed)
-    )  # none for best.safetensors beside it
+    filler.write_bytes(bytes(shutil.disk_usage(small_disk).free - needed))  # none for best.safetensors beside it
     fails(lambda: run(small_disk / "run"), "cannot be written (", ".safetensors")
     filler.unlink()
     assert ended(start(lambda: run(small_disk / "run"))) == 0
@@ -215,9 +213,7 @@ def test_a_file_system_that_is_only_read_is_refused_before_any_work(tmp_path, vi
     try:
         if not mounted("-o", "remount,ro,bind", folder=folder):
             pytest.skip("this file system cannot be mounted to be only read")
-        monkeypatch.setattr(
-            "clipspm_lite.clip.feature_store.load_videos", lambda *_, **__: pytest.fail("work")
-        )
+        monkeypatch.setattr("clipspm_lite.clip.feature_store.load_videos", lambda *_, **__: pytest.fail("work"))
         with pytest.raises(OSError, match="cannot be written"):
             FeatureStore(Backbone(), folder / "store").encode(videos)
         with pytest.raises(OSError, match="cannot be written"):

@@ -1,8 +1,7 @@
-"""A small run of fine-tuning on sample clips, for tests: called, or run as a script that can be killed."""
+"""A small run of fine-tuning on sample clips, for tests: called, or run as a script by two processes."""
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -17,6 +16,23 @@ SETTINGS = TrainingSettings(
     way=2, queries=1, steps=6, episodes_per_step=2, learning_rate=1e-4, validate_every=2, validation_episodes=10, seed=0
 )  # fmt: skip
 QUIET = dict(device="cpu", progress=False)
+
+
+class Killed(BaseException):
+    pass
+
+
+def kill_at(call, patch, owner, name):
+    """The process ends at a call of `owner.name`."""
+    original, calls = getattr(owner, name), []
+
+    def dying(*args, **kwargs):
+        calls.append(None)
+        if len(calls) == call:
+            raise Killed
+        return original(*args, **kwargs)
+
+    patch.setattr(owner, name, dying)
 
 
 def clips(*classes, videos=3):
@@ -35,9 +51,7 @@ def small_model(**sizes):
 
 def run(folder, settings=SETTINGS, *, data=TRAINING, finetuning=None, **arguments):
     finetuning = finetuning or FineTuning(load_backbone("tiny"), frames=2)
-    return train(
-        small_model(), data, VALIDATION, settings, folder, finetuning=finetuning, **QUIET | arguments
-    )
+    return train(small_model(), data, VALIDATION, settings, folder, finetuning=finetuning, **QUIET | arguments)
 
 
 def run_head(folder, **arguments):
@@ -52,10 +66,8 @@ def run_head(folder, **arguments):
 
 
 if __name__ == "__main__":
-    folder, processes, steps = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    folder = sys.argv[1]
     torch.set_num_threads(1)
-    result = run(folder, replace(SETTINGS, steps=steps), resume=True, devices=processes)
-    if processes > 1:
-        head = run_head(Path(folder, "head"), devices=processes)
-        history = Path(folder, f"history{torch.distributed.get_rank()}.json")
-        history.write_text(json.dumps([result.history, head.history]))
+    result, head = run(folder, devices=2), run_head(Path(folder, "head"), devices=2)
+    history = Path(folder, f"history{torch.distributed.get_rank()}.json")
+    history.write_text(json.dumps([result.history, head.history]))

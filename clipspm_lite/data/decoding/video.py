@@ -95,10 +95,11 @@ def load_videos(
     *,
     resize: int | None = None,
     workers: int | None = None,
+    ahead: int = 0,
 ) -> Iterator[torch.Tensor | VideoError]:
     """For each video, in order, its frames as `load_video` gives them, or the VideoError that it raises.
 
-    Several processes decode at the same time, at most `2 * workers` videos ahead of the one that is being used.
+    Several processes decode at the same time, `2 * workers` videos ahead of the one in use, or `ahead` if that is more.
 
     Args:
         frames, size, resize: as in `load_video`.
@@ -109,7 +110,7 @@ def load_videos(
     """
     _checked(frames, size, resize)
     workers = min(_usable_cores(), MOST_WORKERS) if workers is None else whole_number("workers", workers)
-    return _load_ahead(paths, partial(_load_or_error, frames=frames, size=size, resize=resize), workers)
+    return _load_ahead(paths, partial(_load_or_error, frames=frames, size=size, resize=resize), workers, ahead)
 
 
 def count_frames(path: str | Path) -> int:
@@ -139,12 +140,12 @@ def _load_or_error(path: str | Path, **sampling: int | None) -> torch.Tensor | V
         return error
 
 
-def _load_ahead(paths, load, workers: int) -> Iterator[torch.Tensor | VideoError]:
+def _load_ahead(paths, load, workers: int, at_least: int) -> Iterator[torch.Tensor | VideoError]:
     """One thread for each process: it waits for the decoder, and resizes what comes back."""
     waiting = iter(paths)
     pool = ThreadPoolExecutor(workers, "load_videos")
     try:
-        ahead: deque[Future] = deque(pool.submit(load, path) for path in islice(waiting, 2 * workers))
+        ahead: deque[Future] = deque(pool.submit(load, path) for path in islice(waiting, max(at_least, 2 * workers)))
         while ahead:
             loaded = ahead.popleft().result()
             ahead.extend(pool.submit(load, path) for path in islice(waiting, 1))
