@@ -61,24 +61,19 @@ class Evaluation:
 
     def class_accuracy(self) -> dict[str, float]:
         """Accuracy of each class's queries, in per cent; NaN for a class that was never asked."""
-        rates = self._rates(np.nan)
-        return dict(zip(self.classes, np.diag(rates).tolist(), strict=True))
+        return dict(zip(self.classes, np.diag(self._rates()).tolist(), strict=True))
 
     def most_confused(self, pairs: int = 10) -> list[tuple[str, str, float]]:
         """(asked, answered, per cent of the queries of ``asked`` in episodes that held both), worst first."""
-        rates = self._rates(0.0)
+        rates = np.nan_to_num(self._rates())
         np.fill_diagonal(rates, 0)
         worst = np.argsort(-rates, axis=None, kind="stable")[:pairs]
-        rows, columns = np.unravel_index(worst, rates.shape)
-        return [
-            (self.classes[r], self.classes[c], float(rates[r, c]))
-            for r, c in zip(rows, columns, strict=True)
-            if rates[r, c] > 0
-        ]
+        places = zip(*np.unravel_index(worst, rates.shape), strict=True)
+        return [(self.classes[r], self.classes[c], float(rates[r, c])) for r, c in places if rates[r, c] > 0]
 
-    def _rates(self, never_asked: float) -> np.ndarray:
-        rates = np.full(self.confusion.shape, never_asked)
-        return np.divide(100 * self.confusion, self.opportunities, out=rates, where=self.opportunities > 0)
+    def _rates(self) -> np.ndarray:
+        with np.errstate(invalid="ignore"):  # 0 / 0 is NaN
+            return 100 * self.confusion / self.opportunities
 
 
 def paired_difference(ours: Evaluation, other: Evaluation) -> tuple[float, float]:
@@ -136,13 +131,13 @@ def evaluate(
     # Made beforehand: small tensors kept from every batch would lie between the large ones and keep their memory taken.
     answers, labels = (torch.empty(episodes, way * queries, dtype=torch.long) for _ in range(2))
     present = torch.empty(episodes, way, dtype=torch.long)
-    title = progress if isinstance(progress, str) else "episodes"
     with scored_in_eval_mode(method):
         # It pays as soon as the episodes hold more supports than there are videos.
         fused = _fuse_all(method, data, device) if episodes * way * shot > len(features) else None
+        title = progress if isinstance(progress, str) else "episodes"
         for start in tqdm(range(0, episodes, batch_size), disable=None if progress else True, desc=title):
-            part = slice(start, min(start + batch_size, episodes))
-            listed = [sampler[index] for index in range(part.start, part.stop)]
+            part = slice(start, start + batch_size)
+            listed = [sampler[index] for index in range(episodes)[part]]
             batch, known = gather(features, class_text, listed), {}
             if fused is not None:
                 videos = torch.tensor([episode.support for episode in listed], device=device)
@@ -151,7 +146,7 @@ def evaluate(
             labels[part] = batch.query_labels
             present[part] = torch.tensor([episode.classes for episode in listed])
     per_episode = (answers == labels).double().mean(-1).numpy()
-    counts = _count(len(data.classes), present, present.gather(1, labels), present.gather(1, answers))
+    counts = _count(len(data.classes), present, labels, answers)
     return Evaluation(data.classes, per_episode, *counts, way, shot, queries, seed, data.videos_per_class)
 
 
@@ -187,21 +182,20 @@ def _fuse_all(method: Method, data: EncodedDataset, device: str | torch.device) 
     return parts[0]._make(torch.cat(of_parts).flatten(0, 2) for of_parts in zip(*parts, strict=True))
 
 
-def _count(classes: int, present: Tensor, asked: Tensor, answered: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """`Evaluation`'s confusion and opportunities from class numbers: present ``[E, N]``, the others ``[E, Q]``."""
-    could_be = present[:, None].expand(*asked.shape, -1)
+def _count(classes: int, present: Tensor, labels: Tensor, answers: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """`Evaluation`'s confusion and opportunities; present ``[E, N]`` has the classes of each episode."""
+    asked, answered = present.gather(1, labels).numpy(), present.gather(1, answers).numpy()
     confusion, opportunities = np.zeros((2, classes, classes), dtype=int)
-    np.add.at(confusion, (asked.numpy(), answered.numpy()), 1)
-    np.add.at(opportunities, (asked[..., None].numpy(), could_be.numpy()), 1)
+    np.add.at(confusion, (asked, answered), 1)
+    np.add.at(opportunities, (asked[..., None], present[:, None].numpy()), 1)
     return confusion, opportunities
 
 
 def count_by_class(classes: Sequence[str], evaluations: Iterable[Evaluation]) -> tuple[list[int], list[int]]:
     """Right answers and queries of each class, over several evaluations of some of the classes."""
-    right, asked = np.zeros(len(classes), dtype=int), np.zeros(len(classes), dtype=int)
-    position = {name: place for place, name in enumerate(classes)}
+    right, asked = np.zeros((2, len(classes)), dtype=int)
     for evaluation in evaluations:
-        places = [position[name] for name in evaluation.classes]
+        places = [classes.index(name) for name in evaluation.classes]
         right[places] += np.diag(evaluation.confusion)
         asked[places] += np.diag(evaluation.opportunities)
     return right.tolist(), asked.tolist()
@@ -218,11 +212,9 @@ def evaluate_pairs(
 ) -> dict[tuple[str, str], Evaluation]:
     """2-way episodes of each pair whose classes are both in the data set, for example of order-reversed pairs.
 
-    Chance is 50 %. ``episodes`` is their number per pair; ``settings`` are `evaluate`'s. A pair that shares a class
-    with an earlier one has another seed than that, so that the two do not meet the same videos in the same episodes.
-
-    Raises:
-        ValueError: no pair has both its classes in the data set.
+    ``episodes`` is their number per pair; ``settings`` are `evaluate`'s. A pair that shares a class with an earlier one
+    has another seed than that, so that the two do not meet the same videos in the same episodes. Raises ValueError if
+    no pair has both its classes in the data set.
     """
     within = [pair for pair in pairs if set(pair) <= set(data.classes)]
     if not within:
