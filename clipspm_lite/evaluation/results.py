@@ -50,7 +50,7 @@ def accuracy(results: Results, name: str, measure: str = FIVE_WAY) -> float:
 def bootstrap(
     results: Results, name: str, measure: str = FIVE_WAY, *, minus: str | None = None, draws: int = 5000, seed: int = 0
 ) -> tuple[float, float]:
-    """95 % interval of an accuracy, or of its difference to the row ``minus``, over training seeds and classes, in points.
+    """95 % interval over training seeds and classes of an accuracy, or of its difference to the row ``minus``.
 
     Each draw takes as many training seeds and classes as there are, with replacement, and averages over them. For a
     difference both rows meet the same classes, and the same seeds if they have equally many; otherwise each row draws

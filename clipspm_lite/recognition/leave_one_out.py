@@ -66,7 +66,7 @@ class LeaveOneOut:
         return tuple(found)
 
     def __str__(self) -> str:
-        asked = len(self.asked)
+        asked, chance = len(self.asked), 100 / len(self.classes)
         lines = [f"leave-one-out: {asked} clips of {len(set(self.asked))} actions could be asked"]
         if self.never_asked:
             alone = ", ".join(map(printable, self.never_asked))
@@ -76,7 +76,6 @@ class LeaveOneOut:
             share = f"{100 * right / asked:3.0f} % (95 % interval {low:.0f} to {high:.0f} %)"
             lines.append(f"  {method:12} {right:3d} right, {share}")
         lines.append(f"chosen: {self.best} (its share is optimistic: it was selected on this score)")
-        chance = 100 / len(self.classes)
         if self.interval(self.best)[0] <= chance:
             lines.append(f"these clips cannot tell it from guessing ({chance:.0f} %)")
         for other in self.as_good:

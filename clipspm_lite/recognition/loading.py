@@ -50,5 +50,5 @@ def load(
     if method not in TRAINING_FREE:
         of_head = {name.removeprefix(HEAD): t for name, t in tensors.items() if name.startswith(HEAD)}
         method = restore_head(description.get("head"), of_head, path).to(device)
-    encoder["frames"] = frames or features.shape[-2]
+    encoder["frames"] = features.shape[-2] if frames is None else frames
     return Recogniser(method, open_store(made_with, path, {}, **encoder), support)
