@@ -39,21 +39,14 @@ OTHER_HEADS = {
 
 @dataclass(frozen=True)
 class Entry:
-    """A method as it is scored at one shot.
+    """A method as it is scored at one shot."""
 
-    Attributes:
-        name: the same at every shot.
-        method, store: a training-free method or a head, and what encodes videos and class names for it.
-        checkpoint: the file that a head came from.
-        inductive: ask one query at a time, so that no query helps another.
-    """
-
-    name: str
+    name: str  # the same at every shot
     shot: int
-    method: Callable[..., Any]
-    store: FeatureStore
-    checkpoint: str | Path | None = None
-    inductive: bool = False
+    method: Callable[..., Any]  # a training-free method or a head
+    store: FeatureStore  # encodes videos and class names for it
+    checkpoint: str | Path | None = None  # the file that a head came from
+    inductive: bool = False  # ask one query at a time, so that no query helps another
 
 
 def measure(
@@ -81,8 +74,7 @@ def measure(
         ``difference``, episode by episode, to the first method, ``reference``; and what it was made with.
 
     Raises:
-        ValueError: episodes that the data set cannot make, fewer than two of them, an entry twice, or a backbone
-            without a text encoder.
+        ValueError: impossible episodes, fewer than two, an entry twice, or a backbone without a text encoder.
         VideoError: a video cannot be read.
     """
     settings: dict[str, Any] = dict(way=way, queries=queries, seed=seed)
@@ -196,39 +188,36 @@ def _notes(table: Table) -> list[str]:
         or "Published numbers are their authors', none of them measured here. They stand beside rows of the same "
         "method, backbone and protocol.",
     ]
-    for about, rows, _ in _grouped(table, "backbone"):
+    for rows in _grouped(table, "backbone"):
+        about = rows[0]["backbone"]
         weights = f" ({about['weights']})" if about["weights"] else ""
         pixels = "CLIP's mean and standard deviation" if about["normalize_pixels"] else "raw [0, 1] pixels"
         frames = f"{about['frames']} frames, shorter side {about['resize']}"
         why_not = "" if nothing else published.other_features(about) or ""
-        lines.append(f"{rows}: features of {about['name']}{weights}, {frames}, {pixels}. {why_not}".rstrip())
-    return lines + [f"{rows}: {_head_note(about, shots)}" for about, rows, shots in _grouped(table, "head")]
+        lines.append(f"{_titles(rows)}: features of {about['name']}{weights}, {frames}, {pixels}. {why_not}".rstrip())
+    return lines + [f"{_titles(rows)}: {_head_note(rows)}" for rows in _grouped(table, "head") if rows[0]["head"]]
 
 
-def _grouped(table: Table, key: str) -> list[tuple[dict[str, Any], str, set[int]]]:
-    """What rows were made with, the titles of the rows that share it, and their shots."""
+def _grouped(table: Table, key: str) -> list[list[Row]]:
     groups: dict[str, list[Row]] = {}
     for row in table["rows"]:
-        if row[key] is not None:
-            groups.setdefault(json.dumps(row[key], sort_keys=True), []).append(row)
-    return [
-        (
-            json.loads(about),
-            "; ".join(f"{row['method']}, {row['shot']}-shot" for row in rows),
-            {row["shot"] for row in rows},
-        )
-        for about, rows in groups.items()
-    ]
+        groups.setdefault(json.dumps(row[key], sort_keys=True), []).append(row)
+    return list(groups.values())
 
 
-def _head_note(about: dict[str, Any], shots: set[int]) -> str:
+def _titles(rows: Sequence[Row]) -> str:
+    return "; ".join(f"{row['method']}, {row['shot']}-shot" for row in rows)
+
+
+def _head_note(rows: Sequence[Row]) -> str:
+    about = rows[0]["head"]
     training = about["training"] or {}
     shot, seed = training.get("shot"), training.get("seed")
     other = OTHER_HEADS.get(about.get("model", "clip-spm"))  # older files have no model
     trained = f"trained for {shot}-shot"
     if shot is None:
         trained = "for how many shots it was trained is not recorded"
-    elif shots != {shot}:
+    elif {row["shot"] for row in rows} != {shot}:
         trained = f"**{trained} only**" + ("" if other else ", where the paper trains one for each")
     asked = "Transductive, as the released code is: it sees all queries of an episode and uses that."
     if about["preset"] is None:  # presets are CLIP-SPM's

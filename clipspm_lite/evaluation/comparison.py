@@ -48,8 +48,7 @@ def compare(
         methods: for each name its trained versions, one per training seed; a training-free method has one.
         data: classes of the sample world.
         references: names of methods; the differences of all others to them are taken, episode by episode.
-        shot: of every measure but those that name another.
-        episodes, seed: of each measure. The pairs of a kind share the episodes evenly (2-way).
+        shot, episodes, seed: of each measure but those that name another shot. Pairs of a kind share the episodes.
 
     Returns:
         A dictionary that JSON can hold. ``asked[measure]`` counts the queries of each class, and
@@ -58,8 +57,7 @@ def compare(
         over training seeds; None for a single episode. ``pairs`` lists the pairs of each kind.
 
     Raises:
-        TypeError: data that is not encoded, or a method in place of the list of its versions.
-        ValueError: a reference that is not among the methods.
+        TypeError, ValueError: data not encoded, a method in place of a list of versions, an unknown reference.
     """
     check_encoded(data)
     for name, versions in methods.items():

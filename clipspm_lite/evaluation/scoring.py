@@ -24,20 +24,12 @@ Method = Callable[..., Any]  # (support, query, class_text) → a result with .l
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Answers of one method on listed episodes.
+    """Answers of one method on listed episodes."""
 
-    Attributes:
-        classes: names, in the data set's order.
-        per_episode: share of right answers in each episode, ``[E]`` in 0 … 1.
-        confusion: ``[classes, classes]``, how often a query of the row's class was answered as the column's.
-        opportunities: ``[classes, classes]``, how often a query of the row's class could have been so answered.
-        way, shot, queries, seed, videos_per_class: of the list of episodes.
-    """
-
-    classes: tuple[str, ...]
-    per_episode: np.ndarray
-    confusion: np.ndarray
-    opportunities: np.ndarray
+    classes: tuple[str, ...]  # names, in the data set's order
+    per_episode: np.ndarray  # [E]: share of right answers in each episode, 0 … 1
+    confusion: np.ndarray  # [classes, classes]: how often a query of the row's class was answered as the column's
+    opportunities: np.ndarray  # [classes, classes]: how often it could have been
     way: int
     shot: int
     queries: int
@@ -77,11 +69,7 @@ class Evaluation:
 
 
 def paired_difference(ours: Evaluation, other: Evaluation) -> tuple[float, float]:
-    """Mean of (ours − other) episode by episode and its 95 % half-width, in points.
-
-    Raises:
-        ValueError: the two were not scored on the same listed episodes.
-    """
+    """Mean of (ours − other) episode by episode and its 95 % half-width, in points; ValueError for other episodes."""
     settings = ("classes", "videos_per_class", "way", "shot", "queries", "episodes", "seed")
     differ = [name for name in settings if getattr(ours, name) != getattr(other, name)]
     if differ:
@@ -119,8 +107,7 @@ def evaluate(
         progress: whether to show a bar, or the bar's title.
 
     Raises:
-        TypeError: videos in place of their features.
-        ValueError: too few classes or videos for such episodes, or an answer without logits of the right shape.
+        TypeError, ValueError: videos in place of their features; too few of them, or logits of another shape.
     """
     check_encoded(data)
     episodes, batch_size = whole_number("episodes", episodes), whole_number("batch_size", batch_size)
@@ -155,14 +142,11 @@ def _logits(method: Method, batch: EpisodeBatch, known: dict[str, Any], one_quer
     found = []
     for query in batch.query.split(1 if one_query_at_a_time else batch.query.shape[1], dim=1):
         scores = method(batch.support, query, batch.class_text, **known)
-        logits = getattr(scores, "logits", None)
+        logits: Any = getattr(scores, "logits", None)
         expected = (*query.shape[:2], batch.class_text.shape[1])
-        if not isinstance(logits, Tensor) or logits.shape != expected:
-            answer = tuple(logits.shape) if isinstance(logits, Tensor) else type(scores).__name__
-            raise ValueError(
-                f"method: expected something with .logits [B, Q, N] back, here {expected}, for example "
-                f"baselines.Scores(logits); found {answer}"
-            )
+        answer = tuple(logits.shape) if isinstance(logits, Tensor) else type(scores).__name__
+        if answer != expected:
+            raise ValueError(f"method: expected something with .logits [B, Q, N] back, here {expected}, found {answer}")
         if logits.isnan().any():
             raise ValueError("method: its logits contain NaN; the weights are damaged, or training diverged")
         found.append(logits)
