@@ -39,21 +39,14 @@ OTHER_HEADS = {
 
 @dataclass(frozen=True)
 class Entry:
-    """A method as it is scored at one shot.
+    """A method as it is scored at one shot."""
 
-    Attributes:
-        name: the same at every shot.
-        method, store: a training-free method or a head, and what encodes videos and class names for it.
-        checkpoint: the file that a head came from.
-        inductive: ask one query at a time, so that no query helps another.
-    """
-
-    name: str
+    name: str  # the same at every shot
     shot: int
-    method: Callable[..., Any]
-    store: FeatureStore
-    checkpoint: str | Path | None = None
-    inductive: bool = False
+    method: Callable[..., Any]  # a training-free method or a head
+    store: FeatureStore  # encodes videos and class names for it
+    checkpoint: str | Path | None = None  # the file that a head came from
+    inductive: bool = False  # ask one query at a time, so that no query helps another
 
 
 def measure(
@@ -72,8 +65,8 @@ def measure(
 ) -> Table:
     """Score all entries; those of one shot on the same episodes (SPEC section 4: 10,000 with one query per class).
 
-    Each store encodes the data set once, for all shots. Whatever is impossible is refused before it does. ``data`` says
-    in words what the data set is, ``benchmark`` and ``part`` which part of which of `BENCHMARKS`.
+    Each store encodes the data set once, after what is impossible was refused. ``data`` says in words what the data set
+    is, ``benchmark`` and ``part`` which part of which of `BENCHMARKS`.
 
     Returns:
         A dictionary that JSON can hold. ``rows`` has one per entry, by shot: ``accuracy`` in per cent and ``interval``,
@@ -81,29 +74,26 @@ def measure(
         ``difference``, episode by episode, to the first method, ``reference``; and what it was made with.
 
     Raises:
-        ValueError: episodes that the data set cannot make, fewer than two of them, an entry twice, or a backbone
-            without a text encoder.
+        ValueError: impossible episodes, fewer than two, an entry twice, or a backbone without a text encoder.
         VideoError: a video cannot be read.
     """
     settings: dict[str, Any] = dict(way=way, queries=queries, seed=seed)
     settings["episodes"] = whole_number("episodes", episodes, least=2)  # an interval needs two
+    titles = [f"{entry.name}, {entry.shot}-shot" for entry in entries]
+    if len(set(titles)) < len(titles):
+        raise ValueError(f"entries: expected each method once per shot, found {'; '.join(titles)}")
     shots = sorted({entry.shot for entry in entries})
     for shot in shots:
         EpisodeSampler(dataset.videos_per_class, way, shot, queries, seed, dataset.classes)
-        names = [entry.name for entry in entries if entry.shot == shot]
-        if len(set(names)) < len(names):
-            raise ValueError(f"entries: a method is there twice at {shot} shots: {', '.join(names)}")
     stores = dict.fromkeys(entry.store for entry in entries)
     for store in stores:
         store.backbone.encode_class_names(dataset.classes[:1])  # one without a text encoder is refused here
     encoded = {store: store.encode_dataset(dataset, progress=progress) for store in stores}
     reference = entries[0].name
     rows: list[Row] = []
-    results: dict[tuple[str, int], Evaluation] = {}
-    # The reference comes first at each shot, for the differences of the others to it.
+    references: dict[int, Evaluation] = {}  # by shot, where the first method comes first
     for entry in sorted(entries, key=lambda e: (e.shot, e.name != reference)):
         features, started = encoded[entry.store], time.perf_counter()
-        title = f"{entry.name}, {entry.shot}-shot" if progress else False
         result = evaluate(
             entry.method,
             features,
@@ -112,15 +102,16 @@ def measure(
             one_query_at_a_time=entry.inductive,
             device=device,
             batch_size=episodes_at_once(way, entry.shot, queries),
-            progress=title,
+            progress=progress and f"{entry.name}, {entry.shot}-shot",
         )
-        results[entry.name, entry.shot] = result
         right, asked = count_by_class(result.classes, [result])
         row = {"method": entry.name, "shot": entry.shot, "accuracy": result.accuracy}
         row |= {"interval": result.interval, "right": right, "asked": asked, "difference": None}
         row["seconds"] = round(time.perf_counter() - started, 2)
-        if entry.name != reference and (reference, entry.shot) in results:
-            points, interval = paired_difference(result, results[reference, entry.shot])
+        if entry.name == reference:
+            references[entry.shot] = result
+        elif entry.shot in references:
+            points, interval = paired_difference(result, references[entry.shot])
             row["difference"] = {"points": points, "interval": interval}
         made_with = {"backbone": _about_backbone(entry.store), "features": features.fingerprint}
         rows.append(row | made_with | {"head": _about_head(entry)})
@@ -135,28 +126,21 @@ def episodes_at_once(way: int, shot: int, queries: int) -> int:
 
 
 def _about_backbone(store: FeatureStore) -> dict[str, Any]:
-    return {
-        "name": public_name(store.backbone.name),
-        "weights": store.backbone.weights,
-        "fingerprint": store.backbone_fingerprint,
-        "normalize_pixels": store.backbone.normalize_pixels,
-        "frames": store.frames,
-        "resize": store.resize,
-    }
+    backbone = store.backbone
+    about = {"name": public_name(backbone.name), "weights": backbone.weights, "fingerprint": store.backbone_fingerprint}
+    return about | {"normalize_pixels": backbone.normalize_pixels, "frames": store.frames, "resize": store.resize}
 
 
 def _about_head(entry: Entry) -> dict[str, Any] | None:
     if not isinstance(entry.method, Head):
         return None
-    description = describe_head(entry.method)
+    description, path = describe_head(entry.method), entry.checkpoint
     alone = description.get("inductive", True)  # a head without the setting knows no other way
     about = {"model": description.get("model", "clip-spm"), "preset": description.get("preset")}
     about |= {"trained_inductive": alone, "asked_inductive": alone or entry.inductive}
-    about |= {"file": None, "sha256": None, "training": None}
-    if entry.checkpoint is not None:
-        about |= {"file": Path(entry.checkpoint).name, "sha256": file_sha256(entry.checkpoint)}
-        if is_safetensors(Path(entry.checkpoint)):
-            about["training"] = read_description(entry.checkpoint, "model").get("training")
+    about |= {"file": path and Path(path).name, "sha256": path and file_sha256(path), "training": None}
+    if path and is_safetensors(Path(path)):
+        about["training"] = read_description(path, "model").get("training")
     return about
 
 
@@ -169,12 +153,11 @@ def read_results(path: str | os.PathLike) -> Table:
     """What `write_results` wrote; raises ValueError for another file, or one of a newer version."""
     try:
         table = json.loads(Path(path).read_text(encoding="utf-8"))
-        version = table["format_version"] if table["kind"] == "table" else None
+        readable = table["kind"] == "table" and table["format_version"] <= TABLE_VERSION
     except (ValueError, TypeError, KeyError):
-        version = None
-    if version is None or version > TABLE_VERSION:
-        found = "another file" if version is None else f"one of version {version}: update clipspm_lite to read it"
-        raise ValueError(f"expected what `table --results` wrote, found {found}: {path}")
+        readable = False
+    if not readable:
+        raise ValueError(f"expected what `table --results` wrote, of format_version {TABLE_VERSION} or older: {path}")
     return table
 
 
@@ -184,19 +167,18 @@ def markdown(table: Table) -> str:
     for shot in table["shots"]:
         for row, number in published.beside(table, shot):
             ours = ["not measured here", "", ""]
+            theirs = f"{number.accuracy:.1f} ({number.source})" if number else "–"
             if row is not None:
                 minus = "" if row["difference"] is None else with_interval(**row["difference"], sign="+")
                 ours = [row["method"], with_interval(row["accuracy"], row["interval"]), minus]
-            theirs = f"{number.accuracy:.1f} ({number.source})" if number else "–"
-            if table["benchmark"] and row is not None and not published.comparable(table, row):
-                theirs = "not comparable"
+                if table["benchmark"] and not published.comparable(table, row):
+                    theirs = "not comparable"
             rows.append([str(shot), *ours, theirs])
     heads = ("shots", "method", "accuracy, %", f"minus {table['reference']}, points", "published, %")
-    return "\n".join([markdown_table(heads, rows), "", *(f"- {note}" for note in notes(table))])
+    return "\n".join([markdown_table(heads, rows), "", *(f"- {note}" for note in _notes(table))])
 
 
-def notes(table: Table) -> list[str]:
-    """What has to be known to read the numbers, a sentence or two each."""
+def _notes(table: Table) -> list[str]:
     nothing = published.nothing_to_compare(table)
     lines = [
         f"Measured on {table['data']}: {table['way']}-way, {table['queries']} query per class, "
@@ -206,37 +188,36 @@ def notes(table: Table) -> list[str]:
         or "Published numbers are their authors', none of them measured here. They stand beside rows of the same "
         "method, backbone and protocol.",
     ]
-    for about, rows in _grouped(table, "backbone"):
+    for rows in _grouped(table, "backbone"):
+        about = rows[0]["backbone"]
         weights = f" ({about['weights']})" if about["weights"] else ""
         pixels = "CLIP's mean and standard deviation" if about["normalize_pixels"] else "raw [0, 1] pixels"
         frames = f"{about['frames']} frames, shorter side {about['resize']}"
         why_not = "" if nothing else published.other_features(about) or ""
-        lines.append(f"{_named(rows)}: features of {about['name']}{weights}, {frames}, {pixels}. {why_not}".rstrip())
-    for about, rows in _grouped(table, "head"):
-        lines.append(f"{_named(rows)}: {_head_note(about, {row['shot'] for row in rows})}")
-    return lines
+        lines.append(f"{_titles(rows)}: features of {about['name']}{weights}, {frames}, {pixels}. {why_not}".rstrip())
+    return lines + [f"{_titles(rows)}: {_head_note(rows)}" for rows in _grouped(table, "head") if rows[0]["head"]]
 
 
-def _grouped(table: Table, key: str) -> list[tuple[dict[str, Any], list[Row]]]:
-    """What rows were made with, and the rows that share it."""
+def _grouped(table: Table, key: str) -> list[list[Row]]:
     groups: dict[str, list[Row]] = {}
     for row in table["rows"]:
         groups.setdefault(json.dumps(row[key], sort_keys=True), []).append(row)
-    return [(rows[0][key], rows) for rows in groups.values() if rows[0][key] is not None]
+    return list(groups.values())
 
 
-def _named(rows: Sequence[Row]) -> str:
+def _titles(rows: Sequence[Row]) -> str:
     return "; ".join(f"{row['method']}, {row['shot']}-shot" for row in rows)
 
 
-def _head_note(about: dict[str, Any], shots: set[int]) -> str:
+def _head_note(rows: Sequence[Row]) -> str:
+    about = rows[0]["head"]
     training = about["training"] or {}
     shot, seed = training.get("shot"), training.get("seed")
     other = OTHER_HEADS.get(about.get("model", "clip-spm"))  # older files have no model
     trained = f"trained for {shot}-shot"
     if shot is None:
         trained = "for how many shots it was trained is not recorded"
-    elif shots != {shot}:
+    elif {row["shot"] for row in rows} != {shot}:
         trained = f"**{trained} only**" + ("" if other else ", where the paper trains one for each")
     asked = "Transductive, as the released code is: it sees all queries of an episode and uses that."
     if about["preset"] is None:  # presets are CLIP-SPM's

@@ -14,10 +14,8 @@ from clipspm_lite.data.encoded import EncodedDataset, check_encoded
 from clipspm_lite.evaluation.results import FIVE_WAY, ONE_BY_ONE, SHOTS, Results, half_width, json_number
 from clipspm_lite.evaluation.scoring import Evaluation, Method, count_by_class, evaluate
 
-PairsByKind = dict[str, list[tuple[str, str]]]
 
-
-def pairs_by_kind(data: EncodedDataset) -> PairsByKind:
+def pairs_by_kind(data: EncodedDataset) -> dict[str, list[tuple[str, str]]]:
     """Every pair of these sample classes, by kind.
 
     "reversed": the same frames in opposite order. "similar": of the rest, the tenth whose mean frames point most nearly
@@ -26,12 +24,11 @@ def pairs_by_kind(data: EncodedDataset) -> PairsByKind:
     """
     reverse = reversed_pairs(data.classes)
     known = {frozenset(pair) for pair in reverse}
-    rest = [pair for pair in combinations(data.classes, 2) if frozenset(pair) not in known]
     by_class = data.features.mean(1).split(list(data.videos_per_class))
     means = torch.stack([videos.mean(0) for videos in by_class])
-    looks = F.normalize(means - means.mean(0), dim=-1)
-    place = {name: row for row, name in enumerate(data.classes)}
-    rest.sort(key=lambda pair: -float(looks[place[pair[0]]] @ looks[place[pair[1]]]))
+    looks = dict(zip(data.classes, F.normalize(means - means.mean(0), dim=-1), strict=True))
+    rest = [pair for pair in combinations(data.classes, 2) if frozenset(pair) not in known]
+    rest.sort(key=lambda pair: -float(looks[pair[0]] @ looks[pair[1]]))
     tenth = len(rest) // 10
     return {"reversed": reverse, "similar": rest[:tenth], "other": rest[tenth:]}
 
@@ -51,8 +48,7 @@ def compare(
         methods: for each name its trained versions, one per training seed; a training-free method has one.
         data: classes of the sample world.
         references: names of methods; the differences of all others to them are taken, episode by episode.
-        shot: of every measure but those that name another. Nothing is trained again for those.
-        episodes, seed: of each measure. The pairs of a kind share the episodes evenly (2-way).
+        shot, episodes, seed: of each measure but those that name another shot. Pairs of a kind share the episodes.
 
     Returns:
         A dictionary that JSON can hold. ``asked[measure]`` counts the queries of each class, and
@@ -61,8 +57,7 @@ def compare(
         over training seeds; None for a single episode. ``pairs`` lists the pairs of each kind.
 
     Raises:
-        TypeError: data that is not encoded, or a method in place of the list of its versions.
-        ValueError: a reference that is not among the methods.
+        TypeError, ValueError: data not encoded, a method in place of a list of versions, an unknown reference.
     """
     check_encoded(data)
     for name, versions in methods.items():
@@ -70,21 +65,22 @@ def compare(
             raise TypeError(f"methods: expected a list of trained versions of {name!r}, for example [method]")
     for reference in references:
         check_known("references", reference, methods)
+    settings = dict(shot=shot, episodes=episodes, seed=seed)
     pairs = pairs_by_kind(data)
     asked: dict[str, list[int]] = {}
-    right: dict[str, dict[str, list[list[int]]]] = {name: {} for name in methods}
-    per_episode: dict[str, np.ndarray] = {}
+    rights: dict[str, dict[str, list[list[int]]]] = {name: {} for name in methods}
+    shares: dict[str, np.ndarray] = {}
     for name, versions in methods.items():
-        scored = _score(versions, data, pairs, shot, episodes, seed)
+        scored = _score(versions, data, pairs, settings)
         for measure, of_versions in scored.items():
             counts = [count_by_class(data.classes, evaluations) for evaluations in of_versions]
             asked[measure] = counts[0][1]
-            right[name][measure] = [of_version for of_version, _ in counts]
-        per_episode[name] = np.mean([evaluation.per_episode for (evaluation,) in scored[FIVE_WAY]], axis=0)
+            rights[name][measure] = [right for right, _ in counts]
+        shares[name] = np.mean([evaluation.per_episode for (evaluation,) in scored[FIVE_WAY]], axis=0)
     rows = {}
-    for name, shares in per_episode.items():
-        difference = {reference: _mean(shares - per_episode[reference]) for reference in references}
-        rows[name] = {"right": right[name], "interval": _mean(shares)["interval"], "difference": difference}
+    for name, right in rights.items():
+        difference = {reference: _mean(shares[name] - shares[reference]) for reference in references}
+        rows[name] = {"right": right, "interval": _mean(shares[name])["interval"], "difference": difference}
     fixed = {"shot": shot, "seed": seed, "classes": list(data.classes), "pairs": pairs}
     return {**fixed, "asked": asked, "rows": rows}
 
@@ -94,18 +90,18 @@ def _mean(shares: np.ndarray) -> dict[str, float | None]:
 
 
 def _score(
-    versions: Sequence[Method], data: EncodedDataset, pairs: PairsByKind, shot: int, episodes: int, seed: int
+    versions: Sequence[Method], data: EncodedDataset, pairs: dict[str, list[tuple[str, str]]], settings: dict[str, int]
 ) -> dict[str, list[list[Evaluation]]]:
     """For each measure, and in it for each version, the evaluations that are counted together."""
-    settings: dict[str, Any] = dict(shot=shot, episodes=episodes, seed=seed)
-    asked_otherwise: dict[str, dict[str, Any]] = {FIVE_WAY: {}, ONE_BY_ONE: {"one_query_at_a_time": True}}
-    asked_otherwise |= {f"5-way, {other}-shot": {"shot": other} for other in SHOTS if other != shot}
-    scored = {}
-    for measure, changes in asked_otherwise.items():
-        scored[measure] = [[evaluate(version, data, **settings | changes)] for version in versions]
+    asked: dict[str, dict[str, Any]] = {FIVE_WAY: {}, ONE_BY_ONE: {"one_query_at_a_time": True}}
+    asked |= {f"5-way, {shot}-shot": {"shot": shot} for shot in SHOTS if shot != settings["shot"]}
+    scored = {
+        measure: [[evaluate(version, data, **settings | changes)] for version in versions]
+        for measure, changes in asked.items()
+    }
     for kind, of_kind in pairs.items():
         if of_kind:
-            shared = settings | {"way": 2, "episodes": max(1, episodes // len(of_kind))}
+            shared: dict[str, Any] = settings | {"way": 2, "episodes": max(1, settings["episodes"] // len(of_kind))}
             subsets = [data.subset(pair) for pair in of_kind]
             scored[kind] = [[evaluate(version, of_pair, **shared) for of_pair in subsets] for version in versions]
     return scored

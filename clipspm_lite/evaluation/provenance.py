@@ -8,15 +8,9 @@ from typing import Any
 
 from clipspm_lite.storage.files import replace_file
 
-PACKAGE = Path(__file__).parents[1]
 
-
-def source_commit(package: Path = PACKAGE) -> str:
-    """The commit of the clone that this package lies in, with a + where files were changed since; else "unknown".
-
-    A package that is installed inside another repository has none: the repository's root must be the folder around the
-    package, and must track it.
-    """
+def source_commit(package: Path = Path(__file__).parents[1]) -> str:
+    """The commit of the clone that tracks this package at its root, with a + if files changed since; else "unknown"."""
 
     def git(*words: str) -> str:
         command = ["git", "-C", str(package.parent), *words]
@@ -24,8 +18,8 @@ def source_commit(package: Path = PACKAGE) -> str:
 
     try:
         git("ls-files", "--error-unmatch", "pyproject.toml", f"{package.name}/__init__.py")
-        commit = git("describe", "--always", "--abbrev=40", "--dirty=+")
-        return commit if package.parent.samefile(git("rev-parse", "--show-toplevel")) else "unknown"
+        inside_another = git("rev-parse", "--show-prefix")
+        return "unknown" if inside_another else git("describe", "--always", "--abbrev=40", "--dirty=+")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

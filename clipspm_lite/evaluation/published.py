@@ -9,16 +9,13 @@ from typing import Any, NamedTuple
 from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.evaluation.results import SHOTS
 
-# The papers' protocol: classes in an episode, queries per class, frames of a video, pixels of a frame's shorter side.
-WAY, QUERIES = 5, 1
+# The papers' protocol: classes in an episode, queries per class, which classes, frames, pixels of their shorter side.
+WAY, QUERIES, PART = 5, 1, "novel"
 BENCHMARK_FRAMES, BENCHMARK_RESIZE = 8, 256
-PART = "novel"
 
 # open_clip's name → the papers' name.
-PAPER_BACKBONES = {
-    **dict.fromkeys(("ViT-B-16", "ViT-B-16-quickgelu"), "ViT-B/16"),
-    **dict.fromkeys(("RN50", "RN50-quickgelu"), "RN50"),
-}
+PAPER_BACKBONES = dict.fromkeys(("ViT-B-16", "ViT-B-16-quickgelu"), "ViT-B/16")
+PAPER_BACKBONES |= dict.fromkeys(("RN50", "RN50-quickgelu"), "RN50")
 WEIGHT_FILES = (".safetensors", ".pt", ".pth", ".bin")
 
 REPORTED_ON = ("hmdb51", "ucf101", "kinetics100", "ssv2_full", "ssv2_small")
@@ -37,7 +34,6 @@ REPORTED: list[tuple[str, str, str | None, tuple[int, ...], tuple[float | None, 
     ("LGA, ICCV 2025", "ViT-B/16", None, (1,), (86.8, 98.2, 95.2, 63.8, 58.9)),
     ("CLIP-MEI, the parent of CLIP-SPM", "ViT-B/16", None, (1,), (None, None, None, 67.8, None)),
 ]
-
 
 Table = dict[str, Any]  # what `benchmark_table.measure` returns
 Row = dict[str, Any]  # one of its rows
@@ -63,13 +59,12 @@ def published_numbers(benchmark: str | None, backbone: str, shot: int) -> list[P
 
 def nothing_to_compare(table: Table) -> str | None:
     """Why no published number can stand beside any row of a table; None where one can."""
-    benchmark = table["benchmark"]
-    if benchmark is None:
+    if table["benchmark"] is None:
         return f"Nothing to compare with: no paper reports numbers on {table['data']}."
-    found = f"{table['way']}-way episodes with {table['queries']} query per class, {table['part']} classes"
-    expected = f"{WAY}-way episodes with {QUERIES} query per class, {PART} classes"
-    found += f", {sum(table['videos_per_class'])} videos of {benchmark}"
-    expected += f", {BENCHMARKS[benchmark].videos[PART]} videos of {benchmark}"
+    listed = "{way}-way episodes with {queries} query per class, {part} classes, {videos} videos of {benchmark}"
+    videos = BENCHMARKS[table["benchmark"]].videos[PART]
+    expected = listed.format(way=WAY, queries=QUERIES, part=PART, videos=videos, benchmark=table["benchmark"])
+    found = listed.format(**table, videos=sum(table["videos_per_class"]))
     return None if found == expected else f"Not comparable: papers report {expected}; these are {found}."
 
 
@@ -94,7 +89,7 @@ def comparable(table: Table, row: Row) -> bool:
     head = row["head"] or {"training": None, "asked_inductive": False}
     trained = (head["training"] or {}).get("shot", row["shot"])
     as_published = trained == row["shot"] and not head["asked_inductive"]
-    return as_published and nothing_to_compare(table) is None and other_features(row["backbone"]) is None
+    return as_published and not (nothing_to_compare(table) or other_features(row["backbone"]))
 
 
 def beside(table: Table, shot: int) -> Iterator[tuple[Row | None, Published | None]]:
@@ -102,12 +97,11 @@ def beside(table: Table, shot: int) -> Iterator[tuple[Row | None, Published | No
     taken: set[Published | None] = set()
     others: dict[Published, None] = {}
     for row in (row for row in table["rows"] if row["shot"] == shot):
-        own = None
-        if nothing_to_compare(table) is None and other_features(row["backbone"]) is None:
+        found = []
+        if not (nothing_to_compare(table) or other_features(row["backbone"])):
             found = published_numbers(table["benchmark"], PAPER_BACKBONES[row["backbone"]["name"]], shot)
-            others |= dict.fromkeys(found)
-            if comparable(table, row):
-                own = next((number for number in found if number.method == row["method"]), None)
+        own = next((n for n in found if n.method == row["method"] and comparable(table, row)), None)
+        others |= dict.fromkeys(found)
         taken.add(own)
         yield row, own
     yield from ((None, number) for number in others if number not in taken)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clipspm_lite.arguments import check_known, whole_number
+from clipspm_lite.arguments import check_known
 
 FIVE_WAY, ONE_BY_ONE = "5-way", "5-way, one query at a time"
 PAIR_KINDS = ("reversed", "similar", "other")
@@ -30,15 +30,16 @@ def json_number(value: float) -> float | None:
 
 
 def per_seed(results: Results, name: str, measure: str = FIVE_WAY) -> list[float]:
-    """Accuracy of each training seed's version in per cent.
+    """Accuracy of each training seed's version in per cent; raises ValueError for an unknown row or measure."""
+    right, asked = _counts(results, "name", name, measure)
+    return (100 * right.sum(1) / asked.sum()).tolist()
 
-    Raises:
-        ValueError: an unknown row or measure.
-    """
-    check_known("name", name, results["rows"])
+
+def _counts(results: Results, argument: str, row: str, measure: str) -> tuple[np.ndarray, np.ndarray]:
+    """Right answers ``[seeds, classes]`` and queries ``[classes]`` of a row."""
+    check_known(argument, row, results["rows"])
     check_known("measure", measure, results["asked"])
-    total = sum(results["asked"][measure])
-    return [100 * sum(right) / total for right in results["rows"][name]["right"][measure]]
+    return np.array(results["rows"][row]["right"][measure], float), np.array(results["asked"][measure], float)
 
 
 def accuracy(results: Results, name: str, measure: str = FIVE_WAY) -> float:
@@ -49,29 +50,21 @@ def accuracy(results: Results, name: str, measure: str = FIVE_WAY) -> float:
 def bootstrap(
     results: Results, name: str, measure: str = FIVE_WAY, *, minus: str | None = None, draws: int = 5000, seed: int = 0
 ) -> tuple[float, float]:
-    """95 % interval of an accuracy, or of its difference to the row ``minus``, over training seeds and classes.
+    """95 % interval over training seeds and classes of an accuracy, or of its difference to the row ``minus``.
 
     Each draw takes as many training seeds and classes as there are, with replacement, and averages over them. For a
     difference both rows meet the same classes, and the same seeds if they have equally many; otherwise each row draws
     from its own seeds. It answers "what if we had trained again and had met other classes of this kind?", which the
     interval over episodes does not. A class stands for its own queries only, not as a wrong answer to those of others.
 
-    Returns:
-        The 2.5 % and 97.5 % points over all draws, in per cent or points.
-
     Raises:
-        ValueError: an unknown row or measure, or ``draws`` or ``seed`` that are not whole numbers.
+        ValueError: an unknown row or measure.
     """
-    check_known("name", name, results["rows"])
-    check_known("measure", measure, results["asked"])
-    names = [name]
-    if minus is not None:
-        check_known("minus", minus, results["rows"])
-        names.append(minus)
-    draws = whole_number("draws", draws)
-    generator = np.random.default_rng(whole_number("seed", seed, 0))
+    rights = [_counts(results, "name", name, measure)[0]]
     asked = np.array(results["asked"][measure], dtype=float)
-    rights = [np.array(results["rows"][row]["right"][measure], dtype=float) for row in names]
+    if minus is not None:
+        rights.append(_counts(results, "minus", minus, measure)[0])
+    generator = np.random.default_rng(seed)
     most = max(map(len, rights))
     shared_seeds = generator.integers(most, size=(draws, most))
     weights = generator.multinomial(len(asked), np.full(len(asked), 1 / len(asked)), size=draws)
@@ -91,24 +84,21 @@ def bootstrap(
 def comparison_table(
     results: Results, reference: str, names: Sequence[str] | None = None, measures: Sequence[str] | None = None
 ) -> str:
-    """Rows of `compare`'s results as a Markdown table; ± is the paper's kind of interval, over episodes.
-
-    ``reference`` is the row whose difference to the others is shown. All rows and `MEASURES`, unless some are named.
+    """Rows of `compare`'s results, all or those of ``names``, as a Markdown table; ± is over episodes, as the paper's.
 
     Raises:
-        ValueError: an unknown row or measure, or a reference that was none of `compare`'s ``references``.
+        ValueError: an unknown row or measure, or a ``reference`` that was none of `compare`'s.
     """
     others = [m for m in (measures or results["asked"]) if m != FIVE_WAY]
     heads = ["method", f"5-way {results['shot']}-shot, %", f"minus {reference}, points"]
     heads += [f"{m}{' pairs, 2-way' if m in PAIR_KINDS else ''}, %" for m in others]
     lines = []
     for name in names or results["rows"]:
-        check_known("names", name, results["rows"])
-        row = results["rows"][name]
+        ours, row = accuracy(results, name), results["rows"][name]
         check_known("reference", reference, row["difference"])
         minus = "" if name == reference else with_interval(**row["difference"][reference], sign="+")
-        cells = [name, with_interval(accuracy(results, name), row["interval"]), minus]
-        lines.append(cells + [f"{accuracy(results, name, m):.1f}" for m in others])
+        values = [f"{accuracy(results, name, m):.1f}" for m in others]
+        lines.append([name, with_interval(ours, row["interval"]), minus, *values])
     return markdown_table(heads, lines)
 
 
@@ -118,6 +108,5 @@ def with_interval(points: float, interval: float | None, sign: str = "") -> str:
 
 
 def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table of cells that are text."""
-    lines = ["| " + " | ".join(cells) + " |" for cells in (heads, *rows)]
-    return "\n".join([lines[0], "|---" * len(heads) + "|", *lines[1:]])
+    head, *lines = ("| " + " | ".join(cells) + " |" for cells in (heads, *rows))
+    return "\n".join([head, "|---" * len(heads) + "|", *lines])

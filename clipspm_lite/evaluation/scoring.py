@@ -24,20 +24,12 @@ Method = Callable[..., Any]  # (support, query, class_text) → a result with .l
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Answers of one method on listed episodes.
+    """Answers of one method on listed episodes."""
 
-    Attributes:
-        classes: names, in the data set's order.
-        per_episode: share of right answers in each episode, ``[E]`` in 0 … 1.
-        confusion: ``[classes, classes]``, how often a query of the row's class was answered as the column's.
-        opportunities: ``[classes, classes]``, how often a query of the row's class could have been so answered.
-        way, shot, queries, seed, videos_per_class: of the list of episodes.
-    """
-
-    classes: tuple[str, ...]
-    per_episode: np.ndarray
-    confusion: np.ndarray
-    opportunities: np.ndarray
+    classes: tuple[str, ...]  # names, in the data set's order
+    per_episode: np.ndarray  # [E]: share of right answers in each episode, 0 … 1
+    confusion: np.ndarray  # [classes, classes]: how often a query of the row's class was answered as the column's
+    opportunities: np.ndarray  # [classes, classes]: how often it could have been
     way: int
     shot: int
     queries: int
@@ -61,32 +53,23 @@ class Evaluation:
 
     def class_accuracy(self) -> dict[str, float]:
         """Accuracy of each class's queries, in per cent; NaN for a class that was never asked."""
-        rates = self._rates(np.nan)
-        return dict(zip(self.classes, np.diag(rates).tolist(), strict=True))
+        return dict(zip(self.classes, np.diag(self._rates()).tolist(), strict=True))
 
     def most_confused(self, pairs: int = 10) -> list[tuple[str, str, float]]:
         """(asked, answered, per cent of the queries of ``asked`` in episodes that held both), worst first."""
-        rates = self._rates(0.0)
+        rates = np.nan_to_num(self._rates())
         np.fill_diagonal(rates, 0)
         worst = np.argsort(-rates, axis=None, kind="stable")[:pairs]
-        rows, columns = np.unravel_index(worst, rates.shape)
-        return [
-            (self.classes[r], self.classes[c], float(rates[r, c]))
-            for r, c in zip(rows, columns, strict=True)
-            if rates[r, c] > 0
-        ]
+        places = zip(*np.unravel_index(worst, rates.shape), strict=True)
+        return [(self.classes[r], self.classes[c], float(rates[r, c])) for r, c in places if rates[r, c] > 0]
 
-    def _rates(self, never_asked: float) -> np.ndarray:
-        rates = np.full(self.confusion.shape, never_asked)
-        return np.divide(100 * self.confusion, self.opportunities, out=rates, where=self.opportunities > 0)
+    def _rates(self) -> np.ndarray:
+        with np.errstate(invalid="ignore"):  # 0 / 0 is NaN
+            return 100 * self.confusion / self.opportunities
 
 
 def paired_difference(ours: Evaluation, other: Evaluation) -> tuple[float, float]:
-    """Mean of (ours − other) episode by episode and its 95 % half-width, in points.
-
-    Raises:
-        ValueError: the two were not scored on the same listed episodes.
-    """
+    """Mean of (ours − other) episode by episode and its 95 % half-width, in points; ValueError for other episodes."""
     settings = ("classes", "videos_per_class", "way", "shot", "queries", "episodes", "seed")
     differ = [name for name in settings if getattr(ours, name) != getattr(other, name)]
     if differ:
@@ -124,8 +107,7 @@ def evaluate(
         progress: whether to show a bar, or the bar's title.
 
     Raises:
-        TypeError: videos in place of their features.
-        ValueError: too few classes or videos for such episodes, or an answer without logits of the right shape.
+        TypeError, ValueError: videos in place of their features; too few of them, or logits of another shape.
     """
     check_encoded(data)
     episodes, batch_size = whole_number("episodes", episodes), whole_number("batch_size", batch_size)
@@ -136,13 +118,13 @@ def evaluate(
     # Made beforehand: small tensors kept from every batch would lie between the large ones and keep their memory taken.
     answers, labels = (torch.empty(episodes, way * queries, dtype=torch.long) for _ in range(2))
     present = torch.empty(episodes, way, dtype=torch.long)
-    title = progress if isinstance(progress, str) else "episodes"
     with scored_in_eval_mode(method):
         # It pays as soon as the episodes hold more supports than there are videos.
         fused = _fuse_all(method, data, device) if episodes * way * shot > len(features) else None
+        title = progress if isinstance(progress, str) else "episodes"
         for start in tqdm(range(0, episodes, batch_size), disable=None if progress else True, desc=title):
-            part = slice(start, min(start + batch_size, episodes))
-            listed = [sampler[index] for index in range(part.start, part.stop)]
+            part = slice(start, start + batch_size)
+            listed = [sampler[index] for index in range(episodes)[part]]
             batch, known = gather(features, class_text, listed), {}
             if fused is not None:
                 videos = torch.tensor([episode.support for episode in listed], device=device)
@@ -151,7 +133,7 @@ def evaluate(
             labels[part] = batch.query_labels
             present[part] = torch.tensor([episode.classes for episode in listed])
     per_episode = (answers == labels).double().mean(-1).numpy()
-    counts = _count(len(data.classes), present, present.gather(1, labels), present.gather(1, answers))
+    counts = _count(len(data.classes), present, labels, answers)
     return Evaluation(data.classes, per_episode, *counts, way, shot, queries, seed, data.videos_per_class)
 
 
@@ -160,14 +142,11 @@ def _logits(method: Method, batch: EpisodeBatch, known: dict[str, Any], one_quer
     found = []
     for query in batch.query.split(1 if one_query_at_a_time else batch.query.shape[1], dim=1):
         scores = method(batch.support, query, batch.class_text, **known)
-        logits = getattr(scores, "logits", None)
+        logits: Any = getattr(scores, "logits", None)
         expected = (*query.shape[:2], batch.class_text.shape[1])
-        if not isinstance(logits, Tensor) or logits.shape != expected:
-            answer = tuple(logits.shape) if isinstance(logits, Tensor) else type(scores).__name__
-            raise ValueError(
-                f"method: expected something with .logits [B, Q, N] back, here {expected}, for example "
-                f"baselines.Scores(logits); found {answer}"
-            )
+        answer = tuple(logits.shape) if isinstance(logits, Tensor) else type(scores).__name__
+        if answer != expected:
+            raise ValueError(f"method: expected something with .logits [B, Q, N] back, here {expected}, found {answer}")
         if logits.isnan().any():
             raise ValueError("method: its logits contain NaN; the weights are damaged, or training diverged")
         found.append(logits)
@@ -187,21 +166,20 @@ def _fuse_all(method: Method, data: EncodedDataset, device: str | torch.device) 
     return parts[0]._make(torch.cat(of_parts).flatten(0, 2) for of_parts in zip(*parts, strict=True))
 
 
-def _count(classes: int, present: Tensor, asked: Tensor, answered: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """`Evaluation`'s confusion and opportunities from class numbers: present ``[E, N]``, the others ``[E, Q]``."""
-    could_be = present[:, None].expand(*asked.shape, -1)
+def _count(classes: int, present: Tensor, labels: Tensor, answers: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """`Evaluation`'s confusion and opportunities; present ``[E, N]`` has the classes of each episode."""
+    asked, answered = present.gather(1, labels).numpy(), present.gather(1, answers).numpy()
     confusion, opportunities = np.zeros((2, classes, classes), dtype=int)
-    np.add.at(confusion, (asked.numpy(), answered.numpy()), 1)
-    np.add.at(opportunities, (asked[..., None].numpy(), could_be.numpy()), 1)
+    np.add.at(confusion, (asked, answered), 1)
+    np.add.at(opportunities, (asked[..., None], present[:, None].numpy()), 1)
     return confusion, opportunities
 
 
 def count_by_class(classes: Sequence[str], evaluations: Iterable[Evaluation]) -> tuple[list[int], list[int]]:
     """Right answers and queries of each class, over several evaluations of some of the classes."""
-    right, asked = np.zeros(len(classes), dtype=int), np.zeros(len(classes), dtype=int)
-    position = {name: place for place, name in enumerate(classes)}
+    right, asked = np.zeros((2, len(classes)), dtype=int)
     for evaluation in evaluations:
-        places = [position[name] for name in evaluation.classes]
+        places = [classes.index(name) for name in evaluation.classes]
         right[places] += np.diag(evaluation.confusion)
         asked[places] += np.diag(evaluation.opportunities)
     return right.tolist(), asked.tolist()
@@ -218,11 +196,9 @@ def evaluate_pairs(
 ) -> dict[tuple[str, str], Evaluation]:
     """2-way episodes of each pair whose classes are both in the data set, for example of order-reversed pairs.
 
-    Chance is 50 %. ``episodes`` is their number per pair; ``settings`` are `evaluate`'s. A pair that shares a class
-    with an earlier one has another seed than that, so that the two do not meet the same videos in the same episodes.
-
-    Raises:
-        ValueError: no pair has both its classes in the data set.
+    ``episodes`` is their number per pair; ``settings`` are `evaluate`'s. A pair that shares a class with an earlier one
+    has another seed than that, so that the two do not meet the same videos in the same episodes. Raises ValueError if
+    no pair has both its classes in the data set.
     """
     within = [pair for pair in pairs if set(pair) <= set(data.classes)]
     if not within:

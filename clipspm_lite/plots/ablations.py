@@ -84,7 +84,8 @@ def estimate(results: Results, name: str, measure: str = FIVE_WAY, minus: str | 
     half = row["interval"]
     if minus is not None:
         value = value - accuracy(results, minus, measure)
-        seeds = seeds - per_seed(results, minus, measure)
+        theirs = per_seed(results, minus, measure)  # by seed if both rows have as many, as `bootstrap` does
+        seeds = seeds - (theirs if len(seeds) in (1, len(theirs)) else np.mean(theirs))
         half = row["difference"][minus]["interval"] if minus in row["difference"] else None
     return Estimate(value, half if measure == FIVE_WAY else None, low, high, seeds.tolist())
 

@@ -39,8 +39,7 @@ class LeaveOneOut:
 
         It assumes independent clips. Those of one person in one place are not: for others it is too narrow.
         """
-        answers = binomtest(self.right(method), len(self.asked))
-        interval = answers.proportion_ci(CONFIDENCE, method="wilson")
+        interval = binomtest(self.right(method), len(self.asked)).proportion_ci(CONFIDENCE, method="wilson")
         return 100 * float(interval.low), 100 * float(interval.high)
 
     @property
@@ -50,29 +49,24 @@ class LeaveOneOut:
 
     def only_right(self, one: str, other: str) -> int:
         """How many clips ``one`` gets right and ``other`` does not."""
-        return sum(
-            a == truth != b for truth, a, b in zip(self.asked, self.answers[one], self.answers[other], strict=True)
-        )
-
-    def chance_of_difference(self, one: str, other: str) -> float:
-        """Two-sided sign test: how often two equally good methods would differ at least so much on these clips.
-
-        Only the clips that one of them gets right and the other does not can tell them apart.
-        """
-        wins, losses = self.only_right(one, other), self.only_right(other, one)
-        return float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
+        answers = zip(self.asked, self.answers[one], self.answers[other], strict=True)
+        return sum(a == truth != b for truth, a, b in answers)
 
     @property
     def as_good(self) -> tuple[str, ...]:
-        """The methods that these clips cannot tell from the best one (sign test, 5 %)."""
-        return tuple(
-            method
-            for method in self.answers
-            if method != self.best and self.chance_of_difference(self.best, method) >= 0.05
-        )
+        """The methods that these clips cannot tell from the best one.
+
+        Two-sided sign test at 5 %, on the clips that one of two methods gets right and the other does not.
+        """
+        found = []
+        for other in (method for method in self.answers if method != self.best):
+            wins, losses = self.only_right(self.best, other), self.only_right(other, self.best)
+            if wins + losses == 0 or binomtest(wins, wins + losses).pvalue >= 0.05:
+                found.append(other)
+        return tuple(found)
 
     def __str__(self) -> str:
-        asked = len(self.asked)
+        asked, chance = len(self.asked), 100 / len(self.classes)
         lines = [f"leave-one-out: {asked} clips of {len(set(self.asked))} actions could be asked"]
         if self.never_asked:
             alone = ", ".join(map(printable, self.never_asked))
@@ -82,7 +76,6 @@ class LeaveOneOut:
             share = f"{100 * right / asked:3.0f} % (95 % interval {low:.0f} to {high:.0f} %)"
             lines.append(f"  {method:12} {right:3d} right, {share}")
         lines.append(f"chosen: {self.best} (its share is optimistic: it was selected on this score)")
-        chance = 100 / len(self.classes)
         if self.interval(self.best)[0] <= chance:
             lines.append(f"these clips cannot tell it from guessing ({chance:.0f} %)")
         for other in self.as_good:
@@ -97,11 +90,7 @@ def leave_one_out(methods: Sequence[str | Head], support: Support) -> LeaveOneOu
     """Ask every method for each clip of ``support``, with that clip (and copies of it) taken away from its action.
 
     Each clip is asked by itself. An action has one clip fewer than the recogniser will have, so the shares are a little
-    low for it.
-
-    Args:
-        methods: as for `Recogniser`, of different names; the simplest first, as `LeaveOneOut.best` prefers it among
-            equals.
+    low for it. Methods are as for `Recogniser`; give the simplest first, which `LeaveOneOut.best` prefers among equals.
 
     Raises:
         ValueError: no methods or two of one name, or no action has two different clips, so none can be held out.
@@ -110,23 +99,19 @@ def leave_one_out(methods: Sequence[str | Head], support: Support) -> LeaveOneOu
     if not names or len(set(names)) < len(names):
         raise ValueError(f"methods: expected different ones, found {', '.join(names) or 'none'}")
     asked: list[int] = []
-    answers: list[list[int]] = [[] for _ in methods]
+    answers: dict[str, list[int]] = {name: [] for name in names}
     with scored_in_eval_mode(*methods):
         for action, shot in support.mask.nonzero().tolist():
-            query = support.features[action, shot]
-            mask = support.mask.clone()
+            query, mask = support.features[action, shot], support.mask.clone()
             mask[action] &= ~(support.features[action] == query).flatten(1).all(-1)
             if not mask[action].any():
                 continue
             asked.append(action)
             remaining = replace(support, mask=mask)
-            for method, answered in zip(methods, answers, strict=True):
-                answered.append(int(ask(method, remaining, query[None]).logits.argmax()))
+            for name, method in zip(names, methods, strict=True):
+                answers[name].append(int(ask(method, remaining, query[None]).logits.argmax()))
     if not asked:
         raise ValueError("no action has two different clips, so none can be held out: add clips, or name the method")
-    return LeaveOneOut(
-        classes=support.classes,
-        asked=tuple(asked),
-        answers={name: tuple(answered) for name, answered in zip(names, answers, strict=True)},
-        never_asked=tuple(c for i, c in enumerate(support.classes) if i not in asked),
-    )
+    never_asked = tuple(name for place, name in enumerate(support.classes) if place not in asked)
+    answered = {name: tuple(found) for name, found in answers.items()}
+    return LeaveOneOut(support.classes, tuple(asked), answered, never_asked)

@@ -29,37 +29,19 @@ def load(
 ) -> Recogniser:
     """Open a recogniser, or a trained head as one: ours, a fine-tuned one, or the authors' released checkpoint.
 
-    A saved recogniser knows its actions, a head knows none until `Recogniser.with_support`. Printing the result says
-    what was opened. No kind of file runs code.
-
-    Args:
-        path: what `Recogniser.save` wrote, or what `open_checkpoint` opens; the other arguments are as there.
-
-    Raises:
-        CheckpointError, ValueError, FileNotFoundError, RuntimeError: as `open_checkpoint`.
+    A saved recogniser knows its actions, a head knows none until `Recogniser.with_support`. ``path`` is what
+    `Recogniser.save` wrote, or what `open_checkpoint` opens; the other arguments and the errors are as there.
     """
+    encoder = dict[str, Any](weights=weights, text_weights=text_weights, device=device, store=store)
+    encoder |= {"backbone": backbone, "frames": frames}
     if checkpoint_kind(path) != KIND:
-        opened = open_checkpoint(
-            path,
-            backbone=backbone,
-            weights=weights,
-            text_weights=text_weights,
-            dataset=dataset,
-            prompt_weight=prompt_weight,
-            gate_slope=gate_slope,
-            frames=frames,
-            device=device,
-            store=store,
-        )
+        released = dict[str, Any](dataset=dataset, prompt_weight=prompt_weight, gate_slope=gate_slope)
+        opened = open_checkpoint(path, **encoder, **released)
         return Recogniser(opened.head, opened.store)
     tensors, description = read_tensors(path, KIND)
     try:
-        support = Support(
-            tuple(description["classes"]),
-            tensors["support"].float(),
-            tensors["support_mask"],
-            tensors["class_text"].float(),
-        )
+        features, class_text = tensors["support"].float(), tensors["class_text"].float()
+        support = Support(tuple(description["classes"]), features, tensors["support_mask"], class_text)
         method: Any = str(description["method"])
         made_with = {key: description[key] for key in ("frames", "resize")} | description["backbone"]
         made_with["visual_fingerprint"] = str(made_with["visual_fingerprint"])
@@ -68,6 +50,5 @@ def load(
     if method not in TRAINING_FREE:
         of_head = {name.removeprefix(HEAD): t for name, t in tensors.items() if name.startswith(HEAD)}
         method = restore_head(description.get("head"), of_head, path).to(device)
-    frames = support.features.shape[-2] if frames is None else frames
-    kept = open_store(made_with, path, {}, backbone, weights, text_weights, frames, device, store)
-    return Recogniser(method, kept, support)
+    encoder["frames"] = features.shape[-2] if frames is None else frames
+    return Recogniser(method, open_store(made_with, path, {}, **encoder), support)

@@ -42,8 +42,7 @@ class Support:
         class_text: text features of the names ``[N, C]``.
 
     Raises:
-        ValueError: fewer than two actions, names that read alike, shapes that do not fit together, or values that are
-            not finite.
+        ValueError: fewer than two actions, names that read alike, shapes that do not fit together, values not finite.
     """
 
     classes: tuple[str, ...]
@@ -54,13 +53,15 @@ class Support:
     def __post_init__(self) -> None:
         named = len(set(map(readable, self.classes))) == len(self.classes) == len(self.features)
         if len(self.classes) < 2 or not named:
-            raise ValueError(
-                f"classes: a recogniser needs at least 2 actions of different names, one for each of the "
-                f"{len(self.features)} in features, found {', '.join(self.classes) or 'none'}"
-            )
+            found = f"{', '.join(self.classes) or 'none'} for {len(self.features)} in features"
+            raise ValueError(f"classes: expected at least 2 actions of different names, found {found}")
         check_episode(self.features, self.features[:, 0], self.class_text, self.mask)
         check_finite("features", self.features[self.mask])
         check_finite("class_text", self.class_text)
+
+    def episode(self, query: Tensor, device: str | torch.device = "cpu") -> list[Tensor]:
+        """What a method is called with to answer clips ``[Q, T, C]``."""
+        return [tensor.to(device) for tensor in (self.features, query, self.class_text, self.mask)]
 
 
 def encode_support(
@@ -70,16 +71,13 @@ def encode_support(
     *,
     progress: bool = False,
 ) -> Support:
-    """The support of a recogniser: videos encoded, and names of actions in every template.
+    """The support of a recogniser: the videos of a data set, or of a folder with one folder per action, encoded.
 
-    Args:
-        support: a data set, or a folder with one folder per action, of two or more; counts of clips may differ.
-        templates: sentences with one `{}` each.
+    Counts of clips may differ. The names of the actions are encoded in ``templates``, sentences with one `{}` each.
 
     Raises:
-        DatasetError: no such folder.
+        DatasetError, VideoError: no such folder, or a video that cannot be read.
         ValueError: fewer than two actions, or a backbone without a text encoder.
-        VideoError: a video cannot be read.
     """
     dataset = support if isinstance(support, VideoDataset) else open_folder(support)
     class_text = store.backbone.encode_class_names(dataset.classes, templates).cpu()
@@ -91,14 +89,12 @@ def encode_support(
 
 
 class Score(NamedTuple):
-    """What a clip got for one action.
-
-    ``probability`` is the softmax of the logits (of cosines times CLIP's own scale). It is not calibrated: of the
-    answers given with 90 %, many more or many fewer than 90 % may be right.
-    """
+    """What a clip got for one action."""
 
     action: str
-    probability: float
+    probability: (
+        float  # softmax of the logits (of cosines times CLIP's own scale): not calibrated, 0.9 need not be 90 %
+    )
     logit: float
 
 
@@ -115,28 +111,15 @@ class Matching(NamedTuple):
         return frame_distances(self.query, self.prototypes)
 
 
-@dataclass(frozen=True)
-class Explanation:
-    """What an answer was made of, actions in the order of the ranking.
-
-    Attributes:
-        actions: their names.
-        matchings: of CLIP-SPM "spm" and "padm", of OTAM and CLIP-FSAR "otam"; none where no frames are aligned.
-        terms: distances ``[N]`` that add up to −logit, of CLIP-SPM "½ D_SPM", "D_PADM" and "D_anchor".
-    """
+class Explanation(NamedTuple):
+    """What an answer was made of, actions in the order of the ranking."""
 
     actions: tuple[str, ...]
-    matchings: dict[str, Matching]
-    terms: dict[str, Tensor]
-
-    @property
-    def anchor_distance(self) -> Tensor | None:
-        """D_anchor ``[N]``; None where the method has no anchor."""
-        return self.terms.get("D_anchor")
+    matchings: dict[str, Matching]  # of CLIP-SPM "spm" and "padm", of OTAM and CLIP-FSAR "otam", of others none
+    terms: dict[str, Tensor]  # distances [N] that add up to −logit, of CLIP-SPM "½ D_SPM", "D_PADM" and "D_anchor"
 
 
-@dataclass(frozen=True)
-class Prediction:
+class Prediction(NamedTuple):
     """The answer for one video: every action with its score, the best first, and why."""
 
     video: str
@@ -146,10 +129,6 @@ class Prediction:
     @property
     def action(self) -> str:
         return self.ranking[0].action
-
-    @property
-    def probability(self) -> float:
-        return self.ranking[0].probability
 
     @property
     def runner_up(self) -> Score:
@@ -167,52 +146,42 @@ class Recogniser:
         support: what it knows; `with_support` makes it from videos.
 
     Attributes:
-        head: the head, or None.
-        method: the name of the head's model, such as "clip-spm", or of the training-free method.
+        head: the head, or None. ``method`` is the name of its model ("clip-spm"), or of the training-free method.
     """
 
     def __init__(self, method: str | Head, store: FeatureStore, support: Support | None = None):
         self.method = method_name(method)
         self.head = None if isinstance(method, str) else method
-        self.store = store
-        self.support = support
+        self.store, self.support = store, support
         if self.head is not None and self.head.dim != store.backbone.dim:
-            raise ValueError(
-                f"the head was built for features of width {self.head.dim}, {store.backbone.name} makes "
-                f"{store.backbone.dim}: give the backbone that the head was trained with"
-            )
+            made = f"{store.backbone.name} makes {store.backbone.dim}: give the backbone it was trained with"
+            raise ValueError(f"the head was built for features of width {self.head.dim}, {made}")
 
     def __repr__(self) -> str:
-        backbone = self.store.backbone
-        knows = "no actions yet"
-        if self.support is not None:
-            knows = f"{len(self.support.classes)} actions from {int(self.support.mask.sum())} clips"
+        backbone, known = self.store.backbone, self.support
+        knows = f"{len(known.classes)} actions from {int(known.mask.sum())} clips" if known else "no actions yet"
         weights = f" ({backbone.weights})" if backbone.weights else ""
         return f"Recogniser({self.method} on {backbone.name}{weights}, {self.store.frames} frames; {knows})"
 
     def with_support(self, support: VideoDataset | str | Path, templates: Sequence[str] = TEMPLATES) -> "Recogniser":
         """The same method on the same backbone, knowing these actions instead; arguments as for `encode_support`."""
-        known = encode_support(self.store, support, templates)
-        return Recogniser(self.head or self.method, self.store, known)
+        return Recogniser(self.head or self.method, self.store, encode_support(self.store, support, templates))
 
     @torch.inference_mode()
     def predict(self, videos: Sequence[str | Path], *, together: bool = False) -> list[Prediction]:
         """Name the action in each video.
 
-        Args:
-            together: let a CLIP-SPM head see all videos as the queries of one episode, as the released code does. The
-                answer for one then depends on the others. By default each is asked by itself.
+        ``together`` lets a CLIP-SPM head see all videos as the queries of one episode, as the released code does: the
+        answer for one then depends on the others. By default each is asked by itself.
 
         Raises:
             ValueError: it knows no actions yet.
-            TypeError: one path instead of a list of them.
-            VideoError: a video cannot be read.
+            TypeError, VideoError: one path instead of a list of them, or a video that cannot be read.
         """
-        support = self._known()
+        support, method = self._known(), self.head or self.method
         if not videos:
             return []
         queries = self.store.encode(videos)
-        method = self.head or self.method
         answers: list[tuple[tuple[Score, ...], Explanation]] = []
         with scored_in_eval_mode(method):
             for episode in [queries] if together else queries.split(1):
@@ -225,28 +194,23 @@ class Recogniser:
         """Write it to one safetensors file, whole or not at all, for `clipspm_lite.load`.
 
         In it are method and head, names of the actions, support features and texts, and which backbone made them: its
-        name and the fingerprint of its visual encoder, in place of its weights. No video is in it.
-
-        Raises:
-            ValueError: it knows no actions yet.
+        name and the fingerprint of its visual encoder, in place of its weights. No video is in it. Raises ValueError if
+        it knows no actions yet.
         """
         support, backbone = self._known(), self.store.backbone
         tensors = dict(support=support.features, support_mask=support.mask, class_text=support.class_text)
         if self.head is not None:
             tensors |= {HEAD + name: tensor for name, tensor in self.head.state_dict().items()}
+        made_with = {"name": public_name(backbone.name), "weights": backbone.weights}
+        made_with |= {key: getattr(backbone, key) for key in ("normalize_pixels", "visual_fingerprint")}
         description = {
             "kind": KIND,
             "method": self.method,
             "classes": list(support.classes),
-            "head": None if self.head is None else describe_head(self.head),
+            "head": self.head and describe_head(self.head),
             "frames": self.store.frames,
             "resize": self.store.resize,
-            "backbone": {
-                "name": public_name(backbone.name),
-                "weights": backbone.weights,
-                "normalize_pixels": backbone.normalize_pixels,
-                "visual_fingerprint": backbone.visual_fingerprint,
-            },
+            "backbone": made_with,
         }
         write_tensors(path, tensors, description)
 
@@ -283,40 +247,33 @@ def method_name(method: object) -> str:
 
 def ask(method: str | Head, support: Support, query: Tensor) -> Any:
     """A method's output, with ``.logits`` ``[Q, N]``, for clips ``[Q, T, C]`` as the queries of one episode."""
-    episode = (support.features, query, support.class_text, support.mask)
     if isinstance(method, str):
-        return TRAINING_FREE[method](*episode)
-    device = next(method.parameters()).device
+        return TRAINING_FREE[method](*support.episode(query))
     options = {"inductive": False} if isinstance(method, CLIPSPM) else {}
-    return method(*(tensor.to(device) for tensor in episode), **options)
+    return method(*support.episode(query, next(method.parameters()).device), **options)
 
 
 def explain(
     method: str | Head, support: Support, query: Tensor, output: Any
 ) -> tuple[dict[str, Tensor], dict[str, Compared]]:
-    """The distances that logits are made of, each ``[Q, N]`` or ``[1, N]``, and the frames that were compared.
+    """The distances ``[Q, N]`` or ``[1, N]`` that logits are made of, and the frames that were compared.
 
     The frames are queries ``[Q, T, C]``, prototypes ``[N, T, C]`` and the name of their distance.
     """
+    terms, compared = {"distance": -output.logits}, {}
     if isinstance(output, CLIPSPMOutput):
-        assert isinstance(method, CLIPSPM)
-        if output.spm is not None:
-            frames = output.spm.query, output.spm.prototypes
-        else:
-            device = output.logits.device
-            episode = (support.features, query, support.class_text, support.mask)
-            shots, query, _ = method.prepare(*(tensor.to(device) for tensor in episode))
-            frames = query, prototypes(shots, support.mask.to(device))
-        compared = {"spm": (*frames, "½ D_SPM")}
+        terms, frames = output.terms, output.spm and (output.spm.query, output.spm.prototypes)
+        if frames is None:
+            assert isinstance(method, CLIPSPM)
+            shots, query, _ = method.prepare(*support.episode(query, output.logits.device))
+            frames = query, prototypes(shots, support.mask.to(query.device))
+        compared["spm"] = *frames, "½ D_SPM"
         if output.padm is not None:
             compared["padm"] = output.padm.query, output.padm.prototypes, "D_PADM"
-        return output.terms, compared
-    terms = {"distance": -output.logits}
-    if isinstance(output, CLIPFSAROutput):
-        return terms, {"otam": (output.query, output.prototypes, "distance")}
-    if method == "otam":
-        return terms, {"otam": (query, prototypes(support.features, support.mask), "distance")}
-    if method == "otam centred":
-        frames = centred(query), prototypes(centred(support.features), support.mask)
-        return terms, {"otam": (*frames, "distance")}
-    return terms, {}
+    elif isinstance(output, CLIPFSAROutput):
+        compared["otam"] = output.query, output.prototypes, "distance"
+    elif method == "otam":
+        compared["otam"] = query, prototypes(support.features, support.mask), "distance"
+    elif method == "otam centred":
+        compared["otam"] = centred(query), prototypes(centred(support.features), support.mask), "distance"
+    return terms, compared
