@@ -1,8 +1,7 @@
 """Training-free baselines behind the model's own call: features of an episode in, logits out.
 
 Shapes are the model's: support ``[..., N, K, T, C]``, query ``[..., Q, T, C]``, class_text ``[..., N, C]``,
-support_mask ``[..., N, K]`` → logits ``[..., Q, N]``. The baselines that are trained are modules beside the model:
-`clipspm_lite.model.clip_fsar` and `clipspm_lite.model.trx`.
+support_mask ``[..., N, K]`` → logits ``[..., Q, N]``. Trained baselines are in `clip_fsar` and `trx`.
 """
 
 from collections.abc import Callable

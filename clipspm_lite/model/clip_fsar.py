@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipspm_lite.model.checks import check_fields
-from clipspm_lite.model.head import Head, Losses, cross_entropy_losses, query_cross_entropy
+from clipspm_lite.model.head import Head, Losses, Prepared, cross_entropy_losses, query_cross_entropy
 from clipspm_lite.model.otam import otam
 from clipspm_lite.model.spm import support_prompt
-from clipspm_lite.model.transformer import Mask, TransformerBlock, masked_mean, shot_mean
+from clipspm_lite.model.transformer import TransformerBlock, masked_mean, shot_mean
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class CLIPFSAROutput(NamedTuple):
 
 
 class CLIPFSAR(Head):
-    """CLIP-FSAR's few-shot head: one transformer over a video's frames, and over the class text where it is known.
+    """CLIP-FSAR's few-shot head, ``CLIPFSAR(dim)`` with any field of `CLIPFSARConfig` as a keyword argument.
 
         [t' ; s'] = TB([class text ; s])        q' = TB(q)
         logits = −OTAM(q', mean over shots of s')
@@ -54,19 +54,12 @@ class CLIPFSAR(Head):
         L = mean over queries of cross-entropy + w · L_text
         L_text = mean over all videos f of −log softmax_n( cos(mean_t f_t, text_n) / τ ) at the video's class
 
-    ``CLIPFSAR(dim)`` takes every field of `CLIPFSARConfig` as a keyword argument and keeps them as ``.config``.
-
     Differences from the paper: features are given, so L_text, which looks at them before the transformer, teaches only
     an encoder that is trained; it contrasts the classes of the episode, not all training classes; TB is SPEC section
     2's, one layer with a shared norm on its input; zero-shot scores are not mixed into the answer.
 
-    Differences from the authors' code, each an option: their five 5-shot configurations average the shots before the
-    transformer (``shots_averaged="before"``: logits differ by up to 2.4), ours always after it; w is 1.2 to 3 there, 1
-    here; their scale 1/τ starts at 1 and is trained, our τ is the constant 0.07.
-
-    Raises:
-        TypeError: an argument that the configuration does not have.
-        ValueError: a size below 1, or an unknown word.
+    Differences from the authors' code are the fields that name the authors. Their five 5-shot configurations average
+    the shots before the transformer: logits differ by up to 2.4.
     """
 
     def __init__(self, dim: int, **fields: Any):
@@ -76,7 +69,8 @@ class CLIPFSAR(Head):
         if config.train_temperature:
             self.scale = nn.Parameter(torch.tensor(1 / config.temperature))
 
-    def _score(self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask, *_: Any) -> CLIPFSAROutput:
+    def _score(self, prepared: Prepared, *_: Any) -> CLIPFSAROutput:
+        support, query, class_text, support_mask = prepared
         if self.config.shots_averaged == "before":
             support, support_mask = shot_mean(support, support_mask).unsqueeze(-3), None
         tokens = torch.cat([support_prompt(support, class_text), support], dim=-2)
@@ -85,18 +79,13 @@ class CLIPFSAR(Head):
         prototypes = shot_mean(modulated, support_mask)
         return CLIPFSAROutput(-otam(related, prototypes), modulated, related, prototypes)
 
-    def _losses(
-        self, support: Tensor, query: Tensor, class_text: Tensor, query_labels: Tensor, support_mask: Mask
-    ) -> Losses:
-        logits = self._score(support, query, class_text, support_mask).logits
-        losses = cross_entropy_losses(logits, query_labels)
-        text = self._text_loss(support, query, class_text, query_labels, support_mask)
+    def _losses(self, prepared: Prepared, query_labels: Tensor) -> Losses:
+        losses = cross_entropy_losses(self._score(prepared).logits, query_labels)
+        text = self._text_loss(prepared, query_labels)
         return losses._replace(total=losses.total + self.config.text_loss_weight * text, text=text)
 
-    def _text_loss(
-        self, support: Tensor, query: Tensor, class_text: Tensor, query_labels: Tensor, support_mask: Mask
-    ) -> Tensor:
-        """L_text, ``[...]``, over the supports that are there and the queries."""
+    def _text_loss(self, prepared: Prepared, query_labels: Tensor) -> Tensor:
+        support, query, class_text, support_mask = prepared
         *leading, way, shot = support.shape[:-2]
         videos = torch.cat([support.flatten(-4, -3), query], dim=-3).mean(-2)  # [..., N·K + Q, C]
         cosines = F.normalize(videos, dim=-1) @ F.normalize(class_text, dim=-1).transpose(-1, -2)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from clipspm_lite.arguments import check_known
 from clipspm_lite.model.checks import check_episode
 from clipspm_lite.model.fusion import SemanticFusion
-from clipspm_lite.model.head import Head, Losses, cross_entropy_losses, query_cross_entropy
+from clipspm_lite.model.head import Head, Losses, Prepared, cross_entropy_losses, query_cross_entropy
 from clipspm_lite.model.hsmr import MotionFeatureExtraction, hsmr
 from clipspm_lite.model.otam import otam
 from clipspm_lite.model.padm import PADM, PADMOutput
@@ -35,7 +35,7 @@ class CLIPSPMOutput(NamedTuple):
 class CLIPSPM(Head):
     """CLIP-SPM's few-shot head: frame features of an episode in, logits out.
 
-    ``CLIPSPM(dim, preset="paper")`` takes every field of `CLIPSPMConfig` as a keyword argument and keeps them as
+    ``CLIPSPM(dim, preset="paper")`` takes any field of `CLIPSPMConfig` as a keyword argument and keeps them as
     ``.config``. ``preset`` is "paper", "released" or "lite": conventions of losses, prompt and scaling (`PRESETS`),
     which arguments of the same names override. It does not touch the sizes.
 
@@ -59,16 +59,15 @@ class CLIPSPM(Head):
         config = self.config_class(**vars(PRESETS[preset]) | fields, dim=dim, preset=preset)
         super().__init__(config)
         self.loss_form, self.inductive = config.loss_form, config.inductive
-        self.with_spm, self.with_padm = config.with_spm, config.with_padm
-        self.with_anchor, self.support_text = config.with_anchor, config.support_text
+        self.with_spm, self.with_padm, self.with_anchor = config.with_spm, config.with_padm, config.with_anchor
+        self.support_text = config.support_text
         self.feature_consistency_weight = config.feature_consistency_weight
         self.text_consistency_weight = config.text_consistency_weight
 
         self.mfe = MotionFeatureExtraction(dim, motion=config.motion, reduction=config.motion_reduction)
         self.fusion = SemanticFusion(config)
-        self.prompt_generator = PromptGenerator(
-            dim, config.mlp_dim, condition=config.prompt_condition, dropout=config.feedforward_dropout
-        )
+        condition, dropout = config.prompt_condition, config.feedforward_dropout
+        self.prompt_generator = PromptGenerator(dim, config.mlp_dim, condition=condition, dropout=dropout)
         self.padm = PADM(TransformerBlock.of(config))
         weight = torch.tensor(float(config.motion_loss_weight))
         if config.train_motion_loss_weight:
@@ -88,52 +87,33 @@ class CLIPSPM(Head):
         support, _, class_text = self.prepare(support, query, class_text, None)
         return FusedSupport(*self.fusion(support, support_prompt(support, class_text)))
 
-    def _score(
-        self,
-        support: Tensor,
-        query: Tensor,
-        class_text: Tensor,
-        support_mask: Mask,
-        inductive: bool,
-        fused: FusedSupport | None = None,
-    ) -> CLIPSPMOutput:
+    def _score(self, prepared: Prepared, inductive: bool, fused: FusedSupport | None = None) -> CLIPSPMOutput:
+        support, query, _, support_mask = prepared
         modulated = refined = None
         if self.with_spm:
-            episode, parts = (support, query, class_text, support_mask), (self.fusion, self.prompt_generator)
-            modulated = spm(*episode, *parts, support_text=self.support_text, fused=fused)
+            parts = self.fusion, self.prompt_generator
+            modulated = spm(*prepared, *parts, support_text=self.support_text, fused=fused)
             support, query = modulated.support, modulated.query
             terms = {"½ D_SPM": modulated.distance / 2}
         else:
             terms = {"½ D_SPM": otam(query, shot_mean(support, support_mask)) / 2}
         if self.with_padm:
-            refined, terms["D_PADM"], anchor_distance = self._refine(support, query, support_mask, inductive)
+            videos = support, query, support_mask
+            refined = self.padm(*(queries_alone(*videos) if inductive else videos))
+            distances = refined.distance, refined.anchor_distance
+            terms["D_PADM"], anchor_distance = (d.squeeze(-2) for d in distances) if inductive else distances
             if self.with_anchor:
                 terms["D_anchor"] = anchor_distance
         return CLIPSPMOutput(-reduce(torch.add, terms.values()), modulated, refined, terms)
 
-    def _refine(
-        self, support: Tensor, query: Tensor, support_mask: Mask, inductive: bool
-    ) -> tuple[PADMOutput, Tensor, Tensor]:
-        """PADM and its two distances; if ``inductive``, each query becomes an episode of its own."""
-        if not inductive:
-            refined = self.padm(support, query, support_mask)
-            return refined, refined.distance, refined.anchor_distance
-        per_query = support.unsqueeze(-5).expand(*query.shape[:-2], *support.shape[-4:])
-        mask = None if support_mask is None else support_mask.unsqueeze(-3).expand(per_query.shape[:-2])
-        refined = self.padm(per_query, query.unsqueeze(-3), mask)
-        return refined, refined.distance.squeeze(-2), refined.anchor_distance.squeeze(-2)
-
-    def _losses(
-        self, support: Tensor, query: Tensor, class_text: Tensor, query_labels: Tensor, support_mask: Mask
-    ) -> Losses:
-        scored = self._score(support, query, class_text, support_mask, self.inductive)
+    def _losses(self, prepared: Prepared, query_labels: Tensor) -> Losses:
+        support, query, _, support_mask = prepared
+        scored = self._score(prepared, self.inductive)
         of_support, of_query = (hsmr(videos, self.mfe, self.fusion).disagreement() for videos in (support, query))
         hsmr_loss = mean_over_supports(of_support, support_mask) + of_query.mean(-1)
         consistency = text = torch.zeros_like(hsmr_loss)
         if self.config.consistency and scored.spm is not None:
-            consistency, text = self._consistency_losses(
-                support, query, class_text, query_labels, support_mask, scored.spm
-            )
+            consistency, text = self._consistency_losses(prepared, query_labels, scored.spm)
         losses = cross_entropy_losses(scored.logits, query_labels)
         supervised = losses.cross_entropy
         if self.loss_form == "summed":
@@ -142,16 +122,9 @@ class CLIPSPM(Head):
         total = supervised + self.config.regularizer_weight * regularizer
         return losses._replace(total=total, hsmr=hsmr_loss, consistency=consistency, text=text)
 
-    def _consistency_losses(
-        self,
-        support: Tensor,
-        query: Tensor,
-        class_text: Tensor,
-        query_labels: Tensor,
-        support_mask: Mask,
-        named: SPMOutput,
-    ) -> tuple[Tensor, Tensor]:
+    def _consistency_losses(self, prepared: Prepared, query_labels: Tensor, named: SPMOutput) -> tuple[Tensor, Tensor]:
         """L_cons and L_text: a generated prompt should do to a video what its true class name does."""
+        support, query, class_text, support_mask = prepared
         support_text = support_prompt(support, class_text)
         generated = generate_prompt(support, class_text, self.prompt_generator)
         support_features, support_token = self.fusion(support, generated)
@@ -159,23 +132,23 @@ class CLIPSPM(Head):
         query_text = class_text.gather(-2, index).unsqueeze(-2)
         query_features, query_token = self.fusion(query, query_text)
 
-        def over_supports(x: Tensor, y: Tensor) -> Tensor:
-            return mean_over_supports(squared_distance(x, y, 2), support_mask)
-
-        def over_queries(x: Tensor, y: Tensor) -> Tensor:
-            return squared_distance(x, y, 2).mean(-1)
-
-        prompt_query = over_queries(query_text, named.query_prompt)
-        token_query = over_queries(query_token, named.query_token)
-        feature_query = token_query + over_queries(query_features, named.query)
-        prompt_support = over_supports(support_text, generated)
-        token_support = over_supports(named.support_token, support_token)
-        feature_support = token_support + over_supports(named.support, support_features)
-
+        pairs = (query_text, named.query_prompt), (query_token, named.query_token), (query_features, named.query)
+        prompt_query, token_query, features_query = (squared_distance(x, y, 2).mean(-1) for x, y in pairs)
+        pairs = (support_text, generated), (named.support_token, support_token), (named.support, support_features)
+        prompt_support, token_support, features_support = (
+            mean_over_supports(squared_distance(x, y, 2), support_mask) for x, y in pairs
+        )
         w_c, w_t = self.feature_consistency_weight, self.text_consistency_weight
-        consistency = w_c * feature_query + (1 - w_c) * feature_support
+        consistency = w_c * (token_query + features_query) + (1 - w_c) * (token_support + features_support)
         text = w_t * (prompt_query + token_query) + (0.5 - w_t) * (prompt_support + token_support)
         return consistency, text
+
+
+def queries_alone(support: Tensor, query: Tensor, support_mask: Mask) -> tuple[Tensor, Tensor, Mask]:
+    """Each query as an episode of its own: supports ``[..., Q, N, K, T, C]``, queries ``[..., Q, 1, T, C]``, masks."""
+    supports = support.unsqueeze(-5).expand(*query.shape[:-2], *support.shape[-4:])
+    mask = None if support_mask is None else support_mask.unsqueeze(-3).expand(supports.shape[:-2])
+    return supports, query.unsqueeze(-3), mask
 
 
 def mean_over_supports(per_video: Tensor, support_mask: Mask) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clipspm_lite.model.clipspm import CLIPSPM, CLIPSPMOutput
+from clipspm_lite.model.head import Prepared
 from clipspm_lite.model.otam import centred, otam
 from clipspm_lite.model.padm import PADM, PADMOutput
 from clipspm_lite.model.presets import CLIPSPMConfig
@@ -28,20 +29,17 @@ class ExtendedCLIPSPMConfig(CLIPSPMConfig):
     frames: Literal["whole", "centred", "steps"] = "whole"
     # Every frame becomes f_t + MFE(f), so motion is matched, at test too, and not only trained on. HSMR sees these.
     motion_kept: bool = False
-    # Weight of the sinusoidal encoding of a frame's place, PE of TRX, which is added to every frame.
-    position_weight: float = 0.0
+    position_weight: float = 0.0  # of PE of TRX, added to every frame
     # While training, "dropped" gives every second class, by chance, a generated prompt in place of its name; "mixed"
     # gives every class w · name + (1 − w) · generated prompt with w uniform in 0 … 1. At test all names are given.
     names: Literal["given", "dropped", "mixed"] = "given"
-    # "query" takes each refined query for its own anchor, D_anchor(q, n) = OTAM(û_n, f_q'), instead of one per episode.
-    anchor: Literal["episode", "query"] = "episode"
-    # Also subtract the OTAM distance of the centred frames that entered, which has no weights.
-    centred_distance: bool = False
+    anchor: Literal["episode", "query"] = "episode"  # "query": each query is its own anchor, see QueryAnchorPADM
+    centred_distance: bool = False  # also subtract the OTAM distance of the centred frames that entered: no weights
     temperature: float = 1.0  # logits are divided by it
 
 
 class ExtendedCLIPSPM(CLIPSPM):
-    """CLIP-SPM with changes that are ours; takes every field of `ExtendedCLIPSPMConfig` as a keyword argument."""
+    """CLIP-SPM with changes that are ours; takes any field of `ExtendedCLIPSPMConfig` as a keyword argument."""
 
     config: ExtendedCLIPSPMConfig
     config_class = ExtendedCLIPSPMConfig
@@ -68,19 +66,11 @@ class ExtendedCLIPSPM(CLIPSPM):
         if config.motion_kept:
             video = video + self.mfe(video).unsqueeze(-2)
         if config.position_weight:
-            positions = positional_encoding(video.shape[-2], self.dim).to(video)
-            video = video + config.position_weight * positions
+            video = video + config.position_weight * positional_encoding(video.shape[-2], self.dim).to(video)
         return video
 
-    def _score(
-        self,
-        support: Tensor,
-        query: Tensor,
-        class_text: Tensor,
-        support_mask: Mask,
-        inductive: bool,
-        fused: FusedSupport | None = None,
-    ) -> CLIPSPMOutput:
+    def _score(self, prepared: Prepared, inductive: bool, fused: FusedSupport | None = None) -> CLIPSPMOutput:
+        support, query, class_text, support_mask = prepared
         if self.training and self.config.names != "given":
             # One number per class, [..., N, 1, 1, 1].
             share = torch.rand(*support.shape[:-3], 1, 1, 1, device=support.device)
@@ -89,7 +79,7 @@ class ExtendedCLIPSPM(CLIPSPM):
             generated = generate_prompt(support, class_text, self.prompt_generator)
             prompt = share * support_prompt(support, class_text) + (1 - share) * generated
             fused = FusedSupport(*self.fusion(support, prompt))
-        scored = super()._score(support, query, class_text, support_mask, inductive, fused)
+        scored = super()._score(prepared, inductive, fused)
         terms = dict(scored.terms)
         if self.config.centred_distance:
             terms["D_centred"] = otam(centred(query), shot_mean(centred(support), support_mask))

@@ -9,7 +9,7 @@ from clipspm_lite.model.transformer import TransformerBlock
 
 
 class Gate(nn.Module):
-    """σ(W2 · LeakyReLU(W1 x)): for each channel a number between 0 and 1, how much of it passes."""
+    """σ(W2 · LeakyReLU(W1 x)), ``[..., C]`` → ``[..., C]``: how much of each channel passes, 0 … 1."""
 
     def __init__(self, dim: int, ratio: float, slope: float):
         super().__init__()
@@ -19,7 +19,6 @@ class Gate(nn.Module):
         self.fc2 = nn.Linear(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[..., C]`` → ``[..., C]``."""
         return torch.sigmoid(self.fc2(F.leaky_relu(self.fc1(x), self.slope)))
 
 

@@ -11,6 +11,8 @@ from clipspm_lite.model.checks import check_episode, check_labels
 from clipspm_lite.model.presets import LossForm
 from clipspm_lite.model.transformer import Mask, without_missing
 
+Prepared = tuple[Tensor, Tensor, Tensor, Mask]  # support, query and class_text as `Head.prepare` gives them, the mask
+
 
 class Losses(NamedTuple):
     """Loss terms of SPEC section 4, one value per episode (shape: the leading axes), before their weights.
@@ -29,16 +31,12 @@ class Losses(NamedTuple):
 class Head(nn.Module):
     """A few-shot head: frame features of an episode in, logits out. Each kind of head defines its ``_score``.
 
-    Attributes:
-        config: the frozen dataclass it was built from. It has ``dim`` and ``normalize_features``.
-        dim: C, the width of the features.
-        loss_form: whether an episode's loss is divided by the episodes of a step ("mean") or already is ("summed").
-        inductive: whether each query is answered by itself.
+    ``config`` is the frozen dataclass it was built from. It has ``dim``, C, and ``normalize_features``.
     """
 
-    loss_form: LossForm = "mean"
-    inductive: bool = True
-    _score: Callable[..., Any]  # of prepared support, query, class_text, and support_mask, inductive, fused
+    loss_form: LossForm = "mean"  # whether a step divides its episodes' losses ("mean") or they already are ("summed")
+    inductive: bool = True  # whether each query is answered by itself
+    _score: Callable[..., Any]  # (prepared, inductive, fused) → the answer
 
     def __init__(self, config: Any):
         super().__init__()
@@ -57,20 +55,16 @@ class Head(nn.Module):
     ) -> Any:
         """Score every query against every class; the result has ``.logits`` ``[..., Q, N]``. No query's label enters.
 
-        Args:
-            support: frame features ``[..., N, K, T, C]``, class-major.
-            query: frame features ``[..., Q, T, C]``.
-            class_text: text features of the class names ``[..., N, C]``.
-            support_mask: bool ``[..., N, K]``, False where a class has fewer than K shots.
-            inductive: overrides the head's setting for this call, if it knows another way.
-            fused: what `CLIPSPM.fuse_supports` gave for these supports, if it was asked before.
+        Shapes: support ``[..., N, K, T, C]``, class-major; query ``[..., Q, T, C]``; class_text ``[..., N, C]``;
+        support_mask bool ``[..., N, K]``, False where a class has fewer than K shots. ``inductive`` overrides the
+        head's setting, if it knows another way. ``fused``: what `CLIPSPM.fuse_supports` gave for these supports.
 
         Raises:
             TypeError, ValueError: tensors that do not form an episode (`check_episode`).
         """
         check_episode(support, query, class_text, support_mask, self.dim)
-        prepared = self.prepare(support, query, class_text, support_mask)
-        return self._score(*prepared, support_mask, self.inductive if inductive is None else inductive, fused)
+        prepared = (*self.prepare(support, query, class_text, support_mask), support_mask)
+        return self._score(prepared, self.inductive if inductive is None else inductive, fused)
 
     def losses(
         self, support: Tensor, query: Tensor, class_text: Tensor, query_labels: Tensor, support_mask: Mask = None
@@ -82,26 +76,21 @@ class Head(nn.Module):
         """
         check_episode(support, query, class_text, support_mask, self.dim)
         check_labels(query_labels, query, class_text)
-        support, query, class_text = self.prepare(support, query, class_text, support_mask)
-        return self._losses(support, query, class_text, query_labels, support_mask)
+        prepared = (*self.prepare(support, query, class_text, support_mask), support_mask)
+        return self._losses(prepared, query_labels)
 
     def prepare(
         self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Support, query and class_text with missing shots zero, and lengths √C if the configuration says so."""
-        support = without_missing(support, support_mask)
-        if self.config.normalize_features:
-            length = self.dim**0.5
-            support, query, class_text = (
-                length * F.normalize(features, dim=-1) for features in (support, query, class_text)
-            )
+        features = without_missing(support, support_mask), query, class_text
+        if not self.config.normalize_features:
+            return features
+        support, query, class_text = (self.dim**0.5 * F.normalize(x, dim=-1) for x in features)
         return support, query, class_text
 
-    def _losses(
-        self, support: Tensor, query: Tensor, class_text: Tensor, query_labels: Tensor, support_mask: Mask
-    ) -> Losses:
-        scored = self._score(support, query, class_text, support_mask, self.inductive)
-        return cross_entropy_losses(scored.logits, query_labels)
+    def _losses(self, prepared: Prepared, query_labels: Tensor) -> Losses:
+        return cross_entropy_losses(self._score(prepared, self.inductive, None).logits, query_labels)
 
 
 def query_cross_entropy(logits: Tensor, query_labels: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from functools import partial
 from types import CodeType, FunctionType, MethodType
 from typing import Any
@@ -17,12 +17,7 @@ from clipspm_lite.model.head import Head
 from clipspm_lite.model.trx import TRX
 
 # By the name under "model" in a description.
-HEADS: dict[str, type[Head]] = {
-    "clip-spm": CLIPSPM,
-    "clip-spm-extended": ExtendedCLIPSPM,
-    "clip-fsar": CLIPFSAR,
-    "trx": TRX,
-}
+HEADS = {"clip-spm": CLIPSPM, "clip-spm-extended": ExtendedCLIPSPM, "clip-fsar": CLIPFSAR, "trx": TRX}
 
 
 def describe_head(head: Any) -> dict[str, Any]:
@@ -34,12 +29,9 @@ def describe_head(head: Any) -> dict[str, Any]:
     config = head.config
     if not is_dataclass(config):
         return config
-    name = getattr(config, "model", type(head).__name__)
-    described = {} if name == "clip-spm" else {"model": name}
-    for field in fields(config):
-        value = getattr(config, field.name)
-        described[field.name] = list(value) if isinstance(value, tuple) else value
-    return described
+    described = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(config).items()}
+    model = getattr(config, "model", type(head).__name__)
+    return described if model == "clip-spm" else {"model": model} | described
 
 
 def build_head(description: Mapping[str, Any]) -> Head:
@@ -60,11 +52,11 @@ def scored_in_eval_mode(*methods: Any) -> Iterator[None]:
     """Put every torch module behind the methods into eval mode, and hand each submodule back in the mode it came in.
 
     Behind a method are: the module itself; what a `functools.partial` holds; the owner of a bound method such as
-    ``model.forward``; a function's closure, its default values and the globals that it names, in it and in functions of
-    the same file that it names; and the attributes of any other object. Methods that are strings pass. What is hidden
-    deeper, in a list for example, can't be known: call ``.eval()`` on such a module yourself.
+    ``model.forward``; and a function's closure and the globals that it names, also through other functions of its file.
+    What is hidden deeper, in a list or an object for example, can't be known: call ``.eval()`` on such a module
+    yourself. Methods that are strings pass.
     """
-    behind = [module for method in methods for module in _modules_behind(method)]
+    behind = _modules_behind(methods)
     modes = [(part, part.training) for module in behind for part in module.modules()]
     try:
         for module in behind:
@@ -75,38 +67,23 @@ def scored_in_eval_mode(*methods: Any) -> Iterator[None]:
             part.training = training
 
 
-def _modules_behind(method: Any) -> list[nn.Module]:
+def _modules_behind(methods: tuple[Any, ...]) -> list[nn.Module]:
     found: list[nn.Module] = []
-    waiting, seen = [method], set()
+    waiting, seen = list(methods), set()
     while waiting:
         thing = waiting.pop()
-        if id(thing) in seen:
-            continue
-        seen.add(id(thing))
         if isinstance(thing, nn.Module):
             found.append(thing)
         elif isinstance(thing, partial):
             waiting += [thing.func, *thing.args, *thing.keywords.values()]
         elif isinstance(thing, MethodType):
             waiting.append(thing.__self__)
-        elif isinstance(thing, FunctionType):
-            waiting += [
-                value
-                for value in _values_named_in(thing)
-                if not isinstance(value, FunctionType) or value.__module__ == thing.__module__
-            ]
-        else:
-            attributes = getattr(thing, "__dict__", {}).values()
-            waiting += [value for value in attributes if isinstance(value, nn.Module)]
+        elif isinstance(thing, FunctionType) and thing not in seen:
+            seen.add(thing)
+            named = [thing.__globals__.get(name) for name in _names(thing.__code__)]
+            named += [cell.cell_contents for cell in thing.__closure__ or ()]
+            waiting += [x for x in named if not isinstance(x, FunctionType) or x.__module__ == thing.__module__]
     return found
-
-
-def _values_named_in(function: FunctionType) -> list[Any]:
-    """The values of a function's closure, its defaults, and the globals that its code names."""
-    values = [cell.cell_contents for cell in function.__closure__ or ()]
-    values += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
-    names = _names(function.__code__)
-    return values + [function.__globals__[name] for name in names if name in function.__globals__]
 
 
 def _names(code: CodeType) -> set[str]:

@@ -24,7 +24,6 @@ class MotionFeatureExtraction(nn.Module):
     def __init__(self, dim: int, *, motion: Motion = "symmetric", reduction: MotionReduction = "mean"):
         super().__init__()
         check_known("motion", motion, get_args(Motion))
-        check_known("reduction", reduction, get_args(MotionReduction))
         self.motion, self.reduction = motion, reduction
         padding: Literal["zeros", "replicate"] = "zeros" if motion == "symmetric" else "replicate"
         self.conv1 = nn.Conv1d(dim, dim, kernel_size=3, padding=1, padding_mode=padding)

@@ -9,7 +9,7 @@ NORM_OFFSET = 0.01  # keeps the cosine of an all-zero frame finite
 
 def softmin(*terms: Tensor) -> Tensor:
     """-λ log Σ exp(-term / λ): a minimum over the terms that lets every one of them have a gradient."""
-    return -SMOOTHING * torch.logsumexp(-torch.stack(torch.broadcast_tensors(*terms)) / SMOOTHING, dim=0)
+    return -SMOOTHING * torch.logsumexp(-torch.stack(terms) / SMOOTHING, dim=0)
 
 
 def frame_distances(x: Tensor, y: Tensor) -> Tensor:
@@ -67,10 +67,7 @@ def otam(query: Tensor, support: Tensor) -> Tensor:
         if videos.ndim < 3 or videos.shape[-2] == 0:
             raise ValueError(f"{name}: expected [..., videos, frames >= 1, C], found shape {tuple(videos.shape)}")
     if query.shape[-1] != support.shape[-1]:
-        raise ValueError(
-            f"query and support must have the same width C, found {query.shape[-1]} and {support.shape[-1]}: "
-            "encode both with the same backbone"
-        )
+        raise ValueError(f"query, support: expected one width C, found {query.shape[-1]} and {support.shape[-1]}")
     return align(frame_distances(query.unsqueeze(-3), support.unsqueeze(-4)))
 
 

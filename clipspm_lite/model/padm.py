@@ -52,15 +52,8 @@ class PADM(nn.Module):
         anchor, refined_query = self._attend(anchor, query, None)
 
         prototypes = shot_mean(refined_support, support_mask)
-        return PADMOutput(
-            class_tokens,
-            anchor,
-            refined_support,
-            refined_query,
-            prototypes,
-            distance=otam(refined_query, prototypes),
-            anchor_distance=otam(anchor, class_tokens),
-        )
+        distances = otam(refined_query, prototypes), otam(anchor, class_tokens)
+        return PADMOutput(class_tokens, anchor, refined_support, refined_query, prototypes, *distances)
 
     def _attend(self, tokens: Tensor, videos: Tensor, mask: Mask) -> tuple[Tensor, Tensor]:
         """tokens ``[..., M, T, C]``, videos ``[..., V, T, C]``: attend among the M + V at each frame position."""

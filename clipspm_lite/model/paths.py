@@ -9,16 +9,9 @@ from clipspm_lite.model.otam import SMOOTHING, align_one_way
 
 Align = Callable[[Tensor], Tensor]  # frame distances [Tx, Ty] of query and support → a cost
 Pairs = list[tuple[int, int]]  # (query frame, support frame)
-
-
-def meet_every_query_frame(distances: Tensor) -> Tensor:
-    """The other direction of OTAM: query and support change places."""
-    return align_one_way(distances.transpose(-1, -2))
-
-
 DIRECTIONS: dict[str, Align] = {
     "every support frame is met": align_one_way,
-    "every query frame is met": meet_every_query_frame,
+    "every query frame is met": lambda distances: align_one_way(distances.transpose(-1, -2)),
 }
 
 

@@ -55,10 +55,8 @@ class CLIPSPMConfig(Preset):
     feature_consistency_weight: float = 0.54  # w_c
     text_consistency_weight: float = 0.07  # w_t
     inductive: bool = False  # score each query as an episode of its own; otherwise queries meet in PADM
-    # Ablations. Without SPM the frames go on as they came and D_SPM is their plain OTAM distance. Without PADM there is
-    # no anchor either. A model without both answers as OTAM does.
-    with_spm: bool = True
-    with_padm: bool = True
+    with_spm: bool = True  # without: frames go on as they came, and D_SPM is their plain OTAM distance
+    with_padm: bool = True  # without: no anchor either
     with_anchor: bool = True
     support_text: SupportText = "class"  # "generated": supports get a generated prompt, as queries do
 
@@ -72,14 +70,8 @@ LITE_SIZES: dict[str, Any] = dict(heads=4, head_dim=32, mlp_dim=256, prompt_weig
 # What the released code sets for each data set (SPEC sections 2 and 3), as arguments of `CLIPSPM`: r_v, r_p, LeakyReLU
 # slope, α, w_c and w_t. The same for every backbone; the names are those of `clipspm_lite.data.benchmarks`.
 DATASET_SETTINGS: dict[str, dict[str, float]] = {
-    name: dict(
-        visual_gate_ratio=r_v,
-        prompt_gate_ratio=r_p,
-        gate_slope=slope,
-        prompt_weight=alpha,
-        feature_consistency_weight=w_c,
-        text_consistency_weight=w_t,
-    )
+    name: dict(visual_gate_ratio=r_v, prompt_gate_ratio=r_p, gate_slope=slope, prompt_weight=alpha)
+    | dict(feature_consistency_weight=w_c, text_consistency_weight=w_t)
     for name, r_v, r_p, slope, alpha, w_c, w_t in (
         ("hmdb51", 0.5, 1.5, 0.0025, 0.2, 0.54, 0.07),
         ("ucf101", 2.0, 2.0, 0.054, 0.228, 0.221, 0.0295),

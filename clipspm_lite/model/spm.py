@@ -56,9 +56,8 @@ class SPMOutput(NamedTuple):
 
 def generate_prompt(videos: Tensor, class_text: Tensor, generator: PromptGenerator) -> Tensor:
     """Prompts ``[..., V…, 1, C]`` for videos ``[..., V…, T, C]`` of an episode with class_text ``[..., N, C]``."""
-    mean_text = class_text.mean(-2)
     video_axes = videos.ndim - class_text.ndim
-    return generator(videos, mean_text[(..., *([None] * video_axes), slice(None))])
+    return generator(videos, class_text.mean(-2)[(..., *([None] * video_axes), slice(None))])
 
 
 def spm(
@@ -74,24 +73,18 @@ def spm(
 ) -> SPMOutput:
     """Fuse supports with their class text and queries with a generated prompt, then match them in time.
 
-    Shapes: support ``[..., N, K, T, C]``, query ``[..., Q, T, C]``, class_text ``[..., N, C]``,
-    support_mask ``[..., N, K]``. support_text "generated" gives supports a generated prompt too (an ablation).
-    ``fused`` are the supports after SF, where they are known already.
+    Shapes are those of `clipspm_lite.model.head.Head.forward`. support_text "generated" gives supports a generated
+    prompt too (an ablation). ``fused`` are the supports after SF, where they are known already.
     """
     if fused is None:
-        if support_text == "class":
-            prompt = support_prompt(support, class_text)
-        else:
-            prompt = generate_prompt(support, class_text, generator)
+        named = support_text == "class"
+        prompt = support_prompt(support, class_text) if named else generate_prompt(support, class_text, generator)
         fused = FusedSupport(*fusion(support, prompt))
-    fused_support, support_token = fused
     query_prompt = generate_prompt(query, class_text, generator)
     fused_query, query_token = fusion(query, query_prompt)
-    prototypes = shot_mean(fused_support, support_mask)
-    return SPMOutput(
-        *(fused_support, support_token, fused_query, query_token, query_prompt, prototypes),
-        distance=otam(fused_query, prototypes),
-    )
+    prototypes = shot_mean(fused.frames, support_mask)
+    distance = otam(fused_query, prototypes)
+    return SPMOutput(*fused, fused_query, query_token, query_prompt, prototypes, distance)
 
 
 def support_prompt(support: Tensor, class_text: Tensor) -> Tensor:

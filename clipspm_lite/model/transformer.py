@@ -1,4 +1,4 @@
-"""The transformer block that semantic fusion and PADM share (SPEC section 2, "Transformer block")."""
+"""The transformer block that semantic fusion and PADM share (SPEC section 2), and means over the shots of a class."""
 
 from typing import Any
 
@@ -36,31 +36,20 @@ class TransformerBlock(nn.Module):
     @classmethod
     def of(cls, config: Any) -> "TransformerBlock":
         """The block that a head's configuration describes."""
-        return cls(
-            config.dim,
-            heads=config.heads,
-            head_dim=config.head_dim,
-            mlp_dim=config.mlp_dim,
-            dropout=config.dropout,
-            feedforward_dropout=config.feedforward_dropout,
-        )
+        sizes = ("heads", "head_dim", "mlp_dim", "dropout", "feedforward_dropout")
+        return cls(config.dim, **{name: getattr(config, name) for name in sizes})
 
     def forward(self, tokens: Tensor, mask: Mask = None) -> Tensor:
         """tokens ``[..., M, C]`` → ``[..., M, C]``; ``mask`` ``[..., M]`` is False at tokens nobody may look at."""
         x = self.norm(tokens)
-        q, k, v = (self._split_heads(project(x)) for project in (self.to_q, self.to_k, self.to_v))
-        allowed = None if mask is None else mask[..., None, None, :]
-        heads = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+        q, k, v = (
+            project(x).unflatten(-1, (self.heads, -1)).transpose(-2, -3)  # [..., heads, M, d]
+            for project in (self.to_q, self.to_k, self.to_v)
+        )
+        heads = F.scaled_dot_product_attention(q, k, v, attn_mask=None if mask is None else mask[..., None, None, :])
         attended = self.dropout(self.to_out(heads.transpose(-2, -3).flatten(-2))) + tokens
-        return self.feed_forward(attended) + attended
-
-    def feed_forward(self, x: Tensor) -> Tensor:
-        hidden = self.feedforward_dropout(F.gelu(self.ff1(x)))
-        return self.feedforward_dropout(self.ff2(hidden))
-
-    def _split_heads(self, x: Tensor) -> Tensor:
-        """``[..., M, heads · d]`` → ``[..., heads, M, d]``."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(-2, -3)
+        hidden = self.feedforward_dropout(F.gelu(self.ff1(attended)))
+        return self.feedforward_dropout(self.ff2(hidden)) + attended
 
 
 def masked_mean(x: Tensor, mask: Mask, dim: int) -> Tensor:

@@ -3,15 +3,16 @@
 import math
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipspm_lite.arguments import whole_number
+from clipspm_lite.model.baselines import Scores
 from clipspm_lite.model.checks import check_fields
-from clipspm_lite.model.head import Head
+from clipspm_lite.model.head import Head, Prepared
 from clipspm_lite.model.transformer import Mask
 
 
@@ -37,18 +38,11 @@ class TRXConfig:
             whole_number("tuple_sizes", size)
 
 
-class TRXOutput(NamedTuple):
-    """The answer of `TRX` and what it was made of."""
-
-    logits: Tensor  # −mean over ω of the distances  [..., Q, N]
-    distances: Tensor  # [..., Q, N, number of ω]
-
-
 class TRX(Head):
-    """TRX's few-shot head: every tuple of query frames attends to the tuples of all shots of a class.
+    """TRX's few-shot head, ``TRX(dim)`` with any field of `TRXConfig` as a keyword argument.
 
-    For ω in {2, 3}, a tuple p of a video f is ω of its T frames in their order, p_1 < … < p_ω. There are
-    P = T! / (ω! (T − ω)!) of them, 28 and 56 for T = 8:
+    Every tuple of query frames attends to the tuples of all shots of a class. For ω in {2, 3}, a tuple p of a video f
+    is ω of its T frames in their order, p_1 < … < p_ω. There are P = T! / (ω! (T − ω)!) of them, 28 and 56 for T = 8:
 
         x_p = [f_{p_1} + PE(p_1); …; f_{p_ω} + PE(p_ω)]           K_p = LN(W_K x_p)        V_p = W_V x_p
         a_{p,kj} = softmax over all shots k and tuples j of class n of  K_p(query) · K_j(shot k) / √d
@@ -56,18 +50,11 @@ class TRX(Head):
         D_ω(query, n) = mean_p ‖V_p(query) − prototype of n for p‖²
         logits = −mean_ω D_ω                                        L = mean over queries of cross-entropy
 
-    W_K and W_V have biases and are shared by queries and supports; each ω has its own. PE is the sinusoidal encoding:
-    PE(t)_{2i} = sin(t / 10000^{2i/C}), PE(t)_{2i+1} = cos of the same, t = 0 … T − 1. The text is not used.
-
-    ``TRX(dim)`` takes every field of `TRXConfig` as a keyword argument and keeps them as ``.config``.
+    W_K and W_V have biases and are shared by queries and supports; each ω has its own. The text is not used.
 
     Differences from the paper: features are given, there is no ResNet; PE is added to features of about one unit per
     entry if ``normalize_features`` is on, and to features of CLIP's own length if not; the paper sums over ω, which
     multiplies the logits by the number of ω. The authors' code multiplies PE by 0.1 (``position_weight=0.1``), we by 1.
-
-    Raises:
-        TypeError: an argument that the configuration does not have.
-        ValueError: a size below 1, or tuple_sizes that are missing or not different.
     """
 
     def __init__(self, dim: int, **fields: Any):
@@ -76,19 +63,15 @@ class TRX(Head):
         self.dropout = nn.Dropout(config.dropout)
         self.attentions = nn.ModuleList(TupleAttention(dim, size, config.width) for size in config.tuple_sizes)
 
-    def _score(self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask, *_: Any) -> TRXOutput:
-        frames = query.shape[-2]
-        self.check_frames(frames)
+    def _score(self, prepared: Prepared, *_: Any) -> Scores:
+        support, query, _text, support_mask = prepared
+        frames, largest = query.shape[-2], max(self.config.tuple_sizes)
+        if frames < largest:
+            raise ValueError(f"frames: tuples of {largest} frames need as many, found videos of {frames}")
         positions = self.config.position_weight * positional_encoding(frames, self.dim).to(query)
         support, query = self.dropout(support + positions), self.dropout(query + positions)
         distances = torch.stack([attention(support, query, support_mask) for attention in self.attentions], dim=-1)
-        return TRXOutput(-distances.mean(-1), distances)
-
-    def check_frames(self, frames: int) -> None:
-        """Refuse videos of too few frames, also before any is encoded; raises ValueError."""
-        largest = max(self.config.tuple_sizes)
-        if frames < largest:
-            raise ValueError(f"frames: tuples of {largest} frames need as many, found videos of {frames}")
+        return Scores(-distances.mean(-1))
 
 
 class TupleAttention(nn.Module):
@@ -139,8 +122,7 @@ def tuple_places(frames: int, size: int, device: torch.device | None = None) -> 
 
 
 def positional_encoding(frames: int, dim: int) -> Tensor:
-    """PE of `TRX`, ``[T, C]``."""
+    """PE of `TRX`, ``[T, C]``: PE(t)_{2i} = sin(t / 10000^{2i/C}), PE(t)_{2i+1} = cos of the same, t = 0 … T − 1."""
     channels = torch.arange(dim)
-    rates = 10000.0 ** (-2 * (channels // 2) / dim)
-    angles = torch.arange(frames)[:, None] * rates
+    angles = torch.arange(frames)[:, None] * 10000.0 ** (-2 * (channels // 2) / dim)
     return torch.where(channels % 2 == 0, angles.sin(), angles.cos())

@@ -6,6 +6,7 @@ from made_up_episode import DIM, QUERIES, SIZES, WAY, close, random_episode
 
 from clipspm_lite import CLIPSPM
 from clipspm_lite.evaluation.scoring import evaluate
+from clipspm_lite.model.extensions import ExtendedCLIPSPM
 from clipspm_lite.model.hsmr import MotionFeatureExtraction
 from clipspm_lite.model.otam import otam
 from clipspm_lite.model.presets import PRESETS
@@ -86,12 +87,10 @@ def test_a_part_left_out_leaves_the_rest_as_it_was():
     close(generated.spm.support, alone)
 
 
-@pytest.mark.parametrize(
-    "setting", ["preset", "motion", "motion_reduction", "support_text", "prompt_condition", "loss_form"]
-)
+@pytest.mark.parametrize("setting", ["preset", "motion", "support_text", "loss_form", "frames", "names", "anchor"])
 def test_a_word_that_a_setting_does_not_know_is_refused_by_the_settings_name(setting):
-    with pytest.raises(ValueError, match=setting):
-        CLIPSPM(DIM, **{setting: "best"})
+    with pytest.raises(ValueError, match=f"^{setting}: expected"):
+        ExtendedCLIPSPM(DIM, **{setting: "best"})
 
 
 @pytest.mark.parametrize("inductive", [False, True])

@@ -88,13 +88,6 @@ def test_positions_tell_a_clip_from_its_shuffled_frames_in_semantic_fusion(episo
     assert not torch.allclose(fused(placed, shuffled), fused(placed, query)[:, [3, 1, 4, 0, 2]], atol=1e-3)
 
 
-def test_a_querys_own_anchor_gives_each_query_its_own_distances(episode):
-    refined = made(anchor="query").eval()(*episode).padm
-    assert refined.anchor_distance.shape == (4, 3)
-    torch.testing.assert_close(refined.anchor_distance, otam(refined.query, refined.class_tokens))
-    assert made().eval()(*episode).padm.anchor_distance.shape == (1, 3)
-
-
 def test_temperature_divides_logits_and_the_centred_distance_is_subtracted(episode):
     support, query, class_text = episode
     plain = made().eval()
@@ -105,16 +98,11 @@ def test_temperature_divides_logits_and_the_centred_distance_is_subtracted(episo
     torch.testing.assert_close(plain(*episode).logits - distance, made(centred_distance=True).eval()(*episode).logits)
 
 
-@pytest.mark.parametrize("bad", [dict(frames="centered"), dict(names="none"), dict(anchor="global")])
-def test_words_it_does_not_know_are_refused(bad):
-    (argument,) = bad
-    with pytest.raises(ValueError, match=f"^{argument}: expected"):
-        made(**bad)
-
-
-def test_terms_are_scaled_and_added_to_so_that_they_make_up_the_logits(episode):
+def test_terms_make_up_the_logits_and_a_querys_own_anchor_gives_it_its_own_distances(episode):
     head = made(temperature=0.7, centred_distance=True, anchor="query").eval()
     output = head(*episode)
+    own = otam(output.padm.query, output.padm.class_tokens)
+    torch.testing.assert_close(0.7 * output.terms["D_anchor"], own)
     assert list(output.terms) == ["½ D_SPM", "D_PADM", "D_anchor", "D_centred"]
     assert torch.equal(-sum(output.terms.values()), output.logits)
     torch.testing.assert_close(output.terms["D_PADM"], output.padm.distance / 0.7)

@@ -116,17 +116,11 @@ def test_a_head_is_built_again_from_its_description(head):
             build_head(describe_head(head) | {"dim": size})
 
 
-def strided(tensor):
-    spread = tensor.repeat_interleave(2, dim=-1)
-    return spread[..., ::2]
-
-
-def turned(tensor):
-    return tensor.transpose(-1, -2).contiguous().transpose(-1, -2) if tensor.ndim > 1 else tensor
-
-
-def expanded(tensor):
-    return tensor.expand(3, *tensor.shape)[1]
+LAYOUTS = {
+    "strided": lambda x: x.repeat_interleave(2, dim=-1)[..., ::2],
+    "turned": lambda x: x.transpose(-1, -2).contiguous().transpose(-1, -2) if x.ndim > 1 else x,
+    "expanded": lambda x: x.expand(3, *x.shape)[1],
+}
 
 
 @few
@@ -134,7 +128,7 @@ def expanded(tensor):
     seed=st.integers(0, 99),
     leading=st.lists(st.integers(1, 2), max_size=2),
     scale=st.sampled_from([1e-3, 1.0, 30.0]),
-    layout=st.sampled_from([strided, turned, expanded]),
+    layout=st.sampled_from(list(LAYOUTS.values())),
 )
 def test_answers_and_losses_are_finite_however_tensors_lie_in_memory(seed, leading, scale, layout):
     *episode, labels = random_episode(*leading, seed=seed)
