@@ -19,7 +19,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from clipspm_lite.clip.backbone import Backbone
-from clipspm_lite.clip.checkpoints import save_finetuned, save_model
+from clipspm_lite.clip.checkpoints import save_model
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.decoding.video import load_video
 from clipspm_lite.data.encoded import EncodedDataset
@@ -184,10 +184,8 @@ class VideoSource:
 
     def save(self, path: Path, model: Head, description: dict[str, Any]) -> None:
         """Write a checkpoint of head and visual encoder, which says how videos became frames."""
-        assert self.how.resize is not None  # FineTuning fills it in
-        save_finetuned(
-            path, model, self.how.backbone, frames=self.how.frames, resize=self.how.resize, **description
-        )
+        how = self.how
+        save_model(path, model, finetuned=how.backbone, frames=how.frames, resize=how.resize, **description)
 
 
 def _video_fingerprint(dataset: VideoDataset) -> str:

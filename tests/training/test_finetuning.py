@@ -81,7 +81,7 @@ def kill_at(call, patch, owner, name):
     [
         (3, "torch.optim.Adam", "step"),
         (2, "clipspm_lite.training.loop", "evaluate"),
-        (1, "clipspm_lite.training.sources", "save_finetuned"),
+        (1, "clipspm_lite.training.sources", "save_model"),
         (
             2,
             "clipspm_lite.training.state",
