@@ -4,12 +4,12 @@ import hashlib
 import json
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import open_clip
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -22,7 +22,6 @@ from clipspm_lite.storage.files import CheckpointError, fill, one_line, read_tor
 TINY_CLIP_DIR = Path(__file__).parents[1] / "tiny_clip"
 LOCAL_DIR = "local-dir:"
 WEIGHTS_FILE = "open_clip_model.safetensors"
-WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 OPENAI_ENTRIES = {"input_resolution", "context_length", "vocab_size"}  # only OpenAI's own files have these
 
 Tokenizer = Callable[..., Tensor]  # (sentences, context_length=None) → [sentences, context_length]
@@ -34,8 +33,7 @@ class VisualOnly(nn.Module):
 
     def __init__(self, visual: nn.Module, text_is_missing: str):
         super().__init__()
-        self.visual = visual
-        self.text_is_missing = text_is_missing
+        self.visual, self.text_is_missing = visual, text_is_missing
         self.register_buffer("logit_scale", torch.tensor(100.0).log(), persistent=False)  # OpenAI's
 
     def encode_image(self, image: Tensor) -> Tensor:
@@ -49,12 +47,11 @@ class Backbone(nn.Module):
     """A CLIP model that turns frames and class names into vectors of one joint space.
 
     The text encoder is frozen, the visual encoder too until `set_trainable(True)`. BatchNorm (RN50) keeps its stored
-    statistics even in training: those of an episode's few clips would leak from one clip to another.
+    statistics in training: those of an episode's few clips would leak from one clip to another.
 
     Attributes:
         clip: the open_clip model; `clip.visual` is the visual encoder.
-        name: the architecture's name.
-        weights: where the weights came from: an open_clip tag, a file's name, "random", or None for the folder's own.
+        weights: an open_clip tag, a file's name, "random", or None for the folder's own.
         dim: C, the joint width.
         image_size: the height and width that `encode_frames` takes, in pixels.
         normalize_pixels: whether frames are shifted and scaled by the model's mean and standard deviation.
@@ -74,8 +71,7 @@ class Backbone(nn.Module):
         normalize_pixels: bool = True,
     ) -> None:
         super().__init__()
-        # channels_last: convolutions on a CPU run several times faster.
-        self.clip: Any = clip.to(memory_format=torch.channels_last)
+        self.clip: Any = clip.to(memory_format=torch.channels_last)  # several times faster on a CPU
         self.tokenizer = tokenizer
         self.name = name
         self.weights = weights
@@ -107,40 +103,26 @@ class Backbone(nn.Module):
         return self
 
     def encode_frames(self, frames: Tensor, *, chunk: int = 256, recompute: bool = False) -> Tensor:
-        """Encode frames with the visual encoder and its projection; not L2-normalised (SPEC section 1).
+        """Features `[..., T, C]` from visual encoder and projection; not L2-normalised (SPEC section 1).
 
         Args:
-            frames: float RGB in [0, 1], `[..., T, 3, H, W]` with H = W = `image_size`.
+            frames: float RGB in [0, 1], `[..., T, 3, H, W]` with H = W = `image_size`; otherwise ValueError.
             chunk: how many frames pass the encoder at once; fewer need less memory.
-            recompute: gradient checkpointing: the backward pass computes activations again, chunk by chunk, so only
-                one chunk's are in memory. (open_clip's own `set_grad_checkpointing` does nothing for a ResNet.)
-
-        Returns:
-            `[..., T, C]`. Differentiable with respect to the visual encoder once it is trainable.
-
-        Raises:
-            ValueError: a wrong shape or size, or values outside [0, 1].
+            recompute: gradient checkpointing: the backward pass computes activations again, chunk by chunk.
+                (open_clip's own `set_grad_checkpointing` does nothing for a ResNet.)
         """
         size = self.image_size
         if frames.ndim < 4 or frames.shape[-3:] != (3, size, size):
-            raise ValueError(
-                f"frames: expected [..., T, 3, {size}, {size}] for {self.name}, found {list(frames.shape)}: "
-                f"resize them, for example with load_video(path, size={size})"
-            )
+            wanted = f"[..., T, 3, {size}, {size}], as from load_video(path, size={size}),"
+            raise ValueError(f"frames: expected {wanted} for {self.name}, found {list(frames.shape)}")
         flat = frames.reshape(-1, 3, size, size).to(self.pixel_mean.dtype)
         # A resize may overshoot by a rounding error, hence the margin.
         if frames.dtype == torch.uint8 or (len(flat) and not -1e-3 <= flat.min() <= flat.max() <= 1.001):
-            raise ValueError(
-                f"frames: expected floats in [0, 1], found {frames.dtype} in [{flat.min():.3g}, {flat.max():.3g}]: use "
-                "frames / 255, and do not normalise them; the backbone applies its own mean and standard deviation"
-            )
-        parts = flat.split(chunk) if len(flat) else []
-        if recompute:
-            features = [checkpoint(self._encode_chunk, part, use_reentrant=False) for part in parts]
-        else:
-            features = [self._encode_chunk(part) for part in parts]
-        encoded = torch.cat(features) if features else flat.new_zeros(0, self.dim)
-        return encoded.view(*frames.shape[:-3], self.dim)
+            found = f"{frames.dtype} in [{flat.min():.3g}, {flat.max():.3g}]"
+            raise ValueError(f"frames: expected floats in [0, 1], found {found}: use frames / 255, not normalised")
+        encode = partial(checkpoint, self._encode_chunk, use_reentrant=False) if recompute else self._encode_chunk
+        features = [encode(part) for part in flat.split(chunk)] if len(flat) else [flat.new_zeros(0, self.dim)]
+        return torch.cat(features).view(*frames.shape[:-3], self.dim)
 
     def _encode_chunk(self, frames: Tensor) -> Tensor:
         if self.normalize_pixels:
@@ -149,20 +131,13 @@ class Backbone(nn.Module):
 
     @torch.no_grad()
     def encode_class_names(self, names: Sequence[str], templates: Sequence[str] = TEMPLATES) -> Tensor:
-        """Mean of the un-normalised text features of each name in every template (SPEC section 1).
+        """Mean of the text features of each name in every template, `[N, C]`, not L2-normalised (SPEC section 1).
 
-        Warns if the text encoder reads only the beginning of some names.
-
-        Args:
-            names: N class names, made readable first ("ApplyEyeMakeup" becomes "apply eye makeup").
-            templates: sentences with one `{}` each.
-
-        Returns:
-            `[N, C]`, not L2-normalised, without gradient.
+        Names are made readable first ("ApplyEyeMakeup" becomes "apply eye makeup"); a template is a sentence with one
+        `{}`. Warns if the text encoder reads only the beginning of some names.
 
         Raises:
-            TypeError: one string instead of a sequence of strings.
-            ValueError: a name without words, a template without exactly one `{}`, or a backbone without a text encoder.
+            TypeError, ValueError: one string, a name without words, a wrong template, or no text encoder.
         """
         if isinstance(names, str):
             raise TypeError(f"names: expected a sequence of class names, found a string: use [{names!r}]")
@@ -178,11 +153,8 @@ class Backbone(nn.Module):
             if not torch.equal(longer[:, :-1], self.tokenizer(up_to_name)):
                 cut.append(name)
         if cut:
-            warnings.warn(
-                f"{len(cut)} of {len(names)} class names are too long for the text encoder of {self.name} and are "
-                f"cut off, the first: {cut[0]!r}. Give shorter names, or take another backbone.",
-                stacklevel=3,
-            )
+            found = f"{len(cut)} of {len(names)} class names are too long for the text encoder of {self.name}"
+            warnings.warn(f"{found} and are cut off, the first: {cut[0]!r}: give shorter names", stacklevel=3)
         return torch.stack(features) if features else self.pixel_mean.new_zeros(0, self.dim)
 
     @property
@@ -202,8 +174,8 @@ class Backbone(nn.Module):
 
     def _digest(self, prefix: str) -> str:
         mean, std = self.pixel_mean.flatten().tolist(), self.pixel_std.flatten().tolist()
-        settings = [self._config, self.normalize_pixels, mean, std]
-        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        settings = json.dumps([self._config, self.normalize_pixels, mean, std], sort_keys=True)
+        digest = hashlib.sha256(settings.encode())
         for key, tensor in sorted(self.clip.state_dict().items()):
             if key.startswith(prefix):
                 digest.update(f"{key} {tensor.dtype} {list(tensor.shape)}".encode())
@@ -222,22 +194,16 @@ def load_backbone(
     """Build a frozen backbone: the tiny CLIP, a local folder, or any open_clip architecture.
 
     Args:
-        name: "tiny" (the committed tiny CLIP, no network), "local-dir:FOLDER" (a folder written by
-            `python -m clipspm_lite.tiny_clip.train`), or an open_clip architecture such as
-            "ViT-B-16-quickgelu" or "RN50-quickgelu".
-        weights: for an architecture an open_clip tag such as "openai" (downloaded once), a file (.safetensors or
-            a state dict of torch), or "random", drawn from torch's global generator. A checkpoint of the released code
-            (SPEC section 6) gives its fine-tuned visual encoder. None: the weights in the folder.
-        text_weights: a tag or a file for the text encoder, which a released checkpoint does not hold. Without it the
-            backbone encodes frames only.
-        device: where the model goes.
-        normalize_pixels: apply the model's mean and standard deviation; False feeds raw [0, 1] pixels, as
-            the paper's released code does (SPEC section 1).
+        name: "tiny" (the committed tiny CLIP), "local-dir:FOLDER" (written by `clipspm_lite.tiny_clip.train`), or an
+            open_clip architecture such as "ViT-B-16-quickgelu" or "RN50-quickgelu".
+        weights: for an architecture an open_clip tag such as "openai" (downloaded once), a file (.safetensors or torch's
+            state dict), or "random". A checkpoint of the released code gives its fine-tuned visual encoder.
+        text_weights: a tag or a file for the text encoder, which a released checkpoint lacks; without it the backbone
+            encodes frames only.
+        normalize_pixels: False feeds raw [0, 1] pixels, as the released code does (SPEC section 1).
 
     Raises:
-        ValueError: an unknown name or tag, no weights, or a file that does not fit or needs QuickGELU.
-        FileNotFoundError: no such weights file or folder.
-        RuntimeError: a tag's weights could not be downloaded.
+        ValueError, FileNotFoundError: an unknown name, tag, file or folder, or a file that does not fit.
     """
     if name == "tiny" or name.startswith(LOCAL_DIR):
         parts = _from_folder(TINY_CLIP_DIR if name == "tiny" else Path(name.removeprefix(LOCAL_DIR)), weights)
@@ -245,9 +211,7 @@ def load_backbone(
         parts = _from_released(name, weights, text_weights)
     else:
         parts = _from_architecture(name, weights)
-    source = None if weights is None else str(weights)
-    if source is not None and Path(source).is_file():
-        source = Path(source).name
+    source = None if weights is None else Path(weights).name
     return Backbone(*parts, name=name, weights=source, normalize_pixels=normalize_pixels).to(device)
 
 
@@ -271,8 +235,7 @@ def _from_folder(folder: Path, weights: str | Path | None) -> Parts:
 
 def _from_architecture(name: str, weights: str | Path | None) -> Parts:
     if name not in open_clip.list_models():
-        known = "'tiny' or one of open_clip.list_models(), such as 'ViT-B-16-quickgelu' and 'RN50-quickgelu'"
-        raise ValueError(f"backbone: expected {known}, found {name!r}")
+        raise ValueError(f"backbone: expected 'tiny' or one of open_clip.list_models(), found {name!r}")
     config: Any = open_clip.get_model_config(name)
     tags = open_clip.list_pretrained_tags_by_model(name)
     if weights == "random":
@@ -292,41 +255,32 @@ def _from_architecture(name: str, weights: str | Path | None) -> Parts:
 def _from_file(name: str, path: Path) -> nn.Module:
     ambiguous = f"{name}-quickgelu" in open_clip.list_models()
     try:
-        if path.suffix == ".safetensors":
-            with safe_open(path, framework="pt") as file:
-                entries = set(file.keys())
-        else:
-            content = read_torch(path)
-            entries = set(content.get("state_dict", content))
-        if ambiguous and entries >= OPENAI_ENTRIES:
+        content = {} if path.suffix == ".safetensors" else read_torch(path)
+        if ambiguous and set(content.get("state_dict", content)) >= OPENAI_ENTRIES:
             raise ValueError(f"OpenAI's, made with QuickGELU: use the name {name}-quickgelu")
         clip = open_clip.create_model(name, str(path), require_pretrained=True, weights_only=True)
     except Exception as error:  # torch, pickle and safetensors raise types of their own for a bad file
-        reason = f"{type(error).__name__}: {one_line(error)}"
-        raise ValueError(f"not weights of {name} ({reason}): {path}") from error
+        raise ValueError(f"not weights of {name} ({type(error).__name__}: {one_line(error)}): {path}") from error
     if ambiguous:
-        warnings.warn(
-            f"{path.name} does not say whether it was made with GELU, as {name} computes, or with QuickGELU. OpenAI's "
-            f"weights and what was fine-tuned from them need the name {name}-quickgelu.",
-            stacklevel=4,
-        )
+        found = f"{path.name} does not say whether it was made with GELU, as {name} computes, or with QuickGELU"
+        warnings.warn(f"{found}: what comes from OpenAI's weights needs the name {name}-quickgelu", stacklevel=4)
     return clip
 
 
 def _from_released(name: str, path: str | Path, text_weights: str | Path | None) -> Parts:
-    released = read_released(path)
-    config = open_clip.get_model_config(released.architecture)
+    architecture, tensors, _ = read_released(path)
+    config = open_clip.get_model_config(architecture)
     with torch.device("meta"):  # takes no memory, and no text encoder is ever made
         visual: Any = open_clip.CLIP(**config).visual
     visual.image_mean, visual.image_std = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
     try:
-        check_known("backbone", name, [released.architecture])
-        fill(visual, released.visual)
+        check_known("backbone", name, [architecture])
+        fill(visual, tensors)
     except ValueError as error:
         raise CheckpointError(f"not the visual encoder of {name} ({error}): {path}") from None
-    if text_weights is not None:
-        clip, tokenizer, config = _from_architecture(name, text_weights)
-        clip.visual = visual
-        return clip, tokenizer, config
-    missing = f"text_weights: class names need a text encoder: give an open_clip tag (openai) or a file: {path}"
-    return VisualOnly(visual, missing), open_clip.get_tokenizer(name), config
+    if text_weights is None:
+        missing = f"text_weights: class names need a text encoder: give an open_clip tag (openai) or a file: {path}"
+        return VisualOnly(visual, missing), open_clip.get_tokenizer(name), config
+    parts = _from_architecture(name, text_weights)
+    parts[0].visual = visual
+    return parts

@@ -4,13 +4,12 @@ import copy
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import open_clip
 import torch
 from torch import Tensor
 
-from clipspm_lite.arguments import check_known
 from clipspm_lite.clip.backbone import Backbone, load_backbone
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.clip.released_format import read_released
@@ -52,52 +51,43 @@ def open_checkpoint(
     """Open a trained head, alone or with the encoder that was fine-tuned with it, or the authors' released checkpoint.
 
     Args:
-        path: what `train`, `save_model` or `save_finetuned` wrote, or a released `checkpoint_best.pt` (SPEC section 6).
+        path: what `train` or `save_model` wrote, or a released `checkpoint_best.pt` (SPEC section 6).
         backbone, weights: as for `load_backbone`, or a `Backbone`; by default what the file says. A fine-tuned or
             released checkpoint brings its visual encoder; ``weights`` are then of the CLIP that training started from.
         text_weights: another name for ``weights`` where the file lacks only the text encoder.
-        dataset: of a released checkpoint, a name of `DATASET_SETTINGS`, which has the next two.
-        prompt_weight, gate_slope: of a released checkpoint: α and the gates' LeakyReLU slope.
+        dataset: of a released checkpoint, a name of `DATASET_SETTINGS`, which has the next two: α, LeakyReLU's slope.
         frames: T. What the head was trained with, and by default that. Only a released file does not say it: 8.
-        device: where backbone and head go.
         store: folder of the feature store; default: this user's cache folder.
 
     Raises:
         CheckpointError: not such a file, damaged, or a head of another backbone or number of frames.
-        ValueError, FileNotFoundError, RuntimeError: a setting is missing, or about ``weights`` as in `load_backbone`.
+        ValueError, FileNotFoundError: a setting is missing, or as `load_backbone`.
     """
-    path = Path(path)
-    kind = checkpoint_kind(path)
-    if kind == "released":
-        released = read_released(path)
-        head = _released_head(released.head, path, dataset, prompt_weight, gate_slope)
-        name = backbone.name if isinstance(backbone, Backbone) else backbone or released.architecture
+    if checkpoint_kind(path) == "released":
+        architecture, _, tensors = read_released(path)
+        head = _released_head(tensors, path, dataset, prompt_weight=prompt_weight, gate_slope=gate_slope)
+        name = backbone.name if isinstance(backbone, Backbone) else backbone or architecture
         text = text_weights or weights
-        clip = load_backbone(name, weights=path, text_weights=text, device=device, normalize_pixels=False)
-        taken = DEFAULT_FRAMES if frames is None else frames
-        kept = FeatureStore(clip, store, frames=taken, resize=RELEASED_RESIZE)
+        clip = load_backbone(name, weights=Path(path), text_weights=text, device=device, normalize_pixels=False)
+        kept = FeatureStore(clip, store, frames=DEFAULT_FRAMES if frames is None else frames, resize=RELEASED_RESIZE)
         return OpenedCheckpoint(head.to(device), kept, {"config": describe_head(head), "backbone_name": name})
     tensors, description = read_tensors(path, "model")
+    made_with: dict[str, Any] = {"name": description.get("backbone_name"), "fingerprint": description.get("backbone")}
+    made_with |= {key: description[key] for key in ("frames", "resize", "normalize_pixels") if key in description}
     encoder = {}
-    if kind == "fine-tuned":
+    if isinstance(description.get("backbone"), dict):  # fine-tuned; a head alone has a fingerprint there
         encoder = {k.removeprefix(VISUAL): tensors.pop(k) for k in list(tensors) if k.startswith(VISUAL)}
-        made_with = {"fingerprint": "", **description["backbone"]}
-    else:
-        made_with = {key: description[key] for key in ("frames", "resize", "normalize_pixels") if key in description}
-        made_with |= {"name": description.get("backbone_name"), "fingerprint": description.get("backbone")}
+        made_with |= description["backbone"]
     head = restore_head(description.get("config"), tensors, path)
     kept = open_store(made_with, path, encoder, backbone, weights, text_weights, frames, device, store)
     return OpenedCheckpoint(head.to(device), kept, description)
 
 
-def checkpoint_kind(path: str | os.PathLike) -> Literal["head", "fine-tuned", "released", "recogniser"]:
-    """What a file holds, from its first bytes or its header alone; raises CheckpointError for none of these."""
+def checkpoint_kind(path: str | os.PathLike) -> str:
+    """A file's kind from its header: "model" (a head), "released" or "recogniser"; CheckpointError for another."""
     if os.path.isfile(path) and not is_safetensors(Path(path)):
         return "released"
-    description = read_description(path, "model", "recogniser")
-    if description["kind"] == "recogniser":
-        return "recogniser"
-    return "fine-tuned" if isinstance(description.get("backbone"), dict) else "head"
+    return read_description(path, "model", "recogniser")["kind"]
 
 
 def head_name(path: str | os.PathLike) -> str:
@@ -109,59 +99,35 @@ def head_name(path: str | os.PathLike) -> str:
     return name
 
 
-def save_model(path: str | os.PathLike, model: Head, **description: Any) -> None:
-    """Write a head's weights and configuration; ``description`` is kept with them.
+def save_model(path: str | os.PathLike, model: Head, *, finetuned: Backbone | None = None, **description: Any) -> None:
+    """Write a head's weights and configuration, and the visual encoder of a backbone that was finetuned with it.
 
-    `open_checkpoint` reads from it ``backbone_name``, ``backbone`` (its fingerprint), ``frames`` and ``resize``.
+    ``description`` is kept with them: `open_checkpoint` reads from it ``backbone_name``, ``backbone`` (its
+    fingerprint, by which another text encoder is noticed too), ``frames`` and ``resize``.
     """
-    write_tensors(path, model.state_dict(), {"kind": "model", "config": describe_head(model), **description})
+    tensors = model.state_dict()
+    if finetuned is not None:
+        tensors |= {VISUAL + name: tensor for name, tensor in finetuned.clip.visual.state_dict().items()}
+        description["backbone"] = {k: getattr(finetuned, k) for k in ("name", "normalize_pixels", "fingerprint")}
+    write_tensors(path, tensors, {"kind": "model", "config": describe_head(model), **description})
 
 
 def load_model(path: str | os.PathLike) -> tuple[Head, dict[str, Any]]:
-    """The head alone of a file that `save_model` wrote, in evaluation mode, and its description.
-
-    Raises:
-        CheckpointError: not such a file, or weights and configuration do not fit together.
-    """
+    """The head alone of `save_model`'s file, in evaluation mode, and its description; CheckpointError for another."""
     tensors, description = read_tensors(path, "model")
     if isinstance(description.get("backbone"), dict):
         raise CheckpointError(f"this head needs the encoder in its file: open both with open_checkpoint: {path}")
     return restore_head(description.get("config"), tensors, path), description
 
 
-def save_finetuned(
-    path: str | os.PathLike, model: Head, backbone: Backbone, *, frames: int, resize: int, **description: Any
-) -> None:
-    """Write a head with the visual encoder that was trained with it, but not the text encoder.
-
-    The encoder's entries are ``visual.*``, with open_clip's names; ``description["backbone"]`` says what it is and how
-    it takes videos, and has the fingerprint of the whole `Backbone`, by which a wrong text encoder is noticed.
-    """
-    encoder = {VISUAL + name: tensor for name, tensor in backbone.clip.visual.state_dict().items()}
-    made_with = dict(
-        name=backbone.name,
-        normalize_pixels=backbone.normalize_pixels,
-        frames=frames,
-        resize=resize,
-        fingerprint=backbone.fingerprint,
-    )
-    header = {**description, "kind": "model", "config": describe_head(model), "backbone": made_with}
-    write_tensors(path, {**model.state_dict(), **encoder}, header)
-
-
 def restore_head(config: Any, tensors: Mapping[str, Tensor], path: str | os.PathLike) -> Head:
-    """The head of a configuration and weights that were read from ``path``, in evaluation mode.
-
-    Raises:
-        CheckpointError: the two do not fit together.
-    """
+    """The head, in evaluation mode, of a configuration and weights from ``path``; CheckpointError if they don't fit."""
     try:
         with torch.device("meta"):  # no random numbers are drawn, and a made-up size takes no memory
             head = build_head(config)
         fill(head, tensors)
     except (RuntimeError, TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
-        reason = one_line(error)
-        raise CheckpointError(f"weights and configuration do not fit together ({reason}): {path}") from error
+        raise CheckpointError(f"weights and configuration do not fit ({one_line(error)}): {path}") from error
     return head.eval()
 
 
@@ -176,92 +142,60 @@ def open_store(
     device: str | torch.device,
     store: str | Path | None,
 ) -> FeatureStore:
-    """What takes and encodes videos as a file says that its own were, on the caller's backbone if that is the same one.
+    """What encodes videos as a file says that its own were; CheckpointError for another backbone or number of frames.
 
     Args:
         made_with: the file's ``name``, ``weights``, ``normalize_pixels``, ``fingerprint`` and ``visual_fingerprint`` of
             the backbone, ``frames`` and ``resize``; any of them may be missing.
         encoder: the weights of the visual encoder, empty if they are not in the file.
-
-    Raises:
-        CheckpointError: another backbone, other weights or another number of frames, or the file is damaged.
     """
     recorded = made_with.get("frames", DEFAULT_FRAMES)
-    if frames is not None and frames != recorded:
-        raise CheckpointError(
-            f"frames: expected {recorded} frames per video, with which this was trained, found {frames}; leave frames "
-            f"out, or train with {frames}: {path}"
-        )
-    weights = weights or (text_weights if encoder else None)
+    if frames not in (None, recorded):
+        raise CheckpointError(f"frames: expected {recorded}, with which this was trained, found {frames}: {path}")
     if isinstance(backbone, Backbone):
         opened = copy.deepcopy(backbone) if encoder else backbone
     else:
-        name = str(backbone or made_with.get("name"))
+        name, tag = str(backbone or made_with.get("name")), made_with.get("weights")
+        weights = weights or (text_weights if encoder else None)
         if backbone is None and name != "tiny":  # a stranger's file chooses no folder and no file here
-            tag = made_with.get("weights")
             weights = weights or (tag if tag in open_clip.list_pretrained_tags_by_model(name) else None)
             if name not in open_clip.list_models() or weights is None:
-                raise CheckpointError(
-                    f"made with the backbone {name[:80]!r} and weights {str(tag)[:80]!r}, which cannot be found from "
-                    f"here: give backbone= and weights=: {path}"
-                )
-        opened = load_backbone(
-            name,
-            weights=weights,
-            text_weights=text_weights,
-            device=device,
-            normalize_pixels=made_with.get("normalize_pixels", True),
-        )
+                made = f"the backbone {name[:80]!r} and weights {str(tag)[:80]!r}"
+                raise CheckpointError(f"made with {made}, not found here: give backbone= and weights=: {path}")
+        about: dict[str, Any] = dict(device=device, normalize_pixels=made_with.get("normalize_pixels", True))
+        opened = load_backbone(name, weights=weights, text_weights=text_weights, **about)
     try:
         if encoder:
             opened.clip.visual.load_state_dict(encoder)
-        same = all(
-            made_with.get(kind) is None or made_with[kind] == getattr(opened, kind)
-            for kind in ("fingerprint", "visual_fingerprint")
-        )
-    except RuntimeError:
-        same = False
-    if not same:
-        raise CheckpointError(
-            f"made with another backbone or other weights than {opened.name} with weights {opened.weights}: give "
-            f"backbone= and weights= that it was made with: {path}"
-        )
-    try:
+        for kind in ("fingerprint", "visual_fingerprint"):
+            if made_with.get(kind) is not None and made_with[kind] != getattr(opened, kind):
+                raise ValueError("made with other weights")
         return FeatureStore(opened, store, frames=recorded, resize=made_with.get("resize"))
-    except ValueError as error:
-        raise CheckpointError(f"damaged ({one_line(error)}): {path}") from None
+    except (RuntimeError, ValueError) as error:
+        found = f"{opened.name} with weights {opened.weights} ({one_line(error)})"
+        raise CheckpointError(f"does not fit {found}: give backbone= and weights= of its training: {path}") from None
 
 
 def _released_head(
-    tensors: Mapping[str, Tensor],
-    path: str | os.PathLike,
-    dataset: str | None,
-    prompt_weight: float | None,
-    gate_slope: float | None,
+    tensors: Mapping[str, Tensor], path: str | os.PathLike, dataset: str | None, **numbers: float | None
 ) -> Head:
     """The head of a released checkpoint; widths are read off its shapes (SPEC section 6)."""
     width = {name: len(tensor) for name, tensor in tensors.items() if tensor.ndim}
     dim = width.get("mfe.conv1.weight", 0)
-    gates = [width.get(f"fusion.{gate}_gate.fc1.weight", 0) for gate in ("visual", "prompt")]
-    ratios = ("visual_gate_ratio", "prompt_gate_ratio")
-    fitting = [k for k, v in DATASET_SETTINGS.items() if gates == [int(v[ratio] * dim) for ratio in ratios]]
-    numbers = {"prompt_weight": prompt_weight, "gate_slope": gate_slope}
-    if dataset is not None:
-        check_known("dataset", dataset, DATASET_SETTINGS)
-        known = DATASET_SETTINGS[dataset]
-        numbers = {name: known[name] if value is None else value for name, value in numbers.items()}
-    if None in numbers.values() or dataset not in (None, *fitting):
-        raise ValueError(
-            f"dataset: expected the one that this was trained on ({' or '.join(fitting) or 'none'} has such gates), or "
-            f"prompt_weight and gate_slope, which are not in the file, found {dataset}: {path}"
-        )
-    config: dict[str, Any] = dict(
-        dim=dim,
-        heads=RELEASED_HEADS,
-        head_dim=width.get("fusion.transformer.to_q.weight", 0) // RELEASED_HEADS,
-        mlp_dim=width.get("fusion.transformer.ff1.weight", 0),
-        **{ratio: gate / max(dim, 1) for ratio, gate in zip(ratios, gates, strict=True)},
-        **numbers,
-        preset="released",
-    )
+    gates = {f"{gate}_gate_ratio": width.get(f"fusion.{gate}_gate.fc1.weight", 0) for gate in ("visual", "prompt")}
+    fitting = [k for k, known in DATASET_SETTINGS.items() if gates == {r: int(known[r] * dim) for r in gates}]
+    known = DATASET_SETTINGS.get(dataset or "", {})
+    settings = {name: known.get(name) if value is None else value for name, value in numbers.items()}
+    if None in settings.values() or dataset not in (None, *fitting):
+        wanted = f"the one of its training (such gates have: {', '.join(fitting)}), or prompt_weight and gate_slope"
+        raise ValueError(f"dataset: expected {wanted}, which are not in the file, found {dataset}: {path}")
+    config = {
+        "dim": dim,
+        "heads": RELEASED_HEADS,
+        "head_dim": width.get("fusion.transformer.to_q.weight", 0) // RELEASED_HEADS,
+        "mlp_dim": width.get("fusion.transformer.ff1.weight", 0),
+        **{ratio: hidden / max(dim, 1) for ratio, hidden in gates.items()},
+        **settings,
+        "preset": "released",
+    }
     return restore_head(config, tensors, path)

@@ -24,11 +24,7 @@ TEMPLATES: tuple[str, ...] = (
 
 
 def fill_templates(name: str, templates: Sequence[str] = TEMPLATES) -> list[str]:
-    """One readable class name in every template.
-
-    Raises:
-        ValueError: no template, or one without exactly one `{}`.
-    """
+    """One readable class name in every template; raises ValueError for none, or one without exactly one `{}`."""
     if not templates or any(template.count("{}") != 1 for template in templates):
         raise ValueError(f"templates: expected sentences with exactly one {{}} each, found {list(templates)}")
     return [template.replace("{}", name) for template in templates]

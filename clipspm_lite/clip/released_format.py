@@ -6,7 +6,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -45,14 +45,6 @@ NUMPY_FLOAT64 = [
 ]
 
 
-class ReleasedCheckpoint(NamedTuple):
-    """What a released checkpoint holds, on the CPU."""
-
-    architecture: str  # open_clip's name of the CLIP whose visual encoder it is
-    visual: dict[str, Tensor]  # the fine-tuned visual encoder, by open_clip's names without "visual."
-    head: dict[str, Tensor]  # by the names of `CLIPSPM`'s state dict
-
-
 def is_released(path: str | os.PathLike) -> bool:
     """Whether a file is a checkpoint of the released code."""
     try:
@@ -61,11 +53,10 @@ def is_released(path: str | os.PathLike) -> bool:
         return False
 
 
-def read_released(path: str | os.PathLike) -> ReleasedCheckpoint:
-    """Read a checkpoint of the released code; no code in it is run.
+def read_released(path: str | os.PathLike) -> tuple[str, dict[str, Tensor], dict[str, Tensor]]:
+    """open_clip's name of the CLIP, its visual encoder's tensors, and the head's by `CLIPSPM`'s names.
 
-    Raises:
-        CheckpointError: not such a file, or another encoder than the two of the released code.
+    No code in the file is run. Raises CheckpointError for any other file.
     """
     visual, head = {}, {}
     for name, tensor in _model_state(path).items():
@@ -78,14 +69,12 @@ def read_released(path: str | os.PathLike) -> ReleasedCheckpoint:
     architecture = next((name for key, name in ARCHITECTURES.items() if key in visual), None)
     if architecture is None:
         raise CheckpointError(f"backbone.*: expected OpenAI's ViT-B/16 or RN50, found neither: {path}")
-    return ReleasedCheckpoint(architecture, visual, head)
+    return architecture, visual, head
 
 
 def _model_state(path: str | os.PathLike) -> Mapping[str, Tensor]:
     content = read_torch(path, NUMPY_FLOAT64)
     state = content.get("model_state_dict") if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise CheckpointError(
-            f"expected a checkpoint_best.pt of the released code, with tensors in its model_state_dict: {path}"
-        )
+        raise CheckpointError(f"model_state_dict: expected the released code's tensors: {path}")
     return state

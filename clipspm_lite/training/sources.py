@@ -19,7 +19,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from clipspm_lite.clip.backbone import Backbone
-from clipspm_lite.clip.checkpoints import save_finetuned, save_model
+from clipspm_lite.clip.checkpoints import save_model
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.decoding.video import load_video
@@ -162,7 +162,7 @@ class VideoSource:
     def save(self, path: Path, model: Head, description: dict[str, Any]) -> None:
         """Write a checkpoint of head and visual encoder, which says how videos became frames."""
         store = self.store
-        save_finetuned(path, model, store.backbone, frames=store.frames, resize=store.resize, **description)
+        save_model(path, model, finetuned=store.backbone, frames=store.frames, resize=store.resize, **description)
 
 
 def _video_fingerprint(dataset: VideoDataset) -> str:

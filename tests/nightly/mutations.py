@@ -93,9 +93,7 @@ def mutated(content: bytes, generator: random.Random) -> bytes:
         start = place()
         return slice(start, min(size, start + 1 + generator.randrange(longest)))
 
-    kind = generator.choice(
-        ("bytes", "bits", "zeros", "noise", "cut", "repeat", "swap", "truncate", "extreme")
-    )
+    kind = generator.choice(("bytes", "bits", "zeros", "noise", "cut", "repeat", "swap", "truncate", "extreme"))
     if kind == "bytes":
         for _ in range(generator.choice((1, 2, 4, 16))):
             data[place()] = generator.randrange(256)
@@ -197,9 +195,7 @@ def _whole(path: Path) -> torch.Tensor:
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
 
 
-def run(
-    count: int, seed: int = 0, first: int = 0, keep: str | None = None
-) -> tuple[dict[str, Counter], float]:
+def run(count: int, seed: int = 0, first: int = 0, keep: str | None = None) -> tuple[dict[str, Counter], float]:
     """How often each outcome came up, by clip, and the longest time that one mutation took, in seconds."""
     table: dict[str, Counter] = {name: Counter() for name in CLIPS}
     slowest = 0.0

@@ -127,16 +127,12 @@ def muxed(
                 stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
                 stream.codec_context.gop_size = 12
                 if interlaced:
-                    stream.codec_context.flags |= (
-                        0x00040000 | 0x20000000
-                    )  # interlaced DCT and motion estimation
+                    stream.codec_context.flags |= 0x00040000 | 0x20000000  # interlaced DCT and motion estimation
                 streams.append((start, stream))
             silence = file.add_stream("aac", rate=16000, layout="mono") if sound else None
             for number in range(frames):
                 for start, stream in streams:
-                    picture = av.VideoFrame.from_ndarray(
-                        marked_frame(0 if same else start + number, 64, 48), "rgb24"
-                    )
+                    picture = av.VideoFrame.from_ndarray(marked_frame(0 if same else start + number, 64, 48), "rgb24")
                     picture.pts = times(number)
                     file.mux(stream.encode(picture))
             for _, stream in streams:
@@ -180,9 +176,7 @@ def two_sizes(path: Path) -> None:
 
 
 def wide_gif(width: int, height: int):
-    return changed(
-        video(10, codec="gif", pixel_format="rgb8"), lambda d: struct.pack_into("<HH", d, 6, width, height)
-    )
+    return changed(video(10, codec="gif", pixel_format="rgb8"), lambda d: struct.pack_into("<HH", d, 6, width, height))
 
 
 def wide_jpegs(data: bytearray) -> None:
@@ -314,28 +308,13 @@ def corpus() -> list[Case]:
         Case("text.mp4", "a text", content(b"not a video\n" * 99), error="not a video"),
         Case("one_byte.mp4", "one byte", content(b"\0"), error="not a video"),
         Case("zeros.mp4", "a million zeros", content(bytes(10**6)), error="not a video"),
-        Case(
-            "random.avi", "random bytes", content(np.random.default_rng(0).bytes(10**5)), error="not a video"
-        ),
+        Case("random.avi", "random bytes", content(np.random.default_rng(0).bytes(10**5)), error="not a video"),
         Case("page.mp4", "a web page", content(b"\n<!DOCTYPE html><html>"), error="web page"),
+        Case("mark_page.mp4", "a web page after a byte order mark", content(b"\xef\xbb\xbf<html>"), error="web page"),
         Case(
-            "mark_page.mp4",
-            "a web page after a byte order mark",
-            content(b"\xef\xbb\xbf<html>"),
-            error="web page",
+            "xml.mp4", "an error message of a server, as XML", content(b"<?xml version='1.0'?><Error/>"), error="text"
         ),
-        Case(
-            "xml.mp4",
-            "an error message of a server, as XML",
-            content(b"<?xml version='1.0'?><Error/>"),
-            error="text",
-        ),
-        Case(
-            "json.mp4",
-            "an error message of a server, as JSON",
-            content(b'{"error": 404}'),
-            error="not a video",
-        ),
+        Case("json.mp4", "an error message of a server, as JSON", content(b'{"error": 404}'), error="not a video"),
         Case(
             "lfs.mp4",
             "a Git LFS pointer",
@@ -349,18 +328,10 @@ def corpus() -> list[Case]:
             error="playlist",
         ),
         Case(
-            "concat.mp4",
-            "a list of files to join",
-            content(b"ffconcat version 1.0\nfile clip.mp4\n"),
-            error="playlist",
+            "concat.mp4", "a list of files to join", content(b"ffconcat version 1.0\nfile clip.mp4\n"), error="playlist"
         ),
         Case("zip.mp4", "a ZIP archive", zipped, error="not a video|no video"),
-        Case(
-            "subtitles.mp4",
-            "subtitles",
-            content(b"WEBVTT\n\n00:00.000 --> 00:09.000\nHello\n"),
-            error="no video",
-        ),
+        Case("subtitles.mp4", "subtitles", content(b"WEBVTT\n\n00:00.000 --> 00:09.000\nHello\n"), error="no video"),
         Case("picture.mp4", "a JPEG picture", picture, range(1), any_error),
         Case(
             "mp4_with_text_after.mp4",
@@ -368,13 +339,7 @@ def corpus() -> list[Case]:
             changed(video(), lambda d: d + b"more" * 99),
             whole,
         ),
-        Case(
-            "twice.mp4",
-            "two videos, one after the other",
-            changed(video(), lambda d: d + d),
-            whole,
-            any_error,
-        ),
+        Case("twice.mp4", "two videos, one after the other", changed(video(), lambda d: d + d), whole, any_error),
         Case("index_at_front.mp4", "index at the front", muxed(container=FRONT), whole),
         Case(
             "half_front.mp4",
@@ -408,22 +373,13 @@ def corpus() -> list[Case]:
             "encrypted.mp4",
             "encrypted",
             muxed(
-                container={
-                    "encryption_scheme": "cenc-aes-ctr",
-                    "encryption_key": "0" * 32,
-                    "encryption_kid": "1" * 32,
-                }
+                container={"encryption_scheme": "cenc-aes-ctr", "encryption_key": "0" * 32, "encryption_kid": "1" * 32}
             ),
             error=".",
         ),
         *damages(),
         Case("giant.gif", "claims 12,000 x 6,000 pixels", wide_gif(12000, 6000), error="large|memory"),
-        Case(
-            "impossible.gif",
-            "claims 65,535 x 65,535 pixels",
-            wide_gif(65535, 65535),
-            error="not a video|damaged",
-        ),
+        Case("impossible.gif", "claims 65,535 x 65,535 pixels", wide_gif(65535, 65535), error="not a video|damaged"),
         Case(
             "giant.avi",
             "pictures claim 65,500 x 65,500 pixels",
@@ -437,12 +393,7 @@ def corpus() -> list[Case]:
             whole,
             any_error,
         ),
-        Case(
-            "billions.mp4",
-            "claims four billion frames",
-            changed(video(), many_samples),
-            error="not a video|damaged",
-        ),
+        Case("billions.mp4", "claims four billion frames", changed(video(), many_samples), error="not a video|damaged"),
         Case("endless.mp4", "a box without an end", changed(video(), endless_box), whole, any_error),
         Case("sound.mp4", "only sound", muxed(0, sound=-1), error="no video stream"),
         Case("sound.mkv", "only sound", muxed(0, sound=-1), error="no video stream"),
@@ -453,9 +404,7 @@ def corpus() -> list[Case]:
     ]
     for suffix, settings in (("mp4", {}), ("avi", MPEG4), ("webm", VP9), ("mkv", HEVC)):
         for count in (1, 2, 3):
-            cases.append(
-                Case(f"{count}.{suffix}", f"frames: {count}", video(count, **settings), range(count))
-            )
+            cases.append(Case(f"{count}.{suffix}", f"frames: {count}", video(count, **settings), range(count)))
     cases += [
         Case("still.mp4", "all frames alike", muxed(same=True), whole, marked=False),
         Case("uneven.mp4", "variable frame rate", muxed(times=lambda n: n * n // 3 + n), whole),
@@ -633,12 +582,7 @@ def corpus() -> list[Case]:
         cases.append(Case(name, f"name: {what}", named, whole))
     cases += [
         Case(os.fsdecode(b"latin\xe9.mp4"), "name: not UTF-8", named, whole, "rename"),
-        Case(
-            "link.mp4",
-            "a link to a video",
-            lambda p: p.symlink_to(good(p.with_name("linked.mp4")).name),
-            whole,
-        ),
+        Case("link.mp4", "a link to a video", lambda p: p.symlink_to(good(p.with_name("linked.mp4")).name), whole),
         Case("dangling.mp4", "a link to nothing", link("nowhere.mp4"), error="a link to nothing"),
         Case("loop.mp4", "a link to itself", link("loop.mp4"), error="cannot be opened|link"),
         Case("device.mp4", "a link to an endless device", link("/dev/zero"), error="not a regular file"),

@@ -22,18 +22,7 @@ def main() -> int:
         version = "import ipywidgets, sys; sys.exit(not ipywidgets.__version__.startswith('7.'))"
         subprocess.run([sys.executable, "-c", version], env=environment, check=True)
         tests = [str(ROOT / "tests" / "widgets" / name) for name in TRIED]
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-o",
-            "addopts=",
-            "-p",
-            "no:nbval",
-            "-p",
-            "no:cacheprovider",
-        ]
+        command = [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "-p", "no:nbval", "-p", "no:cacheprovider"]
         return subprocess.run([*command, *tests], env=environment, cwd=ROOT).returncode
 
 

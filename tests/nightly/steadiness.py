@@ -51,16 +51,7 @@ def slowed(cpus: int | None, beside: int):
 
 
 def run(notebooks: Sequence[Path], *, threads: int, pytest: Sequence[str] = (), cpus=None, beside=0) -> dict:
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "--override-ini",
-        "addopts=",
-        "-q",
-        "--nbval",
-        "--nbval-current-env",
-    ]
+    command = [sys.executable, "-m", "pytest", "--override-ini", "addopts=", "-q", "--nbval", "--nbval-current-env"]
     started = time.perf_counter()
     with slowed(cpus, beside):
         done = subprocess.run(
@@ -97,9 +88,7 @@ def steadiness(
     known = {key(entry): entry for entry in read_log(log)}
     for group, about in wanted:
         if key(about) not in known:
-            how = {
-                name: value for name, value in CONDITIONS[about["condition"]].items() if name != "together"
-            }
+            how = {name: value for name, value in CONDITIONS[about["condition"]].items() if name != "together"}
             entry = about | run(group, **how)
             known[key(entry)] = entry
             with log.open("a", encoding="utf-8") as file:
