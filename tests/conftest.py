@@ -5,10 +5,10 @@ import os
 # One thread each, for the notebooks' kernels too: pytest-xdist runs a process per core. Set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import pytest  # noqa: E402
-import torch  # noqa: E402
+import pytest
+import torch
 
-from clipspm_lite.data.encoded import EncodedDataset  # noqa: E402
+from clipspm_lite.data.encoded import EncodedDataset
 
 
 @pytest.fixture(autouse=True, scope="module")
