@@ -195,8 +195,8 @@ def _read_forward(
         pass  # the end, or the first copy after it
     except decord.DECORDError as error:
         raise Unreadable(f"damaged, not all frames can be decoded ({_reason(error)})") from None
-    # Frames before the start of a trimmed clip, at times below zero, are no sign of damage (AVI has no times: all of its
-    # frames count as such), nor is the one frame that old AVIs have too many.
+    # `len` counts frames before the start of a trimmed clip too, at times below zero (AVI has no times: all of its frames
+    # count as such), and old AVIs have one frame too many.
     spare = 1 + int((reader.get_frame_timestamp(range(len(reader)))[:, 0] < 0).sum()) if count else 0
     if count == 0 or count < len(reader) - spare:
         found = f"only {count} of its {len(reader)} frames can be decoded"

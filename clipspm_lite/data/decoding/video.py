@@ -6,14 +6,14 @@ in processes of its own: `decoder.py` is what they do, `worker.py` starts them a
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from clipspm_lite.arguments import whole_number
@@ -49,7 +49,7 @@ def load_video(
     random_crop: bool = False,
     random_flip: bool = False,
     generator: torch.Generator | None = None,
-) -> torch.Tensor:
+) -> Tensor:
     """T frames of a video as float32 RGB `[T, 3, H, W]` in [0, 1] (SPEC sections 1 and 4).
 
     The n frames that the video really has are cut into T equal segments. Frame i is the centre of its segment,
@@ -70,7 +70,7 @@ def load_video(
         ValueError: an argument is not a whole number, or out of range.
         VideoError: the file is missing, not a video, damaged, or decord cannot decode all of it.
     """
-    frames, shorter = _checked(frames, size, resize)
+    frames, size, shorter = _checked(frames, size, resize)
     if size is None and random_crop:
         raise ValueError("random_crop needs size, found size=None")
     if random_segments:
@@ -95,7 +95,7 @@ def load_videos(
     *,
     resize: int | None = None,
     workers: int | None = None,
-) -> Iterator[torch.Tensor | VideoError]:
+) -> Iterator[Tensor | VideoError]:
     """For each video, in order, its frames as `load_video` gives them, or the VideoError that it raises.
 
     Several processes decode at the same time, at most `2 * workers` videos ahead of the one that is being used.
@@ -107,9 +107,9 @@ def load_videos(
     Raises:
         ValueError: an argument is not a whole number, or out of range.
     """
-    _checked(frames, size, resize)
+    frames, size, resize = _checked(frames, size, resize)
     workers = min(_usable_cores(), MOST_WORKERS) if workers is None else whole_number("workers", workers)
-    return _load_ahead(paths, partial(_load_or_error, frames=frames, size=size, resize=resize), workers)
+    return _load_ahead(paths, lambda path: _load_or_error(path, frames, size, resize), workers)
 
 
 def count_frames(path: str | Path) -> int:
@@ -117,34 +117,40 @@ def count_frames(path: str | Path) -> int:
     return _decode(Path(path), torch.empty(0))[1]
 
 
-def _checked(frames: int, size: int | None, resize: int | None) -> tuple[int, int | None]:
-    """T, and the length of the shorter side after resizing."""
+def _checked(frames: int, size: int | None, resize: int | None) -> tuple[int, int | None, int | None]:
+    """The arguments: T, the side of the square, and the length of the shorter side before it is cut."""
     frames = whole_number("frames", frames, most=MOST_FRAMES)
-    if size is None:
-        if resize is not None:
-            raise ValueError("resize needs size, found size=None")
-        return frames, None
-    size = whole_number("size", size)
-    return frames, size if resize is None else whole_number("resize", resize, least=size)
+    if size is None and resize is not None:
+        raise ValueError("resize needs size, found size=None")
+    size = None if size is None else whole_number("size", size)
+    return (
+        frames,
+        size,
+        size if resize is None or size is None else whole_number("resize", resize, least=size),
+    )
 
 
 def _usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _load_or_error(path: str | Path, **sampling: int | None) -> torch.Tensor | VideoError:
+def _load_or_error(
+    path: str | Path, frames: int, size: int | None, resize: int | None
+) -> Tensor | VideoError:
     try:
-        return load_video(path, **sampling)  # type: ignore[arg-type]
+        return load_video(path, frames, size, resize=resize)
     except VideoError as error:
         return error
 
 
-def _load_ahead(paths, load, workers: int) -> Iterator[torch.Tensor | VideoError]:
-    """One thread for each process: it waits for the decoder, and resizes what comes back."""
+def _load_ahead(
+    paths: Iterable[str | Path], load: Callable[[str | Path], Tensor | VideoError], workers: int
+) -> Iterator[Tensor | VideoError]:
+    """One thread for each worker process: it waits for the decoder and resizes what comes back."""
     waiting = iter(paths)
     pool = ThreadPoolExecutor(workers, "load_videos")
     try:
-        ahead: deque[Future] = deque(pool.submit(load, path) for path in islice(waiting, 2 * workers))
+        ahead = deque(pool.submit(load, path) for path in islice(waiting, 2 * workers))
         while ahead:
             loaded = ahead.popleft().result()
             ahead.extend(pool.submit(load, path) for path in islice(waiting, 1))
@@ -153,7 +159,7 @@ def _load_ahead(paths, load, workers: int) -> Iterator[torch.Tensor | VideoError
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _decode(path: Path, offsets: torch.Tensor) -> tuple[list[np.ndarray], int]:
+def _decode(path: Path, offsets: Tensor) -> tuple[list[np.ndarray], int]:
     """The chosen frames, uint8 `[H, W, 3]` each, and how many there are."""
     before = check_file(path)
     try:
@@ -173,13 +179,13 @@ def _check_unchanged(path: Path, before: os.stat_result) -> None:
         raise _error(path, "it changed while it was read; try again when it is complete")
 
 
-def _to_float(picture: np.ndarray) -> torch.Tensor:
+def _to_float(picture: np.ndarray) -> Tensor:
     """uint8 `[…, H, W, 3]` → contiguous float32 `[…, 3, H, W]` in [0, 1], without threads that the decoder needs."""
     channels_first = np.moveaxis(picture, -1, -3)
     return torch.from_numpy(np.divide(channels_first, np.float32(255), order="C"))
 
 
-def _resized(image: torch.Tensor, shorter: int) -> torch.Tensor:
+def _resized(image: Tensor, shorter: int) -> Tensor:
     """`[3, H, W]` with the shorter side at `shorter` pixels, proportions kept, antialiased."""
     height, width = image.shape[-2:]
     scale = shorter / min(height, width)
@@ -188,7 +194,7 @@ def _resized(image: torch.Tensor, shorter: int) -> torch.Tensor:
     return large[0].clamp(0, 1)  # bicubic overshoots at edges
 
 
-def _cropped(clip: torch.Tensor, size: int, random: bool, generator: torch.Generator | None) -> torch.Tensor:
+def _cropped(clip: Tensor, size: int, random: bool, generator: torch.Generator | None) -> Tensor:
     """One square of `[…, H, W]` for the whole clip."""
     spare = [side - size for side in clip.shape[-2:]]
     if random:
