@@ -30,33 +30,23 @@ _TIMES = re.compile(r"(?<=.)_\d{6}_\d{6}$")  # start and end in seconds, which K
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What the benchmark's pages said when this was written.
-
-    Attributes:
-        title: its name.
-        page: the official page, by name.
-        files: what to get there.
-        layout: how the files lie in the folder.
-        folders: folders of the download that may hold them too.
-        flat: all videos lie in one folder, so only a list knows their class.
-        video_lists: whose lists say which videos belong to it; None where every video of a class does.
-        terms: of use.
-        videos: how many videos each part (base, validation, novel) has.
-        classes: for each part its classes, in the published order, with the number of videos where it is published.
-        one_row: some of its lists number the classes of all parts in one row: novel, base, validation.
-    """
+    """What the benchmark's pages said when this was written."""
 
     title: str
-    page: str
-    files: str
-    layout: str
-    folders: tuple[str, ...]
-    flat: bool
-    video_lists: str | None
-    terms: str
-    videos: dict[str, int]
-    classes: dict[str, dict[str, int | None]]
-    one_row: bool = False
+    page: str  # the official page, by name
+    files: str  # what to get there
+    layout: str  # how the files lie in the folder
+    folders: tuple[str, ...]  # of the download, which may hold the files too
+    flat: bool  # all videos lie in one folder, so only a list knows their class
+    video_lists: (
+        str | None
+    )  # whose lists say which videos belong to it; None where every video of a class does
+    terms: str  # of use
+    videos: dict[str, int]  # how many each part (base, validation, novel) has
+    classes: dict[
+        str, dict[str, int | None]
+    ]  # of each part, in the published order, and how many videos each has
+    one_row: bool = False  # some lists number the classes of all parts in one row: novel, base, validation
 
     def how_to_get(self, root: Path) -> str:
         """What is expected in `root` and where it comes from."""
@@ -67,17 +57,13 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class FoundVideos:
-    """What a folder has of some classes.
+    """What a folder has of some classes."""
 
-    Attributes:
-        videos: for each class its videos, as paths below the folder.
-        missing: for each class the listed videos that are not there, with the place in the list.
-        unlisted: videos that no list names.
-    """
-
-    videos: dict[str, tuple[str, ...]]
-    missing: dict[str, tuple[str, ...]]
-    unlisted: tuple[str, ...]
+    videos: dict[str, tuple[str, ...]]  # of each class, as paths below the folder
+    missing: dict[
+        str, tuple[str, ...]
+    ]  # of each class the listed videos that are not there, and where they are listed
+    unlisted: tuple[str, ...]  # videos that no list names
 
 
 def _published() -> dict[str, Benchmark]:
@@ -108,24 +94,20 @@ def open_benchmark(
     check_known("part", part, benchmark.classes)
     classes = tuple(benchmark.classes[part])
     listed = read_video_lists(benchmark, video_lists)
-    if listed is not None and (without := [name for name in classes if not listed[name]]):
-        raise DatasetError(
-            f"the lists name no video of {len(without)} of the {len(classes)} {part} classes ({_some(without)}); "
-            f"give the list for {part} of {benchmark.video_lists}: {_some(map(str, video_lists))}"
-        )
     found = find_videos(benchmark, Path(root), classes, listed)
     missing = [f"{name}/{video}" for name in classes for video in found.missing[name]]
     empty = [name for name in classes if not found.videos[name]]
-    if missing or empty:
-        total = sum(map(len, found.videos.values())) + len(missing)
-        what = (
-            f"{len(missing)} of {total} listed videos are missing ({_some(missing)}); `check` names them all; those "
-            "that are gone for good can be left out of the list"
-            if missing
-            else f"no videos of {len(empty)} of the {len(classes)} {part} classes ({_some(empty)})"
+    if not missing and not empty:
+        return VideoDataset(Path(root), classes, tuple(found.videos[name] for name in classes))
+    problem = f"no videos of {len(empty)} of the {len(classes)} {part} classes ({_some(empty)})"
+    if missing:
+        problem = (
+            f"{len(missing)} of {sum(map(len, found.videos.values())) + len(missing)} listed videos are missing "
+            f"({_some(missing)}); `check` names them all; those that are gone for good can be left out of the list"
         )
-        raise DatasetError(f"{what}; {benchmark.how_to_get(Path(root))}")
-    return VideoDataset(Path(root), classes, tuple(found.videos[name] for name in classes))
+    elif listed is not None:
+        problem += f", as the lists name none; give the list for {part} of {benchmark.video_lists}"
+    raise DatasetError(f"{problem}; {benchmark.how_to_get(Path(root))}")
 
 
 def find_benchmark(name: str) -> Benchmark:
@@ -216,16 +198,14 @@ def read_video_lists(benchmark: Benchmark, paths: Sequence[str | Path]) -> dict[
             either numbering.
     """
     paths = [paths] if isinstance(paths, str | Path) else paths
-    if benchmark.video_lists is None and not paths:
+    if not paths and benchmark.video_lists is None:
         return None
-    if benchmark.video_lists is None:
+    if not paths or benchmark.video_lists is None:
         raise DatasetError(
-            f"{benchmark.title} uses every video of a class; leave out {_some(map(str, paths))}"
-        )
-    if not paths:
-        raise DatasetError(
-            f"{benchmark.title} needs the published video lists that say which videos belong to it, those of "
-            f"{benchmark.video_lists}: text files with `class/video` on each line; give them with --video-list"
+            f"{benchmark.title} needs the published video lists, those of {benchmark.video_lists}: text files with "
+            "`class/video` on each line; give them with --video-list"
+            if not paths
+            else f"{benchmark.title} uses every video of a class; leave out {_some(map(str, paths))}"
         )
     lines = {
         f"{path}, line {number}": line.strip()

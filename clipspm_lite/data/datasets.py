@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from clipspm_lite.arguments import check_known
 from clipspm_lite.data.names import readable
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".webm", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
@@ -56,28 +57,30 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
             (`check_class_names`).
     """
     root = Path(root)
-    if not os.path.isdir(root):
-        found = "this is a file" if root.is_file() else "no such folder"
-        if not root.is_absolute():  # a notebook runs in its own folder, which its reader may not think of
-            home = "; ~ is not read as your home" if root.parts[:1] == ("~",) else ""
-            found += f" in {Path.cwd()}{home}"
-        raise DatasetError(f"{found}; expected a folder with one for each class: {root}")
-    if classes is None:
-        classes = class_folders(root)
+    there = find_classes(root)
+    classes = there if classes is None else classes
     check_class_names(classes, root)
-    if not classes:
-        raise DatasetError(f"no class folders; expected one for each class, with its videos in it: {root}")
     videos = []
     for name in classes:
-        if not os.path.isdir(root / name):  # False for a name that is too long, too
-            raise DatasetError(f"the class {name!r} has no folder here: {root}")
-        names = video_names(root / name)
+        names = video_names(root / name) if os.path.isdir(root / name) else ()
         if not names:
+            found = "no videos" if name in there else "no folder here"
             raise DatasetError(
-                f"the class {name!r} has no videos ({' '.join(VIDEO_SUFFIXES)}); add some, or remove it: {root / name}"
+                f"the class {name!r} has {found}; expected a folder with {' '.join(VIDEO_SUFFIXES)}: {root / name}"
             )
         videos.append(tuple(f"{name}/{video}" for video in names))
     return VideoDataset(root, tuple(classes), tuple(videos))
+
+
+def find_classes(root: Path) -> tuple[str, ...]:
+    """The classes of a data set folder, sorted; raises DatasetError where it is not one."""
+    is_folder = os.path.isdir(root)
+    if is_folder and (classes := class_folders(root)):
+        return classes
+    found = "no class folders" if is_folder else "this is a file" if root.is_file() else "no such folder"
+    if not root.is_absolute():  # a notebook runs in its own folder, which its reader may not think of
+        found += f" in {Path.cwd()}{'; ~ is not read as your home' if root.parts[:1] == ('~',) else ''}"
+    raise DatasetError(f"{found}; expected a folder with one for each class, its videos in it: {root}")
 
 
 def class_folders(root: Path) -> tuple[str, ...]:
@@ -102,35 +105,31 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
     """
     path = Path(path)
     split = read_json(path)
-    if not isinstance(split, dict) or not isinstance(split.get("format_version"), int):
-        raise DatasetError(
-            f'this is not a split file; expected {{"format_version": {SPLIT_FORMAT}, "base": ["a class", …], …}}: '
-            f"{path}"
-        )
-    if split["format_version"] > SPLIT_FORMAT:
-        raise DatasetError(
-            f"format_version {split['format_version']} is newer than this clipspm_lite reads ({SPLIT_FORMAT}); "
-            f"update clipspm_lite: {path}"
-        )
-    parts = {name: classes for name, classes in split.items() if isinstance(classes, list) and classes}
-    if part not in parts:
-        raise DatasetError(
-            f"no part {part!r} with classes; the parts are {', '.join(list(parts)[:10]) or 'none'}: {path}"
-        )
-    check_class_names(parts[part], path)
-    return tuple(parts[part])
+    version = split.get("format_version") if isinstance(split, dict) else None
+    parts = [name for name in split if isinstance(split[name], list) and split[name]] if version else []
+    if version == SPLIT_FORMAT and part in parts:
+        check_class_names(split[part], path)
+        return tuple(split[part])
+    if version == SPLIT_FORMAT:
+        found = f"no part {part!r} with classes; the parts are {', '.join(parts[:10]) or 'none'}"
+    elif isinstance(version, int):
+        found = f"format_version {version} is not the one that this clipspm_lite reads ({SPLIT_FORMAT}); update it"
+    else:
+        found = f'not a split file; expected {{"format_version": {SPLIT_FORMAT}, "base": ["a class", …], …}}'
+    raise DatasetError(f"{found}: {path}")
 
 
 def read_text(path: Path) -> str:
     """A text file in UTF-8; raises DatasetError where it is not one."""
     try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for
-            raise DatasetError(f"not a regular file; expected a text file: {path}")
-        return path.read_text(encoding="utf-8-sig")
+        if path.is_file() or not path.exists():  # a pipe would be waited for
+            return path.read_text(encoding="utf-8-sig")
+        found = "not a regular file"
     except OSError as error:
-        raise DatasetError(f"cannot be read ({error.strerror}); expected a text file: {path}") from None
+        found = f"cannot be read ({error.strerror})"
     except UnicodeDecodeError:
-        raise DatasetError(f"not a text file in UTF-8: {path}") from None
+        found = "not text in UTF-8"
+    raise DatasetError(f"{found}; expected a text file: {path}")
 
 
 def read_json(path: Path) -> Any:
@@ -145,7 +144,8 @@ def sample_world(part: str = "novel", split: str = "default") -> VideoDataset:
     """A part (base, validation or novel) of the sample clips that come with a clone of the repository.
 
     Raises:
-        DatasetError: the package is not used from a clone, or there is no such split or part.
+        DatasetError: the package is not used from a clone, or there is no such part.
+        ValueError: there is no such split.
     """
     if not (SAMPLES / "clips").is_dir():
         raise DatasetError(
@@ -153,10 +153,7 @@ def sample_world(part: str = "novel", split: str = "default") -> VideoDataset:
             f"data_samples/ (git clone it, then pip install -e . in it); looked for: {SAMPLES}"
         )
     splits = {file.stem: file for file in sorted((SAMPLES / "splits").glob("*.json"))}
-    if split not in splits:
-        raise DatasetError(
-            f"no split {split!r} of the sample clips; there are {', '.join(splits)}: {SAMPLES}"
-        )
+    check_known("split", split, splits)
     return open_folder(SAMPLES / "clips", read_split(splits[split], part))
 
 
@@ -180,18 +177,18 @@ def check_class_names(classes: Sequence[str], source: str | Path) -> None:
     """
     first: dict[str, str] = {}
     for name in classes:
-        if not isinstance(name, str) or not _is_folder_name(name) or not readable(name):
-            shown = repr(name)
-            shown = shown if len(shown) <= 100 else shown[:100] + " …"
-            raise DatasetError(
-                f"{shown} is not a class name; expected the name of a folder, with words in it: {source}"
-            )
-        words = readable(name)
-        if words in first:
-            same = first[words] == name
-            found = f"{name!r} is there twice" if same else f"{first[words]!r} and {name!r} read alike"
-            raise DatasetError(f"{found}; rename one of the classes or join them: {source}")
-        first[words] = name
+        shown, words = (
+            repr(name)[:100],
+            readable(name) if isinstance(name, str) and _is_folder_name(name) else "",
+        )
+        if words and words not in first:
+            first[words] = name
+            continue
+        found = f"{shown} is not a class name; expected the name of a folder, with words in it"
+        if words:
+            same = "is there twice" if first[words] == name else f"and {first[words]!r} read alike"
+            found = f"{shown} {same}; rename one of the classes or join them"
+        raise DatasetError(f"{found}: {source}")
 
 
 def _is_folder_name(name: str) -> bool:

@@ -13,7 +13,7 @@ from clipspm_lite.data.benchmarks import (
     find_videos,
     read_video_lists,
 )
-from clipspm_lite.data.datasets import DatasetError, class_folders, video_names
+from clipspm_lite.data.datasets import class_folders, find_classes, video_names
 from clipspm_lite.data.decoding.video import VideoError, count_frames
 from clipspm_lite.data.names import printable
 from clipspm_lite.storage.files import file_sha256
@@ -94,11 +94,7 @@ def check_folder(
     """
     minimum = whole_number("minimum", minimum, least=0)
     report = Report(Path(root))
-    if not report.root.is_dir():
-        raise DatasetError(f"no such folder; expected one with a folder for each class: {root}")
-    classes = class_folders(report.root)
-    if not classes:
-        raise DatasetError(f"no class folders; expected one for each class, with its videos in it: {root}")
+    classes = find_classes(report.root)
     report.remarks += [
         f"not in a class folder, ignored: {printable(p)}" for p in _others(report.root, classes)
     ]

@@ -92,9 +92,7 @@ def test_a_part_opens_with_its_classes_and_videos_that_can_be_read(download, par
 def test_the_list_of_one_part_is_enough_for_it(small, tmp_path):
     lists = make_download(tmp_path / "ssv2", "ssv2_full")
     assert len(open_benchmark("ssv2_full", tmp_path / "ssv2", "novel", [lists["novel"]]).paths) == 2 * VIDEOS
-    with pytest.raises(
-        DatasetError, match=r"no video of 2 of the 2 base classes.*give the list for base of.*OTAM"
-    ):
+    with pytest.raises(DatasetError, match="base.*OTAM"):
         open_benchmark("ssv2_full", tmp_path / "ssv2", "base", [lists["novel"]])
 
 
@@ -289,7 +287,8 @@ def test_a_video_listed_under_two_classes_is_refused_and_one_listed_twice_counts
 
 def test_a_list_that_cannot_be_a_list_is_refused_by_name(tmp_path):
     (tmp_path / "archive.txt").write_bytes(b"PK\x03\x04\xff\xfe")
-    os.mkfifo(tmp_path / "pipe.txt")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.txt")
     for path in (tmp_path / "nowhere.txt", tmp_path, tmp_path / "archive.txt", tmp_path / "pipe.txt"):
         with pytest.raises(DatasetError, match=f"{path.name}$"):
             read_video_lists(BENCHMARKS["ssv2_small"], [path])

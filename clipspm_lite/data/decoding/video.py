@@ -164,19 +164,18 @@ def _decode(path: Path, offsets: Tensor) -> tuple[list[np.ndarray], int]:
     before = check_file(path)
     try:
         # An absolute path, because FFmpeg would take a name such as "http:clip.mp4" for an address.
-        decoded = decode(str(path.absolute()), offsets.tolist())
+        decoded, failure = decode(str(path.absolute()), offsets.tolist()), None
     except DecodingFailed as error:
-        _check_unchanged(path, before)
-        raise _error(path, str(error)) from None
-    if path.exists():  # one that was removed meanwhile was read to its end all the same
-        _check_unchanged(path, before)
+        decoded, failure = ([], 0), str(error)
+    if failure or path.exists():  # one that was removed meanwhile was read to its end all the same
+        after = check_file(path)
+        if any(
+            getattr(before, name) != getattr(after, name) for name in ("st_size", "st_mtime_ns", "st_ino")
+        ):
+            failure = "it changed while it was read; try again when it is complete"
+    if failure:
+        raise _error(path, failure)
     return decoded
-
-
-def _check_unchanged(path: Path, before: os.stat_result) -> None:
-    after = check_file(path)
-    if any(getattr(before, name) != getattr(after, name) for name in ("st_size", "st_mtime_ns", "st_ino")):
-        raise _error(path, "it changed while it was read; try again when it is complete")
 
 
 def _to_float(picture: np.ndarray) -> Tensor:
@@ -204,17 +203,6 @@ def _cropped(clip: Tensor, size: int, random: bool, generator: torch.Generator |
     return clip[..., top : top + size, left : left + size].contiguous()
 
 
-# How a file starts that is not a video, and what to say of it. FFmpeg would open what a playlist names: other files, or
-# addresses in the network.
-_NOT_A_VIDEO = {
-    (b"version https://git-lfs",): "a Git LFS pointer, not the video; fetch it with `git lfs pull`",
-    (b"<!doctype html", b"<html"): "a web page under a video's name; download the video again",
-    (b"#extm3u", b"ffconcat", b"<?xml", b"<mpd", b"v=0"): (
-        "a playlist or another text, not a video; give the video itself, or download it again"
-    ),
-}
-
-
 def check_file(path: str | Path) -> os.stat_result:
     """The status of a file that may be a video, found without decoding it.
 
@@ -224,27 +212,42 @@ def check_file(path: str | Path) -> os.stat_result:
         VideoError: it is not a file, cannot be opened, or does not start like a video.
     """
     path = Path(path)
+    found = None
     try:
-        if path.is_dir():
-            raise _error(path, "this is a folder; expected a video")
-        if not path.is_file():
-            found = "not a regular file" if path.exists() else "no such file"
-            if path.is_symlink() and not path.exists():
-                found = f"a link to nothing ({printable(os.readlink(path))})"
-            raise _error(path, f"{found}; expected a video")
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            start = file.read(256)
+        if path.is_file():
+            with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                found = _instead_of_a_video(file.read(256))
+        elif path.is_dir():
+            found = "this is a folder; expected a video"
+        elif path.exists():
+            found = "not a regular file; expected a video"
+        else:
+            found = (
+                f"a link to nothing ({printable(os.readlink(path))})" if path.is_symlink() else "no such file"
+            )
     except (OSError, ValueError) as error:  # ValueError: a null byte in its name
-        reason = getattr(error, "strerror", None) or error
-        raise _error(path, f"cannot be opened ({reason}); check its name and permissions") from None
-    if not start:
-        raise _error(path, "the file is empty; copy or download it again")
-    beginning = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    for starts, found in _NOT_A_VIDEO.items():
-        if beginning.startswith(starts):
-            raise _error(path, found)
+        found = (
+            f"cannot be opened ({getattr(error, 'strerror', None) or error}); check its name and permissions"
+        )
+    if found:
+        raise _error(path, found)
     return status
+
+
+def _instead_of_a_video(start: bytes) -> str | None:
+    """What a file is that starts like this, where it is surely not a video."""
+    if not start:
+        return "the file is empty; copy or download it again"
+    beginning = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if beginning.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, not the video; fetch it with `git lfs pull`"
+    if beginning.startswith((b"<!doctype html", b"<html")):
+        return "a web page under a video's name; download the video again"
+    if beginning.startswith((b"#extm3u", b"ffconcat", b"<?xml", b"<mpd", b"v=0")):
+        # FFmpeg would open what a playlist names: other files, or addresses in the network.
+        return "a playlist or another text, not a video; give the video itself, or download it again"
+    return None
 
 
 def _error(path: Path, found: str) -> VideoError:

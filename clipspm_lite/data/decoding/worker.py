@@ -53,15 +53,17 @@ def decode(path: str, offsets: Sequence[float]) -> tuple[list[np.ndarray], int]:
             worker, fresh = _Worker(), True
         try:
             decoded = worker.answer(request)
-        except EOFError:
+        except (EOFError, OSError):
             status = worker.status()
             if status == _WATCHDOG_STATUS:
-                raise DecodingFailed(f"decoding it gave no new frame for {limit:.0f} s; {CONVERT}") from None
-            if fresh:
-                raise DecodingFailed(f"the decoder crashed on it ({_cause(status)}); {CONVERT}") from None
-            continue  # an earlier file may be to blame
+                reason = f"decoding it gave no new frame for {limit:.0f} s"
+            elif fresh:
+                reason = f"the decoder crashed on it ({_cause(status)})"
+            else:
+                continue  # an earlier file may be to blame
+            raise DecodingFailed(f"{reason}; {CONVERT}") from None
         except BaseException:
-            worker.kill()  # part of the answer is still to come
+            worker.kill()  # it met a bad file, or part of the answer is still to come
             raise
         _idle.append(worker)
         return decoded
@@ -82,27 +84,28 @@ class _Worker:
         assert self._process.stdin and self._process.stdout and self._process.stderr
         self._requests: IO[bytes] = self._process.stdin
         self._answers: IO[bytes] = self._process.stdout
+        started = False
         try:
-            with contextlib.suppress(EOFError):
+            with contextlib.suppress(OSError):
                 self._send(
                     json.dumps([entry for entry in sys.path if isinstance(entry, str)]).encode() + b"\n"
                 )
             started = self._answers.readline() == b"ready\n"
-        except BaseException:
-            self.kill()
-            raise
-        with self._process.stderr as errors:  # from here on it points elsewhere
-            lines = [] if started else errors.read().decode(errors="replace").strip().splitlines()
+        finally:
+            with self._process.stderr as errors:  # from here on it points elsewhere
+                if not started:
+                    self.kill()
+                    lines = errors.read().decode(errors="replace").strip().splitlines() or [
+                        "and does not say why"
+                    ]
         if not started:
-            self.kill()
             raise RuntimeError(
-                f"videos cannot be decoded: {sys.executable} does not start the decoder "
-                f"({lines[-1] if lines else 'and does not say why'}); pip install -e . in clipspm_lite's folder "
-                "installs what it needs, decord2 among it"
+                f"videos cannot be decoded: {sys.executable} does not start the decoder ({lines[-1]}); pip install -e "
+                ". in clipspm_lite's folder installs what it needs, decord2 among it"
             )
 
     def answer(self, request: bytes) -> tuple[list[np.ndarray], int]:
-        """The frames and their number; raises DecodingFailed, or EOFError where the process ended."""
+        """The frames and their number; raises DecodingFailed, and EOFError or OSError where the process ended."""
         self._send(request)
         line = self._answers.readline()
         if not line.endswith(b"\n"):
@@ -116,11 +119,8 @@ class _Worker:
         return [pictures[place] for place in answer["places"]], answer["count"]
 
     def _send(self, line: bytes) -> None:
-        try:
-            self._requests.write(line)
-            self._requests.flush()
-        except OSError:
-            raise EOFError from None
+        self._requests.write(line)
+        self._requests.flush()
 
     def status(self) -> int:
         """The exit status of a process that ended by itself."""
