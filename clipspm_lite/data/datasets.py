@@ -57,9 +57,10 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
             (`check_class_names`).
     """
     root = Path(root)
-    there = find_classes(root)
-    classes = there if classes is None else classes
+    if classes is None:
+        classes = find_classes(root)
     check_class_names(classes, root)
+    there = find_classes(root)
     videos = []
     for name in classes:
         names = video_names(root / name) if os.path.isdir(root / name) else ()
@@ -134,9 +135,10 @@ def read_text(path: Path) -> str:
 
 def read_json(path: Path) -> Any:
     """What a JSON file holds; raises DatasetError where it is not one."""
+    text = read_text(path)
     try:
-        return json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise DatasetError(f"not JSON ({error}): {path}") from None
 
 

@@ -38,7 +38,7 @@ def test_a_broken_video_is_handed_out_as_its_error_and_the_others_are_read(paths
 def test_only_a_bounded_number_of_videos_is_decoded_ahead(paths, monkeypatch):
     decoded, together, most, lock = [], 0, 0, threading.Lock()
 
-    def slow(path, *args):
+    def slow(path, *args, **named):
         nonlocal together, most
         with lock:
             together += 1
@@ -49,7 +49,7 @@ def test_only_a_bounded_number_of_videos_is_decoded_ahead(paths, monkeypatch):
             decoded.append(path)
         return torch.zeros(())
 
-    monkeypatch.setattr(video, "_load_or_error", slow)
+    monkeypatch.setattr(video, "load_video", slow)
     loading = load_videos(iter(paths), workers=2)
     next(loading)
     time.sleep(0.3)

@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 
 from clipspm_lite.commands.app import main
-from clipspm_lite.data.datasets import SPLIT_LIMIT, DatasetError, open_folder, read_split
+from clipspm_lite.data.datasets import DatasetError, open_folder, read_split
 from clipspm_lite.data.names import on_terminal, printable, readable
 from clipspm_lite.plots import answers, embeddings, prototypes
 from clipspm_lite.plots.base import png, show
@@ -86,49 +86,29 @@ def test_a_terminal_is_sent_no_control_characters(name, tmp_path, capsys):
 @pytest.mark.parametrize(
     "name", ["C:", "C:running", "c:\\running", "\\\\server\\share", "x" * 256, "a\0b", "\ud800", "é" * 128]
 )
-def test_a_class_name_that_is_no_folders_name_anywhere_is_refused(name, tmp_path):
-    with pytest.raises(DatasetError, match="is not a class name; expected the name of a folder") as error:
+def test_a_class_name_that_cannot_be_a_folders_name_is_refused(name, tmp_path):
+    with pytest.raises(DatasetError, match="class name") as error:
         open_folder(tmp_path, [name])
     assert len(str(error.value)) < 400 + len(str(tmp_path)) and str(error.value).isprintable()
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "named"),
     [
-        ("[" * 100_000, "nested too deeply"),
-        ('{"a":' * 100_000, "nested too deeply"),
-        ('{"format_version": 1, "novel": ["a"], "novel": ["b"]}', "'novel' is there twice"),
-        ('{"format_version": ' + "9" * 5000 + "}", "not JSON"),
-        ('{"format_version": 1e400, "novel": ["a"]}', "expected"),
-        ('{"format_version": 1, "novel": [NaN]}', "nan is not a class name"),
-        ('{"format_version": 1, "novel": [["a"]]}', "is not a class name"),
-        ('{"format_version": 1, "novel": ["../a"]}', "'../a' is not a class name"),
-        ('{"format_version": 1, "novel": ["/etc"]}', "'/etc' is not a class name"),
-        ("\0", "not JSON"),
+        ("[" * 100_000, None),
+        ('{"format_version": ' + "9" * 5000 + "}", None),
+        ('{"format_version": 1e400, "novel": ["a"]}', None),
+        ('{"format_version": 1, "novel": [NaN]}', "nan"),
+        ('{"format_version": 1, "novel": [["a"]]}', "'a'"),
+        ('{"format_version": 1, "novel": ["../a"]}', "'../a'"),
+        ('{"format_version": 1, "novel": ["/etc"]}', "'/etc'"),
+        ("\0", None),
     ],
-    ids=lambda value: value[:30],
+    ids=lambda value: str(value)[:30],
 )
-def test_a_split_file_that_is_none_is_one_short_error(content, said, tmp_path):
+def test_a_wrong_split_file_is_one_short_error(content, named, tmp_path):
     path = tmp_path / "split.json"
     path.write_text(content)
-    with pytest.raises(DatasetError, match=said) as error:
+    with pytest.raises(DatasetError, match=named) as error:
         read_split(path, "novel")
     assert str(error.value).endswith("split.json") and len(str(error.value)) < 400 + len(str(path))
-
-
-def test_a_split_file_without_end_is_not_read(tmp_path):
-    path = tmp_path / "split.json"
-    with path.open("wb") as file:
-        file.truncate(SPLIT_LIMIT + 1)
-    with pytest.raises(DatasetError, match="larger than 10 MB.*split.json"):
-        read_split(path, "novel")
-    for path in ("/dev/zero", tmp_path):
-        with pytest.raises(DatasetError, match="not a regular file"):
-            read_split(path, "novel")
-
-
-def test_a_hundred_thousand_class_names_are_compared_at_once(tmp_path):
-    path = tmp_path / "split.json"
-    path.write_text(json.dumps({"format_version": 1, "novel": [f"{n}" for n in range(100_000)] + ["7"]}))
-    with pytest.raises(DatasetError, match="'7' is there twice"):
-        read_split(path, "novel")

@@ -109,7 +109,14 @@ def load_videos(
     """
     frames, size, resize = _checked(frames, size, resize)
     workers = min(_usable_cores(), MOST_WORKERS) if workers is None else whole_number("workers", workers)
-    return _load_ahead(paths, lambda path: _load_or_error(path, frames, size, resize), workers)
+
+    def load(path: str | Path) -> Tensor | VideoError:
+        try:
+            return load_video(path, frames, size, resize=resize)
+        except VideoError as error:
+            return error
+
+    return _load_ahead(load, paths, workers)
 
 
 def count_frames(path: str | Path) -> int:
@@ -120,31 +127,20 @@ def count_frames(path: str | Path) -> int:
 def _checked(frames: int, size: int | None, resize: int | None) -> tuple[int, int | None, int | None]:
     """The arguments: T, the side of the square, and the length of the shorter side before it is cut."""
     frames = whole_number("frames", frames, most=MOST_FRAMES)
-    if size is None and resize is not None:
-        raise ValueError("resize needs size, found size=None")
-    size = None if size is None else whole_number("size", size)
-    return (
-        frames,
-        size,
-        size if resize is None or size is None else whole_number("resize", resize, least=size),
-    )
+    if size is None:
+        if resize is not None:
+            raise ValueError("resize needs size, found size=None")
+        return frames, None, None
+    size = whole_number("size", size)
+    return frames, size, size if resize is None else whole_number("resize", resize, least=size)
 
 
 def _usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _load_or_error(
-    path: str | Path, frames: int, size: int | None, resize: int | None
-) -> Tensor | VideoError:
-    try:
-        return load_video(path, frames, size, resize=resize)
-    except VideoError as error:
-        return error
-
-
 def _load_ahead(
-    paths: Iterable[str | Path], load: Callable[[str | Path], Tensor | VideoError], workers: int
+    load: Callable[[str | Path], Tensor | VideoError], paths: Iterable[str | Path], workers: int
 ) -> Iterator[Tensor | VideoError]:
     """One thread for each worker process: it waits for the decoder and resizes what comes back."""
     waiting = iter(paths)
@@ -161,16 +157,17 @@ def _load_ahead(
 
 def _decode(path: Path, offsets: Tensor) -> tuple[list[np.ndarray], int]:
     """The chosen frames, uint8 `[H, W, 3]` each, and how many there are."""
-    before = check_file(path)
+    before, failure = check_file(path), None
     try:
         # An absolute path, because FFmpeg would take a name such as "http:clip.mp4" for an address.
-        decoded, failure = decode(str(path.absolute()), offsets.tolist()), None
+        decoded = decode(str(path.absolute()), offsets.tolist())
     except DecodingFailed as error:
-        decoded, failure = ([], 0), str(error)
+        failure = str(error)
     if failure or path.exists():  # one that was removed meanwhile was read to its end all the same
         after = check_file(path)
         if any(
-            getattr(before, name) != getattr(after, name) for name in ("st_size", "st_mtime_ns", "st_ino")
+            getattr(before, f"st_{what}") != getattr(after, f"st_{what}")
+            for what in ("size", "mtime_ns", "ino")
         ):
             failure = "it changed while it was read; try again when it is complete"
     if failure:

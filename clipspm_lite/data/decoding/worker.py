@@ -143,9 +143,10 @@ class _Worker:
 
 def _cause(status: int) -> str:
     """What an exit status says about a crash."""
-    if status == -getattr(signal, "SIGKILL", 0):
-        return "it was killed, as systems do when memory runs out"
-    return signal.Signals(-status).name if status < 0 else f"exit status {status:#x}"
+    if status >= 0:
+        return f"exit status {status:#x}"
+    name = signal.Signals(-status).name
+    return name if name != "SIGKILL" else "it was killed, as systems do when memory runs out"
 
 
 _all: set[_Worker] = set()
