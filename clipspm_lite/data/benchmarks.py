@@ -23,6 +23,7 @@ from clipspm_lite.data.datasets import (
     video_names,
 )
 
+ListedVideos = dict[str, dict[str, str]]  # for each class its videos, and where they are listed
 _PART_OF_PREFIX = {"test": "novel", "train": "base", "val": "validation"}
 _NUMBERED = re.compile(r"(train|val|test)(\d{1,3})")
 _TIMES = re.compile(r"(?<=.)_\d{6}_\d{6}$")  # start and end in seconds, which Kinetics adds to a YouTube id
@@ -117,16 +118,9 @@ def find_benchmark(name: str) -> Benchmark:
 
 
 def find_videos(
-    benchmark: Benchmark,
-    root: Path,
-    classes: Sequence[str],
-    listed: dict[str, dict[str, str]] | None,
+    benchmark: Benchmark, root: Path, classes: Sequence[str], listed: ListedVideos | None
 ) -> FoundVideos:
-    """Looks for the videos of `classes`: all of them, or those that `listed` (`read_video_lists`) names.
-
-    Raises:
-        DatasetError: `root` is not a folder.
-    """
+    """The videos of `classes`: all of them, or those that are listed; raises DatasetError without a folder `root`."""
     if not root.is_dir():
         raise DatasetError(f"no such folder; {benchmark.how_to_get(root)}")
     places = [root, *(root / name for name in benchmark.folders if (root / name).is_dir())]
@@ -139,12 +133,12 @@ def find_videos(
             folders[class_key(folder.name)].append(folder)
         there = {name: _videos_in(folders[class_key(name)], root) for name in classes}
         indices = {name: _FileIndex(paths) for name, paths in there.items()}
-    files = {path: None for paths in there.values() for path in paths}
     if listed is None:
         return FoundVideos(there, dict.fromkeys(classes, ()), ())
     pairs = {name: indices[name].find(listed[name]) for name in classes}
     videos = {name: found for name, (found, _) in pairs.items()}
     used = {path for paths in videos.values() for path in paths}
+    files = dict.fromkeys(path for paths in there.values() for path in paths)
     unlisted = tuple(path for path in files if path not in used)
     return FoundVideos(videos, {name: missing for name, (_, missing) in pairs.items()}, unlisted)
 
@@ -173,16 +167,16 @@ class _FileIndex:
         for video, place in listed.items():
             youtube_id = _TIMES.sub("", video)
             path = self.by_name.get(video) or self.by_name.get(youtube_id)
-            clips = self.by_id.get(video, []) if path is None and youtube_id == video else []
-            if path is None and len(clips) != 1:
+            clips = [path] if path else self.by_id.get(video, []) if youtube_id == video else []
+            if len(clips) == 1:
+                found[clips[0]] = None
+            else:
                 which = f"; with which times? there are {', '.join(clips)}" if clips else ""
                 missing.append(f"{video} ({place}{which})")
-            else:
-                found[path or clips[0]] = None
         return tuple(found), tuple(missing)
 
 
-def read_video_lists(benchmark: Benchmark, paths: Sequence[str | Path]) -> dict[str, dict[str, str]] | None:
+def read_video_lists(benchmark: Benchmark, paths: Sequence[str | Path]) -> ListedVideos | None:
     """For each class of the benchmark its listed videos, by name without suffix, and where they are listed.
 
     A line is `class/video`. The class may be spelled with spaces or underscores, with or without brackets; folders may
@@ -215,7 +209,7 @@ def read_video_lists(benchmark: Benchmark, paths: Sequence[str | Path]) -> dict[
     }
     classes = {class_key(name): name for names in benchmark.classes.values() for name in names}
     numbered = _numbered_classes(benchmark, lines.values(), _some(map(str, paths)))
-    listed: dict[str, dict[str, str]] = {name: {} for name in classes.values()}
+    listed: ListedVideos = {name: {} for name in classes.values()}
     class_of: dict[str, str] = {}
     for place, line in lines.items():
         name, video = _listed_video(line, benchmark, classes, numbered, place)

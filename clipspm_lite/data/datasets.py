@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from clipspm_lite.arguments import check_known
 from clipspm_lite.data.names import readable
@@ -104,20 +103,22 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
         DatasetError: the file is missing, damaged or something else, the part is missing or empty, or a name cannot be
             used (`check_class_names`).
     """
-    path = Path(path)
-    split = read_json(path)
-    version = split.get("format_version") if isinstance(split, dict) else None
-    parts = [name for name in split if isinstance(split[name], list) and split[name]] if version else []
-    if version == SPLIT_FORMAT and part in parts:
-        check_class_names(split[part], path)
-        return tuple(split[part])
-    if version == SPLIT_FORMAT:
-        found = f"no part {part!r} with classes; the parts are {', '.join(parts[:10]) or 'none'}"
-    elif isinstance(version, int):
-        found = f"format_version {version} is not the one that this clipspm_lite reads ({SPLIT_FORMAT}); update it"
-    else:
-        found = f'not a split file; expected {{"format_version": {SPLIT_FORMAT}, "base": ["a class", …], …}}'
-    raise DatasetError(f"{found}: {path}")
+    text = read_text(Path(path))
+    try:
+        split = json.loads(text)
+    except (ValueError, RecursionError):
+        split = None
+    found = "other JSON" if split else "no JSON"
+    if isinstance(split, dict):
+        parts = [name for name in split if isinstance(split[name], list) and split[name]]
+        if split.get("format_version") == SPLIT_FORMAT and part in parts:
+            check_class_names(split[part], path)
+            return tuple(split[part])
+        found = (
+            f"format_version {split.get('format_version')} and the parts {', '.join(parts[:10]) or 'none'}"
+        )
+    expected = f'{{"format_version": {SPLIT_FORMAT}, "{part}": ["a class", …], …}}'
+    raise DatasetError(f"expected a split file, {expected}, found {found}: {path}")
 
 
 def read_text(path: Path) -> str:
@@ -131,15 +132,6 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError:
         found = "not text in UTF-8"
     raise DatasetError(f"{found}; expected a text file: {path}")
-
-
-def read_json(path: Path) -> Any:
-    """What a JSON file holds; raises DatasetError where it is not one."""
-    text = read_text(path)
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DatasetError(f"not JSON ({error}): {path}") from None
 
 
 def sample_world(part: str = "novel", split: str = "default") -> VideoDataset:
@@ -179,24 +171,19 @@ def check_class_names(classes: Sequence[str], source: str | Path) -> None:
     """
     first: dict[str, str] = {}
     for name in classes:
-        shown, words = (
-            repr(name)[:100],
-            readable(name) if isinstance(name, str) and _is_folder_name(name) else "",
-        )
-        if words and words not in first:
-            first[words] = name
-            continue
-        found = f"{shown} is not a class name; expected the name of a folder, with words in it"
-        if words:
-            same = "is there twice" if first[words] == name else f"and {first[words]!r} read alike"
-            found = f"{shown} {same}; rename one of the classes or join them"
-        raise DatasetError(f"{found}: {source}")
+        words = readable(name) if _is_folder_name(name) else ""
+        if not words or words in first:
+            found = "is not a class name; expected the name of a folder, with words in it"
+            if words:
+                found = f"and {first[words]!r} read alike; rename one of the classes or join them"
+            raise DatasetError(f"{repr(name)[:100]} {found}: {source}")
+        first[words] = name
 
 
-def _is_folder_name(name: str) -> bool:
-    if name in ("", ".", "..") or any(c in name for c in "/\\\0") or name[1:2] == ":":  # a drive of Windows
+def _is_folder_name(name: object) -> bool:
+    if not isinstance(name, str) or name in ("", ".", "..") or name[1:2] == ":":  # a drive of Windows
         return False
     try:
-        return len(os.fsencode(name)) <= 255
+        return len(os.fsencode(name)) <= 255 and not any(c in name for c in "/\\\0")
     except UnicodeEncodeError:  # half a character, which JSON can hold
         return False

@@ -32,10 +32,11 @@ class EncodedDataset:
 
     def __post_init__(self) -> None:
         counts, number = self.videos_per_class, len(self.classes)
-        if not number or len(set(self.classes)) < number:
-            raise ValueError(f"classes: expected different names, found {self.classes}")
-        if len(counts) != number or min(counts) < 1:
-            raise ValueError(f"videos_per_class: expected {number} numbers of at least 1, found {counts}")
+        if not number or len(set(self.classes)) < number or len(counts) != number or min(counts) < 1:
+            raise ValueError(
+                "classes, videos_per_class: expected different names, and for each a number of at least 1, found "
+                f"{self.classes} and {counts}"
+            )
         frames, dim = (*self.features.shape[1:], 0, 0)[:2]
         for name, expected in {"features": (sum(counts), frames, dim), "class_text": (number, dim)}.items():
             shape = tuple(getattr(self, name).shape)

@@ -34,7 +34,6 @@ def lay_out_samples(
     classes, from the two ends, so its novel classes stay unseen.
 
     Args:
-        benchmark: a name of `BENCHMARKS`.
         videos: clips per class, 20 at most.
 
     Returns:

@@ -1,7 +1,6 @@
 """The benchmarks open from their official layouts, and nothing wrong with a download or a list goes unsaid."""
 
 import os
-import re
 
 import pytest
 from small_benchmarks import CLASSES, VIDEOS, content, make_download, make_published_numbers_small
@@ -10,7 +9,6 @@ from clipspm_lite.data.benchmarks import BENCHMARKS, class_key, open_benchmark, 
 from clipspm_lite.data.datasets import DatasetError
 from clipspm_lite.data.decoding.video import load_video
 from clipspm_lite.data.inspection import check_benchmark
-from clipspm_lite.data.names import readable
 
 WITH_LISTS = ("kinetics100", "ssv2_full", "ssv2_small")
 FULL_TITLES = {"hmdb51": 51, "ucf101": 101, "kinetics100": 100, "ssv2_full": 100, "ssv2_small": 100}
@@ -55,24 +53,10 @@ def test_published_classes_and_numbers_of_videos_add_up():
             assert name == "ssv2_full" or sum(classes.values()) == benchmark.videos[part]
 
 
-def test_class_names_of_all_benchmarks_read_as_plain_words():
-    for benchmark in BENCHMARKS.values():
-        for name in (c for classes in benchmark.classes.values() for c in classes):
-            assert re.fullmatch(r"([a-z]+('t)?,? )*[a-z]+('t)?", readable(name)), name
-
-
 def test_spellings_of_one_class_never_meet_another_class():
     for benchmark in BENCHMARKS.values():
         names = [c for classes in benchmark.classes.values() for c in classes]
         assert len({class_key(c) for c in names}) == len(names)
-
-
-def test_page_and_terms_are_named_without_addresses():
-    for benchmark in BENCHMARKS.values():
-        assert benchmark.page and benchmark.terms and benchmark.files
-        assert not re.search(
-            r"https?:|www\.|\.(com|org|edu)\b", repr(benchmark).replace("hmdb51_org.rar", "")
-        )
 
 
 # --- official layouts
@@ -116,21 +100,6 @@ def test_kinetics_videos_are_found_in_its_train_and_val_folders_together(small, 
     data = open_benchmark("kinetics100", root, "novel", [lists["novel"]])
     assert data.videos_per_class == (VIDEOS, VIDEOS)
     assert sorted(p.relative_to(root).parts[0] for p in data.paths) == ["train", "train", "val", "val"]
-
-
-def test_links_inside_the_folder_are_followed(small, tmp_path):
-    lists = make_download(tmp_path / "elsewhere", "ssv2_small")
-    (tmp_path / "root").mkdir()
-    try:
-        for path in (tmp_path / "elsewhere").iterdir():
-            (tmp_path / "root" / path.name).symlink_to(path)
-        (tmp_path / "again").mkdir()
-        (tmp_path / "again" / "20bn-something-something-v2").symlink_to(tmp_path / "elsewhere")
-    except OSError:
-        pytest.skip("this system does not let us make links")
-    for root in (tmp_path / "root", tmp_path / "again"):
-        data = open_benchmark("ssv2_small", root, "novel", [lists["novel"]])
-        assert all(load_video(path, frames=1).shape[0] == 1 for path in data.paths)
 
 
 # --- lists
@@ -381,17 +350,11 @@ def test_check_names_missing_unreadable_and_unlisted_videos(download):
 
 def test_counting_reads_no_video_and_says_so(download):
     name, root, lists = download
-    videos = [
-        path
-        for part in CLASSES[name]
-        for path in open_benchmark(name, root, part, list(lists.values())).paths
-    ]
-    videos[0].write_bytes(b"broken")
-    seen = []
-    report = check_benchmark(name, root, list(lists.values()), decode=False, progress=seen.append)
-    assert report.ok and not seen
-    assert "12 videos that are there, none of them read" in str(report)
-    videos[0].unlink()
+    first = open_benchmark(name, root, "novel", list(lists.values())).paths[0]
+    first.write_bytes(b"broken")
+    report = check_benchmark(name, root, list(lists.values()), decode=False)
+    assert report.ok and not report.decoded
+    first.unlink()
     assert not check_benchmark(name, root, list(lists.values()), decode=False).ok
 
 

@@ -163,7 +163,7 @@ SCRIPT = """
 """
 
 
-def test_a_script_without_a_main_guard_and_a_daemon_can_read_and_leave_nothing_process(clip, tmp_path):
+def test_a_script_without_a_main_guard_and_a_daemon_can_read_and_leave_nothing_running(clip, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT))
     done = subprocess.run([sys.executable, script, clip], capture_output=True, text=True, timeout=120)

@@ -23,10 +23,16 @@ from clipspm_lite.data.names import CONVERT
 TIME_LIMIT = 30.0  # seconds without a new frame
 SLOWEST_DISK = 20e6  # bytes per second: a large file may take this much longer before its first frame
 _WATCHDOG_STATUS = 1  # exit status of a worker that found itself hanging
-_START = (
-    "import json, sys; sys.path[:] = json.loads(sys.stdin.buffer.readline()); "
-    "from clipspm_lite.data.decoding.decoder import serve; serve()"
-)
+_START = """
+import json, sys
+sys.path[:] = json.loads(sys.stdin.buffer.readline())
+try:
+    from clipspm_lite.data.decoding.decoder import serve
+except Exception as error:
+    print(error)
+else:
+    serve()
+"""
 
 
 class DecodingFailed(Exception):
@@ -54,7 +60,7 @@ def decode(path: str, offsets: Sequence[float]) -> tuple[list[np.ndarray], int]:
         try:
             decoded = worker.answer(request)
         except (EOFError, OSError):
-            status = worker.status()
+            status = worker.kill(patience=10)  # it ends by itself
             if status == _WATCHDOG_STATUS:
                 reason = f"decoding it gave no new frame for {limit:.0f} s"
             elif fresh:
@@ -77,31 +83,25 @@ class _Worker:
             [sys.executable, "-c", _START],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # Windows would open a console
         )
         _all.add(self)
-        assert self._process.stdin and self._process.stdout and self._process.stderr
+        assert self._process.stdin and self._process.stdout
         self._requests: IO[bytes] = self._process.stdin
         self._answers: IO[bytes] = self._process.stdout
-        started = False
+        found = "no reason given"
         try:
-            with contextlib.suppress(OSError):
-                self._send(
-                    json.dumps([entry for entry in sys.path if isinstance(entry, str)]).encode() + b"\n"
-                )
-            started = self._answers.readline() == b"ready\n"
+            paths = [entry for entry in sys.path if isinstance(entry, str)]
+            self._send(json.dumps(paths).encode() + b"\n")
+            found = self._answers.readline().decode(errors="replace").strip()
         finally:
-            with self._process.stderr as errors:  # from here on it points elsewhere
-                if not started:
-                    self.kill()
-                    lines = errors.read().decode(errors="replace").strip().splitlines() or [
-                        "and does not say why"
-                    ]
-        if not started:
+            if found != "ready":
+                self.kill()
+        if found != "ready":
             raise RuntimeError(
-                f"videos cannot be decoded: {sys.executable} does not start the decoder ({lines[-1]}); pip install -e "
-                ". in clipspm_lite's folder installs what it needs, decord2 among it"
+                f"videos cannot be decoded: {sys.executable} does not start the decoder ({found}); "
+                "pip install -e . in clipspm_lite's folder installs what it needs, decord2 among it"
             )
 
     def answer(self, request: bytes) -> tuple[list[np.ndarray], int]:
@@ -122,14 +122,10 @@ class _Worker:
         self._requests.write(line)
         self._requests.flush()
 
-    def status(self) -> int:
-        """The exit status of a process that ended by itself."""
+    def kill(self, patience: float = 0) -> int:
+        """Ends the process if it still runs after `patience` seconds, and returns its exit status."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(10)
-        return self.kill()
-
-    def kill(self) -> int:
-        """Ends the process if it still runs, and returns its exit status."""
+            self._process.wait(patience)
         self._process.kill()
         self.close()
         return self._process.wait()
