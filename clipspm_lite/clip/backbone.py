@@ -1,39 +1,36 @@
 """open_clip behind one small interface: frames to features, class names to text features."""
 
-import difflib
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import open_clip
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from clipspm_lite.arguments import whole_number
+from clipspm_lite.arguments import check_known
 from clipspm_lite.clip.prompts import TEMPLATES, fill_templates
 from clipspm_lite.clip.released_format import is_released, read_released
 from clipspm_lite.data.names import readable
-from clipspm_lite.storage.files import fill, one_line
-from clipspm_lite.storage.untrusted import Refused, check_safetensors, check_size, read_torch
+from clipspm_lite.storage.files import CheckpointError, fill, one_line, read_torch
 
 TINY_CLIP_DIR = Path(__file__).parents[1] / "tiny_clip"
 LOCAL_DIR = "local-dir:"
 WEIGHTS_FILE = "open_clip_model.safetensors"
 WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
+OPENAI_ENTRIES = {"input_resolution", "context_length", "vocab_size"}  # only OpenAI's own files have these
 
-Tokenizer = Callable[[list[str]], Tensor]
+Tokenizer = Callable[..., Tensor]  # (sentences, context_length=None) → [sentences, context_length]
+Parts = tuple[Any, Tokenizer, dict[str, Any]]  # an open_clip model, its tokenizer and its configuration
 
 
 class VisualOnly(nn.Module):
-    """A CLIP whose text encoder nobody has given yet.
-
-    Args:
-        visual: open_clip's visual encoder.
-        text_is_missing: what to do about it, for whoever asks for a text.
-    """
+    """A CLIP without a text encoder; ``text_is_missing`` says what to do about it."""
 
     def __init__(self, visual: nn.Module, text_is_missing: str):
         super().__init__()
@@ -51,10 +48,8 @@ class VisualOnly(nn.Module):
 class Backbone(nn.Module):
     """A CLIP model that turns frames and class names into vectors of one joint space.
 
-    The text encoder is frozen. The visual encoder is frozen too until `set_trainable(True)`.
-    BatchNorm (RN50) keeps its stored statistics always, in training as well: an episode's few clips
-    give statistics of their own, and they would leak from one clip to another. Its scale and shift
-    are trained like all other weights.
+    The text encoder is frozen, the visual encoder too until `set_trainable(True)`. BatchNorm (RN50) keeps its stored
+    statistics even in training: those of an episode's few clips would leak from one clip to another.
 
     Attributes:
         clip: the open_clip model; `clip.visual` is the visual encoder.
@@ -70,7 +65,7 @@ class Backbone(nn.Module):
 
     def __init__(
         self,
-        clip: nn.Module,
+        clip: Any,
         tokenizer: Tokenizer,
         config: dict[str, Any],
         *,
@@ -79,22 +74,19 @@ class Backbone(nn.Module):
         normalize_pixels: bool = True,
     ) -> None:
         super().__init__()
-        visual: Any = clip.visual
-        size = visual.image_size
-        height, width = (size, size) if isinstance(size, int) else size
-        if height != width:
-            raise ValueError(f"{name} takes {height} x {width} images; only square ones are supported.")
         # channels_last: convolutions on a CPU run several times faster.
-        self.clip: Any = clip.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.clip: Any = clip.to(memory_format=torch.channels_last)
         self.tokenizer = tokenizer
         self.name = name
         self.weights = weights
         self.dim = int(config["embed_dim"])
-        self.image_size = int(height)
+        size = clip.visual.image_size
+        self.image_size = int(size if isinstance(size, int) else size[0])
         self.normalize_pixels = normalize_pixels
         self._config = config
-        self.register_buffer("pixel_mean", torch.tensor(visual.image_mean).view(3, 1, 1), persistent=False)
-        self.register_buffer("pixel_std", torch.tensor(visual.image_std).view(3, 1, 1), persistent=False)
+        mean, std = torch.tensor(clip.visual.image_mean), torch.tensor(clip.visual.image_std)
+        self.register_buffer("pixel_mean", mean.view(3, 1, 1), persistent=False)
+        self.register_buffer("pixel_std", std.view(3, 1, 1), persistent=False)
         self.set_trainable(False)
         self.eval()
 
@@ -120,41 +112,28 @@ class Backbone(nn.Module):
         Args:
             frames: float RGB in [0, 1], `[..., T, 3, H, W]` with H = W = `image_size`.
             chunk: how many frames pass the encoder at once; fewer need less memory.
-            recompute: gradient checkpointing: keep no activations for the backward pass, which computes them
-                again chunk by chunk. Memory is then a chunk's, however many frames there are, for a forward pass
-                more. (open_clip's own `set_grad_checkpointing` does nothing for a ResNet.)
+            recompute: gradient checkpointing: the backward pass computes activations again, chunk by chunk, so only
+                one chunk's are in memory. (open_clip's own `set_grad_checkpointing` does nothing for a ResNet.)
 
         Returns:
             `[..., T, C]`. Differentiable with respect to the visual encoder once it is trainable.
 
         Raises:
-            TypeError: the frames are not floating point.
-            ValueError: a wrong shape, size or device, values outside of [0, 1], or a chunk below 1.
+            ValueError: a wrong shape or size, or values outside [0, 1].
         """
         size = self.image_size
-        if not isinstance(frames, Tensor):
-            raise TypeError(
-                f"frames must be a torch.Tensor, found {type(frames).__name__}: see torch.as_tensor."
-            )
-        if not frames.is_floating_point():
-            raise TypeError(f"frames must be floats in [0, 1], found {frames.dtype}: use frames / 255.")
         if frames.ndim < 4 or frames.shape[-3:] != (3, size, size):
             raise ValueError(
-                f"frames must be [..., T, 3, {size}, {size}] for {self.name}, found {list(frames.shape)}: "
-                f"resize them, for example with load_video(path, size={size})."
-            )
-        chunk = whole_number("chunk", chunk)
-        if frames.device != self.pixel_mean.device:
-            raise ValueError(
-                f"frames are on {frames.device}, {self.name} is on {self.pixel_mean.device}: move them."
-            )
-        # A resize may overshoot by a rounding error, hence the margin.
-        if frames.numel() and not -1e-3 <= frames.min() <= frames.max() <= 1.001:
-            raise ValueError(
-                f"frames must lie in [0, 1], found [{frames.min():.3g}, {frames.max():.3g}]: "
-                "give them unnormalised, the backbone applies its own mean and standard deviation."
+                f"frames: expected [..., T, 3, {size}, {size}] for {self.name}, found {list(frames.shape)}: "
+                f"resize them, for example with load_video(path, size={size})"
             )
         flat = frames.reshape(-1, 3, size, size).to(self.pixel_mean.dtype)
+        # A resize may overshoot by a rounding error, hence the margin.
+        if frames.dtype == torch.uint8 or (len(flat) and not -1e-3 <= flat.min() <= flat.max() <= 1.001):
+            raise ValueError(
+                f"frames: expected floats in [0, 1], found {frames.dtype} in [{flat.min():.3g}, {flat.max():.3g}]: use "
+                "frames / 255, and do not normalise them; the backbone applies its own mean and standard deviation"
+            )
         parts = flat.split(chunk) if len(flat) else []
         if recompute:
             features = [checkpoint(self._encode_chunk, part, use_reentrant=False) for part in parts]
@@ -172,6 +151,8 @@ class Backbone(nn.Module):
     def encode_class_names(self, names: Sequence[str], templates: Sequence[str] = TEMPLATES) -> Tensor:
         """Mean of the un-normalised text features of each name in every template (SPEC section 1).
 
+        Warns if the text encoder reads only the beginning of some names.
+
         Args:
             names: N class names, made readable first ("ApplyEyeMakeup" becomes "apply eye makeup").
             templates: sentences with one `{}` each.
@@ -180,21 +161,26 @@ class Backbone(nn.Module):
             `[N, C]`, not L2-normalised, without gradient.
 
         Raises:
-            TypeError: one string instead of a sequence of them, or a name that is none.
-            ValueError: a name without any word, a template without exactly one `{}`, or a backbone without a text
-                encoder (a released checkpoint has none; see `load_backbone`).
+            TypeError: one string instead of a sequence of strings.
+            ValueError: a template without exactly one `{}`, or a backbone without a text encoder (`load_backbone`).
         """
         if isinstance(names, str):
-            raise TypeError(f"names must be a sequence of class names, found a string: use [{names!r}].")
-        for name in names:
-            if not isinstance(name, str):
-                raise TypeError(f"names: expected class names, found {name!r}.")
-            if not readable(name):
-                raise ValueError(f"names: {name!r} has no words to read; rename the class.")
-        features = []
+            raise TypeError(f"names: expected a sequence of class names, found a string: use [{names!r}]")
+        features, cut = [], []
         for name in names:
             tokens = self.tokenizer(fill_templates(readable(name), templates))
             features.append(self.clip.encode_text(tokens.to(self.pixel_mean.device)).mean(dim=0))
+            # What follows the name in a sentence may be cut off.
+            up_to_name = [t[: t.index("{}")] + readable(name) for t in templates]
+            longer = self.tokenizer(up_to_name, context_length=tokens.shape[1] + 1)
+            if not torch.equal(longer[:, :-1], self.tokenizer(up_to_name)):
+                cut.append(name)
+        if cut:
+            warnings.warn(
+                f"{len(cut)} of {len(names)} class names are too long for the text encoder of {self.name} and are "
+                f"cut off, the first: {cut[0]!r}. Give shorter names, or take another backbone.",
+                stacklevel=3,
+            )
         return torch.stack(features) if features else self.pixel_mean.new_zeros(0, self.dim)
 
     @property
@@ -204,10 +190,7 @@ class Backbone(nn.Module):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) over architecture, weights and pixel normalisation: equal means equal features.
-
-        Read anew each time, as fine-tuning changes the weights; about a second for a ViT-B/16.
-        """
+        """SHA-256 (hex) of architecture, weights as they are now, and normalisation: equal means equal features."""
         return self._digest("")
 
     @property
@@ -240,68 +223,42 @@ def load_backbone(
         name: "tiny" (the committed tiny CLIP, no network), "local-dir:FOLDER" (a folder written by
             `python -m clipspm_lite.tiny_clip.train`), or an open_clip architecture such as
             "ViT-B-16-quickgelu" or "RN50-quickgelu".
-        weights: for an architecture an open_clip tag such as "openai" (downloaded once) or a file
-            (.safetensors, or a .pt, .pth or .bin state dict, read with `weights_only=True`); "random"
-            for untrained weights, drawn from torch's global generator. A checkpoint of the released code
-            (SPEC section 6) gives its fine-tuned visual encoder. None stands for the weights in the folder,
-            and is refused for an architecture.
-        text_weights: where the text encoder comes from if ``weights`` is a released checkpoint, which has none: a
-            tag or a file. Without it the backbone encodes frames only.
+        weights: for an architecture an open_clip tag such as "openai" (downloaded once), a file (.safetensors or
+            a state dict of torch), or "random", drawn from torch's global generator. A checkpoint of the released code
+            (SPEC section 6) gives its fine-tuned visual encoder. None: the weights in the folder.
+        text_weights: a tag or a file for the text encoder, which a released checkpoint does not hold. Without it the
+            backbone encodes frames only.
         device: where the model goes.
         normalize_pixels: apply the model's mean and standard deviation; False feeds raw [0, 1] pixels, as
             the paper's released code does (SPEC section 1).
 
     Raises:
-        ValueError: an unknown name or tag (near matches are listed), no weights, or a file that does not fit.
+        ValueError: an unknown name or tag, no weights, or a file that does not fit or needs QuickGELU.
         FileNotFoundError: no such weights file or folder.
         RuntimeError: a tag's weights could not be downloaded.
     """
-    folder = TINY_CLIP_DIR if name == "tiny" else None
-    if name.startswith(LOCAL_DIR):
-        folder = Path(name.removeprefix(LOCAL_DIR))
-    visual_file = (
-        Path(weights) if weights is not None and folder is None and _is_visual_file(weights) else None
-    )
-    if visual_file is None and text_weights is not None:
-        raise ValueError(
-            "text_weights are for a released checkpoint; the weights of every other backbone hold the text encoder."
-        )
-    if folder is not None:
-        clip, tokenizer, config = _from_folder(folder, weights)
-    elif visual_file is not None:
-        clip, tokenizer, config = _from_released(name, visual_file, text_weights)
+    if name == "tiny" or name.startswith(LOCAL_DIR):
+        parts = _from_folder(TINY_CLIP_DIR if name == "tiny" else Path(name.removeprefix(LOCAL_DIR)), weights)
+    elif weights is not None and is_released(weights):
+        parts = _from_released(name, weights, text_weights)
     else:
-        clip, tokenizer, config = _from_architecture(name, weights)
+        parts = _from_architecture(name, weights)
     source = None if weights is None else str(weights)
     if source is not None and Path(source).is_file():
         source = Path(source).name
-    return Backbone(clip, tokenizer, config, name=name, weights=source, normalize_pixels=normalize_pixels).to(
-        device
-    )
+    return Backbone(*parts, name=name, weights=source, normalize_pixels=normalize_pixels).to(device)
 
 
 def public_name(name: str) -> str:
     """A backbone's name without the folders around a local one, for files that may be given away."""
-    if name.startswith(LOCAL_DIR):
-        return LOCAL_DIR + Path(name.removeprefix(LOCAL_DIR)).name
-    return name
+    return LOCAL_DIR + Path(name.removeprefix(LOCAL_DIR)).name if name.startswith(LOCAL_DIR) else name
 
 
-def _is_visual_file(weights: str | Path) -> bool:
-    path = Path(weights)
-    return path.suffix in WEIGHT_SUFFIXES[1:] and path.is_file() and is_released(path)
-
-
-def _from_folder(folder: Path, weights: str | Path | None) -> tuple[nn.Module, Tokenizer, dict[str, Any]]:
+def _from_folder(folder: Path, weights: str | Path | None) -> Parts:
     if weights not in (None, "random"):
-        raise ValueError(f"weights: {folder} holds its own; give None or 'random', found {str(weights)!r}.")
-    needed = ["open_clip_config.json"] + ([WEIGHTS_FILE] if weights is None else [])
-    for file in needed:
-        if not (folder / file).is_file():
-            raise FileNotFoundError(
-                f"a tiny CLIP's folder needs {file}, which a clone of the repository has and "
-                f"`python -m clipspm_lite.tiny_clip.train` writes; not found: {folder / file}"
-            )
+        raise ValueError(f"weights: {folder} holds its own; give None or 'random', found {str(weights)!r}")
+    if weights is None and not (folder / WEIGHTS_FILE).is_file():  # open_clip would take random weights
+        raise FileNotFoundError(f"the folder of a CLIP needs {WEIGHTS_FILE}, not found: {folder}")
     name = f"{LOCAL_DIR}{folder}"
     config = open_clip.get_model_config(name)
     clip = open_clip.create_model(name, load_weights=weights is None, weights_only=True)
@@ -310,86 +267,66 @@ def _from_folder(folder: Path, weights: str | Path | None) -> tuple[nn.Module, T
     return clip, open_clip.get_tokenizer(name, bpe_path=str(merges)), config
 
 
-def _from_architecture(name: str, weights: str | Path | None) -> tuple[nn.Module, Tokenizer, dict[str, Any]]:
-    config = open_clip.get_model_config(name) if name in open_clip.list_models() else None
-    if config is None:
-        near = _near(name, ["tiny", "ViT-B-16-quickgelu", "RN50-quickgelu", *open_clip.list_models()])
-        raise ValueError(f"unknown backbone {name!r}: {near}, all in open_clip.list_models().")
+def _from_architecture(name: str, weights: str | Path | None) -> Parts:
+    if name not in open_clip.list_models():
+        known = "'tiny' or one of open_clip.list_models(), such as 'ViT-B-16-quickgelu' and 'RN50-quickgelu'"
+        raise ValueError(f"backbone: expected {known}, found {name!r}")
+    config: Any = open_clip.get_model_config(name)
     tags = open_clip.list_pretrained_tags_by_model(name)
-    if weights is None:
-        # open_clip itself would go on with random weights and only a warning.
-        raise ValueError(f"{name} has no weights here: give weights= a file, 'random', or a tag of {tags}.")
-
     if weights == "random":
         clip = open_clip.create_model(name, load_weights=False, pretrained_text=False)
     elif isinstance(weights, str) and (tag := open_clip.get_pretrained_cfg(name, weights)):
         if tag.get("quick_gelu", False) != config.get("quick_gelu", False):
-            raise ValueError(f"weights {weights!r} need QuickGELU: use the name '{name}-quickgelu'.")
-        try:
-            clip = open_clip.create_model(name, weights, require_pretrained=True, weights_only=True)
-        except RuntimeError as error:
-            raise RuntimeError(f"weights {weights!r} of {name}: {error}. Or give weights=FILE.") from error
-    else:
-        clip = _from_file(name, Path(weights), tags)
+            raise ValueError(f"weights: {weights!r} needs QuickGELU: use the name '{name}-quickgelu'")
+        clip = open_clip.create_model(name, weights, require_pretrained=True, weights_only=True)
+    elif weights is not None and Path(weights).is_file():
+        clip = _from_file(name, Path(weights))
+    else:  # open_clip itself would go on with random weights and only a warning
+        error = FileNotFoundError if weights is not None and Path(weights).suffix else ValueError
+        raise error(f"weights of {name}: expected a file, 'random' or a tag of {tags}, found {weights!r}")
     return clip, open_clip.get_tokenizer(name), config
 
 
-def _from_released(
-    name: str, path: Path, text_weights: str | Path | None
-) -> tuple[nn.Module, Tokenizer, dict[str, Any]]:
-    checkpoint = read_released(path)
-    if checkpoint.architecture != name:
-        raise ValueError(
-            f"this file has the visual encoder of {checkpoint.architecture}, not of {name}: {path}"
+def _from_file(name: str, path: Path) -> nn.Module:
+    ambiguous = f"{name}-quickgelu" in open_clip.list_models()
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="pt") as file:
+                entries = set(file.keys())
+        else:
+            content = read_torch(path)
+            entries = set(content.get("state_dict", content))
+        if ambiguous and entries >= OPENAI_ENTRIES:
+            raise ValueError(f"OpenAI's, made with QuickGELU: use the name {name}-quickgelu")
+        clip = open_clip.create_model(name, str(path), require_pretrained=True, weights_only=True)
+    except Exception as error:  # torch, pickle and safetensors raise types of their own for a bad file
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        raise ValueError(f"not weights of {name} ({reason}): {path}") from error
+    if ambiguous:
+        warnings.warn(
+            f"{path.name} does not say whether it was made with GELU, as {name} computes, or with QuickGELU. OpenAI's "
+            f"weights and what was fine-tuned from them need the name {name}-quickgelu.",
+            stacklevel=4,
         )
-    config = open_clip.get_model_config(name)
+    return clip
+
+
+def _from_released(name: str, path: str | Path, text_weights: str | Path | None) -> Parts:
+    released = read_released(path)
+    config = open_clip.get_model_config(released.architecture)
     with torch.device("meta"):  # takes no memory, and no text encoder is ever made
         visual: Any = open_clip.CLIP(**config).visual
     visual.image_mean, visual.image_std = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
     try:
-        fill(visual, checkpoint.visual)
+        check_known("backbone", name, [released.architecture])
+        fill(visual, released.visual)
     except ValueError as error:
-        raise ValueError(f"not the visual encoder of {name} ({error}): {path}") from None
+        raise CheckpointError(f"not the visual encoder of {name} ({error}): {path}") from None
     if text_weights is not None:
         clip, tokenizer, config = _from_architecture(name, text_weights)
         clip.visual = visual
         return clip, tokenizer, config
-    tags = ", ".join(open_clip.list_pretrained_tags_by_model(name))
     missing = (
-        f"class names need a text encoder, which a released checkpoint does not hold: give text_weights= a file with a "
-        f"whole {name}, or an open_clip tag ({tags}): {path}"
+        f"text_weights: class names need a text encoder: give an open_clip tag (openai) or a file: {path}"
     )
     return VisualOnly(visual, missing), open_clip.get_tokenizer(name), config
-
-
-def _from_file(name: str, path: Path, tags: list[str]) -> nn.Module:
-    if not path.is_file():
-        if not path.suffix:
-            near = _near(str(path), [*tags, "random"])
-            raise ValueError(f"unknown weights {str(path)!r} for {name}: {near}.")
-        raise FileNotFoundError(
-            f"weights file not found; give one that is there, a tag of {tags}, or 'random': {path}"
-        )
-    if path.suffix not in WEIGHT_SUFFIXES:
-        raise ValueError(f"weights file must end in one of {', '.join(WEIGHT_SUFFIXES)}: {path}")
-    try:
-        if path.suffix == ".safetensors":
-            check_safetensors(path)
-        else:
-            content = read_torch(path)
-            state = content.get("state_dict", content)
-            check_size((value for value in state.values() if isinstance(value, torch.Tensor)), path)
-        return open_clip.create_model(name, str(path), require_pretrained=True, weights_only=True)
-    except Refused as error:
-        raise ValueError(f"not weights of {name} ({error}): {path}") from None
-    except Exception as error:  # torch, pickle and safetensors raise types of their own for a bad file
-        reason = f"{type(error).__name__}: {one_line(error)}"
-        raise ValueError(f"not weights of {name} ({reason}): {path}") from error
-
-
-def _near(word: str, known: list[str]) -> str:
-    lowered = {candidate.lower(): candidate for candidate in known}
-    near = [lowered[match] for match in difflib.get_close_matches(word.lower(), lowered, n=5, cutoff=0.4)]
-    if near:
-        return f"did you mean {', '.join(near)}"
-    return f"known are {', '.join(known[:8])}" + (f" and {len(known) - 8} more" if len(known) > 8 else "")

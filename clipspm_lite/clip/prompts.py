@@ -24,13 +24,11 @@ TEMPLATES: tuple[str, ...] = (
 
 
 def fill_templates(name: str, templates: Sequence[str] = TEMPLATES) -> list[str]:
-    """Put one readable class name into every template.
+    """One readable class name in every template.
 
-    Raises ValueError if there is no template, or one without exactly one `{}`.
+    Raises:
+        ValueError: no template, or one without exactly one `{}`.
     """
-    if not templates:
-        raise ValueError("templates is empty: give at least one sentence with a {} for the class name.")
-    for template in templates:
-        if template.count("{}") != 1:
-            raise ValueError(f"templates: {template!r} needs exactly one {{}} for the class name.")
+    if not templates or any(template.count("{}") != 1 for template in templates):
+        raise ValueError(f"templates: expected sentences with exactly one {{}} each, found {list(templates)}")
     return [template.replace("{}", name) for template in templates]

@@ -1,49 +1,33 @@
-"""Checkpoints of the authors' released code: read without running any of it, and given this project's names.
+"""Checkpoints of the authors' released code (`checkpoint_best.pt`, SPEC section 6), under this project's names.
 
-SPEC section 6 describes such a file (`checkpoint_best.pt`). `load_backbone` makes a backbone of its visual encoder,
-`released_head` a head of the rest, and `clipspm_lite.load` a recogniser of both.
+`load_backbone` makes a backbone of the visual encoder, `open_checkpoint` a head of the rest.
 """
 
 import os
-import struct
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 from torch import Tensor
 
-from clipspm_lite.storage.files import CheckpointError
-from clipspm_lite.storage.untrusted import Refused, check_size, read_torch
+from clipspm_lite.storage.files import CheckpointError, is_safetensors, read_torch
 
-EXPECTED = "expected a checkpoint_best.pt of the released code"
-
-# Modules of the released head → this project's.
-NAMES = {
-    "motion_conv1": "mfe.conv1",
-    "motion_conv2": "mfe.conv2",
+# Beginnings of the released head's names → this project's.
+MODULES = {
+    "motion_conv": "mfe.conv",
     "token_tr.mlp.net.0": "prompt_generator.fc1",
     "token_tr.mlp.net.3": "prompt_generator.fc2",
     "gate_vision.0": "fusion.visual_gate.fc1",
     "gate_vision.2": "fusion.visual_gate.fc2",
     "gate_text.0": "fusion.prompt_gate.fc1",
     "gate_text.2": "fusion.prompt_gate.fc2",
+    "context2.layers.0.": "fusion.transformer.",
+    "context1.layers.0.": "padm.transformer.",
+    "mo_alpha1": "motion_loss_weight",
 }
-BLOCKS = {"context2": "fusion.transformer", "context1": "padm.transformer"}
-IN_A_BLOCK = {
-    "0.norm": "norm",
-    "0.fn.to_q": "to_q",
-    "0.fn.to_k": "to_k",
-    "0.fn.to_v": "to_v",
-    "0.fn.to_out.0": "to_out",
-    "1.net.0": "ff1",
-    "1.net.3": "ff2",
-}
-NAMES |= {
-    f"{theirs}.layers.0.{part}": f"{ours}.{name}"
-    for theirs, ours in BLOCKS.items()
-    for part, name in IN_A_BLOCK.items()
-}
-WITHOUT_BIAS = ("to_q", "to_k", "to_v")
+# Likewise inside a transformer.
+TRANSFORMER = {"0.norm": "norm", "0.fn.to_out.0": "to_out", "0.fn.": "", "1.net.0": "ff1", "1.net.3": "ff2"}
 
 # A tensor that only this visual encoder has → open_clip's name of the CLIP.
 ARCHITECTURES = {
@@ -51,131 +35,68 @@ ARCHITECTURES = {
     "attnpool.positional_embedding": "RN50-quickgelu",
 }
 
-
-def _entries() -> dict[str, str]:
-    """Every entry of the released head → its name here."""
-    entries = {"mo_alpha1": "motion_loss_weight"}
-    for theirs, ours in NAMES.items():
-        entries[f"{theirs}.weight"] = f"{ours}.weight"
-        if not theirs.endswith(WITHOUT_BIAS):
-            entries[f"{theirs}.bias"] = f"{ours}.bias"
-    return entries
-
-
-@dataclass(frozen=True)
-class ReleasedCheckpoint:
-    """What a released checkpoint holds, on the CPU, mapped from the file.
-
-    Attributes:
-        architecture: open_clip's name of the CLIP whose visual encoder it is.
-        visual: the fine-tuned visual encoder, by open_clip's names without "visual.".
-        head: the head, by the names of `CLIPSPM`'s state dict.
-    """
-
-    architecture: str
-    visual: dict[str, Tensor]
-    head: dict[str, Tensor]
+# NumPy's float64 (`acc`) is the only type that a file may hold beside tensors, numbers and containers.
+_SCALAR: Any = np.float64(0).__reduce__()[0]
+NUMPY_FLOAT64 = [
+    (_SCALAR, "numpy._core.multiarray.scalar"),
+    (_SCALAR, "numpy.core.multiarray.scalar"),  # as NumPy 1 wrote it
+    (np.dtype, "numpy.dtype"),
+    (type(np.dtype("float64")), "numpy.dtypes.Float64DType"),
+]
 
 
-def read_released(path: str | os.PathLike) -> ReleasedCheckpoint:
-    """Read a checkpoint of the released code (SPEC section 6).
+class ReleasedCheckpoint(NamedTuple):
+    """What a released checkpoint holds, on the CPU."""
 
-    Raises:
-        CheckpointError: no such file, a pickle that asks for more than tensors and numbers, or other entries than the
-            released code writes.
-    """
-    content = _unpickle(path)
-    if not _is_released(content):
-        found = f"the entries {_few(content)}" if isinstance(content, dict) else type(content).__name__
-        raise CheckpointError(f"found {found}, {EXPECTED} with its model_state_dict: {path}")
-    state: Mapping[str, Tensor] = content["model_state_dict"]
-    odd = [
-        name for name, value in state.items() if not isinstance(name, str) or not isinstance(value, Tensor)
-    ]
-    if odd:
-        raise CheckpointError(f"entries of model_state_dict that are no tensors: {_few(odd)}: {path}")
-
-    try:
-        check_size(state.values(), path)
-    except Refused as error:
-        raise CheckpointError(f"{error}; {EXPECTED}: {path}") from None
-
-    visual, head, unexpected = {}, {}, []
-    entries = _entries()
-    for name, tensor in state.items():
-        if name.startswith("backbone."):
-            visual[name.removeprefix("backbone.").removeprefix("module.")] = tensor
-        elif name in entries:
-            head[entries[name]] = tensor
-        elif name != "scale":
-            unexpected.append(name)
-    missing = [theirs for theirs, ours in entries.items() if ours not in head]
-    if missing or unexpected:
-        if "mfe.conv1.weight" in state:
-            raise CheckpointError(
-                f"these entries have this project's names already: open the .safetensors file that `save_model` "
-                f"wrote; {EXPECTED}: {path}"
-            )
-        found = "; ".join(
-            f"{what}: {_few(names)}"
-            for what, names in (("missing", missing), ("unexpected", unexpected))
-            if names
-        )
-        raise CheckpointError(f"other entries than the released code writes, {found}: {path}")
-    architectures = [name for key, name in ARCHITECTURES.items() if key in visual]
-    if len(architectures) != 1:
-        raise CheckpointError(
-            f"the backbone is neither CLIP's ViT-B/16 nor its RN50, the two that the released code uses; "
-            f"its entries are {_few(visual) or 'none'}: {path}"
-        )
-    return ReleasedCheckpoint(architectures[0], visual, head)
+    architecture: str  # open_clip's name of the CLIP whose visual encoder it is
+    visual: dict[str, Tensor]  # the fine-tuned visual encoder, by open_clip's names without "visual."
+    head: dict[str, Tensor]  # by the names of `CLIPSPM`'s state dict
 
 
 def is_released(path: str | os.PathLike) -> bool:
-    """Whether `read_released` is meant for this file."""
+    """Whether a file is a checkpoint of the released code."""
     try:
-        return _is_released(_unpickle(path))
+        return os.path.isfile(path) and not is_safetensors(Path(path)) and bool(_model_state(path))
     except CheckpointError:
         return False
 
 
-def _is_released(content: Any) -> bool:
-    return isinstance(content, dict) and isinstance(content.get("model_state_dict"), dict)
+def read_released(path: str | os.PathLike) -> ReleasedCheckpoint:
+    """Read a checkpoint of the released code; no code in it is run.
+
+    Raises:
+        CheckpointError: not such a file, or another encoder than the two of the released code.
+    """
+    state = _model_state(path)
+    visual = {
+        name.removeprefix("backbone.").removeprefix("module."): tensor
+        for name, tensor in state.items()
+        if name.startswith("backbone.")
+    }
+    head = {_renamed(n): t for n, t in state.items() if not n.startswith("backbone.") and n != "scale"}
+    architecture = next((name for key, name in ARCHITECTURES.items() if key in visual), None)
+    if architecture is None:
+        raise CheckpointError(f"backbone.*: expected OpenAI's ViT-B/16 or RN50, found neither: {path}")
+    return ReleasedCheckpoint(architecture, visual, head)
 
 
-class _Float64Type:
-    """Stands for NumPy's, of which a stranger's file could make one of any size."""
-
-    def __init__(self, *arguments: Any) -> None:
-        if arguments != ("f8", False, True):
-            raise Refused("a number of another type than float64")
-
-    def __setstate__(self, state: Any) -> None:
-        """Byte order and the like, which are the same for all."""
-
-
-def _float64(kind: Any, content: Any) -> float:
-    if not isinstance(kind, _Float64Type) or not isinstance(content, bytes) or len(content) != 8:
-        raise Refused("a number of another type than float64")
-    return struct.unpack("<d", content)[0]
+def _renamed(name: str) -> str:
+    for theirs, ours in MODULES.items():
+        if name.startswith(theirs):
+            name = ours + name.removeprefix(theirs)
+            break
+    start, transformer, part = name.rpartition("transformer.")
+    for theirs, ours in TRANSFORMER.items():
+        if transformer and part.startswith(theirs):
+            return start + transformer + ours + part.removeprefix(theirs)
+    return name
 
 
-def _unpickle(path: str | os.PathLike) -> Any:
-    """A torch file's content; of what is no tensor, number or container only a NumPy float64 is let through (`acc`)."""
-    if not os.path.isfile(path):
-        raise CheckpointError(f"no such file, {EXPECTED}: {path}")
-    allowed: list[tuple[Any, str]] = [
-        (_float64, "numpy._core.multiarray.scalar"),
-        (_float64, "numpy.core.multiarray.scalar"),  # as NumPy 1 wrote it
-        (_Float64Type, "numpy.dtype"),
-    ]
-    try:
-        return read_torch(path, allowed)
-    except Refused as error:
-        raise CheckpointError(f"{error}; {EXPECTED}: {path}") from None
-
-
-def _few(names: Iterable[Any]) -> str:
-    """The first names of many."""
-    names = [name[:80] if isinstance(name, str) else f"a {type(name).__name__}" for name in names]
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+def _model_state(path: str | os.PathLike) -> Mapping[str, Tensor]:
+    content = read_torch(path, NUMPY_FLOAT64)
+    state = content.get("model_state_dict") if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise CheckpointError(
+            f"expected a checkpoint_best.pt of the released code, with tensors in its model_state_dict: {path}"
+        )
+    return state

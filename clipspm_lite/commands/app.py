@@ -20,12 +20,14 @@ from tqdm.auto import tqdm
 
 from clipspm_lite.clip.backbone import Backbone, load_backbone, public_name
 from clipspm_lite.clip.checkpoints import (
+    DEFAULT_FRAMES,
     LITE_INDUCTIVE_MODEL,
     LITE_MODEL,
-    clip_spm_only,
+    OpenedCheckpoint,
+    checkpoint_kind,
     head_name,
-    is_finetuned,
     load_model,
+    open_checkpoint,
 )
 from clipspm_lite.clip.feature_store import MOST_FRAMES, FeatureStore
 from clipspm_lite.commands.options import (
@@ -51,14 +53,14 @@ from clipspm_lite.evaluation.results import table
 from clipspm_lite.evaluation.scoring import Method, evaluate
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.clipspm import CLIPSPM
-from clipspm_lite.model.heads import HEADS, Head, build_head
+from clipspm_lite.model.heads import HEADS, Head, build_head, describe_head
 from clipspm_lite.model.presets import DATASET_SETTINGS, LITE_SIZES, PRESETS
 from clipspm_lite.model.trx import TRX
 from clipspm_lite.model.variants import ABLATIONS, EXTENSIONS, FULL, INDUCTIVE, TRAINED_BASELINES
 from clipspm_lite.recognition.leave_one_out import LeaveOneOut, leave_one_out
-from clipspm_lite.recognition.loading import load, load_head
-from clipspm_lite.recognition.recogniser import CLIP_SPM, Recogniser, encode_support
-from clipspm_lite.storage.files import check_writable, file_sha256, is_safetensors, replace_file
+from clipspm_lite.recognition.loading import load
+from clipspm_lite.recognition.recogniser import Recogniser, encode_support
+from clipspm_lite.storage.files import check_writable, file_sha256, replace_file
 from clipspm_lite.training.loop import (
     PRECISIONS,
     TRAINING_PRESETS,
@@ -71,7 +73,7 @@ from clipspm_lite.training.loop import (
 )
 from clipspm_lite.training.sources import FineTuning
 
-METHODS = (*TRAINING_FREE, CLIP_SPM)
+CLIP_SPM = "clip-spm"
 SCORED = (*TRAINING_FREE, *HEADS)
 TRAINED = (CLIP_SPM, *TRAINED_BASELINES)
 CHOICES = ("zero-shot", "otam")  # what --choose compares with the head, the simplest first
@@ -105,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 # What `predict` takes where no --recogniser brings its own.
 PREDICT_DEFAULTS: dict[str, Any] = dict(
-    backbone="tiny", frames=8, method=CLIP_SPM, checkpoint=LITE_INDUCTIVE_MODEL
+    backbone="tiny", frames=None, method=None, checkpoint=LITE_INDUCTIVE_MODEL
 )
 
 
@@ -274,7 +276,7 @@ def build_parser() -> argparse.ArgumentParser:
     known.add_argument("--support", metavar="FOLDER", help="a folder with one folder an action")
     known.add_argument("--recogniser", metavar="FILE", help="what --save wrote, in place of --support")
     sub.add_argument("--save", metavar="FILE", help="keep the recogniser: features and settings, no video")
-    sub.add_argument("--method", choices=METHODS, help="what answers")
+    sub.add_argument("--method", choices=SCORED, help="what answers (default: the head in --checkpoint)")
     sub.add_argument(
         "--choose",
         action="store_true",
@@ -282,10 +284,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_backbone_options(sub)
     add_checkpoint_option(sub, LITE_INDUCTIVE_MODEL)
+    add_released_option(sub)
     sub.add_argument("--json", action="store_true", help="end with one JSON object")
     sub.set_defaults(**dict.fromkeys(PREDICT_DEFAULTS))  # None, to see what was given
     sub.epilog = (
-        "With --support the defaults are --backbone tiny --frames 8 --method clip-spm; --recogniser FILE has its own, "
+        "With --support the default is --backbone tiny; --recogniser FILE has its own, "
         "and needs --weights again where they came from a file."
     )
 
@@ -326,7 +329,9 @@ def add_backbone_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backbone", default="tiny", help='"tiny", or an open_clip architecture')
     parser.add_argument("--weights", help="an open_clip tag, a file, or random (not for tiny)")
     parser.add_argument(
-        "--frames", type=number_from(1, MOST_FRAMES), default=8, help="frames that stand for a video"
+        "--frames",
+        type=number_from(1, MOST_FRAMES),
+        help="frames that stand for a video (default: what a checkpoint was trained with, otherwise 8)",
     )
     parser.add_argument(
         "--device",
@@ -391,51 +396,28 @@ def warn_of_tiny(backbone: str, own_videos: bool) -> None:
 def open_store(options: argparse.Namespace, own_videos: bool) -> FeatureStore:
     warn_of_tiny(options.backbone, own_videos)
     backbone = load_backbone(options.backbone, weights=options.weights, device=options.device)
-    return FeatureStore(backbone, options.store, frames=options.frames)
-
-
-def open_method(options: argparse.Namespace, store: FeatureStore) -> Method:
-    if options.method != CLIP_SPM:
-        return TRAINING_FREE[options.method]
-    model, description = load_model(options.checkpoint)
-    if description.get("backbone") != store.backbone_fingerprint:
-        raise ValueError(
-            f"the checkpoint was trained on features of another backbone than {options.backbone!r}; "
-            f"give the --backbone and --weights it was trained with: {options.checkpoint}"
-        )
-    return clip_spm_only(model, options.checkpoint).to(options.device)
+    return FeatureStore(backbone, options.store, frames=options.frames or DEFAULT_FRAMES)
 
 
 def open_head(
     path: str | Path, options: argparse.Namespace, backbone: Backbone | None = None
-) -> tuple[Head, FeatureStore]:
-    """A head and what makes its features: with the backbone asked for, or its own, as released checkpoints have it."""
-    path = Path(path)
-    places: dict[str, Any] = dict(frames=options.frames, device=options.device, store=options.store)
-    if path.is_file() and not is_safetensors(path):
-        settings = options.dataset_settings or options.benchmark
-        if settings is None:
-            raise ValueError(
-                f"--dataset-settings: a checkpoint of the released code does not say which data set it was trained on; "
-                f"give one of {', '.join(DATASET_SETTINGS)}: {path}"
-            )
+) -> OpenedCheckpoint:
+    """A head and what makes its features: with the backbone asked for, or its own where the file holds one."""
+    given: dict[str, Any] = dict(frames=options.frames, device=options.device, store=options.store)
+    if (kind := checkpoint_kind(path)) == "released":
         if options.weights is None:
             raise ValueError(
-                f"--weights: a checkpoint of the released code has no text encoder; give the weights of the CLIP that "
-                f"it was fine-tuned from, an open_clip tag (openai) or a file: {path}"
+                f"--weights: needed for the text encoder, an open_clip tag (openai) or a file: {path}"
             )
-        return load_head(path, text_weights=options.weights, dataset=settings, **places)
-    if options.dataset_settings is not None:
-        raise ValueError(
-            f"--dataset-settings: only for a checkpoint of the released code, leave it out: {path}"
-        )
-    if is_finetuned(path):
-        return load_head(path, weights=options.weights, device=options.device, store=options.store)
-    given: dict[str, Any] = dict(backbone=options.backbone, weights=options.weights)
-    head, store = load_head(path, **(given if backbone is None else dict(backbone=backbone)), **places)
-    if isinstance(head, TRX):
-        head.check_frames(store.frames)
-    return head, store
+        given["dataset"] = options.dataset_settings or getattr(options, "benchmark", None)
+    if backbone is not None and kind == "head":
+        given["backbone"] = backbone
+    else:
+        given |= dict(backbone=options.backbone if kind == "head" else None, weights=options.weights)
+    opened = open_checkpoint(path, **given)
+    if isinstance(opened.head, TRX):
+        opened.head.check_frames(opened.store.frames)
+    return opened
 
 
 def check_head_options(options: argparse.Namespace) -> None:
@@ -449,6 +431,7 @@ def check_head_options(options: argparse.Namespace) -> None:
 
 def run_train(options: argparse.Namespace) -> int:
     started = time.perf_counter()
+    options.frames = options.frames or DEFAULT_FRAMES
     check_data_options(options)
     if options.data is not None and options.split is None and options.benchmark is None:
         raise ValueError(
@@ -476,7 +459,12 @@ def run_train(options: argparse.Namespace) -> int:
     else:
         store = open_store(options, own_videos=options.data is not None)
         dim = store.backbone.dim
-        description = {"backbone": store.backbone_fingerprint, "backbone_name": options.backbone}
+        description = {
+            "backbone": store.backbone_fingerprint,
+            "backbone_name": options.backbone,
+            "frames": store.frames,
+            "resize": store.resize,
+        }
     torch.manual_seed(settings.seed)
     config = head_config(options)
     model = build_head({"dim": dim, **config})
@@ -637,9 +625,10 @@ def run_evaluate(options: argparse.Namespace) -> int:
     )
     method: Method
     if name in HEADS:
-        head, store = open_head(checkpoint, options)
+        opened = open_head(checkpoint, options)
+        head, store = opened.head, opened.store
         method = partial(head, inductive=True) if options.inductive else head
-        if is_finetuned(checkpoint):
+        if checkpoint_kind(checkpoint) == "fine-tuned":
             video = f"{store.frames} frames, shorter side {store.resize}"
             print(f"the checkpoint's own encoder: {store.backbone.name}, {video}")
         warn_of_tiny(store.backbone.name, options.data is not None)
@@ -702,8 +691,9 @@ def run_table(options: argparse.Namespace) -> int:
         for name in options.methods:
             if name in checkpoints:
                 path = checkpoints[name][place]
-                inductive = options.inductive and isinstance(heads[path][0], CLIPSPM)
-                entries.append(Entry(name, shot, *heads[path], Path(path), inductive))
+                opened = heads[path]
+                inductive = options.inductive and isinstance(opened.head, CLIPSPM)
+                entries.append(Entry(name, shot, opened.head, opened.store, Path(path), inductive))
             else:
                 assert store is not None
                 entries.append(Entry(name, shot, TRAINING_FREE[name], store))
@@ -881,7 +871,9 @@ def compared_variants(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
 def check_committed(path: Path, model: Head, settings: TrainingSettings) -> None:
     """Refuse a committed head in place of one that would be trained otherwise."""
     head, description = load_model(path)
-    if head.config != model.config or description["training"] != json.loads(json.dumps(asdict(settings))):
+    if describe_head(head) != describe_head(model) or description["training"] != json.loads(
+        json.dumps(asdict(settings))
+    ):
         raise ValueError(
             f"--committed: {path.name} was trained otherwise than --shot and this version ask for"
         )
@@ -970,15 +962,21 @@ def build_recogniser(options: argparse.Namespace) -> Recogniser:
     for name, default in PREDICT_DEFAULTS.items():
         if getattr(options, name) is None:
             setattr(options, name, default)
-    store = open_store(options, own_videos=not is_sample(options.support))
     if options.choose and options.backbone != "tiny" and not own_head:
         print(
             "clip-spm is not among the choices: it needs --checkpoint, a head for this backbone",
             file=sys.stderr,
         )
         options.method = CHOICES[0]
-    head = open_method(options, store)
-    method = head if isinstance(head, CLIPSPM) else options.method
+    own_videos = not is_sample(options.support)
+    if options.method in TRAINING_FREE:
+        method, store = options.method, open_store(options, own_videos)
+    else:
+        if options.method not in (None, found := head_name(options.checkpoint)):
+            raise ValueError(f"--checkpoint: expected a head of {options.method}, found one of {found}")
+        opened = open_head(options.checkpoint, options)
+        method, store = opened.head, opened.store
+        warn_of_tiny(store.backbone.name, own_videos)
     return Recogniser(method, store, encode_support(store, dataset, progress=True))
 
 
@@ -1012,7 +1010,7 @@ def choose_method(recogniser: Recogniser) -> tuple[Recogniser, LeaveOneOut]:
     assert recogniser.support is not None
     head = recogniser.head
     result = leave_one_out([*CHOICES] if head is None else [*CHOICES, head], recogniser.support)
-    best = head if head is not None and result.best == CLIP_SPM else result.best
+    best = head if head is not None and result.best == recogniser.method else result.best
     return Recogniser(best, recogniser.store, recogniser.support), result
 
 

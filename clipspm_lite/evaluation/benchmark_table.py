@@ -23,7 +23,7 @@ from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.evaluation.published import ARCHITECTURES, PART, QUERIES, WAY, Published, published
 from clipspm_lite.evaluation.scoring import Evaluation, count_by_class, evaluate, paired_difference
 from clipspm_lite.model.clipspm import CLIPSPM
-from clipspm_lite.model.heads import Head
+from clipspm_lite.model.heads import Head, describe_head
 from clipspm_lite.storage.files import file_sha256, is_safetensors, replace_file
 from clipspm_lite.storage.tensors import read_description
 
@@ -189,7 +189,7 @@ def _row(entry: Entry, result: Evaluation, features: EncodedDataset, seconds: fl
 def _about_head(entry: Entry) -> dict[str, Any] | None:
     if not isinstance(entry.method, Head):
         return None
-    config = entry.method.config
+    config = describe_head(entry.method)
     alone = not isinstance(entry.method, CLIPSPM) or entry.method.inductive  # the others know no other way
     about = {
         "model": config.get("model", "clip-spm"),

@@ -14,7 +14,6 @@ from clipspm_lite.arguments import whole_number
 from clipspm_lite.data.encoded import EncodedDataset, check_encoded
 from clipspm_lite.data.episodes import EpisodeSampler, gather
 from clipspm_lite.evaluation.results import half_width
-from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.model.spm import FusedSupport
 
 VIDEOS_AT_ONCE = 500  # whose SF output is computed together
@@ -170,12 +169,13 @@ def evaluate(
 def _fuse_all(method: Method, data: EncodedDataset, device: str | torch.device) -> FusedSupport | None:
     """SF of every video with its own class name, ``[V, T, C]`` and ``[V, 1, C]``; None where it can't be known."""
     model = method.func if isinstance(method, partial) else method
-    if not isinstance(model, CLIPSPM):
+    fuse_supports = getattr(model, "fuse_supports", None)
+    if fuse_supports is None:
         return None
     text = data.class_text.repeat_interleave(torch.tensor(data.videos_per_class), dim=0)
     parts = []
     for videos, names in zip(data.features.split(VIDEOS_AT_ONCE), text.split(VIDEOS_AT_ONCE), strict=True):
-        part = model.fuse_known(videos[:, None, None].to(device), names[:, None].to(device))
+        part = fuse_supports(videos[:, None, None].to(device), names[:, None].to(device))
         if part is None:
             return None
         parts.append(part)

@@ -1,8 +1,12 @@
 """The transformer block that semantic fusion and PADM share (SPEC section 2, "Transformer block")."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+Mask = Tensor | None  # bool [..., N, K], False where a shot is missing; None where none is
 
 
 class TransformerBlock(nn.Module):
@@ -29,7 +33,19 @@ class TransformerBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.feedforward_dropout = nn.Dropout(feedforward_dropout)
 
-    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+    @classmethod
+    def of(cls, config: Any) -> "TransformerBlock":
+        """The block that a head's configuration describes."""
+        return cls(
+            config.dim,
+            heads=config.heads,
+            head_dim=config.head_dim,
+            mlp_dim=config.mlp_dim,
+            dropout=config.dropout,
+            feedforward_dropout=config.feedforward_dropout,
+        )
+
+    def forward(self, tokens: Tensor, mask: Mask = None) -> Tensor:
         """tokens ``[..., M, C]`` → ``[..., M, C]``; ``mask`` ``[..., M]`` is False at tokens nobody may look at."""
         x = self.norm(tokens)
         q, k, v = (self._split_heads(project(x)) for project in (self.to_q, self.to_k, self.to_v))
@@ -47,7 +63,7 @@ class TransformerBlock(nn.Module):
         return x.unflatten(-1, (self.heads, -1)).transpose(-2, -3)
 
 
-def masked_mean(x: Tensor, mask: Tensor | None, dim: int) -> Tensor:
+def masked_mean(x: Tensor, mask: Mask, dim: int) -> Tensor:
     """Mean of x over ``dim`` where ``mask`` (broadcastable to x) is True; a plain mean without a mask."""
     if mask is None:
         return x.mean(dim)
@@ -55,7 +71,12 @@ def masked_mean(x: Tensor, mask: Tensor | None, dim: int) -> Tensor:
     return (x * weight).sum(dim) / weight.sum(dim)
 
 
-def shot_mean(support: Tensor, support_mask: Tensor | None) -> Tensor:
+def without_missing(support: Tensor, support_mask: Mask) -> Tensor:
+    """Supports ``[..., N, K, T, C]`` with zeros for missing shots: what stood there reaches no sum and no gradient."""
+    return support if support_mask is None else support.masked_fill(~support_mask[..., None, None], 0)
+
+
+def shot_mean(support: Tensor, support_mask: Mask) -> Tensor:
     """``[..., N, K, T, C]`` → prototypes ``[..., N, T, C]``: the mean over the shots that are there, frame by frame."""
     return masked_mean(support, None if support_mask is None else support_mask[..., None, None], dim=-3)
 

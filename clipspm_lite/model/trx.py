@@ -1,20 +1,41 @@
 """TRX, Temporal-Relational CrossTransformers (Perrett et al., CVPR 2021), a baseline: sub-sequences are compared."""
 
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipspm_lite.model.checks import check_config, check_episode, check_labels
-from clipspm_lite.model.clipspm import (
-    Losses,
-    cross_entropy_losses,
-    prepare_episode,
-)
+from clipspm_lite.arguments import whole_number
+from clipspm_lite.model.checks import check_episode, check_fields, check_labels
+from clipspm_lite.model.clipspm import Losses, cross_entropy_losses, prepare_episode
+from clipspm_lite.model.presets import LossForm
+from clipspm_lite.model.transformer import Mask
+
+
+@dataclass(frozen=True)
+class TRXConfig:
+    """Everything that `TRX` is built from."""
+
+    model: ClassVar[str] = "trx"
+
+    dim: int  # C, the width of the frame features
+    tuple_sizes: tuple[int, ...] = (2, 3)  # the ω, each at least 1 and at most T
+    width: int = 1152  # d, of keys and of values
+    dropout: float = 0.1  # on the frames after PE was added
+    normalize_features: bool = False  # scale frame features to norm √C, as preset "lite" does
+    position_weight: float = 1.0  # before PE; the authors: 0.1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tuple_sizes", tuple(self.tuple_sizes))  # a list from JSON
+        check_fields(self)
+        if not self.tuple_sizes or len(set(self.tuple_sizes)) < len(self.tuple_sizes):
+            raise ValueError(f"tuple_sizes: expected different sizes, found {self.tuple_sizes}")
+        for size in self.tuple_sizes:
+            whole_number("tuple_sizes", size)
 
 
 class TRXOutput(NamedTuple):
@@ -39,81 +60,50 @@ class TRX(nn.Module):
     W_K and W_V have biases and are shared by queries and supports; each ω has its own. PE is the sinusoidal encoding:
     PE(t)_{2i} = sin(t / 10000^{2i/C}), PE(t)_{2i+1} = cos of the same, t = 0 … T − 1. No text enters.
 
-    Here and not in the paper: features are given, there is no ResNet; PE is added to features of about one unit an
-    entry if ``normalize_features`` is on, and to CLIP's own lengths if not; the paper sums over ω, which is this times
-    the number of ω.
+    ``TRX(dim)`` takes every field of `TRXConfig` as a keyword argument and keeps them as ``.config``.
 
-    Args:
-        dim: C, the width of the frame features.
-        tuple_sizes: the ω, each at least 1 and at most T.
-        width: d, of keys and of values.
-        dropout: on the frames after PE was added.
-        normalize_features: scale frame features to norm √C, as preset "lite" does.
+    Differences from the paper: features are given, there is no ResNet; PE is added to features of about one unit per
+    entry if ``normalize_features`` is on, and to features of CLIP's own length if not; the paper sums over ω, which
+    multiplies the logits by the number of ω. The authors' code multiplies PE by 0.1 (``position_weight=0.1``), we by 1.
 
     Raises:
-        ValueError: a size below 1, or tuple_sizes that are none or not different.
+        TypeError: an argument that the configuration does not have.
+        ValueError: a size below 1, or tuple_sizes that are missing or not different.
     """
 
-    loss_form: Literal["mean", "summed"] = "mean"
+    loss_form: LossForm = "mean"
 
-    def __init__(
-        self,
-        dim: int,
-        *,
-        tuple_sizes: Sequence[int] = (2, 3),
-        width: int = 1152,
-        dropout: float = 0.1,
-        normalize_features: bool = False,
-    ):
+    def __init__(self, dim: int, **fields: Any):
         super().__init__()
-        self.config: dict[str, Any] = dict(
-            model="trx",
-            dim=dim,
-            tuple_sizes=list(tuple_sizes),  # as JSON gives it back
-            width=width,
-            dropout=dropout,
-            normalize_features=normalize_features,
-        )
-        check_config(self.config, ("dim", "width"), ("dropout",))
-        if (
-            not tuple_sizes
-            or len(set(tuple_sizes)) < len(tuple_sizes)
-            or not all(isinstance(size, int) and size > 0 for size in tuple_sizes)
-        ):
-            raise ValueError(f"tuple_sizes: expected different sizes of at least 1, found {tuple_sizes}")
+        self.config = config = TRXConfig(dim, **fields)
         self.dim = dim
-        self.normalize_features = normalize_features
-        self.dropout = nn.Dropout(dropout)
-        self.attentions = nn.ModuleList(TupleAttention(dim, size, width) for size in tuple_sizes)
+        self.dropout = nn.Dropout(config.dropout)
+        self.attentions = nn.ModuleList(
+            TupleAttention(dim, size, config.width) for size in config.tuple_sizes
+        )
 
     def forward(
         self,
         support: Tensor,
         query: Tensor,
         class_text: Tensor,
-        support_mask: Tensor | None = None,
+        support_mask: Mask = None,
         *,
         inductive: bool | None = None,
     ) -> TRXOutput:
-        """Score every query against every class. No label of a query enters.
+        """Score every query against every class; arguments and errors as those of `CLIPSPM.forward`.
 
-        Args:
-            support: frame features ``[..., N, K, T, C]``, class-major.
-            query: frame features ``[..., Q, T, C]``.
-            class_text: text features of the class names ``[..., N, C]``, which are not looked at.
-            support_mask: bool ``[..., N, K]``, False where a class has fewer than K shots.
-            inductive: changes nothing: each query is always answered by itself.
+        class_text is not looked at. ``inductive`` changes nothing: each query is always answered by itself.
 
         Raises:
-            TypeError, ValueError: tensors that are no episode (`check_episode`), or fewer frames than a tuple has.
+            ValueError: also for fewer frames than a tuple has.
         """
-        check_episode(support, query, class_text, support_mask, self)
+        check_episode(support, query, class_text, support_mask, self.dim)
         frames = query.shape[-2]
         self.check_frames(frames)
-        support, query, _ = prepare_episode(
-            support, query, class_text, support_mask, normalize=self.normalize_features
-        )
-        positions = positional_encoding(frames, self.dim).to(query)
+        normalize = self.config.normalize_features
+        support, query, _ = prepare_episode(support, query, class_text, support_mask, normalize=normalize)
+        positions = self.config.position_weight * positional_encoding(frames, self.dim).to(query)
         support, query = self.dropout(support + positions), self.dropout(query + positions)
         distances = torch.stack(
             [attention(support, query, support_mask) for attention in self.attentions], dim=-1
@@ -122,7 +112,7 @@ class TRX(nn.Module):
 
     def check_frames(self, frames: int) -> None:
         """Refuse videos of too few frames, also before any is encoded; raises ValueError."""
-        largest = max(self.config["tuple_sizes"])
+        largest = max(self.config.tuple_sizes)
         if frames < largest:
             raise ValueError(f"frames: tuples of {largest} frames need as many, found videos of {frames}")
 
@@ -132,16 +122,12 @@ class TRX(nn.Module):
         query: Tensor,
         class_text: Tensor,
         query_labels: Tensor,
-        support_mask: Tensor | None = None,
+        support_mask: Mask = None,
     ) -> Losses:
-        """Training losses; query_labels: int64 ``[..., Q]`` in 0 … N − 1, the rest as in `forward`.
-
-        Raises:
-            TypeError, ValueError: as `forward`, or labels that are not one class of the episode for each query.
-        """
-        check_episode(support, query, class_text, support_mask, self)
+        """Training losses, arguments and errors as those of `CLIPSPM.losses`."""
+        logits = self(support, query, class_text, support_mask).logits
         check_labels(query_labels, query, class_text)
-        return cross_entropy_losses(self(support, query, class_text, support_mask).logits, query_labels)
+        return cross_entropy_losses(logits, query_labels)
 
 
 class TupleAttention(nn.Module):
@@ -153,7 +139,7 @@ class TupleAttention(nn.Module):
         self.to_value = nn.Linear(size * dim, width)
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, support: Tensor, query: Tensor, support_mask: Tensor | None = None) -> Tensor:
+    def forward(self, support: Tensor, query: Tensor, support_mask: Mask = None) -> Tensor:
         """support ``[..., N, K, T, C]``, query ``[..., Q, T, C]``, support_mask ``[..., N, K]`` → ``[..., Q, N]``."""
         keys = self.norm(of_tuples(self.to_key, support)).flatten(-3, -2)  # [..., N, K·P, d]
         values = of_tuples(self.to_value, support).flatten(-3, -2)

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import comb, sqrt
+from math import erf, sqrt
 
 import torch
+from scipy.stats import binomtest
 
 from clipspm_lite.data.names import printable
-from clipspm_lite.model.clipspm import CLIPSPM
-from clipspm_lite.recognition.recogniser import CLIP_SPM, Support, check_method, score
+from clipspm_lite.model.heads import Head, scored_in_eval_mode
+from clipspm_lite.recognition.recogniser import Support, ask, method_name
 
-Z = 1.96  # of a 95 % interval
+CONFIDENCE = erf(1.96 / sqrt(2))  # 95 %, as the 1.96 standard errors of `evaluate`'s intervals
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,7 @@ class LeaveOneOut:
         classes: names of the actions.
         asked: the action, as a place in ``classes``, of each clip that was asked.
         answers: for each method, in the order given, the action it answered for each of them.
-        never_asked: actions with a single clip, or with copies of one: held out, nothing would be left to know them by.
-            They were possible answers all the same.
+        never_asked: actions with a single clip, or copies of one, which cannot be held out. They were possible answers.
     """
 
     classes: tuple[str, ...]
@@ -31,21 +31,17 @@ class LeaveOneOut:
     never_asked: tuple[str, ...]
 
     def right(self, method: str) -> int:
-        """How many clips the method named rightly."""
+        """How many clips the method named correctly."""
         return sum(a == b for a, b in zip(self.asked, self.answers[method], strict=True))
 
     def interval(self, method: str) -> tuple[float, float]:
-        """95 % interval (Wilson's) of the share it would name rightly, in per cent.
+        """95 % interval (Wilson's) of the share that it would name correctly, in per cent.
 
-        It takes the clips for independent. Clips that one person filmed in one place are not, so it is too narrow for
-        other people and places.
+        It assumes independent clips. Those of one person in one place are not: for others it is too narrow.
         """
-        asked = len(self.asked)
-        share = self.right(method) / asked
-        centre = share + Z**2 / (2 * asked)
-        spread = Z * sqrt(share * (1 - share) / asked + Z**2 / (4 * asked**2))
-        low, high = ((centre + sign * spread) / (1 + Z**2 / asked) for sign in (-1, 1))
-        return 100 * max(low, 0), 100 * min(high, 1)
+        answers = binomtest(self.right(method), len(self.asked))
+        interval = answers.proportion_ci(CONFIDENCE, method="wilson")
+        return 100 * float(interval.low), 100 * float(interval.high)
 
     @property
     def best(self) -> str:
@@ -53,7 +49,7 @@ class LeaveOneOut:
         return max(self.answers, key=self.right)
 
     def only_right(self, one: str, other: str) -> int:
-        """How many clips ``one`` names rightly and ``other`` does not."""
+        """How many clips ``one`` gets right and ``other`` does not."""
         return sum(
             a == truth != b
             for truth, a, b in zip(self.asked, self.answers[one], self.answers[other], strict=True)
@@ -62,12 +58,10 @@ class LeaveOneOut:
     def chance_of_difference(self, one: str, other: str) -> float:
         """Two-sided sign test: how often two equally good methods would differ at least so much on these clips.
 
-        Only the clips that one of them names rightly and the other does not can tell them apart.
+        Only the clips that one of them gets right and the other does not can tell them apart.
         """
         wins, losses = self.only_right(one, other), self.only_right(other, one)
-        decided = wins + losses
-        tail = sum(comb(decided, k) for k in range(min(wins, losses) + 1)) / 2**decided
-        return min(1.0, 2 * tail)
+        return float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
 
     @property
     def as_good(self) -> tuple[str, ...]:
@@ -79,67 +73,59 @@ class LeaveOneOut:
         )
 
     def __str__(self) -> str:
-        lines = [f"leave-one-out: {len(self.asked)} clips of {len(set(self.asked))} actions could be asked"]
+        asked = len(self.asked)
+        lines = [f"leave-one-out: {asked} clips of {len(set(self.asked))} actions could be asked"]
         if self.never_asked:
-            lines[0] += (
-                f" ({', '.join(map(printable, self.never_asked))} not: a second clip is needed to hold one out)"
-            )
+            alone = ", ".join(map(printable, self.never_asked))
+            lines[0] += f" ({alone} not: a second clip is needed to hold one out)"
         for method in self.answers:
-            low, high = self.interval(method)
-            right = self.right(method)
-            lines.append(
-                f"  {method:12} {right:3d} right, {100 * right / len(self.asked):3.0f} % "
-                f"(95 % interval {low:.0f} to {high:.0f} %)"
-            )
-        lines.append(f"chosen: {self.best}, whose share is a little too high for having been chosen by it")
+            right, (low, high) = self.right(method), self.interval(method)
+            share = f"{100 * right / asked:3.0f} % (95 % interval {low:.0f} to {high:.0f} %)"
+            lines.append(f"  {method:12} {right:3d} right, {share}")
+        lines.append(f"chosen: {self.best} (its share is optimistic: it was selected on this score)")
         chance = 100 / len(self.classes)
         if self.interval(self.best)[0] <= chance:
             lines.append(f"these clips cannot tell it from guessing ({chance:.0f} %)")
-        for method in self.as_good:
-            ours, theirs = self.only_right(self.best, method), self.only_right(method, self.best)
-            lines.append(
-                f"these clips cannot tell it from {method}: {ours} are right by it alone, {theirs} by {method} alone"
-            )
+        for other in self.as_good:
+            ours, theirs = self.only_right(self.best, other), self.only_right(other, self.best)
+            alone = f"{ours} are right by it alone, {theirs} by {other} alone"
+            lines.append(f"these clips cannot tell it from {other}: {alone}")
         return "\n".join(lines)
 
 
 @torch.inference_mode()
-def leave_one_out(methods: Sequence[str | CLIPSPM], support: Support) -> LeaveOneOut:
+def leave_one_out(methods: Sequence[str | Head], support: Support) -> LeaveOneOut:
     """Ask every method for each clip of ``support``, with that clip (and copies of it) taken away from its action.
 
     Each clip is asked by itself. An action has one clip fewer than the recogniser will have, so the shares are a little
     low for it.
 
     Args:
-        methods: as for `Recogniser`, at most one of them a head; the simplest first, as `LeaveOneOut.best` prefers
-            it among equals.
+        methods: as for `Recogniser`, of different names; the simplest first, as `LeaveOneOut.best` prefers it among
+            equals.
 
     Raises:
-        ValueError: no methods or one of them twice, or no action has two different clips, so none can be held out.
+        ValueError: no methods or two of one name, or no action has two different clips, so none can be held out.
     """
-    for method in methods:
-        check_method(method)
-    names = [method if isinstance(method, str) else CLIP_SPM for method in methods]
+    names = [method_name(method) for method in methods]
     if not names or len(set(names)) < len(names):
-        raise ValueError(
-            f"methods: expected different ones, at most one a head, found {', '.join(names) or 'none'}"
-        )
+        raise ValueError(f"methods: expected different ones, found {', '.join(names) or 'none'}")
     asked: list[int] = []
     answers: list[list[int]] = [[] for _ in methods]
-    for action, shot in support.mask.nonzero().tolist():
-        query = support.features[action, shot]
-        mask = support.mask.clone()
-        mask[action] &= ~(support.features[action] == query).flatten(1).all(-1)
-        if not mask[action].any():
-            continue
-        asked.append(action)
-        remaining = replace(support, mask=mask)
-        for method, answered in zip(methods, answers, strict=True):
-            answered.append(int(score(method, remaining, query[None]).logits.argmax()))
+    with scored_in_eval_mode(*methods):
+        for action, shot in support.mask.nonzero().tolist():
+            query = support.features[action, shot]
+            mask = support.mask.clone()
+            mask[action] &= ~(support.features[action] == query).flatten(1).all(-1)
+            if not mask[action].any():
+                continue
+            asked.append(action)
+            remaining = replace(support, mask=mask)
+            for method, answered in zip(methods, answers, strict=True):
+                answered.append(int(ask(method, remaining, query[None]).logits.argmax()))
     if not asked:
         raise ValueError(
-            "no action has two different clips, so none can be held out and no method chosen: add clips, or name the "
-            "method yourself"
+            "no action has two different clips, so none can be held out: add clips, or name the method"
         )
     return LeaveOneOut(
         classes=support.classes,

@@ -1,32 +1,34 @@
-"""From a folder with a few clips an action to a recogniser that names the action in a new clip, kept in one file."""
+"""From a folder with a few clips per action to a recogniser that names the action in a new clip, kept in one file."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from clipspm_lite.clip.backbone import public_name
+from clipspm_lite.clip.checkpoints import DEFAULT_HEAD
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.clip.prompts import TEMPLATES
 from clipspm_lite.data.datasets import VideoDataset, open_folder
 from clipspm_lite.data.encoded import check_finite
 from clipspm_lite.data.names import readable
-from clipspm_lite.model.baselines import TRAINING_FREE, Scores, centred, prototypes
-from clipspm_lite.model.checks import check_episode, check_tensors
+from clipspm_lite.model.baselines import TRAINING_FREE, centred, prototypes
+from clipspm_lite.model.checks import check_episode
+from clipspm_lite.model.clip_fsar import CLIPFSAROutput
 from clipspm_lite.model.clipspm import CLIPSPM, CLIPSPMOutput
+from clipspm_lite.model.heads import HEADS, Head, describe_head, scored_in_eval_mode
 from clipspm_lite.model.otam import frame_distances
-from clipspm_lite.model.padm import PADMOutput
-from clipspm_lite.model.spm import SPMOutput
 from clipspm_lite.storage.tensors import write_tensors
 
-CLIP_SPM = "clip-spm"
 KIND = "recogniser"  # of a file that `Recogniser.save` writes
 HEAD = "head."  # before the names of the head's weights in it
 COSINES = ("zero-shot", "prototype")  # methods whose logits are cosines
+
+Compared = tuple[Tensor, Tensor, str]  # queries, prototypes, and the name of their distance
 
 
 @dataclass(frozen=True)
@@ -50,16 +52,11 @@ class Support:
     class_text: Tensor
 
     def __post_init__(self) -> None:
-        if len(self.classes) < 2 or len(set(map(readable, self.classes))) < len(self.classes):
+        named = len(set(map(readable, self.classes))) == len(self.classes) == len(self.features)
+        if len(self.classes) < 2 or not named:
             raise ValueError(
-                f"a recogniser needs at least 2 actions of different names, found {', '.join(self.classes) or 'none'}"
-            )
-        check_tensors({"features": self.features, "mask": self.mask, "class_text": self.class_text})
-        if self.features.ndim != 4 or 0 in self.features.shape:
-            raise ValueError(f"features: expected [N, K, T, C], found shape {tuple(self.features.shape)}")
-        if len(self.classes) != len(self.features):
-            raise ValueError(
-                f"{len(self.classes)} names for {len(self.features)} actions of support features"
+                f"classes: a recogniser needs at least 2 actions of different names, one for each of the "
+                f"{len(self.features)} in features, found {', '.join(self.classes) or 'none'}"
             )
         check_episode(self.features, self.features[:, 0], self.class_text, self.mask)
         check_finite("features", self.features[self.mask])
@@ -68,38 +65,36 @@ class Support:
 
 def encode_support(
     store: FeatureStore,
-    dataset: VideoDataset,
+    support: VideoDataset | str | Path,
     templates: Sequence[str] = TEMPLATES,
     *,
     progress: bool = False,
 ) -> Support:
-    """Encode a data set's videos and its class names, each in every template, to be known by.
+    """The support of a recogniser: videos encoded, and names of actions in every template.
+
+    Args:
+        support: a data set, or a folder with one folder per action, of two or more; counts of clips may differ.
+        templates: sentences with one `{}` each.
 
     Raises:
-        ValueError: fewer than two actions, or a backbone without a text encoder; before any video is read.
+        DatasetError: no such folder.
+        ValueError: fewer than two actions, or a backbone without a text encoder.
         VideoError: a video cannot be read.
     """
-    if not isinstance(dataset, VideoDataset):
-        raise TypeError(
-            f"dataset: expected a VideoDataset, found {type(dataset).__name__}: open_folder makes one of a folder"
-        )
-    if len(dataset.classes) < 2:
-        raise ValueError(
-            f"a recogniser needs at least 2 actions, found {len(dataset.classes)}: {dataset.root}"
-        )
+    dataset = support if isinstance(support, VideoDataset) else open_folder(support)
     class_text = store.backbone.encode_class_names(dataset.classes, templates).cpu()
     by_class = store.encode(dataset.paths, progress=progress).split(dataset.videos_per_class)
     shots = max(dataset.videos_per_class)
     features = torch.stack([torch.cat([f, f.new_zeros(shots - len(f), *f.shape[1:])]) for f in by_class])
-    mask = torch.tensor([[k < count for k in range(shots)] for count in dataset.videos_per_class])
+    mask = torch.arange(shots) < torch.tensor(dataset.videos_per_class)[:, None]
     return Support(dataset.classes, features, mask, class_text)
 
 
 class Score(NamedTuple):
     """What a clip got for one action.
 
-    ``probability`` is the softmax of the logits (of cosines times CLIP's own scale). It is for reading and not
-    calibrated: of the answers given with 90 %, many more or many fewer than 90 % may be right.
+    ``probability`` is the softmax of the logits (of cosines times CLIP's own scale). It is not calibrated: of the
+    answers given with 90 %, many more or many fewer than 90 % may be right.
     """
 
     action: str
@@ -124,16 +119,20 @@ class Matching(NamedTuple):
 class Explanation:
     """What an answer was made of, actions in the order of the ranking.
 
-    The distances of all matchings, and ``anchor_distance``, add up to −logit.
-
     Attributes:
-        matchings: of CLIP-SPM "spm" (½ D_SPM) and "padm" (D_PADM), of OTAM "otam"; none where no frames are aligned.
-        anchor_distance: D_anchor ``[N]``, a bias of each action; None where the method has no anchor.
+        actions: their names.
+        matchings: of CLIP-SPM "spm" and "padm", of OTAM and CLIP-FSAR "otam"; none where no frames are aligned.
+        terms: distances ``[N]`` that add up to −logit, of CLIP-SPM "½ D_SPM", "D_PADM" and "D_anchor".
     """
 
     actions: tuple[str, ...]
     matchings: dict[str, Matching]
-    anchor_distance: Tensor | None
+    terms: dict[str, Tensor]
+
+    @property
+    def anchor_distance(self) -> Tensor | None:
+        """D_anchor ``[N]``; None where the method has no anchor."""
+        return self.terms.get("D_anchor")
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,7 @@ class Prediction:
 
     @property
     def runner_up(self) -> Score:
-        """What it nearly was."""
+        """The second best."""
         return self.ranking[1]
 
 
@@ -162,25 +161,19 @@ class Recogniser:
     """A method on a backbone's features, and the clips and names it knows its actions by.
 
     Args:
-        method: a head, or the name of a training-free method (`TRAINING_FREE`). A head is put in evaluation mode.
-            It is asked about one clip at a time; one trained so answers best: `LITE_INDUCTIVE_MODEL`.
+        method: a head, or the name of a training-free method (`TRAINING_FREE`). A head is asked about one clip at a
+            time; one trained so answers best: `LITE_INDUCTIVE_MODEL`.
         store: encodes videos and class names with a backbone.
         support: what it knows; `with_support` makes it from videos.
 
     Attributes:
-        head: the `CLIPSPM`, or None.
-        method: "clip-spm", or the training-free method's name.
+        head: the head, or None.
+        method: the name of the head's model, such as "clip-spm", or of the training-free method.
     """
 
-    def __init__(self, method: str | CLIPSPM, store: FeatureStore, support: Support | None = None):
-        check_method(method)
-        if isinstance(store, Support) or isinstance(support, FeatureStore):
-            raise TypeError(
-                "expected (method, store, support), a FeatureStore and then what encode_support made, found a "
-                f"{type(store).__name__} as the store"
-            )
-        self.head = None if isinstance(method, str) else method.eval()
-        self.method = method if isinstance(method, str) else CLIP_SPM
+    def __init__(self, method: str | Head, store: FeatureStore, support: Support | None = None):
+        self.method = method_name(method)
+        self.head = None if isinstance(method, str) else method
         self.store = store
         self.support = support
         if self.head is not None and self.head.dim != store.backbone.dim:
@@ -200,21 +193,9 @@ class Recogniser:
     def with_support(
         self, support: VideoDataset | str | Path, templates: Sequence[str] = TEMPLATES
     ) -> "Recogniser":
-        """The same method on the same backbone, knowing these actions instead.
-
-        Args:
-            support: a data set, or a folder with one folder an action, of two or more; counts of clips may differ.
-            templates: sentences with one `{}` each, in which an action's name is encoded.
-
-        Raises:
-            DatasetError: no such folder.
-            ValueError: fewer than two actions, or a backbone without a text encoder.
-            VideoError: a video cannot be read.
-        """
-        dataset = support if isinstance(support, VideoDataset) else open_folder(support)
-        return Recogniser(
-            self.head or self.method, self.store, encode_support(self.store, dataset, templates)
-        )
+        """The same method on the same backbone, knowing these actions instead; arguments as for `encode_support`."""
+        known = encode_support(self.store, support, templates)
+        return Recogniser(self.head or self.method, self.store, known)
 
     @torch.inference_mode()
     def predict(self, videos: Sequence[str | Path], *, together: bool = False) -> list[Prediction]:
@@ -230,16 +211,16 @@ class Recogniser:
             VideoError: a video cannot be read.
         """
         support = self._known()
-        if isinstance(videos, (str, Path)):
-            raise TypeError(f"videos: expected a list of files, found one: use [{str(videos)!r}]")
         if not videos:
             return []
         queries = self.store.encode(videos)
-        episodes = [queries] if together else queries.split(1)
+        method = self.head or self.method
         answers: list[tuple[tuple[Score, ...], Explanation]] = []
-        for episode in episodes:
-            scored = score(self.head or self.method, support, episode)
-            answers += [self._answer(episode, scored, row) for row in range(len(episode))]
+        with scored_in_eval_mode(method):
+            for episode in [queries] if together else queries.split(1):
+                output = ask(method, support, episode)
+                parts = explain(method, support, episode, output)
+                answers += [self._answer(output.logits, *parts, row) for row in range(len(episode))]
         return [Prediction(str(video), *answer) for video, answer in zip(videos, answers, strict=True)]
 
     def save(self, path: str | os.PathLike) -> None:
@@ -252,18 +233,14 @@ class Recogniser:
             ValueError: it knows no actions yet.
         """
         support, backbone = self._known(), self.store.backbone
-        tensors = {
-            "support": support.features,
-            "support_mask": support.mask,
-            "class_text": support.class_text,
-        }
+        tensors = dict(support=support.features, support_mask=support.mask, class_text=support.class_text)
         if self.head is not None:
             tensors |= {HEAD + name: tensor for name, tensor in self.head.state_dict().items()}
         description = {
             "kind": KIND,
             "method": self.method,
             "classes": list(support.classes),
-            "head": None if self.head is None else self.head.config,
+            "head": None if self.head is None else describe_head(self.head),
             "frames": self.store.frames,
             "resize": self.store.resize,
             "backbone": {
@@ -281,68 +258,69 @@ class Recogniser:
         return self.support
 
     def _answer(
-        self, queries: Tensor, scored: Scores | CLIPSPMOutput, row: int
+        self, logits: Tensor, terms: dict[str, Tensor], compared: dict[str, Compared], row: int
     ) -> tuple[tuple[Score, ...], Explanation]:
         classes = self._known().classes
-        logits = scored.logits[row]
         scale = self.store.backbone.cosine_scale if self.method in COSINES else 1
-        probabilities = (scale * logits).softmax(-1)
-        order = logits.argsort(descending=True, stable=True)
-        ranking = tuple(Score(classes[i], float(probabilities[i]), float(logits[i])) for i in order.tolist())
-        matchings, anchor = self._matchings(queries, scored, row)
-        return ranking, Explanation(
-            actions=tuple(answer.action for answer in ranking),
-            matchings={
-                name: Matching(m.query, m.prototypes[order], m.distance[order])
-                for name, m in matchings.items()
-            },
-            anchor_distance=None if anchor is None else anchor[order],
+        probabilities = (scale * logits[row]).softmax(-1)
+        order = logits[row].argsort(descending=True, stable=True)
+        ranking = tuple(
+            Score(classes[i], float(probabilities[i]), float(logits[row, i])) for i in order.tolist()
         )
-
-    def _matchings(
-        self, queries: Tensor, scored: Scores | CLIPSPMOutput, row: int
-    ) -> tuple[dict[str, Matching], Tensor | None]:
-        """The alignments behind a row of logits, and D_anchor, actions in the order of the support."""
-        support = self._known()
-        query, shots, distance = queries[row], support.features, -scored.logits[row]
-        if not isinstance(scored, CLIPSPMOutput):
-            if self.method not in ("otam", "otam centred"):
-                return {}, None
-            if self.method == "otam centred":
-                query, shots = centred(query), centred(shots)
-            return {"otam": Matching(query, prototypes(shots, support.mask), distance)}, None
-        refined: dict[str, Matching] = {}
-        anchor = None
-        if scored.padm is not None:
-            padm = Matching(scored.padm.query[row], scored.padm.prototypes, scored.padm.distance[row])
-            refined["padm"] = padm
-            distance = distance - padm.distance
-            if self.head is not None and self.head.with_anchor:
-                anchor = scored.padm.anchor_distance[0]
-                distance = distance - anchor
-        if scored.spm is not None:
-            compared = scored.spm.query[row], scored.spm.prototypes
-        else:
-            compared = query, prototypes(shots, support.mask)
-        return {"spm": Matching(*compared, distance), **refined}, anchor
+        distances = {name: term.expand_as(logits)[row, order].cpu() for name, term in terms.items()}
+        matchings = {
+            name: Matching(query[row].cpu(), prototype[order].cpu(), distances[term])
+            for name, (query, prototype, term) in compared.items()
+        }
+        return ranking, Explanation(tuple(score.action for score in ranking), matchings, distances)
 
 
-def check_method(method: object) -> None:
-    """Refuse what is neither a `CLIPSPM` nor the name of a training-free method; raises ValueError."""
-    if type(method) is not CLIPSPM and not (isinstance(method, str) and method in TRAINING_FREE):
-        found = repr(method) if isinstance(method, str) else f"a {type(method).__name__}"
-        raise ValueError(f"method: expected a CLIPSPM or one of {', '.join(TRAINING_FREE)}, found {found}")
+def method_name(method: object) -> str:
+    """What a method is called; raises ValueError for what is neither a head nor a training-free method."""
+    if isinstance(method, tuple(HEADS.values())):
+        return str(describe_head(method).get("model", DEFAULT_HEAD))
+    if isinstance(method, str) and method in TRAINING_FREE:
+        return method
+    found = repr(method) if isinstance(method, str) else f"a {type(method).__name__}"
+    raise ValueError(f"method: expected a head or one of {', '.join(TRAINING_FREE)}, found {found}")
 
 
-def score(method: str | CLIPSPM, support: Support, query: Tensor) -> Scores | CLIPSPMOutput:
-    """What a method makes of clips ``[Q, T, C]``, on the CPU; a CLIP-SPM head lets them see each other."""
+def ask(method: str | Head, support: Support, query: Tensor) -> Any:
+    """A method's output, with ``.logits`` ``[Q, N]``, for clips ``[Q, T, C]`` as the queries of one episode."""
     episode = (support.features, query, support.class_text, support.mask)
     if isinstance(method, str):
         return TRAINING_FREE[method](*episode)
     device = next(method.parameters()).device
-    logits, spm, padm = method(*(tensor.to(device) for tensor in episode), inductive=False)
-    return CLIPSPMOutput(
-        logits.cpu(),
-        None if spm is None else SPMOutput(*(tensor.cpu() for tensor in spm)),
-        None if padm is None else PADMOutput(*(tensor.cpu() for tensor in padm)),
-    )
+    options = {"inductive": False} if isinstance(method, CLIPSPM) else {}
+    return method(*(tensor.to(device) for tensor in episode), **options)
+
+
+def explain(
+    method: str | Head, support: Support, query: Tensor, output: Any
+) -> tuple[dict[str, Tensor], dict[str, Compared]]:
+    """The distances that logits are made of, each ``[Q, N]`` or ``[1, N]``, and the frames that were compared.
+
+    The frames are queries ``[Q, T, C]``, prototypes ``[N, T, C]`` and the name of their distance.
+    """
+    if isinstance(output, CLIPSPMOutput):
+        assert isinstance(method, CLIPSPM)
+        if output.spm is not None:
+            frames = output.spm.query, output.spm.prototypes
+        else:
+            device = output.logits.device
+            episode = (support.features, query, support.class_text, support.mask)
+            shots, query, _ = method.prepare(*(tensor.to(device) for tensor in episode))
+            frames = query, prototypes(shots, support.mask.to(device))
+        compared = {"spm": (*frames, "½ D_SPM")}
+        if output.padm is not None:
+            compared["padm"] = output.padm.query, output.padm.prototypes, "D_PADM"
+        return output.terms, compared
+    terms = {"distance": -output.logits}
+    if isinstance(output, CLIPFSAROutput):
+        return terms, {"otam": (output.query, output.prototypes, "distance")}
+    if method == "otam":
+        return terms, {"otam": (query, prototypes(support.features, support.mask), "distance")}
+    if method == "otam centred":
+        frames = centred(query), prototypes(centred(support.features), support.mask)
+        return terms, {"otam": (*frames, "distance")}
+    return terms, {}

@@ -4,55 +4,44 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save, save_file
 from torch import Tensor
 
-from clipspm_lite.storage.files import CheckpointError, one_line, replacing
-from clipspm_lite.storage.untrusted import check_safetensors, parse_json
+from clipspm_lite.storage.files import CheckpointError, one_line, replace_file, replacing
 
 FORMAT_VERSION = 1
 
 
 def write_tensors(
-    path: str | os.PathLike, tensors: Mapping[str, Tensor], description: dict[str, Any]
+    path: str | os.PathLike,
+    tensors: Mapping[str, Tensor],
+    description: dict[str, Any],
+    *,
+    sync: bool = True,
 ) -> None:
-    """Write tensors and a JSON-able description to ``path``, whole or not at all."""
+    """Write tensors and a JSON-able description to ``path``, whole or not at all; ``sync`` as for `replace_file`."""
     header = {"clipspm_lite": json.dumps({"format_version": FORMAT_VERSION, **description})}
-    with replacing(path) as name:
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, name, header)
+    written = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    if not sync:
+        replace_file(path, save(written, header), sync=False)
+        return
+    with replacing(path) as unfinished:
+        save_file(written, unfinished, header)
 
 
 def read_tensors(path: str | os.PathLike, *kinds: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """What `write_tensors` wrote with a ``description["kind"]`` that is one of ``kinds``.
 
-    The header is checked before any tensor is read; a tensor's size is bounded by the file's.
-
     Raises:
-        CheckpointError: a missing or foreign file, another kind, or a format newer than this version knows.
+        CheckpointError: a missing, damaged or foreign file, another kind, or a format newer than this version knows.
     """
-    while True:
-        before = _version(path)
-        try:
-            with _opened(path, *kinds) as (file, description):
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except CheckpointError:
-            if _version(path) == before:
-                raise
-            continue
-        # safetensors opens a file twice, once for its header: replaced in between, it is of two files.
-        if _version(path) == before:
-            return tensors, description
-
-
-def _version(path: str | os.PathLike) -> tuple[int, ...]:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return ()
-    return status.st_ino, status.st_mtime_ns, status.st_size
+    with _opened(path, *kinds) as (file, description):
+        file.seek(0)
+        # Read through the one open file: its header and its tensors belong together, even if it is replaced meanwhile.
+        return load(file.read()), description
 
 
 def read_description(path: str | os.PathLike, *kinds: str) -> dict[str, Any]:
@@ -62,35 +51,26 @@ def read_description(path: str | os.PathLike, *kinds: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _opened(path: str | os.PathLike, *kinds: str) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """A file of one of ``kinds`` whose tensors can be read, and its description."""
+def _opened(path: str | os.PathLike, *kinds: str) -> Iterator[tuple[BinaryIO, dict[str, Any]]]:
+    """A file of one of ``kinds``, and its description."""
     kind = " or ".join(kinds)
-    if not os.path.isfile(path):
-        found = "not a regular file" if os.path.exists(path) else "no such file"
-        raise CheckpointError(f"{found}, expected a {kind} written by clipspm_lite: {path}")
     try:
-        check_safetensors(path)
-        with safe_open(path, framework="pt") as file:
-            header = (file.metadata() or {}).get("clipspm_lite")
-            if header is None:
+        with open(path, "rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(min(length, os.fstat(file.fileno()).st_size)))
+            description = json.loads(header["__metadata__"]["clipspm_lite"])
+            if description["format_version"] > FORMAT_VERSION:
                 raise CheckpointError(
-                    f"a safetensors file without clipspm_lite's description, expected a {kind}: {path}"
-                )
-            description = parse_json(header)
-            version = description["format_version"]
-            if version > FORMAT_VERSION:
-                raise CheckpointError(
-                    f"format {version} is newer than this version of clipspm_lite reads ({FORMAT_VERSION}): "
-                    f"update clipspm_lite to open {path}"
+                    f"format {description['format_version']} is newer than this version of clipspm_lite reads "
+                    f"({FORMAT_VERSION}): update clipspm_lite to open {path}"
                 )
             if description["kind"] not in kinds:
                 raise CheckpointError(f"expected a {kind}, found a {description['kind']}: {path}")
             yield file, description
     except CheckpointError:
         raise
-    except OSError as error:
-        raise CheckpointError(f"cannot be read ({error.strerror or one_line(error)}): {path}") from None
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {one_line(error)}"
         raise CheckpointError(
-            f"not a {kind} of clipspm_lite, or damaged ({one_line(error)}): {path}"
+            f"cannot be read as a {kind} written by clipspm_lite ({reason}): {path}"
         ) from None

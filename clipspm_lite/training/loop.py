@@ -32,7 +32,7 @@ from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.episodes import EpisodeBatch, EpisodeSampler
 from clipspm_lite.data.names import readable
 from clipspm_lite.evaluation.scoring import Evaluation, evaluate
-from clipspm_lite.model.heads import Head
+from clipspm_lite.model.heads import Head, describe_head
 from clipspm_lite.model.presets import EPISODES_PER_STEP
 from clipspm_lite.storage.files import check_writable, one_line
 from clipspm_lite.storage.tensors import read_tensors, write_tensors
@@ -215,7 +215,7 @@ def train(
 
     Args:
         training_data, validation_data: features for the head alone, or videos with ``finetuning``.
-        folder: gets ``best.safetensors`` (opened by `load_model`, or `load_finetuned`) and ``last.safetensors`` (to
+        folder: gets ``best.safetensors`` (opened by `open_checkpoint`) and ``last.safetensors`` (to
             resume from).
         finetuning: trains the visual encoder too.
         device: "cpu", "cuda", "mps" or "auto".
@@ -245,7 +245,7 @@ def train(
         run = _Run(model, source, settings, fabric)
         identity: dict[str, Any] = {
             "settings": asdict(settings) | {"betas": list(settings.betas)},
-            "config": model.config,
+            "config": describe_head(model),
             "data": source.fingerprints,
         }
         if source.encoding is not None:
@@ -325,7 +325,7 @@ def _check_head(model: object) -> None:
     if model.loss_form not in ("mean", "summed"):
         raise ValueError(f'loss_form: expected "mean" or "summed", found {model.loss_form!r}')
     try:
-        json.dumps(model.config)
+        json.dumps(describe_head(model))
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"config: expected numbers, strings, lists and dicts, which go into a checkpoint: {error}"

@@ -4,10 +4,9 @@ from functools import lru_cache, partial
 
 import ipywidgets as widgets
 import torch
-from torch import Tensor
 
 from clipspm_lite.data.episodes import Episode, gather
-from clipspm_lite.model.clipspm import CLIPSPM, CLIPSPMOutput
+from clipspm_lite.model.clipspm import CLIPSPMOutput
 from clipspm_lite.plots.base import film_strips
 from clipspm_lite.plots.prototypes import stacked_distances
 from clipspm_lite.plots.results import episode_board
@@ -84,7 +83,7 @@ def episode_explorer(gallery: Gallery) -> Explorer:
         names = gallery.names_of(episode)
         chosen = min(query, len(names)) - 1
         label, logits = episode.query_labels[chosen], output.logits[chosen]
-        parts = parts_of(output, gallery.model, asked)
+        parts = {name: term.expand_as(output.logits) for name, term in output.terms.items()}
         best = int(logits.argmax())
         others = logits.clone()
         others[label] = -torch.inf
@@ -111,16 +110,3 @@ def episode_explorer(gallery: Gallery) -> Explorer:
     )
     keep_within_way(controls, "query")
     return explorer
-
-
-def parts_of(output: CLIPSPMOutput, model: CLIPSPM, inductive: bool) -> dict[str, Tensor]:
-    """The weighted distances ``[Q, N]`` whose sum is −logits, by name, as far as the model has them."""
-    if output.padm is None:
-        return {"½ D_SPM": -output.logits}
-    # Asked one at a time, every query was an episode of its own, with one row.
-    padm = output.padm.distance.squeeze(-2) if inductive else output.padm.distance
-    anchor = output.padm.anchor_distance.squeeze(-2) if inductive else output.padm.anchor_distance
-    parts = {"D_PADM": padm}
-    if model.with_anchor:
-        parts["D_anchor"] = anchor.expand_as(padm)
-    return {"½ D_SPM": -output.logits - sum(parts.values(), torch.zeros(())), **parts}

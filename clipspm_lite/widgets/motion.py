@@ -7,7 +7,6 @@ import ipywidgets as widgets
 import torch
 from torch import Tensor
 
-from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.model.hsmr import HSMROutput, Motion, MotionFeatureExtraction, hsmr
 from clipspm_lite.plots.motion import compared_with_first, features_of_twins, steps_of_twins, strips_of_twins
 from clipspm_lite.widgets.base import LABELLED, Explorer, Picture
@@ -30,7 +29,7 @@ def motion_explorer(gallery: Gallery) -> Explorer:
     model = gallery.model
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        heads = {GIVEN: model, FRESH: CLIPSPM(**model.config).eval()}
+        heads = {GIVEN: model, FRESH: type(model)(**vars(model.config)).eval()}
         mfes = {
             (weights, motion): with_motion(heads[weights].mfe, motion)
             for weights, motion in product(heads, MOTIONS)

@@ -1,17 +1,25 @@
+"""Checkpoints of heads: the same model again, with the frames it was trained on, or one error that names the file."""
+
 import json
-from contextlib import contextmanager
-from types import SimpleNamespace
 
 import pytest
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 
-from clipspm_lite import CLIPSPM, load
-from clipspm_lite.clip import checkpoints
-from clipspm_lite.clip.checkpoints import CheckpointError, head_name, load_model, save_model
-from clipspm_lite.model.heads import HEADS, build_head
-from clipspm_lite.storage.tensors import read_description, read_tensors, write_tensors
+from clipspm_lite import CLIPSPM, load, load_backbone
+from clipspm_lite.clip.checkpoints import (
+    LITE_INDUCTIVE_MODEL,
+    LITE_MODEL,
+    CheckpointError,
+    checkpoint_kind,
+    head_name,
+    load_model,
+    open_checkpoint,
+    save_finetuned,
+    save_model,
+)
+from clipspm_lite.model.heads import HEADS, build_head, describe_head
+from clipspm_lite.storage.tensors import write_tensors
 
 
 @pytest.fixture
@@ -22,10 +30,19 @@ def model():
     )
 
 
-def test_a_loaded_model_is_the_saved_one_with_its_configuration(model, tmp_path):
-    save_model(tmp_path / "m.safetensors", model, seed=3)
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "m.safetensors"
+
+
+def small_head():
+    return CLIPSPM(128, heads=1, head_dim=2, mlp_dim=2)
+
+
+def test_a_loaded_model_is_the_saved_one_with_its_configuration(model, path):
+    save_model(path, model, seed=3)
     state = torch.random.get_rng_state()
-    twin, description = load_model(tmp_path / "m.safetensors")
+    twin, description = load_model(path)
     assert torch.equal(state, torch.random.get_rng_state())
     assert twin.config == model.config and description["seed"] == 3 and not twin.training
     for name, tensor in model.state_dict().items():
@@ -33,97 +50,110 @@ def test_a_loaded_model_is_the_saved_one_with_its_configuration(model, tmp_path)
     assert twin.fusion.visual_gate.slope == 0.054 and twin.mfe.motion == "antisymmetric"
 
 
-@pytest.mark.parametrize("name", [name for name in HEADS if name != "clip-spm"])
-def test_a_baseline_reopens_as_itself_and_is_refused_where_only_clip_spm_will_do(name, tmp_path):
-    path = tmp_path / "m.safetensors"
-    baseline = build_head({"model": name, "dim": 16})
-    save_model(path, baseline)
-    twin, _ = load_model(path)
-    assert type(twin) is HEADS[name] and twin.config == baseline.config and not twin.training
-    for key, tensor in baseline.state_dict().items():
-        assert torch.equal(tensor, twin.state_dict()[key])
-    with pytest.raises(CheckpointError, match=f"CLIP-SPM head, found a {HEADS[name].__name__}.*load_head"):
-        load(path, backbone="tiny")
-    write_tensors(path, twin.state_dict(), {"kind": "model", "config": twin.config | {"model": "newer"}})
-    with pytest.raises(CheckpointError, match="expected one of clip-spm.*'newer'.*m.safetensors"):
+@pytest.mark.parametrize("name", list(HEADS))
+def test_every_head_reopens_as_itself_alone_with_its_store_and_as_a_recogniser(name, path, tmp_path):
+    sizes = {"width": 2} if name == "trx" else {"heads": 1, "head_dim": 2, "mlp_dim": 2}
+    head = build_head({"model": name, "dim": 128, **sizes})
+    tiny = load_backbone("tiny")
+    save_model(path, head, backbone=tiny.fingerprint, backbone_name="tiny")
+    opened = open_checkpoint(path, store=tmp_path)
+    for twin in (load_model(path)[0], opened.head, load(path, store=tmp_path).head):
+        assert type(twin) is HEADS[name] and twin.config == head.config and not twin.training
+        for key, tensor in head.state_dict().items():
+            assert torch.equal(tensor, twin.state_dict()[key])
+    assert head_name(path) == load(path, store=tmp_path).method == name and checkpoint_kind(path) == "head"
+    assert opened.store.backbone.fingerprint == tiny.fingerprint
+
+
+def test_the_recorded_frames_and_resize_are_used_and_another_number_is_refused(path, tmp_path):
+    save_model(path, small_head(), backbone_name="tiny", frames=4, resize=72)
+    for frames in (None, 4):
+        opened = open_checkpoint(path, frames=frames, store=tmp_path)
+        assert (opened.store.frames, opened.store.resize) == (4, 72)
+    for open_it in (open_checkpoint, load):
+        with pytest.raises(CheckpointError, match=r"frames: expected 4 .*found 8.*m\.safetensors$"):
+            open_it(path, frames=8)
+
+
+@pytest.mark.parametrize("file", [LITE_MODEL, LITE_INDUCTIVE_MODEL])
+def test_the_committed_heads_say_no_frames_and_take_8_of_the_backbones_size(file, tmp_path):
+    opened = open_checkpoint(file, store=tmp_path)
+    assert (opened.store.frames, opened.store.resize) == (8, 64)
+    assert opened.description["backbone"] == opened.store.backbone_fingerprint
+    with pytest.raises(CheckpointError, match=f"frames: expected 8.*found 4.*{file.name}$"):
+        open_checkpoint(file, frames=4)
+
+
+@pytest.mark.parametrize("recorded", [{"frames": 0}, {"frames": "4"}, {"frames": 10**9}, {"resize": 8}])
+def test_a_damaged_record_of_the_sampling_is_one_error_that_names_the_file(recorded, path):
+    save_model(path, small_head(), backbone_name="tiny", **recorded)
+    with pytest.raises(CheckpointError, match=rf"{next(iter(recorded))}.*m\.safetensors$"):
+        open_checkpoint(path)
+
+
+def test_a_finetuned_head_brings_its_visual_encoder_and_needs_the_text_encoder_of_its_training(
+    path, tmp_path
+):
+    tuned, untouched = load_backbone("tiny"), load_backbone("tiny")
+    tuned.clip.visual.conv1.weight.data += 0.1
+    save_finetuned(path, small_head(), tuned, frames=4, resize=72)
+    assert checkpoint_kind(path) == "fine-tuned"
+    for backbone in (None, "tiny", untouched):
+        opened = open_checkpoint(path, backbone=backbone, store=tmp_path)
+        assert opened.store.backbone.fingerprint == tuned.fingerprint
+        assert (opened.store.frames, opened.store.resize) == (4, 72)
+    assert untouched.fingerprint == load_backbone("tiny").fingerprint
+    with pytest.raises(CheckpointError, match="open_checkpoint.*m.safetensors"):
         load_model(path)
+    untouched.clip.positional_embedding.data += 1
+    for backbone in (untouched, load_backbone("tiny", normalize_pixels=False)):
+        with pytest.raises(CheckpointError, match=r"other weights.*m\.safetensors$"):
+            open_checkpoint(path, backbone=backbone)
 
 
-def test_what_a_file_is_is_seen_from_its_header_alone(tmp_path, monkeypatch):
-    path = tmp_path / "m.safetensors"
-    save_model(path, build_head({"model": "trx", "dim": 4, "width": 2}), seed=3)
-    expected = read_tensors(path, "model")[1]
+def test_a_head_of_another_backbone_is_refused_and_one_that_does_not_say_needs_to_be_given_one(
+    path, tmp_path
+):
+    with pytest.raises(CheckpointError, match=r"other weights than RN50.*lite-inductive.safetensors$"):
+        open_checkpoint(LITE_INDUCTIVE_MODEL, backbone="RN50-quickgelu", weights="random")
+    save_model(path, small_head())
+    with pytest.raises(CheckpointError, match=r"give backbone=.*m\.safetensors$"):
+        open_checkpoint(path)
+    assert open_checkpoint(path, backbone="tiny", store=tmp_path).head.dim == 128
+    # A stranger's file must not choose what is read here.
+    save_model(path, small_head(), backbone_name=f"local-dir:{tmp_path}")
+    with pytest.raises(CheckpointError, match=r"give backbone=.*m\.safetensors$"):
+        open_checkpoint(path, weights="random")
 
-    @contextmanager
-    def header_only(*arguments, **settings):
-        with safe_open(*arguments, **settings) as file:
-            yield SimpleNamespace(metadata=file.metadata)
 
-    monkeypatch.setattr(checkpoints, "safe_open", header_only)
-    assert read_description(path, "model") == expected and head_name(path) == "trx"
-    with pytest.raises(CheckpointError, match="expected a recogniser, found a model: .*m.safetensors"):
-        read_description(path, "recogniser")
+def test_files_that_are_not_checkpoints_are_refused_by_name(model, path):
+    described = {"kind": "model", "config": describe_head(model)}
+
+    def header(**changes):
+        return {"clipspm_lite": json.dumps({"format_version": 1, **described, **changes})}
+
+    writes = [
+        lambda: None,
+        lambda: path.write_bytes(b"not safetensors at all"),
+        lambda: save_file({"x": torch.zeros(1)}, path),
+        lambda: write_tensors(path, {"x": torch.zeros(1)}, {"kind": "feature store"}),
+        lambda: save_file({"x": torch.zeros(1)}, path, header(format_version=99)),
+        lambda: save_file(model.state_dict(), path, header(config=described["config"] | {"mlp_dim": 9})),
+        lambda: save_file(model.state_dict(), path, header(config=described["config"] | {"dim": 10**40})),
+        lambda: save_file(model.state_dict(), path, header(config=described["config"] | {"model": "newer"})),
+        lambda: save_file(model.state_dict(), path, header(config=None)),
+        lambda: save_model(path, model) or path.write_bytes(path.read_bytes()[:-10]),
+    ]
+    for write in writes:
+        write()
+        for open_it in (load_model, open_checkpoint, load):
+            with pytest.raises(CheckpointError, match=r"m\.safetensors") as error:
+                open_it(path)
+            assert "\n" not in str(error.value)
+
+
+def test_a_head_that_is_unknown_has_no_name(path):
     for config in (None, [], {"model": ["trx"]}, {"model": "newer"}):
         write_tensors(path, {}, {"kind": "model", "config": config})
         with pytest.raises(CheckpointError, match="model: expected one of clip-spm.*m.safetensors"):
             head_name(path)
-
-
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(model, tmp_path, monkeypatch):
-    path = tmp_path / "m.safetensors"
-    save_model(path, model)
-    before = path.read_bytes()
-
-    def fail(_tensors, name, _header):
-        with open(name, "wb") as file:
-            file.write(b"half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr("clipspm_lite.storage.tensors.save_file", fail)
-    with pytest.raises(OSError, match="disk full"):
-        save_model(path, model)
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_file_that_another_process_replaces_while_it_is_read_is_read_again(tmp_path, monkeypatch):
-    path = tmp_path / "m.safetensors"
-    write_tensors(path, {"x": torch.zeros(1)}, {"kind": "model", "number": 0})
-    opened = []
-
-    def open_and_replace(*arguments, **options):
-        opened.append(safe_open(*arguments, **options))
-        if len(opened) == 1:
-            write_tensors(path, {"x": torch.ones(1)}, {"kind": "model", "number": 1})
-        return opened[-1]
-
-    monkeypatch.setattr("clipspm_lite.storage.tensors.safe_open", open_and_replace)
-    tensors, description = read_tensors(path, "model")
-    assert len(opened) == 2 and tensors["x"] == 1 and description["number"] == 1
-
-
-def test_files_that_are_no_checkpoint_are_refused_by_name(model, tmp_path):
-    path = tmp_path / "wrong.safetensors"
-    with pytest.raises(CheckpointError, match="no such file.*wrong.safetensors"):
-        load_model(path)
-    path.write_bytes(b"not safetensors at all")
-    with pytest.raises(CheckpointError, match="wrong.safetensors"):
-        load_model(path)
-    save_file({"x": torch.zeros(1)}, path)
-    with pytest.raises(CheckpointError, match="without clipspm_lite's description.*wrong.safetensors"):
-        load_model(path)
-    write_tensors(path, {"x": torch.zeros(1)}, {"kind": "feature store"})
-    with pytest.raises(CheckpointError, match="expected a model, found a feature store"):
-        load_model(path)
-    save_file(
-        {"x": torch.zeros(1)}, path, {"clipspm_lite": json.dumps({"format_version": 99, "kind": "model"})}
-    )
-    with pytest.raises(CheckpointError, match="newer than this version.*wrong.safetensors"):
-        read_tensors(path, "model")
-    write_tensors(path, model.state_dict(), {"kind": "model", "config": model.config | {"mlp_dim": 9}})
-    with pytest.raises(CheckpointError, match="do not fit together"):
-        load_model(path)
-    save_model(path, model)
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match="wrong.safetensors"):
-        load_model(path)

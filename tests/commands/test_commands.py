@@ -10,15 +10,21 @@ from pathlib import Path
 import pytest
 
 from clipspm_lite.clip.backbone import LOCAL_DIR, TINY_CLIP_DIR, load_backbone
-from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model, save_model
+from clipspm_lite.clip.checkpoints import (
+    LITE_INDUCTIVE_MODEL,
+    LITE_MODEL,
+    load_model,
+    open_checkpoint,
+    save_model,
+)
 from clipspm_lite.commands.app import METHODS, TRAINED, TRAINING_FREE, build_parser, main, resolve_settings
 from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.datasets import sample_world
 from clipspm_lite.evaluation.benchmark_table import markdown, read_results
-from clipspm_lite.model.heads import build_head
+from clipspm_lite.model.heads import build_head, describe_head
 from clipspm_lite.model.presets import DATASET_SETTINGS, LITE_SIZES
 from clipspm_lite.model.variants import ABLATIONS, FULL, INDUCTIVE, TRAINED_BASELINES
-from clipspm_lite.recognition.loading import load, load_head
+from clipspm_lite.recognition.loading import load
 from clipspm_lite.storage.files import file_sha256
 from clipspm_lite.training.loop import TRAINING_PRESETS
 
@@ -226,7 +232,7 @@ def test_every_model_is_trained_and_then_evaluated_and_tabled_under_its_own_name
 ):
     path = trained(model)
     assert f"head: model {model}, " in capsys.readouterr().out
-    config = load_model(path)[0].config
+    config = describe_head(load_model(path)[0])
     expected = dict(preset="lite", **LITE_SIZES) if model == "clip-spm" else TRAINED_BASELINES[model]
     assert expected.items() <= config.items()
     rest = [*small, "--episodes", "4", "--checkpoint", str(path)]
@@ -468,9 +474,9 @@ def test_compare_trains_scores_and_says_where_its_numbers_come_from(tmp_path, mo
     assert results["sha256"]["heads"][FULL] == [file_sha256(head)]
     assert results["training_seeds"] == [3] and "--ablations --baselines" in results["command"]
     trx = load_model(tmp_path / "runs" / "trx" / "seed3" / "best.safetensors")[0]
-    assert trx.config["model"] == "trx" and results["sha256"]["heads"]["trx"]
-    assert load_model(head)[0].config | ABLATIONS["without PADM"] == (
-        load_model(tmp_path / "runs" / "without-PADM" / "seed3" / "best.safetensors")[0].config
+    assert describe_head(trx)["model"] == "trx" and results["sha256"]["heads"]["trx"]
+    assert describe_head(load_model(head)[0]) | ABLATIONS["without PADM"] == (
+        describe_head(load_model(tmp_path / "runs" / "without-PADM" / "seed3" / "best.safetensors")[0])
     )
 
 
@@ -622,18 +628,15 @@ def test_a_released_checkpoint_is_opened_with_its_benchmarks_settings_and_a_text
 
     def stand_in(file, **settings):
         opened.update(settings, file=file)
-        return load_head(LITE_MODEL, store=settings["store"])
+        return open_checkpoint(LITE_MODEL, store=settings["store"])
 
-    monkeypatch.setattr("clipspm_lite.commands.app.load_head", stand_in)
+    monkeypatch.setattr("clipspm_lite.commands.app.open_checkpoint", stand_in)
     data = ["--data", str(root), *rest, "--way", "2", "--episodes", "4", "--store", str(tmp_path / "store")]
     arguments = [*command, *data, "--checkpoint", str(path)]
     assert main(arguments) == 1
-    assert re.search("--weights: .*no text encoder.*checkpoint_best.pt$", capsys.readouterr().err.strip())
+    assert re.search("--weights: .*text encoder.*checkpoint_best.pt$", capsys.readouterr().err.strip())
     assert main([*arguments, "--weights", "openai"]) == 0
-    assert opened["file"] == path and "backbone" not in opened
-    assert (opened["text_weights"], opened["dataset"]) == ("openai", "ssv2_small")
-    without = [*command, "--checkpoint", str(path), "--weights", "openai"]
-    assert main(without) == 1
-    assert "--dataset-settings: " in capsys.readouterr().err
+    assert opened["file"] == str(path) and opened["backbone"] is None
+    assert (opened["weights"], opened["dataset"]) == ("openai", "ssv2_small")
     assert main([*arguments, "--weights", "openai", "--dataset-settings", "ucf101"]) == 0
     assert opened["dataset"] == "ucf101"

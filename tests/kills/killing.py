@@ -1,7 +1,6 @@
-"""Work in a child process that is killed at a random moment, as often as CLIPSPM_KILLS says (default 20).
+"""Work in child processes that are killed at random moments, as often as CLIPSPM_KILLS says; a few times by default.
 
-The moments are drawn from a seed. What is found at them depends on the machine, so a longer run finds more:
-`CLIPSPM_KILLS=1000 python -m pytest tests/kills`.
+A longer run finds more: `CLIPSPM_KILLS=1000 python -m pytest tests/kills tests/nightly/kills.py`.
 """
 
 import os
@@ -14,7 +13,7 @@ import time
 import torch
 from tqdm.auto import tqdm
 
-KILLS = int(os.environ.get("CLIPSPM_KILLS", "20"))
+KILLS = int(os.environ.get("CLIPSPM_KILLS", "3"))
 
 
 def start(work):
@@ -24,9 +23,7 @@ def start(work):
         status = 1
         try:
             torch.set_num_threads(1)  # others' threads are not there in a child
-            tqdm.set_lock(
-                threading.RLock()
-            )  # a child that is killed would keep the one that it shares with others
+            tqdm.set_lock(threading.RLock())  # a killed child would keep the one that it shares with others
             work()
             status = 0
         except BaseException:
@@ -41,32 +38,34 @@ def ended(child):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def seconds_of(work):
-    started = time.perf_counter()
-    assert ended(start(work)) == 0
-    return time.perf_counter() - started
-
-
-def killed_in_between(work, longest, check, kills=KILLS, processes=1):
-    """Kill `work`, done for ever by some processes, after up to `longest` seconds; then `check`, again and again."""
+def killed_in_between(work, check, kills=KILLS, processes=1):
+    """Kill processes that repeat `work`, each in its second time or later; then `check`, again and again."""
     moments = random.Random(0)
 
-    def for_ever():
+    def for_ever(done):
         while True:
             work()
+            os.write(done, b".")
 
     for _ in range(kills):
-        children = [start(for_ever) for _ in range(processes)]
-        time.sleep(moments.uniform(0, longest))
+        pipes = [os.pipe() for _ in range(processes)]
+        began = time.monotonic()
+        children = [start(lambda done=done: for_ever(done)) for _, done in pipes]
+        for was_done, done in pipes:
+            os.close(done)
+            assert os.read(was_done, 1), "it failed"
+        time.sleep(moments.uniform(0, 2 * (time.monotonic() - began)))
         for child in children:
             os.kill(child, signal.SIGKILL)
         assert [ended(child) for child in children] == [-signal.SIGKILL] * processes
+        for was_done, _ in pipes:
+            os.close(was_done)
         check()
 
 
 def age(folder):
     """Make unfinished files older than any that a living process writes to; how many there are."""
     unfinished = list(folder.rglob(".*.partial"))
-    for path in (one for found in unfinished for one in (*found.iterdir(), found)):
+    for path in (one for found in unfinished for one in (*found.glob("*"), found)):
         os.utime(path, (0, 0))
     return len(unfinished)

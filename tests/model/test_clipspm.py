@@ -1,9 +1,13 @@
 """What a user of `CLIPSPM` relies on: symmetries, batching, masks, no look at labels, clear errors."""
 
+import json
+
 import pytest
 import torch
 
 from clipspm_lite import CLIPSPM
+from clipspm_lite.evaluation.scoring import evaluate
+from clipspm_lite.model.heads import build_head, describe_head
 from clipspm_lite.model.hsmr import MotionFeatureExtraction
 from clipspm_lite.model.otam import otam
 from clipspm_lite.model.presets import PRESETS
@@ -136,7 +140,7 @@ def test_lite_scores_do_not_depend_on_the_length_of_features():
 
 
 def test_a_model_is_rebuilt_from_its_config(model):
-    twin = CLIPSPM(**model.config).eval()
+    twin = build_head(json.loads(json.dumps(describe_head(model)))).eval()
     twin.load_state_dict(model.state_dict())
     episode = random_episode()
     assert twin.config == model.config
@@ -165,13 +169,11 @@ def test_errors_name_the_argument():
     support, query, class_text, labels = random_episode()
     wrong = {
         "support": (support[0], query, class_text),
-        "query": (support, query[:, :2], class_text),
         "class_text": (support, query, class_text[:2]),
         "support_mask": (support, query, class_text, torch.ones(WAY, SHOT + 1, dtype=torch.bool)),
-        "a class has no shot": (support, query, class_text, torch.zeros(WAY, SHOT, dtype=torch.bool)),
-        "expected booleans": (support, query, class_text, torch.ones(WAY, SHOT)),
+        "support_mask: every class": (support, query, class_text, torch.zeros(WAY, SHOT, dtype=torch.bool)),
         "width 16, found 8": (support[..., :8], query[..., :8], class_text[..., :8]),
-        "at least one": (support, query[:0], class_text),
+        "query": (support, query[:0], class_text),
     }
     for message, episode in wrong.items():
         with pytest.raises(ValueError, match=message):
@@ -186,10 +188,14 @@ def test_errors_name_the_argument():
         dict(prompt_condition="none"),
         dict(loss_form="none"),
         dict(motion_reduction="none"),
-        dict(visual_gate_ratio=0.01),
     ):
-        with pytest.raises(ValueError):
+        (name,) = argument
+        with pytest.raises(ValueError, match=name):
             CLIPSPM(DIM, **(SIZES | argument))
+    with pytest.raises(TypeError, match="head_width"):
+        CLIPSPM(DIM, head_width=3)
+    with pytest.raises(TypeError, match="query"):
+        model(support, query.numpy(), class_text)
 
 
 def test_a_part_left_out_leaves_the_rest_as_it_was():
@@ -228,3 +234,45 @@ def test_parts_left_out_train_one_query_at_a_time_and_with_missing_shots_too():
         assert torch.isfinite(losses.logits).all()
         single = torch.cat([model(support, q[None], text, mask).logits for q in query])
         torch.testing.assert_close(losses.logits, single)
+
+
+@pytest.mark.parametrize("inductive", [False, True])
+@pytest.mark.parametrize("without", [None, "with_spm", "with_padm", "with_anchor"])
+def test_terms_make_up_the_logits_exactly(without, inductive):
+    head = CLIPSPM(DIM, **SIZES, **({} if without is None else {without: False})).eval()
+    output = head(*random_episode(2)[:3], inductive=inductive)
+    left = {"with_padm": ["½ D_SPM"], "with_anchor": ["½ D_SPM", "D_PADM"]}
+    assert list(output.terms) == left.get(without, ["½ D_SPM", "D_PADM", "D_anchor"])
+    assert torch.equal(-sum(output.terms.values()), output.logits)
+    if "D_anchor" in output.terms:
+        assert output.terms["D_anchor"].shape == (2, QUERIES if inductive else 1, WAY)
+
+
+class EpisodesOwnMean(CLIPSPM):
+    """A researcher's change: what a support is depends on the other clips of its episode."""
+
+    def prepare(self, support, query, class_text, support_mask):
+        support, query, class_text = super().prepare(support, query, class_text, support_mask)
+        return support - support.mean((-4, -3, -2), keepdim=True), query, class_text
+
+
+def test_supports_fused_beforehand_give_the_same_answer_and_a_subclass_must_say_so_itself(model):
+    class OtherName(CLIPSPM):
+        fuse_supports = CLIPSPM.fuse_supports
+
+    support, query, class_text, _ = random_episode()
+    fused = model.fuse_supports(support, class_text)
+    close(model(support, query, class_text, fused=fused).logits, model(support, query, class_text).logits)
+    assert EpisodesOwnMean(DIM, **SIZES).fuse_supports is None
+    assert OtherName(DIM, **SIZES).fuse_supports(support, class_text) is not None
+    for changes in (dict(with_spm=False), dict(support_text="generated")):
+        assert CLIPSPM(DIM, **SIZES, **changes).fuse_supports(support, class_text) is None
+
+
+def test_a_subclass_is_scored_alike_however_many_episodes_are_asked(encoded):
+    torch.manual_seed(0)
+    head, data = EpisodesOwnMean(DIM, **SIZES, preset="lite").eval(), encoded(dim=DIM)
+    few, many = (evaluate(head, data, way=3, shot=2, episodes=episodes) for episodes in (4, 80))
+    assert (few.per_episode == many.per_episode[:4]).all()
+    alone = evaluate(lambda *episode: head(*episode), data, way=3, shot=2, episodes=80)
+    assert (alone.per_episode == many.per_episode).all()

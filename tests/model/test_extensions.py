@@ -5,7 +5,7 @@ import torch
 
 from clipspm_lite import CLIPSPM
 from clipspm_lite.model.extensions import ExtendedCLIPSPM
-from clipspm_lite.model.heads import build_head
+from clipspm_lite.model.heads import build_head, describe_head
 from clipspm_lite.model.otam import otam
 from clipspm_lite.model.variants import EXTENSIONS
 
@@ -37,7 +37,7 @@ def test_every_change_that_is_compared_changes_answer_or_loss_and_can_be_built_a
     config = {"dim": 16, **SIZES, **EXTENSIONS[name]}
     torch.manual_seed(1)
     model, plain = build_head(config), made()
-    assert build_head(model.config).config == model.config
+    assert build_head(describe_head(model)).config == model.config
     model.load_state_dict(plain.state_dict())
     labels = torch.tensor([0, 1, 2, 0])
     losses = []
@@ -111,9 +111,17 @@ def test_temperature_divides_logits_and_the_centred_distance_is_subtracted(episo
 
 @pytest.mark.parametrize(
     "bad",
-    [dict(frames="centered"), dict(names="none"), dict(anchor="global"), dict(temperature=0.0)],
+    [dict(frames="centered"), dict(names="none"), dict(anchor="global")],
 )
-def test_words_and_numbers_it_does_not_know_are_refused(bad):
+def test_words_it_does_not_know_are_refused(bad):
     (argument,) = bad
     with pytest.raises(ValueError, match=f"^{argument}: expected"):
         made(**bad)
+
+
+def test_terms_are_scaled_and_added_to_so_that_they_make_up_the_logits(episode):
+    head = made(temperature=0.7, centred_distance=True, anchor="query").eval()
+    output = head(*episode)
+    assert list(output.terms) == ["½ D_SPM", "D_PADM", "D_anchor", "D_centred"]
+    assert torch.equal(-sum(output.terms.values()), output.logits)
+    torch.testing.assert_close(output.terms["D_PADM"], output.padm.distance / 0.7)

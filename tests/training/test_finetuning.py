@@ -19,8 +19,7 @@ from lightning_fabric.plugins.precision import MixedPrecision
 
 from clipspm_lite import CLIPSPM, load_video
 from clipspm_lite.clip.backbone import TINY_CLIP_DIR, load_backbone
-from clipspm_lite.clip.checkpoints import CheckpointError, load_finetuned, load_model
-from clipspm_lite.clip.feature_store import FeatureStore
+from clipspm_lite.clip.checkpoints import CheckpointError, load_model, open_checkpoint
 from clipspm_lite.data.decoding.video import VideoError
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.evaluation.scoring import evaluate
@@ -44,7 +43,9 @@ def whole(tmp_path_factory):
 
 
 def test_the_visual_encoder_is_trained_but_not_its_batchnorm_statistics_nor_the_text_encoder(whole):
-    trained = load_finetuned(whole[0] / LAST.replace("last", "best"))[1].clip.state_dict()
+    trained = open_checkpoint(
+        whole[0] / LAST.replace("last", "best"), store=whole[0] / "s"
+    ).store.backbone.clip.state_dict()
     for name, before in load_backbone("tiny").clip.state_dict().items():
         frozen = not name.startswith("visual.") or "running" in name or "num_batches" in name
         assert torch.equal(trained[name], before) == frozen, name
@@ -52,39 +53,39 @@ def test_the_visual_encoder_is_trained_but_not_its_batchnorm_statistics_nor_the_
 
 def test_the_best_checkpoint_opens_by_itself_and_scores_what_its_history_says(whole, tmp_path):
     folder, result = whole
-    model, backbone, description = load_finetuned(folder / BEST)
-    made_with = description["backbone"]
+    opened = open_checkpoint(folder / BEST, store=tmp_path)
+    made_with = opened.description["backbone"]
     assert (made_with["name"], made_with["normalize_pixels"]) == ("tiny", True)
-    store = FeatureStore(backbone, tmp_path, frames=made_with["frames"], resize=made_with["resize"])
-    scored = evaluate(model, store.encode_dataset(small.VALIDATION), way=2, episodes=10, seed=VALIDATION_SEED)
-    assert scored.accuracy == result.best_accuracy == description["validation"]["accuracy"]
+    data = opened.store.encode_dataset(small.VALIDATION)
+    scored = evaluate(opened.head, data, way=2, episodes=10, seed=VALIDATION_SEED)
+    assert scored.accuracy == result.best_accuracy == opened.description["validation"]["accuracy"]
 
 
 def test_load_opens_it_as_a_recogniser_with_its_own_encoder_and_frames(whole, tmp_path):
     recogniser = load(whole[1].best_path, store=tmp_path)
-    head, backbone, description = load_finetuned(whole[1].best_path)
-    assert recogniser.store.backbone.fingerprint == backbone.fingerprint
+    opened = open_checkpoint(whole[1].best_path, store=tmp_path)
+    head, description = opened.head, opened.description
+    assert recogniser.store.backbone.fingerprint == opened.store.backbone.fingerprint
     assert recogniser.store.backbone.fingerprint != load_backbone("tiny").fingerprint
     made_with = description["backbone"]
     assert (recogniser.store.frames, recogniser.store.resize) == (made_with["frames"], made_with["resize"])
     assert all(
         torch.equal(a, b) for a, b in zip(head.parameters(), recogniser.head.parameters(), strict=True)
     )
-    with pytest.raises(ValueError, match="backbone: leave out, it has its own.*best.safetensors"):
-        load(whole[1].best_path, backbone="tiny")
+    assert load(whole[1].best_path, backbone="tiny", store=tmp_path).store.path == recogniser.store.path
 
 
 def test_a_finetuned_head_is_not_opened_without_its_encoder_nor_beside_another_text_encoder(
     whole, tmp_path, monkeypatch
 ):
-    with pytest.raises(CheckpointError, match="load_finetuned"):
+    with pytest.raises(CheckpointError, match="open_checkpoint"):
         load_model(whole[0] / BEST)
     shutil.copytree(TINY_CLIP_DIR, tmp_path / "other")
     other = load_backbone(f"local-dir:{tmp_path / 'other'}")
     other.clip.positional_embedding.add_(1)
     monkeypatch.setattr("clipspm_lite.clip.checkpoints.load_backbone", lambda *_, **__: other)
-    with pytest.raises(CheckpointError, match=r"text encoder.*best\.safetensors"):
-        load_finetuned(whole[0] / BEST)
+    with pytest.raises(CheckpointError, match=r"other weights.*best\.safetensors"):
+        open_checkpoint(whole[0] / BEST)
 
 
 class Killed(BaseException):

@@ -6,7 +6,7 @@ import torch
 from clipspm_lite import CLIPSPM
 from clipspm_lite.data.episodes import EpisodeSampler, gather
 from clipspm_lite.widgets import episode
-from clipspm_lite.widgets.episode import episode_explorer, parts_of
+from clipspm_lite.widgets.episode import episode_explorer
 from clipspm_lite.widgets.gallery import Gallery
 
 ALL = {"board", "strips", "distances"}
@@ -49,7 +49,7 @@ def test_parts_add_up_to_the_models_score(gallery, batch, inductive):
         model = CLIPSPM(16, heads=2, head_dim=8, mlp_dim=16, **kept).eval()
         with torch.inference_mode():
             output = model(batch.support[0], batch.query[0], batch.class_text[0], inductive=inductive)
-        parts = parts_of(output, model, inductive)
+        parts = output.terms
         torch.testing.assert_close(sum(parts.values()), -output.logits)
         assert {"D_PADM", "D_anchor"} & set(parts) == {
             name

@@ -74,7 +74,7 @@ def test_numbers_said_are_those_of_the_models_hsmr(explorer, gallery):
 
 def test_before_training_is_the_same_configuration_with_seeded_weights(explorer, gallery):
     torch.manual_seed(0)
-    fresh = CLIPSPM(**gallery.model.config).eval()
+    fresh = CLIPSPM(**vars(gallery.model.config)).eval()
     explorer.controls["weights"].value = FRESH
     said = explorer.pictures["features"].value
     assert "before training (seed 0)" in said

@@ -61,7 +61,7 @@ def test_the_distances_are_the_models_and_are_right_at_every_alpha(gallery, monk
     episode = EpisodeSampler(gallery.data.videos_per_class, 4)[0]
     batch = gather(gallery.data.features, gallery.data.class_text, [episode])
     for weight, row in zip(weights, rows, strict=True):
-        model = CLIPSPM(**gallery.model.config | {"prompt_weight": weight}).eval()
+        model = CLIPSPM(**vars(gallery.model.config) | {"prompt_weight": weight}).eval()
         model.load_state_dict(gallery.model.state_dict())
         with torch.inference_mode():
             output = model(batch.support, batch.query, batch.class_text)
