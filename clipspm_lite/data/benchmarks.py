@@ -16,6 +16,7 @@ from pathlib import Path
 from clipspm_lite.arguments import check_known
 from clipspm_lite.data.datasets import VIDEO_SUFFIXES, DatasetError, VideoDataset, class_folders, read_text, video_names
 
+ListedVideos = dict[str, dict[str, str]]  # for each class its videos, and where they are listed
 _PART_OF_PREFIX = {"test": "novel", "train": "base", "val": "validation"}
 _NUMBERED = re.compile(r"(train|val|test)(\d{1,3})")
 _TIMES = re.compile(r"(?<=.)_\d{6}_\d{6}$")  # start and end in seconds, which Kinetics adds to a YouTube id
@@ -23,54 +24,32 @@ _TIMES = re.compile(r"(?<=.)_\d{6}_\d{6}$")  # start and end in seconds, which K
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What the benchmark's pages said when this was written.
-
-    Attributes:
-        title: its name.
-        page: the official page, by name.
-        files: what to get there.
-        layout: how the files lie in the folder.
-        folders: folders of the download that may hold them too.
-        flat: all videos lie in one folder, so only a list knows their class.
-        video_lists: whose lists say which videos belong to it; None where every video of a class does.
-        terms: of use.
-        videos: how many videos each part (base, validation, novel) has.
-        classes: for each part its classes, in the published order, with the number of videos where it is published.
-        one_row: some of its lists number the classes of all parts in one row: novel, base, validation.
-    """
+    """What the benchmark's pages said when this was written."""
 
     title: str
-    page: str
-    files: str
-    layout: str
-    folders: tuple[str, ...]
-    flat: bool
-    video_lists: str | None
-    terms: str
-    videos: dict[str, int]
-    classes: dict[str, dict[str, int | None]]
-    one_row: bool = False
+    page: str  # the official page, by name
+    files: str  # what to get there
+    layout: str  # how the files lie in the folder
+    folders: tuple[str, ...]  # of the download, which may hold the files too
+    flat: bool  # all videos lie in one folder, so only a list knows their class
+    video_lists: str | None  # whose lists say which videos belong to it; None where every video of a class does
+    terms: str  # of use
+    videos: dict[str, int]  # how many each part (base, validation, novel) has
+    classes: dict[str, dict[str, int | None]]  # of each part, in the published order, and how many videos each has
+    one_row: bool = False  # some lists number the classes of all parts in one row: novel, base, validation
 
     def how_to_get(self, root: Path) -> str:
         """What is expected in `root` and where it comes from."""
-        return (
-            f"expected {self.layout}: get {self.files} from the page {self.page}, and unpack it here: {root}"
-        )
+        return f"expected {self.layout}: get {self.files} from the page {self.page}, and unpack it here: {root}"
 
 
 @dataclass(frozen=True)
 class FoundVideos:
-    """What a folder has of some classes.
+    """What a folder has of some classes."""
 
-    Attributes:
-        videos: for each class its videos, as paths below the folder.
-        missing: for each class the listed videos that are not there, with the place in the list.
-        unlisted: videos that no list names.
-    """
-
-    videos: dict[str, tuple[str, ...]]
-    missing: dict[str, tuple[str, ...]]
-    unlisted: tuple[str, ...]
+    videos: dict[str, tuple[str, ...]]  # of each class, as paths below the folder
+    missing: dict[str, tuple[str, ...]]  # of each class the listed videos that are not there, and where they are listed
+    unlisted: tuple[str, ...]  # videos that no list names
 
 
 def _published() -> dict[str, Benchmark]:
@@ -101,24 +80,20 @@ def open_benchmark(
     check_known("part", part, benchmark.classes)
     classes = tuple(benchmark.classes[part])
     listed = read_video_lists(benchmark, video_lists)
-    if listed is not None and (without := [name for name in classes if not listed[name]]):
-        raise DatasetError(
-            f"the lists name no video of {len(without)} of the {len(classes)} {part} classes ({_some(without)}); "
-            f"give the list for {part} of {benchmark.video_lists}: {_some(map(str, video_lists))}"
-        )
     found = find_videos(benchmark, Path(root), classes, listed)
     missing = [f"{name}/{video}" for name in classes for video in found.missing[name]]
     empty = [name for name in classes if not found.videos[name]]
-    if missing or empty:
-        total = sum(map(len, found.videos.values())) + len(missing)
-        what = (
-            f"{len(missing)} of {total} listed videos are missing ({_some(missing)}); `check` names them all; those "
-            "that are gone for good can be left out of the list"
-            if missing
-            else f"no videos of {len(empty)} of the {len(classes)} {part} classes ({_some(empty)})"
+    if not missing and not empty:
+        return VideoDataset(Path(root), classes, tuple(found.videos[name] for name in classes))
+    problem = f"no videos of {len(empty)} of the {len(classes)} {part} classes ({_some(empty)})"
+    if missing:
+        problem = (
+            f"{len(missing)} of {sum(map(len, found.videos.values())) + len(missing)} listed videos are missing "
+            f"({_some(missing)}); `check` names them all; those that are gone for good can be left out of the list"
         )
-        raise DatasetError(f"{what}; {benchmark.how_to_get(Path(root))}")
-    return VideoDataset(Path(root), classes, tuple(found.videos[name] for name in classes))
+    elif listed is not None:
+        problem += f", as the lists name none; give the list for {part} of {benchmark.video_lists}"
+    raise DatasetError(f"{problem}; {benchmark.how_to_get(Path(root))}")
 
 
 def find_benchmark(name: str) -> Benchmark:
@@ -127,17 +102,8 @@ def find_benchmark(name: str) -> Benchmark:
     return BENCHMARKS[name]
 
 
-def find_videos(
-    benchmark: Benchmark,
-    root: Path,
-    classes: Sequence[str],
-    listed: dict[str, dict[str, str]] | None,
-) -> FoundVideos:
-    """Looks for the videos of `classes`: all of them, or those that `listed` (`read_video_lists`) names.
-
-    Raises:
-        DatasetError: `root` is not a folder.
-    """
+def find_videos(benchmark: Benchmark, root: Path, classes: Sequence[str], listed: ListedVideos | None) -> FoundVideos:
+    """The videos of `classes`: all of them, or those that are listed; raises DatasetError without a folder `root`."""
     if not root.is_dir():
         raise DatasetError(f"no such folder; {benchmark.how_to_get(root)}")
     places = [root, *(root / name for name in benchmark.folders if (root / name).is_dir())]
@@ -150,20 +116,18 @@ def find_videos(
             folders[class_key(folder.name)].append(folder)
         there = {name: _videos_in(folders[class_key(name)], root) for name in classes}
         indices = {name: _FileIndex(paths) for name, paths in there.items()}
-    files = {path: None for paths in there.values() for path in paths}
     if listed is None:
         return FoundVideos(there, dict.fromkeys(classes, ()), ())
     pairs = {name: indices[name].find(listed[name]) for name in classes}
     videos = {name: found for name, (found, _) in pairs.items()}
     used = {path for paths in videos.values() for path in paths}
+    files = dict.fromkeys(path for paths in there.values() for path in paths)
     unlisted = tuple(path for path in files if path not in used)
     return FoundVideos(videos, {name: missing for name, (_, missing) in pairs.items()}, unlisted)
 
 
 def _videos_in(folders: Iterable[Path], root: Path) -> tuple[str, ...]:
-    return tuple(
-        (folder / name).relative_to(root).as_posix() for folder in folders for name in video_names(folder)
-    )
+    return tuple((folder / name).relative_to(root).as_posix() for folder in folders for name in video_names(folder))
 
 
 class _FileIndex:
@@ -184,16 +148,16 @@ class _FileIndex:
         for video, place in listed.items():
             youtube_id = _TIMES.sub("", video)
             path = self.by_name.get(video) or self.by_name.get(youtube_id)
-            clips = self.by_id.get(video, []) if path is None and youtube_id == video else []
-            if path is None and len(clips) != 1:
+            clips = [path] if path else self.by_id.get(video, []) if youtube_id == video else []
+            if len(clips) == 1:
+                found[clips[0]] = None
+            else:
                 which = f"; with which times? there are {', '.join(clips)}" if clips else ""
                 missing.append(f"{video} ({place}{which})")
-            else:
-                found[path or clips[0]] = None
         return tuple(found), tuple(missing)
 
 
-def read_video_lists(benchmark: Benchmark, paths: Sequence[str | Path]) -> dict[str, dict[str, str]] | None:
+def read_video_lists(benchmark: Benchmark, paths: Sequence[str | Path]) -> ListedVideos | None:
     """For each class of the benchmark its listed videos, by name without suffix, and where they are listed.
 
     A line is `class/video`. The class may be spelled with spaces or underscores, with or without brackets; folders may
@@ -209,16 +173,14 @@ def read_video_lists(benchmark: Benchmark, paths: Sequence[str | Path]) -> dict[
             either numbering.
     """
     paths = [paths] if isinstance(paths, str | Path) else paths
-    if benchmark.video_lists is None and not paths:
+    if not paths and benchmark.video_lists is None:
         return None
-    if benchmark.video_lists is None:
+    if not paths or benchmark.video_lists is None:
         raise DatasetError(
-            f"{benchmark.title} uses every video of a class; leave out {_some(map(str, paths))}"
-        )
-    if not paths:
-        raise DatasetError(
-            f"{benchmark.title} needs the published video lists that say which videos belong to it, those of "
-            f"{benchmark.video_lists}: text files with `class/video` on each line; give them with --video-list"
+            f"{benchmark.title} needs the published video lists, those of {benchmark.video_lists}: text files with "
+            "`class/video` on each line; give them with --video-list"
+            if not paths
+            else f"{benchmark.title} uses every video of a class; leave out {_some(map(str, paths))}"
         )
     lines = {
         f"{path}, line {number}": line.strip()
@@ -228,7 +190,7 @@ def read_video_lists(benchmark: Benchmark, paths: Sequence[str | Path]) -> dict[
     }
     classes = {class_key(name): name for names in benchmark.classes.values() for name in names}
     numbered = _numbered_classes(benchmark, lines.values(), _some(map(str, paths)))
-    listed: dict[str, dict[str, str]] = {name: {} for name in classes.values()}
+    listed: ListedVideos = {name: {} for name in classes.values()}
     class_of: dict[str, str] = {}
     for place, line in lines.items():
         name, video = _listed_video(line, benchmark, classes, numbered, place)

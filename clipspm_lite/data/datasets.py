@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+from clipspm_lite.arguments import check_known
 from clipspm_lite.data.names import readable
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".webm", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
@@ -56,28 +56,31 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
             (`check_class_names`).
     """
     root = Path(root)
-    if not os.path.isdir(root):
-        found = "this is a file" if root.is_file() else "no such folder"
-        if not root.is_absolute():  # a notebook runs in its own folder, which its reader may not think of
-            home = "; ~ is not read as your home" if root.parts[:1] == ("~",) else ""
-            found += f" in {Path.cwd()}{home}"
-        raise DatasetError(f"{found}; expected a folder with one for each class: {root}")
     if classes is None:
-        classes = class_folders(root)
+        classes = find_classes(root)
     check_class_names(classes, root)
-    if not classes:
-        raise DatasetError(f"no class folders; expected one for each class, with its videos in it: {root}")
+    there = find_classes(root)
     videos = []
     for name in classes:
-        if not os.path.isdir(root / name):  # False for a name that is too long, too
-            raise DatasetError(f"the class {name!r} has no folder here: {root}")
-        names = video_names(root / name)
+        names = video_names(root / name) if os.path.isdir(root / name) else ()
         if not names:
+            found = "no videos" if name in there else "no folder here"
             raise DatasetError(
-                f"the class {name!r} has no videos ({' '.join(VIDEO_SUFFIXES)}); add some, or remove it: {root / name}"
+                f"the class {name!r} has {found}; expected a folder with {' '.join(VIDEO_SUFFIXES)}: {root / name}"
             )
         videos.append(tuple(f"{name}/{video}" for video in names))
     return VideoDataset(root, tuple(classes), tuple(videos))
+
+
+def find_classes(root: Path) -> tuple[str, ...]:
+    """The classes of a data set folder, sorted; raises DatasetError where it is not one."""
+    is_folder = os.path.isdir(root)
+    if is_folder and (classes := class_folders(root)):
+        return classes
+    found = "no class folders" if is_folder else "this is a file" if root.is_file() else "no such folder"
+    if not root.is_absolute():  # a notebook runs in its own folder, which its reader may not think of
+        found += f" in {Path.cwd()}{'; ~ is not read as your home' if root.parts[:1] == ('~',) else ''}"
+    raise DatasetError(f"{found}; expected a folder with one for each class, its videos in it: {root}")
 
 
 def class_folders(root: Path) -> tuple[str, ...]:
@@ -100,53 +103,41 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
         DatasetError: the file is missing, damaged or something else, the part is missing or empty, or a name cannot be
             used (`check_class_names`).
     """
-    path = Path(path)
-    split = read_json(path)
-    if not isinstance(split, dict) or not isinstance(split.get("format_version"), int):
-        raise DatasetError(
-            f'this is not a split file; expected {{"format_version": {SPLIT_FORMAT}, "base": ["a class", …], …}}: '
-            f"{path}"
-        )
-    if split["format_version"] > SPLIT_FORMAT:
-        raise DatasetError(
-            f"format_version {split['format_version']} is newer than this clipspm_lite reads ({SPLIT_FORMAT}); "
-            f"update clipspm_lite: {path}"
-        )
-    parts = {name: classes for name, classes in split.items() if isinstance(classes, list) and classes}
-    if part not in parts:
-        raise DatasetError(
-            f"no part {part!r} with classes; the parts are {', '.join(list(parts)[:10]) or 'none'}: {path}"
-        )
-    check_class_names(parts[part], path)
-    return tuple(parts[part])
+    text = read_text(Path(path))
+    try:
+        split = json.loads(text)
+    except (ValueError, RecursionError):
+        split = None
+    found = "other JSON" if split else "no JSON"
+    if isinstance(split, dict):
+        parts = [name for name in split if isinstance(split[name], list) and split[name]]
+        if split.get("format_version") == SPLIT_FORMAT and part in parts:
+            check_class_names(split[part], path)
+            return tuple(split[part])
+        found = f"format_version {split.get('format_version')} and the parts {', '.join(parts[:10]) or 'none'}"
+    expected = f'{{"format_version": {SPLIT_FORMAT}, "{part}": ["a class", …], …}}'
+    raise DatasetError(f"expected a split file, {expected}, found {found}: {path}")
 
 
 def read_text(path: Path) -> str:
     """A text file in UTF-8; raises DatasetError where it is not one."""
     try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for
-            raise DatasetError(f"not a regular file; expected a text file: {path}")
-        return path.read_text(encoding="utf-8-sig")
+        if path.is_file() or not path.exists():  # a pipe would be waited for
+            return path.read_text(encoding="utf-8-sig")
+        found = "not a regular file"
     except OSError as error:
-        raise DatasetError(f"cannot be read ({error.strerror}); expected a text file: {path}") from None
+        found = f"cannot be read ({error.strerror})"
     except UnicodeDecodeError:
-        raise DatasetError(f"not a text file in UTF-8: {path}") from None
-
-
-def read_json(path: Path) -> Any:
-    """What a JSON file holds; raises DatasetError where it is not one."""
-    text = read_text(path)
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:  # also for a number of too many digits
-        raise DatasetError(f"not JSON ({error}): {path}") from None
+        found = "not text in UTF-8"
+    raise DatasetError(f"{found}; expected a text file: {path}")
 
 
 def sample_world(part: str = "novel", split: str = "default") -> VideoDataset:
     """A part (base, validation or novel) of the sample clips that come with a clone of the repository.
 
     Raises:
-        DatasetError: the package is not used from a clone, or there is no such split or part.
+        DatasetError: the package is not used from a clone, or there is no such part.
+        ValueError: there is no such split.
     """
     if not (SAMPLES / "clips").is_dir():
         raise DatasetError(
@@ -154,10 +145,7 @@ def sample_world(part: str = "novel", split: str = "default") -> VideoDataset:
             f"data_samples/ (git clone it, then pip install -e . in it); looked for: {SAMPLES}"
         )
     splits = {file.stem: file for file in sorted((SAMPLES / "splits").glob("*.json"))}
-    if split not in splits:
-        raise DatasetError(
-            f"no split {split!r} of the sample clips; there are {', '.join(splits)}: {SAMPLES}"
-        )
+    check_known("split", split, splits)
     return open_folder(SAMPLES / "clips", read_split(splits[split], part))
 
 
@@ -181,24 +169,19 @@ def check_class_names(classes: Sequence[str], source: str | Path) -> None:
     """
     first: dict[str, str] = {}
     for name in classes:
-        if not isinstance(name, str) or not _is_folder_name(name) or not readable(name):
-            shown = repr(name)
-            shown = shown if len(shown) <= 100 else shown[:100] + " …"
-            raise DatasetError(
-                f"{shown} is not a class name; expected the name of a folder, with words in it: {source}"
-            )
-        words = readable(name)
-        if words in first:
-            same = first[words] == name
-            found = f"{name!r} is there twice" if same else f"{first[words]!r} and {name!r} read alike"
-            raise DatasetError(f"{found}; rename one of the classes or join them: {source}")
+        words = readable(name) if _is_folder_name(name) else ""
+        if not words or words in first:
+            found = "is not a class name; expected the name of a folder, with words in it"
+            if words:
+                found = f"and {first[words]!r} read alike; rename one of the classes or join them"
+            raise DatasetError(f"{repr(name)[:100]} {found}: {source}")
         first[words] = name
 
 
-def _is_folder_name(name: str) -> bool:
-    if name in ("", ".", "..") or any(c in name for c in "/\\\0") or name[1:2] == ":":  # a drive of Windows
+def _is_folder_name(name: object) -> bool:
+    if not isinstance(name, str) or name in ("", ".", "..") or name[1:2] == ":":  # a drive of Windows
         return False
     try:
-        return len(os.fsencode(name)) <= 255
+        return len(os.fsencode(name)) <= 255 and not any(c in name for c in "/\\\0")
     except UnicodeEncodeError:  # half a character, which JSON can hold
         return False

@@ -31,21 +31,17 @@ class EncodedDataset:
     class_text: Tensor
 
     def __post_init__(self) -> None:
-        counts, expected = self.videos_per_class, len(set(self.classes))
-        if not expected or len(self.classes) > expected:
-            raise ValueError(f"classes: expected different names, found {self.classes}")
-        if len(counts) != expected or min(counts) < 1:
-            raise ValueError(f"videos_per_class: expected {expected} numbers of at least 1, found {counts}")
-        shapes = self.features.shape, self.class_text.shape
-        for name, rows, axes, shape in zip(
-            ("features", "class_text"), (sum(counts), expected), ("T, C", "C"), shapes, strict=True
-        ):
-            fits = len(shape) == len(axes.split()) + 1 and shape[0] == rows and shape[-1] == shapes[1][-1]
-            if not fits or 0 in shape:
-                raise ValueError(
-                    f"{name}: expected [{rows}, {axes}] with the same C in both, found features {[*shapes[0]]} and "
-                    f"class_text {[*shapes[1]]}"
-                )
+        counts, number = self.videos_per_class, len(self.classes)
+        if not number or len(set(self.classes)) < number or len(counts) != number or min(counts) < 1:
+            raise ValueError(
+                "classes, videos_per_class: expected different names, and for each a number of at least 1, found "
+                f"{self.classes} and {counts}"
+            )
+        frames, dim = (*self.features.shape[1:], 0, 0)[:2]
+        for name, expected in {"features": (sum(counts), frames, dim), "class_text": (number, dim)}.items():
+            shape = tuple(getattr(self, name).shape)
+            if shape != expected or 0 in shape:
+                raise ValueError(f"{name}: expected {list(expected)} for these classes, found {list(shape)}")
             check_finite(name, getattr(self, name))
 
     @cached_property
@@ -84,10 +80,9 @@ def check_encoded(data: object) -> None:
 
 def check_finite(name: str, tensor: Tensor) -> None:
     """Refuse features that are NaN, infinite or whole numbers, which no score would show; raises ValueError."""
-    if not tensor.is_floating_point():
-        raise ValueError(f"{name}: expected floating-point features, found {tensor.dtype}")
-    if tensor.numel() and not torch.stack(tensor.detach().aminmax()).isfinite().all():
-        raise ValueError(
-            f"{name}: found values that are not finite; the backbone's weights or the videos are damaged, or training "
-            "diverged (a smaller learning rate helps)"
-        )
+    found = f"{tensor.dtype}"
+    if tensor.is_floating_point():
+        if not tensor.numel() or torch.stack(tensor.detach().aminmax()).isfinite().all():
+            return
+        found = "NaN or infinity; the backbone's weights or the videos are damaged, or training diverged"
+    raise ValueError(f"{name}: expected finite floating-point features, found {found}")

@@ -19,36 +19,22 @@ from clipspm_lite.arguments import whole_number
 
 @dataclass(frozen=True)
 class Episode:
-    """One task. A video's number is its place among all videos of the data set, class after class.
+    """One task. A video's number is its place among all videos of the data set, class after class."""
 
-    Attributes:
-        classes: N class numbers.
-        support: K video numbers for each of them.
-        query: Q = N · queries video numbers, the queries of the first class first.
-        query_labels: for each query which of the N classes is right, 0 … N − 1.
-    """
-
-    classes: tuple[int, ...]
-    support: tuple[tuple[int, ...], ...]
-    query: tuple[int, ...]
-    query_labels: tuple[int, ...]
+    classes: tuple[int, ...]  # N class numbers
+    support: tuple[tuple[int, ...], ...]  # K video numbers for each of them
+    query: tuple[int, ...]  # Q = N · queries video numbers, the queries of the first class first
+    query_labels: tuple[int, ...]  # for each query which of the N classes is right, 0 … N − 1
 
 
 @dataclass(frozen=True)
 class EpisodeBatch:
-    """B episodes as tensors, as `CLIPSPM.forward` and the baselines take them.
+    """B episodes as tensors, as `CLIPSPM.forward` and the baselines take them."""
 
-    Attributes:
-        support: frame features `[B, N, K, T, C]`.
-        query: frame features `[B, Q, T, C]`.
-        class_text: text features `[B, N, C]`.
-        query_labels: `[B, Q]`, 0 … N − 1.
-    """
-
-    support: torch.Tensor
-    query: torch.Tensor
-    class_text: torch.Tensor
-    query_labels: torch.Tensor
+    support: torch.Tensor  # frame features [B, N, K, T, C]
+    query: torch.Tensor  # frame features [B, Q, T, C]
+    class_text: torch.Tensor  # text features [B, N, C]
+    query_labels: torch.Tensor  # [B, Q], 0 … N − 1
 
 
 class EpisodeSampler:

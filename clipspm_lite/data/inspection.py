@@ -13,7 +13,7 @@ from clipspm_lite.data.benchmarks import (
     find_videos,
     read_video_lists,
 )
-from clipspm_lite.data.datasets import DatasetError, class_folders, video_names
+from clipspm_lite.data.datasets import class_folders, find_classes, video_names
 from clipspm_lite.data.decoding.video import VideoError, count_frames
 from clipspm_lite.data.names import printable
 from clipspm_lite.storage.files import file_sha256
@@ -21,22 +21,13 @@ from clipspm_lite.storage.files import file_sha256
 
 @dataclass
 class Report:
-    """What was found; printing it lists everything.
-
-    Attributes:
-        root: the folder that was checked.
-        readable: how many videos of each class can be read; where `decoded` is False, how many are there.
-        problems: what makes the data set unusable as it stands, one line each: unreadable videos, classes with too few;
-            for a benchmark also what is missing and what differs from what is published.
-        remarks: what is worth knowing, one line each: equal files, very short videos, files that are not videos.
-        decoded: the videos were read.
-    """
+    """What was found; printing it lists everything, one problem or remark on each line."""
 
     root: Path
-    readable: dict[str, int] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    decoded: bool = True
+    readable: dict[str, int] = field(default_factory=dict)  # videos by class; not decoded: how many are there
+    problems: list[str] = field(default_factory=list)  # what makes the data set unusable as it stands
+    remarks: list[str] = field(default_factory=list)  # what is worth knowing: equal files, very short videos, …
+    decoded: bool = True  # the videos were read
 
     @property
     def ok(self) -> bool:
@@ -76,10 +67,7 @@ class Report:
 
 
 def check_folder(
-    root: str | Path,
-    minimum: int = 2,
-    frames: int = 8,
-    progress: Callable[[Path], object] | None = None,
+    root: str | Path, minimum: int = 2, frames: int = 8, progress: Callable[[Path], object] | None = None
 ) -> Report:
     """Decodes every video of a data set folder and goes on past bad ones.
 
@@ -94,19 +82,13 @@ def check_folder(
     """
     minimum = whole_number("minimum", minimum, least=0)
     report = Report(Path(root))
-    if not report.root.is_dir():
-        raise DatasetError(f"no such folder; expected one with a folder for each class: {root}")
-    classes = class_folders(report.root)
-    if not classes:
-        raise DatasetError(f"no class folders; expected one for each class, with its videos in it: {root}")
-    report.remarks += [
-        f"not in a class folder, ignored: {printable(p)}" for p in _others(report.root, classes)
-    ]
+    classes = find_classes(report.root)
     report.readable = dict.fromkeys(classes, 0)
     videos = {name: video_names(report.root / name) for name in classes}
+    report.remarks += [f"not in a class folder, ignored: {path}" for path in _others(report.root, classes)]
     for name in classes:
         strangers = _others(report.root / name, videos[name])
-        report.remarks += [f"not a video by its name, ignored: {printable(path)}" for path in strangers]
+        report.remarks += [f"not a video by its name, ignored: {path}" for path in strangers]
     in_order = [(name, report.root / name / video) for name in classes for video in videos[name]]
     report.read_videos(in_order, frames, progress)
     report.problems += [
@@ -132,26 +114,22 @@ def check_benchmark(
     With video lists, only those parts are checked that the lists name videos of.
 
     Args:
-        name: hmdb51, ucf101, kinetics100, ssv2_full or ssv2_small.
-        root: the folder of the official download.
-        video_lists: the published lists, needed for the last three.
+        name, root, video_lists: as in `open_benchmark`.
         decode: False only counts, which takes seconds; decoding every video can take hours.
-        frames: T; videos with fewer frames are remarked on, because they repeat them.
-        progress: called with each video before it is read.
+        frames, progress: as in `check_folder`.
 
     Raises:
-        DatasetError: `root` is not a folder, a list is needed or cannot be read, or the benchmark does not exist.
+        ValueError: there is no such benchmark.
+        DatasetError: `root` is not a folder, or a list is needed or cannot be read.
     """
     benchmark = find_benchmark(name)
     report = Report(Path(root), decoded=decode)
     listed = read_video_lists(benchmark, video_lists)
-    parts = {
-        part: names
-        for part, names in benchmark.classes.items()
-        if listed is None or any(listed[class_name] for class_name in names)
-    }
-    if left_out := [part for part in benchmark.classes if part not in parts]:
-        report.remarks.append(f"not checked, the lists name no video of it: {', '.join(left_out)}")
+    parts = dict(benchmark.classes)
+    for part, names in benchmark.classes.items():
+        if listed is not None and not any(listed[class_name] for class_name in names):
+            report.remarks.append(f"not checked, the lists name no video of it: {part}")
+            del parts[part]
     found = find_videos(benchmark, report.root, [n for names in parts.values() for n in names], listed)
     for part, names in parts.items():
         for class_name, published in names.items():
@@ -194,6 +172,7 @@ def _not_used(benchmark: Benchmark, root: Path, found: FoundVideos, with_lists: 
     return [f"not a class of {benchmark.title}, ignored: {printable(root / name)}" for name in others]
 
 
-def _others(folder: Path, expected: tuple[str, ...]) -> list[Path]:
+def _others(folder: Path, expected: tuple[str, ...]) -> list[str]:
     """What lies in a folder beside what is expected there; hidden files don't count."""
-    return sorted(p for p in folder.iterdir() if p.name not in expected and not p.name.startswith("."))
+    others = sorted(p for p in folder.iterdir() if p.name not in expected and not p.name.startswith("."))
+    return [printable(path) for path in others]

@@ -23,10 +23,7 @@ def official_name(benchmark: str, class_name: str, number: int) -> str:
 
 
 def lay_out_samples(
-    benchmark: str,
-    root: str | Path,
-    videos: int = 4,
-    parts: Sequence[str] = ("base", "validation", "novel"),
+    benchmark: str, root: str | Path, videos: int = 4, parts: Sequence[str] = ("base", "validation", "novel")
 ) -> list[Path]:
     """Copies sample clips into ``root`` under a benchmark's class names, in its layout, with lists where it has some.
 
@@ -34,7 +31,6 @@ def lay_out_samples(
     classes, from the two ends, so its novel classes stay unseen.
 
     Args:
-        benchmark: a name of `BENCHMARKS`.
         videos: clips per class, 20 at most.
 
     Returns:

@@ -75,9 +75,7 @@ def rotate_mp4(source: Path, target: Path, degrees: int) -> Path:
     """Copies an MP4 and writes into its track header that players turn it clockwise by 90, 180 or 270 degrees."""
     cosine, sine = {90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
     content = bytearray(source.read_bytes())
-    matrix = (
-        content.index(b"tkhd") + 44
-    )  # past the box's name, version, times, number, duration, layer and volume
+    matrix = content.index(b"tkhd") + 44  # past the box's name, version, times, number, duration, layer and volume
     one = 1 << 16
     struct.pack_into(">5i", content, matrix, cosine * one, sine * one, 0, -sine * one, cosine * one)
     target.write_bytes(content)
@@ -89,8 +87,6 @@ def start_mp4_later(source: Path, target: Path, frames: int) -> Path:
     content = bytearray(source.read_bytes())
     start_time = content.index(b"elst") + 16
     (time,) = struct.unpack_from(">i", content, start_time)
-    struct.pack_into(
-        ">i", content, start_time, time + frames * 512
-    )  # PyAV writes 512 ticks a frame at 25 a second
+    struct.pack_into(">i", content, start_time, time + frames * 512)  # PyAV writes 512 ticks a frame at 25 a second
     target.write_bytes(content)
     return target

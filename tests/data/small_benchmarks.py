@@ -27,10 +27,7 @@ CLASSES = {
         "novel": ("hurling_(sport)", "tap_dancing"),
     },
     "ssv2_full": {
-        "base": (
-            "Bending something until it breaks",
-            "Twisting (wringing) something wet until water comes out",
-        ),
+        "base": ("Bending something until it breaks", "Twisting (wringing) something wet until water comes out"),
         "validation": (
             "Holding something over something",
             "Lifting up one end of something, then letting it drop down",

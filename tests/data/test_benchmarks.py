@@ -1,7 +1,6 @@
 """The benchmarks open from their official layouts, and nothing wrong with a download or a list goes unsaid."""
 
 import os
-import re
 
 import pytest
 from small_benchmarks import CLASSES, VIDEOS, content, make_download, make_published_numbers_small
@@ -10,7 +9,6 @@ from clipspm_lite.data.benchmarks import BENCHMARKS, class_key, open_benchmark, 
 from clipspm_lite.data.datasets import DatasetError
 from clipspm_lite.data.decoding.video import load_video
 from clipspm_lite.data.inspection import check_benchmark
-from clipspm_lite.data.names import readable
 
 WITH_LISTS = ("kinetics100", "ssv2_full", "ssv2_small")
 FULL_TITLES = {"hmdb51": 51, "ucf101": 101, "kinetics100": 100, "ssv2_full": 100, "ssv2_small": 100}
@@ -55,24 +53,10 @@ def test_published_classes_and_numbers_of_videos_add_up():
             assert name == "ssv2_full" or sum(classes.values()) == benchmark.videos[part]
 
 
-def test_class_names_of_all_benchmarks_read_as_plain_words():
-    for benchmark in BENCHMARKS.values():
-        for name in (c for classes in benchmark.classes.values() for c in classes):
-            assert re.fullmatch(r"([a-z]+('t)?,? )*[a-z]+('t)?", readable(name)), name
-
-
 def test_spellings_of_one_class_never_meet_another_class():
     for benchmark in BENCHMARKS.values():
         names = [c for classes in benchmark.classes.values() for c in classes]
         assert len({class_key(c) for c in names}) == len(names)
-
-
-def test_page_and_terms_are_named_without_addresses():
-    for benchmark in BENCHMARKS.values():
-        assert benchmark.page and benchmark.terms and benchmark.files
-        assert not re.search(
-            r"https?:|www\.|\.(com|org|edu)\b", repr(benchmark).replace("hmdb51_org.rar", "")
-        )
 
 
 # --- official layouts
@@ -92,9 +76,7 @@ def test_a_part_opens_with_its_classes_and_videos_that_can_be_read(download, par
 def test_the_list_of_one_part_is_enough_for_it(small, tmp_path):
     lists = make_download(tmp_path / "ssv2", "ssv2_full")
     assert len(open_benchmark("ssv2_full", tmp_path / "ssv2", "novel", [lists["novel"]]).paths) == 2 * VIDEOS
-    with pytest.raises(
-        DatasetError, match=r"no video of 2 of the 2 base classes.*give the list for base of.*OTAM"
-    ):
+    with pytest.raises(DatasetError, match="base.*OTAM"):
         open_benchmark("ssv2_full", tmp_path / "ssv2", "base", [lists["novel"]])
 
 
@@ -120,21 +102,6 @@ def test_kinetics_videos_are_found_in_its_train_and_val_folders_together(small, 
     assert sorted(p.relative_to(root).parts[0] for p in data.paths) == ["train", "train", "val", "val"]
 
 
-def test_links_inside_the_folder_are_followed(small, tmp_path):
-    lists = make_download(tmp_path / "elsewhere", "ssv2_small")
-    (tmp_path / "root").mkdir()
-    try:
-        for path in (tmp_path / "elsewhere").iterdir():
-            (tmp_path / "root" / path.name).symlink_to(path)
-        (tmp_path / "again").mkdir()
-        (tmp_path / "again" / "20bn-something-something-v2").symlink_to(tmp_path / "elsewhere")
-    except OSError:
-        pytest.skip("this system does not let us make links")
-    for root in (tmp_path / "root", tmp_path / "again"):
-        data = open_benchmark("ssv2_small", root, "novel", [lists["novel"]])
-        assert all(load_video(path, frames=1).shape[0] == 1 for path in data.paths)
-
-
 # --- lists
 
 
@@ -157,9 +124,7 @@ BENDING, REMOVING = CLASSES["ssv2_full"]["base"][0], CLASSES["ssv2_full"]["novel
         ("kinetics100", "val/hurling_(sport)/abc", "hurling_(sport)", "abc"),
     ],
 )
-def test_spellings_that_are_met_in_published_lists_are_understood(
-    small, tmp_path, name, line, class_name, video
-):
+def test_spellings_that_are_met_in_published_lists_are_understood(small, tmp_path, name, line, class_name, video):
     listed = read_video_lists(BENCHMARKS[name], [a_list(tmp_path, "", line, "")])
     assert {c: list(videos) for c, videos in listed.items() if videos} == {class_name: [video]}
     assert listed[class_name][video].endswith("list.txt, line 2")
@@ -275,11 +240,7 @@ def test_times_of_a_kinetics_clip_count_only_where_both_sides_have_them(small, t
 def test_a_video_listed_under_two_classes_is_refused_and_one_listed_twice_counts_once(small, tmp_path):
     root = tmp_path / "ssv2"
     make_download(root, "ssv2_small")
-    lines = [
-        "Twisting something/1008",
-        "Poking a hole into some substance/1009",
-        "Twisting [something]/1008.webm",
-    ]
+    lines = ["Twisting something/1008", "Poking a hole into some substance/1009", "Twisting [something]/1008.webm"]
     path = a_list(tmp_path, *lines)
     assert open_benchmark("ssv2_small", root, "novel", [path, path]).videos_per_class == (1, 1)
     path = a_list(tmp_path, *lines, "Poking a hole into some substance/1008")
@@ -289,7 +250,8 @@ def test_a_video_listed_under_two_classes_is_refused_and_one_listed_twice_counts
 
 def test_a_list_that_cannot_be_a_list_is_refused_by_name(tmp_path):
     (tmp_path / "archive.txt").write_bytes(b"PK\x03\x04\xff\xfe")
-    os.mkfifo(tmp_path / "pipe.txt")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.txt")
     for path in (tmp_path / "nowhere.txt", tmp_path, tmp_path / "archive.txt", tmp_path / "pipe.txt"):
         with pytest.raises(DatasetError, match=f"{path.name}$"):
             read_video_lists(BENCHMARKS["ssv2_small"], [path])
@@ -358,9 +320,7 @@ def test_check_finds_nothing_wrong_with_a_complete_download(download):
 
 def test_check_names_missing_unreadable_and_unlisted_videos(download):
     name, root, lists = download
-    first, second = (
-        open_benchmark(name, root, part, list(lists.values())).paths for part in ("base", "novel")
-    )
+    first, second = (open_benchmark(name, root, part, list(lists.values())).paths for part in ("base", "novel"))
     first[0].write_bytes(content(first[0].suffix, 9)[:200])
     second[0].unlink()
     unlisted = second[-1].with_stem("123456")
@@ -382,17 +342,11 @@ def test_check_names_missing_unreadable_and_unlisted_videos(download):
 
 def test_counting_reads_no_video_and_says_so(download):
     name, root, lists = download
-    videos = [
-        path
-        for part in CLASSES[name]
-        for path in open_benchmark(name, root, part, list(lists.values())).paths
-    ]
-    videos[0].write_bytes(b"broken")
-    seen = []
-    report = check_benchmark(name, root, list(lists.values()), decode=False, progress=seen.append)
-    assert report.ok and not seen
-    assert "12 videos that are there, none of them read" in str(report)
-    videos[0].unlink()
+    first = open_benchmark(name, root, "novel", list(lists.values())).paths[0]
+    first.write_bytes(b"broken")
+    report = check_benchmark(name, root, list(lists.values()), decode=False)
+    assert report.ok and not report.decoded
+    first.unlink()
     assert not check_benchmark(name, root, list(lists.values()), decode=False).ok
 
 
@@ -403,7 +357,7 @@ def test_a_class_with_none_of_its_listed_videos_is_one_problem(small, tmp_path):
     assert [line for line in report.problems if "tap_dancing" in line] == [
         "missing: all 2 listed videos of tap_dancing"
     ]
-    assert any("base, validation" in remark for remark in report.remarks)
+    assert [remark.split()[-1] for remark in report.remarks] == ["base", "validation"]
 
 
 def test_a_list_with_other_numbers_than_the_published_ones_is_a_problem(small, tmp_path):

@@ -41,9 +41,7 @@ def test_a_class_with_too_few_readable_videos_is_a_problem(root):
     (root / "left" / "a.mp4").write_bytes(b"")
     (root / "still").mkdir()
     report = check_folder(root)
-    assert any(
-        "1 readable videos, a class needs 2" in line and line.endswith("left") for line in report.problems
-    )
+    assert any("1 readable videos, a class needs 2" in line and line.endswith("left") for line in report.problems)
     assert any("0 readable videos" in line and line.endswith("still") for line in report.problems)
     assert check_folder(root, minimum=0).problems == report.problems[:1]
     assert len(check_folder(root, minimum=3).problems) == 4

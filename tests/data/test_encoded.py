@@ -5,9 +5,7 @@ import torch
 
 from clipspm_lite.data.encoded import EncodedDataset
 
-GOOD = dict(
-    classes=("a", "b"), videos_per_class=(2, 1), features=torch.ones(3, 4, 5), class_text=torch.ones(2, 5)
-)
+GOOD = dict(classes=("a", "b"), videos_per_class=(2, 1), features=torch.ones(3, 4, 5), class_text=torch.ones(2, 5))
 NAN = torch.full((3, 4, 5), float("nan"))
 
 

@@ -34,9 +34,7 @@ def test_an_episode_is_balanced_and_no_video_is_both_support_and_query(sampler, 
 
 @given(samplers(), st.integers(0, 10**6))
 def test_an_episode_depends_on_seed_and_index_only(sampler, index):
-    again = EpisodeSampler(
-        sampler.videos_per_class, sampler.way, sampler.shot, sampler.queries, seed=sampler.seed
-    )
+    again = EpisodeSampler(sampler.videos_per_class, sampler.way, sampler.shot, sampler.queries, seed=sampler.seed)
     again[index + 1]
     assert again[index] == sampler[index]
 

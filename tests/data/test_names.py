@@ -19,10 +19,7 @@ from clipspm_lite.data.names import printable, readable
         ("flic_flac", "flic flac"),
         ("Pushing [something] off of [something]", "pushing something off of something"),
         ("Twisting (wringing) something wet", "twisting wringing something wet"),
-        (
-            "Lifting [something] up completely, then dropping it",
-            "lifting something up completely, then dropping it",
-        ),
+        ("Lifting [something] up completely, then dropping it", "lifting something up completely, then dropping it"),
         ("TVShow", "tv show"),
         ("jump2", "jump 2"),
         ("3DPrinting", "3d printing"),

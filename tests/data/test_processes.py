@@ -81,9 +81,7 @@ def test_whatever_decord_does_is_one_error_that_names_the_file(tmp_path, bad_dec
         with pytest.raises(VideoError) as error:
             read(path)
         assert str(error.value).endswith(f"or leave it out: {path}")
-        expected = {"crash": "crashed", "leave": "crashed", "said why": "said why"}.get(
-            what, "no new frame for 2 s"
-        )
+        expected = {"crash": "crashed", "leave": "crashed", "said why": "said why"}.get(what, "no new frame for 2 s")
         assert expected in str(error.value)
     assert time.monotonic() - start < 30
     assert not children()
@@ -163,7 +161,7 @@ SCRIPT = """
 """
 
 
-def test_a_script_without_a_main_guard_and_a_daemon_can_read_and_leave_nothing_process(clip, tmp_path):
+def test_a_script_without_a_main_guard_and_a_daemon_can_read_and_leave_nothing_running(clip, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT))
     done = subprocess.run([sys.executable, script, clip], capture_output=True, text=True, timeout=120)
@@ -192,10 +190,7 @@ def test_a_hanging_decoder_ends_though_its_caller_was_killed(tmp_path, bad_decor
     path.write_text("hang with the lock")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(KILLED), path],
-        capture_output=True,
-        env=environment,
-        timeout=120,
+        [sys.executable, "-c", textwrap.dedent(KILLED), path], capture_output=True, env=environment, timeout=120
     )
     assert done.returncode == -9
     pid, end = int(done.stdout), time.monotonic() + 20

@@ -1,4 +1,4 @@
-"""Good clips with random damage, read in processes of their own: python tests/data/mutate.py [--count 10000]
+"""Good clips with random damage, read in processes of their own: python tests/nightly/mutations.py [--count 10000]
 
 For each it's found out whether a caller gets the right frames or one error that names the file, in time. Frames are
 compared with those of the undamaged clip; the table says, for each kind of file, how often damage went unseen.
@@ -19,10 +19,13 @@ from pathlib import Path
 import av
 import numpy as np
 import torch
-from marked_video import COLUMNS, ROWS, marked_frame, priority_kept
 from torch.nn import functional as F
 
-from clipspm_lite.data.decoding import worker as processes
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
+
+from marked_video import COLUMNS, ROWS, marked_frame, priority_kept
+
+from clipspm_lite.data.decoding import worker as workers
 from clipspm_lite.data.decoding.video import VideoError, load_video
 
 FRAMES, WIDTH, HEIGHT = 60, 96, 72
@@ -170,7 +173,7 @@ def _compared(frames: torch.Tensor, whole: torch.Tensor) -> str:
 
 def read_mutations(clips: Path, seed: int, first: int, count: int, keep: str | None = None) -> None:
     """Prints [clip, outcome, seconds] a line, for each mutation."""
-    processes.TIME_LIMIT = TIME_LIMIT
+    workers.TIME_LIMIT = TIME_LIMIT
     names = list(CLIPS)
     whole: dict[str, torch.Tensor] = {}
     with tempfile.TemporaryDirectory() as folder:

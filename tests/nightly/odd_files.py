@@ -1,7 +1,7 @@
-"""Files that could break reading videos, each with what is expected of it: python tests/data/corpus.py [FOLDER]
+"""Files that could break reading videos, each with what is expected of it: python tests/nightly/odd_files.py [FOLDER]
 
-Writes the corpus into FOLDER (or a temporary one), reads each file as a user would, and prints the table as Markdown.
-Every frame carries its number, so a wrong frame shows.
+Writes them into FOLDER (or a temporary one), reads each file as a user would, and prints the table as Markdown.
+Every frame carries its number, so a wrong frame shows. The script ends with 1 where a file is not as expected.
 """
 
 import os
@@ -18,6 +18,9 @@ from pathlib import Path
 import av
 import numpy as np
 import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
+
 from marked_video import marked_frame, numbers_in, rotate_mp4, start_mp4_later, write_marked_video
 
 from clipspm_lite.data.decoding.video import VideoError, count_frames, load_video

@@ -160,14 +160,12 @@ def _decoded(
     del reader  # an idle reader keeps on decoding ahead
     if count < claimed and offsets:
         kept, count = _read_forward(_open(path), frame_indices(count, offsets), watchdog)
-    wanted, order = frame_indices(count, offsets), list(kept)
-    if not kept.keys() >= set(wanted):
-        raise Unreadable("it changed while it was read")
+    wanted, order, sizes = frame_indices(count, offsets), list(kept), {p.shape for p in kept.values()}
     if damage := remarks.damage():
         raise Unreadable(f"damaged, FFmpeg can only guess some of its pictures ({damage})")
-    if len({picture.shape for picture in kept.values()}) > 1:
-        raise Unreadable("its pictures change their size")
-    shape = [len(kept), *(kept[order[0]].shape if kept else (0,))]
+    if not kept.keys() >= set(wanted) or len(sizes) > 1:
+        raise Unreadable("it changed while it was read, or its pictures change their size")
+    shape = [len(kept), *(sizes.pop() if kept else (0,))]
     return {"count": count, "shape": shape, "places": [order.index(i) for i in wanted]}, list(kept.values())
 
 
@@ -184,19 +182,15 @@ def _read_forward(
             watchdog.alive()
             height, width = frame.shape[:2]
             if height * width > MAX_PIXELS:
-                found = (
-                    f"its pictures are too large ({width} x {height}, at most 8192 x 8192 pixels are read)"
-                )
+                found = f"its pictures are too large ({width} x {height}, at most 8192 x 8192 pixels are read)"
                 raise Unreadable(f"{found}; make them smaller with -vf scale=1920:-2")
             if count in chosen:
                 kept[count] = _picture(frame.asnumpy())
             count += 1
     except (StopIteration, decord.DECORDLimitReachedError):
         pass  # the end, or the first copy after it
-    except decord.DECORDError as error:
-        raise Unreadable(f"damaged, not all frames can be decoded ({_reason(error)})") from None
-    # Frames before the start of a trimmed clip, at times below zero, are no sign of damage (AVI has no times: all of its
-    # frames count as such), nor is the one frame that old AVIs have too many.
+    # `len` also counts frames before the start of a trimmed clip, at times below zero (AVI has no times: all of its
+    # frames count as such), and old AVIs have one frame too many.
     spare = 1 + int((reader.get_frame_timestamp(range(len(reader)))[:, 0] < 0).sum()) if count else 0
     if count == 0 or count < len(reader) - spare:
         found = f"only {count} of its {len(reader)} frames can be decoded"
@@ -211,18 +205,20 @@ def _picture(array: np.ndarray) -> np.ndarray:
 
 
 def _open(path: str) -> decord.VideoReader:
+    threads = 1 if os.path.getsize(path) < SMALL else 0  # 0: as many as there are cores
     try:
-        threads = 1 if os.path.getsize(path) < SMALL else 0  # 0: as many as there are cores
         return decord.VideoReader(path, num_threads=threads, fault_tol=_NO_COPIES)
-    except UnicodeError:
-        raise Unreadable("decord cannot open a name that is not UTF-8; rename the file") from None
-    except (decord.DECORDError, RuntimeError, AssertionError) as error:
+    except (decord.DECORDError, RuntimeError, AssertionError, UnicodeError) as error:
         reason = _reason(error)
-    if "cannot find video stream" in reason:
-        raise Unreadable("no video stream that can be decoded (only sound, or an unknown codec)")
-    if "measure duration" in reason:
-        reason = "it does not say how long it is: a raw stream, or recorded in a browser"
-    raise Unreadable(f"not a video, or damaged{'' if 'Error reading' in reason else f' ({reason})'}")
+        if isinstance(error, UnicodeError):
+            reason = "decord cannot open a name that is not UTF-8; rename the file"
+        elif "cannot find video stream" in reason:
+            reason = "no video stream that can be decoded (only sound, or an unknown codec)"
+        elif "measure duration" in reason:
+            reason = "it does not say how long it is (a raw stream, or recorded in a browser), or it is damaged"
+        else:
+            reason = "not a video, or damaged" + ("" if "Error reading" in reason else f" ({reason})")
+        raise Unreadable(reason) from None
 
 
 def _reason(error: Exception) -> str:

@@ -6,14 +6,14 @@ in processes of its own: `decoder.py` is what they do, `worker.py` starts them a
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from clipspm_lite.arguments import whole_number
@@ -21,15 +21,7 @@ from clipspm_lite.data.decoding.worker import DecodingFailed, decode
 from clipspm_lite.data.names import printable
 from clipspm_lite.data.segments import frame_indices
 
-__all__ = [
-    "MOST_FRAMES",
-    "VideoError",
-    "check_file",
-    "count_frames",
-    "frame_indices",
-    "load_video",
-    "load_videos",
-]
+__all__ = ["MOST_FRAMES", "VideoError", "check_file", "count_frames", "frame_indices", "load_video", "load_videos"]
 
 MOST_FRAMES = 1024  # T of one video; all of them are kept in memory and encoded
 MOST_WORKERS = 8  # unless more are asked for
@@ -49,7 +41,7 @@ def load_video(
     random_crop: bool = False,
     random_flip: bool = False,
     generator: torch.Generator | None = None,
-) -> torch.Tensor:
+) -> Tensor:
     """T frames of a video as float32 RGB `[T, 3, H, W]` in [0, 1] (SPEC sections 1 and 4).
 
     The n frames that the video really has are cut into T equal segments. Frame i is the centre of its segment,
@@ -70,7 +62,7 @@ def load_video(
         ValueError: an argument is not a whole number, or out of range.
         VideoError: the file is missing, not a video, damaged, or decord cannot decode all of it.
     """
-    frames, shorter = _checked(frames, size, resize)
+    frames, size, shorter = _checked(frames, size, resize)
     if size is None and random_crop:
         raise ValueError("random_crop needs size, found size=None")
     if random_segments:
@@ -96,7 +88,7 @@ def load_videos(
     resize: int | None = None,
     workers: int | None = None,
     ahead: int = 0,
-) -> Iterator[torch.Tensor | VideoError]:
+) -> Iterator[Tensor | VideoError]:
     """For each video, in order, its frames as `load_video` gives them, or the VideoError that it raises.
 
     Several processes decode at the same time, `2 * workers` videos ahead of the one in use, or `ahead` if that is more.
@@ -108,9 +100,16 @@ def load_videos(
     Raises:
         ValueError: an argument is not a whole number, or out of range.
     """
-    _checked(frames, size, resize)
+    frames, size, resize = _checked(frames, size, resize)
     workers = min(_usable_cores(), MOST_WORKERS) if workers is None else whole_number("workers", workers)
-    return _load_ahead(paths, partial(_load_or_error, frames=frames, size=size, resize=resize), workers, ahead)
+
+    def load(path: str | Path) -> Tensor | VideoError:
+        try:
+            return load_video(path, frames, size, resize=resize)
+        except VideoError as error:
+            return error
+
+    return _load_ahead(load, paths, workers, max(ahead, 2 * workers))
 
 
 def count_frames(path: str | Path) -> int:
@@ -118,34 +117,29 @@ def count_frames(path: str | Path) -> int:
     return _decode(Path(path), torch.empty(0))[1]
 
 
-def _checked(frames: int, size: int | None, resize: int | None) -> tuple[int, int | None]:
-    """T, and the length of the shorter side after resizing."""
+def _checked(frames: int, size: int | None, resize: int | None) -> tuple[int, int | None, int | None]:
+    """The arguments: T, the side of the square, and the length of the shorter side before it is cut."""
     frames = whole_number("frames", frames, most=MOST_FRAMES)
     if size is None:
         if resize is not None:
             raise ValueError("resize needs size, found size=None")
-        return frames, None
+        return frames, None, None
     size = whole_number("size", size)
-    return frames, size if resize is None else whole_number("resize", resize, least=size)
+    return frames, size, size if resize is None else whole_number("resize", resize, least=size)
 
 
 def _usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _load_or_error(path: str | Path, **sampling: int | None) -> torch.Tensor | VideoError:
-    try:
-        return load_video(path, **sampling)  # type: ignore[arg-type]
-    except VideoError as error:
-        return error
-
-
-def _load_ahead(paths, load, workers: int, at_least: int) -> Iterator[torch.Tensor | VideoError]:
-    """One thread for each process: it waits for the decoder, and resizes what comes back."""
+def _load_ahead(
+    load: Callable[[str | Path], Tensor | VideoError], paths: Iterable[str | Path], workers: int, ahead_of_use: int
+) -> Iterator[Tensor | VideoError]:
+    """One thread for each worker process: it waits for the decoder and resizes what comes back."""
     waiting = iter(paths)
     pool = ThreadPoolExecutor(workers, "load_videos")
     try:
-        ahead: deque[Future] = deque(pool.submit(load, path) for path in islice(waiting, max(at_least, 2 * workers)))
+        ahead = deque(pool.submit(load, path) for path in islice(waiting, ahead_of_use))
         while ahead:
             loaded = ahead.popleft().result()
             ahead.extend(pool.submit(load, path) for path in islice(waiting, 1))
@@ -154,33 +148,30 @@ def _load_ahead(paths, load, workers: int, at_least: int) -> Iterator[torch.Tens
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _decode(path: Path, offsets: torch.Tensor) -> tuple[list[np.ndarray], int]:
+def _decode(path: Path, offsets: Tensor) -> tuple[list[np.ndarray], int]:
     """The chosen frames, uint8 `[H, W, 3]` each, and how many there are."""
-    before = check_file(path)
+    before, failure = check_file(path), None
     try:
         # An absolute path, because FFmpeg would take a name such as "http:clip.mp4" for an address.
         decoded = decode(str(path.absolute()), offsets.tolist())
     except DecodingFailed as error:
-        _check_unchanged(path, before)
-        raise _error(path, str(error)) from None
-    if path.exists():  # one that was removed meanwhile was read to its end all the same
-        _check_unchanged(path, before)
+        failure = str(error)
+    if failure or path.exists():  # one that was removed meanwhile was read to its end all the same
+        after = check_file(path)
+        if any(getattr(before, f"st_{what}") != getattr(after, f"st_{what}") for what in ("size", "mtime_ns", "ino")):
+            failure = "it changed while it was read; try again when it is complete"
+    if failure:
+        raise _error(path, failure)
     return decoded
 
 
-def _check_unchanged(path: Path, before: os.stat_result) -> None:
-    after = check_file(path)
-    if any(getattr(before, name) != getattr(after, name) for name in ("st_size", "st_mtime_ns", "st_ino")):
-        raise _error(path, "it changed while it was read; try again when it is complete")
-
-
-def _to_float(picture: np.ndarray) -> torch.Tensor:
+def _to_float(picture: np.ndarray) -> Tensor:
     """uint8 `[…, H, W, 3]` → contiguous float32 `[…, 3, H, W]` in [0, 1], without threads that the decoder needs."""
     channels_first = np.moveaxis(picture, -1, -3)
     return torch.from_numpy(np.divide(channels_first, np.float32(255), order="C"))
 
 
-def _resized(image: torch.Tensor, shorter: int) -> torch.Tensor:
+def _resized(image: Tensor, shorter: int) -> Tensor:
     """`[3, H, W]` with the shorter side at `shorter` pixels, proportions kept, antialiased."""
     height, width = image.shape[-2:]
     scale = shorter / min(height, width)
@@ -189,7 +180,7 @@ def _resized(image: torch.Tensor, shorter: int) -> torch.Tensor:
     return large[0].clamp(0, 1)  # bicubic overshoots at edges
 
 
-def _cropped(clip: torch.Tensor, size: int, random: bool, generator: torch.Generator | None) -> torch.Tensor:
+def _cropped(clip: Tensor, size: int, random: bool, generator: torch.Generator | None) -> Tensor:
     """One square of `[…, H, W]` for the whole clip."""
     spare = [side - size for side in clip.shape[-2:]]
     if random:
@@ -197,17 +188,6 @@ def _cropped(clip: torch.Tensor, size: int, random: bool, generator: torch.Gener
     else:
         top, left = (room // 2 for room in spare)
     return clip[..., top : top + size, left : left + size].contiguous()
-
-
-# How a file starts that is not a video, and what to say of it. FFmpeg would open what a playlist names: other files, or
-# addresses in the network.
-_NOT_A_VIDEO = {
-    (b"version https://git-lfs",): "a Git LFS pointer, not the video; fetch it with `git lfs pull`",
-    (b"<!doctype html", b"<html"): "a web page under a video's name; download the video again",
-    (b"#extm3u", b"ffconcat", b"<?xml", b"<mpd", b"v=0"): (
-        "a playlist or another text, not a video; give the video itself, or download it again"
-    ),
-}
 
 
 def check_file(path: str | Path) -> os.stat_result:
@@ -219,27 +199,38 @@ def check_file(path: str | Path) -> os.stat_result:
         VideoError: it is not a file, cannot be opened, or does not start like a video.
     """
     path = Path(path)
+    found = None
     try:
-        if path.is_dir():
-            raise _error(path, "this is a folder; expected a video")
-        if not path.is_file():
-            found = "not a regular file" if path.exists() else "no such file"
-            if path.is_symlink() and not path.exists():
-                found = f"a link to nothing ({printable(os.readlink(path))})"
-            raise _error(path, f"{found}; expected a video")
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            start = file.read(256)
+        if path.is_file():
+            with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                found = _instead_of_a_video(file.read(256))
+        elif path.is_dir():
+            found = "this is a folder; expected a video"
+        elif path.exists():
+            found = "not a regular file; expected a video"
+        else:
+            found = f"a link to nothing ({printable(os.readlink(path))})" if path.is_symlink() else "no such file"
     except (OSError, ValueError) as error:  # ValueError: a null byte in its name
-        reason = getattr(error, "strerror", None) or error
-        raise _error(path, f"cannot be opened ({reason}); check its name and permissions") from None
-    if not start:
-        raise _error(path, "the file is empty; copy or download it again")
-    beginning = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    for starts, found in _NOT_A_VIDEO.items():
-        if beginning.startswith(starts):
-            raise _error(path, found)
+        found = f"cannot be opened ({getattr(error, 'strerror', None) or error}); check its name and permissions"
+    if found:
+        raise _error(path, found)
     return status
+
+
+def _instead_of_a_video(start: bytes) -> str | None:
+    """What a file is that starts like this, where it is surely not a video."""
+    if not start:
+        return "the file is empty; copy or download it again"
+    beginning = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if beginning.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, not the video; fetch it with `git lfs pull`"
+    if beginning.startswith((b"<!doctype html", b"<html")):
+        return "a web page under a video's name; download the video again"
+    if beginning.startswith((b"#extm3u", b"ffconcat", b"<?xml", b"<mpd", b"v=0")):
+        # FFmpeg would open what a playlist names: other files, or addresses in the network.
+        return "a playlist or another text, not a video; give the video itself, or download it again"
+    return None
 
 
 def _error(path: Path, found: str) -> VideoError:

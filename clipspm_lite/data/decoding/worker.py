@@ -23,10 +23,16 @@ from clipspm_lite.data.names import CONVERT
 TIME_LIMIT = 30.0  # seconds without a new frame
 SLOWEST_DISK = 20e6  # bytes per second: a large file may take this much longer before its first frame
 _WATCHDOG_STATUS = 1  # exit status of a worker that found itself hanging
-_START = (
-    "import json, sys; sys.path[:] = json.loads(sys.stdin.buffer.readline()); "
-    "from clipspm_lite.data.decoding.decoder import serve; serve()"
-)
+_START = """
+import json, sys
+sys.path[:] = json.loads(sys.stdin.buffer.readline())
+try:
+    from clipspm_lite.data.decoding.decoder import serve
+except Exception as error:
+    print(error)
+else:
+    serve()
+"""
 
 
 class DecodingFailed(Exception):
@@ -53,15 +59,17 @@ def decode(path: str, offsets: Sequence[float]) -> tuple[list[np.ndarray], int]:
             worker, fresh = _Worker(), True
         try:
             decoded = worker.answer(request)
-        except EOFError:
-            status = worker.status()
+        except (EOFError, OSError):
+            status = worker.kill(patience=10)  # it ends by itself
             if status == _WATCHDOG_STATUS:
-                raise DecodingFailed(f"decoding it gave no new frame for {limit:.0f} s; {CONVERT}") from None
-            if fresh:
-                raise DecodingFailed(f"the decoder crashed on it ({_cause(status)}); {CONVERT}") from None
-            continue  # an earlier file may be to blame
+                reason = f"decoding it gave no new frame for {limit:.0f} s"
+            elif fresh:
+                reason = f"the decoder crashed on it ({_cause(status)})"
+            else:
+                continue  # an earlier file may be to blame
+            raise DecodingFailed(f"{reason}; {CONVERT}") from None
         except BaseException:
-            worker.kill()  # part of the answer is still to come
+            worker.kill()  # it met a bad file, or part of the answer is still to come
             raise
         _idle.append(worker)
         return decoded
@@ -75,34 +83,29 @@ class _Worker:
             [sys.executable, "-c", _START],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # Windows would open a console
         )
         _all.add(self)
-        assert self._process.stdin and self._process.stdout and self._process.stderr
+        assert self._process.stdin and self._process.stdout
         self._requests: IO[bytes] = self._process.stdin
         self._answers: IO[bytes] = self._process.stdout
+        found = "no reason given"
         try:
-            with contextlib.suppress(EOFError):
-                self._send(
-                    json.dumps([entry for entry in sys.path if isinstance(entry, str)]).encode() + b"\n"
-                )
-            started = self._answers.readline() == b"ready\n"
-        except BaseException:
-            self.kill()
-            raise
-        with self._process.stderr as errors:  # from here on it points elsewhere
-            lines = [] if started else errors.read().decode(errors="replace").strip().splitlines()
-        if not started:
-            self.kill()
+            paths = [entry for entry in sys.path if isinstance(entry, str)]
+            self._send(json.dumps(paths).encode() + b"\n")
+            found = self._answers.readline().decode(errors="replace").strip()
+        finally:
+            if found != "ready":
+                self.kill()
+        if found != "ready":
             raise RuntimeError(
-                f"videos cannot be decoded: {sys.executable} does not start the decoder "
-                f"({lines[-1] if lines else 'and does not say why'}); pip install -e . in clipspm_lite's folder "
-                "installs what it needs, decord2 among it"
+                f"videos cannot be decoded: {sys.executable} does not start the decoder ({found}); "
+                "pip install -e . in clipspm_lite's folder installs what it needs, decord2 among it"
             )
 
     def answer(self, request: bytes) -> tuple[list[np.ndarray], int]:
-        """The frames and their number; raises DecodingFailed, or EOFError where the process ended."""
+        """The frames and their number; raises DecodingFailed, and EOFError or OSError where the process ended."""
         self._send(request)
         line = self._answers.readline()
         if not line.endswith(b"\n"):
@@ -116,20 +119,13 @@ class _Worker:
         return [pictures[place] for place in answer["places"]], answer["count"]
 
     def _send(self, line: bytes) -> None:
-        try:
-            self._requests.write(line)
-            self._requests.flush()
-        except OSError:
-            raise EOFError from None
+        self._requests.write(line)
+        self._requests.flush()
 
-    def status(self) -> int:
-        """The exit status of a process that ended by itself."""
+    def kill(self, patience: float = 0) -> int:
+        """Ends the process if it still runs after `patience` seconds, and returns its exit status."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(10)
-        return self.kill()
-
-    def kill(self) -> int:
-        """Ends the process if it still runs, and returns its exit status."""
+            self._process.wait(patience)
         self._process.kill()
         self.close()
         return self._process.wait()
@@ -143,9 +139,10 @@ class _Worker:
 
 def _cause(status: int) -> str:
     """What an exit status says about a crash."""
-    if status == -getattr(signal, "SIGKILL", 0):
-        return "it was killed, as systems do when memory runs out"
-    return signal.Signals(-status).name if status < 0 else f"exit status {status:#x}"
+    if status >= 0:
+        return f"exit status {status:#x}"
+    name = signal.Signals(-status).name
+    return name if name != "SIGKILL" else "it was killed, as systems do when memory runs out"
 
 
 _all: set[_Worker] = set()
