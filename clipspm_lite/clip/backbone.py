@@ -196,8 +196,8 @@ def load_backbone(
     Args:
         name: "tiny" (the committed tiny CLIP), "local-dir:FOLDER" (written by `clipspm_lite.tiny_clip.train`), or an
             open_clip architecture such as "ViT-B-16-quickgelu" or "RN50-quickgelu".
-        weights: for an architecture an open_clip tag such as "openai" (downloaded once), a file (.safetensors or torch's
-            state dict), or "random". A checkpoint of the released code gives its fine-tuned visual encoder.
+        weights: for an architecture an open_clip tag such as "openai" (downloaded once), a file (.safetensors or a
+            torch state dict), or "random". A checkpoint of the released code gives its fine-tuned visual encoder.
         text_weights: a tag or a file for the text encoder, which a released checkpoint lacks; without it the backbone
             encodes frames only.
         normalize_pixels: False feeds raw [0, 1] pixels, as the released code does (SPEC section 1).
