@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from clipspm_lite.arguments import check_known
+from clipspm_lite.model.checks import check_episode
 from clipspm_lite.model.fusion import SemanticFusion
 from clipspm_lite.model.head import Head, Losses, Prepared, cross_entropy_losses, query_cross_entropy
 from clipspm_lite.model.hsmr import MotionFeatureExtraction, hsmr
@@ -81,7 +82,9 @@ class CLIPSPM(Head):
         """
         if not self.with_spm or self.support_text != "class":
             return None
-        support, _, class_text = self.prepare(support, support, class_text, None)
+        query = support.flatten(-4, -3)
+        check_episode(support, query, class_text, None, self.dim)
+        support, _, class_text = self.prepare(support, query, class_text, None)
         return FusedSupport(*self.fusion(support, support_prompt(support, class_text)))
 
     def _score(self, prepared: Prepared, inductive: bool, fused: FusedSupport | None = None) -> CLIPSPMOutput:
