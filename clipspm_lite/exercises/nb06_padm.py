@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from clipspm_lite.exercises.exercise import Exercise, known_mistake, matches, tensor_hint
+from clipspm_lite.model.clip_fsar import CLIPFSARConfig
 from clipspm_lite.model.transformer import TransformerBlock
 
 WAY, SHOT, QUERIES, FRAMES, WIDTH = 3, 2, 4, 5, 6
@@ -18,7 +19,9 @@ def _episode() -> tuple[Tensor, Tensor]:
 
 
 def _block() -> TransformerBlock:
-    block = TransformerBlock(WIDTH, heads=2, head_dim=4, mlp_dim=8, dropout=0.0, feedforward_dropout=0.0)
+    block = TransformerBlock(
+        CLIPFSARConfig(WIDTH, heads=2, head_dim=4, mlp_dim=8, dropout=0.0, feedforward_dropout=0.0)
+    )
     numbers = torch.Generator().manual_seed(6)
     with torch.no_grad():
         for parameter in block.parameters():

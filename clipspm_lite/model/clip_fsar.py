@@ -65,7 +65,7 @@ class CLIPFSAR(Head):
     def __init__(self, dim: int, **fields: Any):
         config = CLIPFSARConfig(dim, **fields)
         super().__init__(config)
-        self.transformer = TransformerBlock.of(config)
+        self.transformer = TransformerBlock(config)
         if config.train_temperature:
             self.scale = nn.Parameter(torch.tensor(1 / config.temperature))
 

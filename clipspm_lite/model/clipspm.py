@@ -68,7 +68,7 @@ class CLIPSPM(Head):
         self.fusion = SemanticFusion(config)
         condition, dropout = config.prompt_condition, config.feedforward_dropout
         self.prompt_generator = PromptGenerator(dim, config.mlp_dim, condition=condition, dropout=dropout)
-        self.padm = PADM(TransformerBlock.of(config))
+        self.padm = PADM(TransformerBlock(config))
         weight = torch.tensor(float(config.motion_loss_weight))
         if config.train_motion_loss_weight:
             self.motion_loss_weight = nn.Parameter(weight)

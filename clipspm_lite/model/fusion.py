@@ -32,7 +32,7 @@ class SemanticFusion(nn.Module):
 
     def __init__(self, config: CLIPSPMConfig):
         super().__init__()
-        transformer = TransformerBlock.of(config)
+        transformer = TransformerBlock(config)
         self.prompt_weight = config.prompt_weight
         self.visual_gate = Gate(config.dim, config.visual_gate_ratio, config.gate_slope)
         self.prompt_gate = Gate(config.dim, config.prompt_gate_ratio, config.gate_slope)

@@ -57,7 +57,8 @@ class SPMOutput(NamedTuple):
 def generate_prompt(videos: Tensor, class_text: Tensor, generator: PromptGenerator) -> Tensor:
     """Prompts ``[..., V…, 1, C]`` for videos ``[..., V…, T, C]`` of an episode with class_text ``[..., N, C]``."""
     video_axes = videos.ndim - class_text.ndim
-    return generator(videos, class_text.mean(-2)[(..., *([None] * video_axes), slice(None))])
+    mean_text = class_text.mean(-2)
+    return generator(videos, mean_text[(..., *([None] * video_axes), slice(None))])
 
 
 def spm(

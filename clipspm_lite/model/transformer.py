@@ -17,27 +17,20 @@ class TransformerBlock(nn.Module):
     Unlike most blocks it has no norm before the feed-forward part.
     """
 
-    def __init__(
-        self, dim: int, *, heads: int, head_dim: int, mlp_dim: int, dropout: float, feedforward_dropout: float
-    ):
+    def __init__(self, config: Any):
+        """``config``: a head's, with ``dim``, ``heads``, ``head_dim``, ``mlp_dim`` and the two kinds of dropout."""
         super().__init__()
-        self.heads = heads
-        inner = heads * head_dim
+        self.heads = config.heads
+        dim, inner = config.dim, config.heads * config.head_dim
         self.norm = nn.LayerNorm(dim)
         self.to_q = nn.Linear(dim, inner, bias=False)
         self.to_k = nn.Linear(dim, inner, bias=False)
         self.to_v = nn.Linear(dim, inner, bias=False)
         self.to_out = nn.Linear(inner, dim)
-        self.ff1 = nn.Linear(dim, mlp_dim)
-        self.ff2 = nn.Linear(mlp_dim, dim)
-        self.dropout = nn.Dropout(dropout)
-        self.feedforward_dropout = nn.Dropout(feedforward_dropout)
-
-    @classmethod
-    def of(cls, config: Any) -> "TransformerBlock":
-        """The block that a head's configuration describes."""
-        sizes = ("heads", "head_dim", "mlp_dim", "dropout", "feedforward_dropout")
-        return cls(config.dim, **{name: getattr(config, name) for name in sizes})
+        self.ff1 = nn.Linear(dim, config.mlp_dim)
+        self.ff2 = nn.Linear(config.mlp_dim, dim)
+        self.dropout = nn.Dropout(config.dropout)
+        self.feedforward_dropout = nn.Dropout(config.feedforward_dropout)
 
     def forward(self, tokens: Tensor, mask: Mask = None) -> Tensor:
         """tokens ``[..., M, C]`` → ``[..., M, C]``; ``mask`` ``[..., M]`` is False at tokens nobody may look at."""

@@ -49,23 +49,6 @@ def test_every_change_that_is_compared_changes_answer_or_loss_and_can_be_built_a
     assert torch.equal(model.eval()(*episode).logits, plain.eval()(*episode).logits) == only_training
 
 
-@pytest.mark.parametrize("name", EXTENSIONS)
-def test_a_missing_shot_changes_nothing_and_queries_are_answered_in_batches_as_alone(name, episode):
-    support, query, class_text = episode
-    torch.manual_seed(1)
-    model = build_head({"dim": 16, **SIZES, **EXTENSIONS[name]}).eval()
-    mask = torch.tensor([[True, False]] * 3)
-    other = support.clone()
-    other[:, 1] = torch.nan
-    torch.testing.assert_close(
-        model(support[:, :1], query, class_text).logits, model(other, query, class_text, mask).logits
-    )
-    batch = [torch.stack([x, x.flip(0)]) for x in episode]
-    torch.testing.assert_close(model(*batch).logits[0], model(*episode).logits, rtol=1e-4, atol=1e-5)
-    alone = torch.cat([model(support, q[None], class_text).logits for q in query])
-    torch.testing.assert_close(model(support, query, class_text, inductive=True).logits, alone, rtol=1e-4, atol=1e-5)
-
-
 @pytest.mark.parametrize("frames", ["centred", "steps"])
 def test_what_stands_still_in_a_clip_does_not_reach_centred_frames_and_steps(frames, episode):
     model = made(frames=frames, normalize_features=False).eval()

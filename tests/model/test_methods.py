@@ -59,6 +59,20 @@ def test_inductive_scores_each_query_as_an_episode_of_its_own(head):
     close(together, torch.cat(alone))
 
 
+def test_lengths_of_features_count_only_where_they_are_not_scaled(head):
+    support, query, text, _ = random_episode()
+    lengths = [DIM**0.5 / features.norm(dim=-1, keepdim=True) for features in (support, query, text)]
+    by_hand = []
+    for scaled in (True, False):
+        model = build_head(describe_head(head) | {"normalize_features": scaled}).eval()
+        model.load_state_dict(head.state_dict())
+        answers = [model(a * support, b * query, c * text).logits for a, b, c in ((1, 1, 1), (3, 2, 5), lengths)]
+        assert torch.allclose(answers[0], answers[1], rtol=1e-5, atol=1e-5) == scaled
+        by_hand.append(answers[2])
+    if getattr(head.config, "frames", "whole") == "whole":  # the others are scaled once more
+        close(*by_hand)
+
+
 def test_a_batch_of_episodes_equals_episodes_one_by_one(method):
     support, query, class_text, labels = random_episode(2, 3)
     mask = torch.ones(2, 3, WAY, SHOT, dtype=torch.bool)

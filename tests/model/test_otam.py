@@ -1,6 +1,7 @@
 """OTAM against a plain loop written from the equation, and the properties a user relies on."""
 
 import math
+from itertools import product
 
 import pytest
 import torch
@@ -44,11 +45,9 @@ def test_batches_equal_pairs_one_by_one():
     query, support = (torch.randn(2, 3, 6, 16, generator=generator), torch.randn(2, 4, 5, 16, generator=generator))
     together = otam(query, support)
     assert together.shape == (2, 3, 4)
-    for b in range(2):
-        for q in range(3):
-            for n in range(4):
-                alone = otam(query[b, q : q + 1], support[b, n : n + 1])
-                torch.testing.assert_close(together[b, q, n], alone[0, 0], rtol=1e-5, atol=1e-5)
+    for b, q, n in product(range(2), range(3), range(4)):
+        alone = otam(query[b, q : q + 1], support[b, n : n + 1])
+        torch.testing.assert_close(together[b, q, n], alone[0, 0], rtol=1e-5, atol=1e-5)
 
 
 def test_the_order_of_the_arguments_does_not_matter_but_the_order_of_frames_does():

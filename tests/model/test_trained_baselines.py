@@ -8,39 +8,19 @@ import torch
 from made_up_episode import DIM, FRAMES, QUERIES, SHOT, WAY, build, close, random_episode
 from torch.nn import functional as F
 
-from clipspm_lite.model import baselines
 from clipspm_lite.model.otam import otam
 from clipspm_lite.model.trx import TRX
 
 
-@pytest.mark.parametrize("name", ["clip-fsar", "trx"])
-def test_lengths_of_features_count_only_where_they_are_not_scaled(name):
-    support, query, class_text, labels = random_episode()
-    for scaled in (True, False):
-        model = build(name, normalize_features=scaled)
-        one = model.losses(support, query, class_text, labels)
-        other = model.losses(3 * support, 2 * query, 5 * class_text, labels)
-        assert torch.allclose(one.total, other.total, rtol=1e-5) == scaled
-        length = DIM**0.5
-        by_hand = build(name)(*(length * F.normalize(x, dim=-1) for x in (support, query, class_text)))
-        assert torch.allclose(one.logits, by_hand.logits, rtol=1e-5, atol=1e-5) == scaled
-
-
 def attend(block, tokens):
-    """SPEC section 2's transformer block for one video ``[M, C]``, head by head and token by token."""
+    """SPEC section 2's transformer block for one video ``[M, C]``, head by head."""
     normed = F.layer_norm(tokens, (DIM,), block.norm.weight, block.norm.bias)
     q, k, v = (normed @ layer.weight.T for layer in (block.to_q, block.to_k, block.to_v))
-    rows = []
-    for token in range(len(tokens)):
-        heads = []
-        for part in range(block.heads):
-            width = q.shape[-1] // block.heads
-            own = slice(part * width, (part + 1) * width)
-            weights = torch.softmax(k[:, own] @ q[token, own] / math.sqrt(width), dim=0)
-            heads.append(sum(w * value for w, value in zip(weights, v[:, own], strict=True)))
-        attended = block.to_out(torch.cat(heads)) + tokens[token]
-        rows.append(block.ff2(F.gelu(block.ff1(attended))) + attended)
-    return torch.stack(rows)
+    heads = []
+    for query, key, value in zip(*(x.chunk(block.heads, dim=-1) for x in (q, k, v)), strict=True):
+        heads.append(torch.softmax(query @ key.T / math.sqrt(key.shape[-1]), dim=-1) @ value)
+    attended = block.to_out(torch.cat(heads, dim=-1)) + tokens
+    return block.ff2(F.gelu(block.ff1(attended))) + attended
 
 
 def test_clip_fsar_is_its_equation():
@@ -125,15 +105,6 @@ def test_trx_is_its_equation(weight):
     losses = model.losses(support, query, class_text, labels)
     close(losses.total, F.cross_entropy(expected, labels))
     assert losses.hsmr == losses.consistency == losses.text == 0
-
-
-def test_trx_tells_a_video_from_its_reverse_and_bi_mhm_does_not():
-    support, _, class_text, _ = random_episode()
-    video = support[0, :1]
-    pair = torch.stack([video, video.flip(-2)])  # two classes, one the other backwards
-    logits = build("trx")(pair, video, class_text[:2]).logits[0]
-    assert logits[0] > logits[1] + 1e-2
-    close(*baselines.bi_mhm(pair, video, class_text[:2]).logits[0])
 
 
 def test_trx_looks_at_no_text_and_refuses_videos_that_hold_no_tuple():
