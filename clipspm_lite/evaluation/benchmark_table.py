@@ -27,6 +27,7 @@ from clipspm_lite.storage.files import file_sha256, is_safetensors
 from clipspm_lite.storage.tensors import read_description
 
 TABLE_VERSION = 1  # of the format of its file
+INTERVAL = ("points", "interval")  # of a difference
 SCORED_AT_ONCE = 1000  # videos of the episodes that are scored together: about 1 GB for a full-size head
 
 # What has to be known of a head that is not CLIP-SPM as the paper has it.
@@ -105,16 +106,15 @@ def measure(
             progress=progress and f"{entry.name}, {entry.shot}-shot",
         )
         right, asked = count_by_class(result.classes, [result])
-        row = {"method": entry.name, "shot": entry.shot, "accuracy": result.accuracy}
-        row |= {"interval": result.interval, "right": right, "asked": asked, "difference": None}
-        row["seconds"] = round(time.perf_counter() - started, 2)
+        difference = None
         if entry.name == reference:
             references[entry.shot] = result
         elif entry.shot in references:
-            points, interval = paired_difference(result, references[entry.shot])
-            row["difference"] = {"points": points, "interval": interval}
-        made_with = {"backbone": _about_backbone(entry.store), "features": features.fingerprint}
-        rows.append(row | made_with | {"head": _about_head(entry)})
+            difference = dict(zip(INTERVAL, paired_difference(result, references[entry.shot]), strict=True))
+        row = {"method": entry.name, "shot": entry.shot, "accuracy": result.accuracy, "interval": result.interval}
+        row |= {"right": right, "asked": asked, "difference": difference}
+        row |= {"seconds": round(time.perf_counter() - started, 2), "backbone": _about_backbone(entry.store)}
+        rows.append(row | {"features": features.fingerprint, "head": _about_head(entry)})
     about = {"data": data, "benchmark": benchmark, "part": part, **settings, "shots": shots}
     classes = {"classes": list(dataset.classes), "videos_per_class": list(dataset.videos_per_class)}
     return {**about, "reference": reference, **classes, "rows": rows}
