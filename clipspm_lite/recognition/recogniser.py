@@ -70,8 +70,7 @@ def encode_support(
     Counts of clips may differ. The names of the actions are encoded in ``templates``, sentences with one `{}` each.
 
     Raises:
-        DatasetError, VideoError: no such folder, or a video that cannot be read.
-        ValueError: fewer than two actions, or a backbone without a text encoder.
+        DatasetError, VideoError, ValueError: no such folder, a broken video, fewer than two actions, no text encoder.
     """
     dataset = support if isinstance(support, VideoDataset) else open_folder(support)
     class_text = store.backbone.encode_class_names(dataset.classes, templates).cpu()
