@@ -8,6 +8,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,13 +66,10 @@ def measure(
 ) -> Table:
     """Score all entries; those of one shot on the same episodes (SPEC section 4: 10,000 with one query per class).
 
-    Each store encodes the data set once, after what is impossible was refused. ``data`` says in words what the data set
-    is, ``benchmark`` and ``part`` which part of which of `BENCHMARKS`.
-
-    Returns:
-        A dictionary that JSON can hold. ``rows`` has one per entry, by shot: ``accuracy`` in per cent and ``interval``,
-        its 95 % half-width over episodes in points; ``right`` answers and ``asked`` queries of each of ``classes``;
-        ``difference``, episode by episode, to the first method, ``reference``; and what it was made with.
+    ``data`` says in words what the data set is, ``benchmark`` and ``part`` which part of which of `BENCHMARKS`. The
+    result can be JSON. Its ``rows`` are the entries, by shot: ``accuracy`` in per cent and ``interval``, its 95 %
+    half-width over episodes in points; ``right`` answers and ``asked`` queries of each of ``classes``; ``difference``,
+    episode by episode, to the first method, ``reference``; and what it was made with.
 
     Raises:
         ValueError: impossible episodes, fewer than two, an entry twice, or a backbone without a text encoder.
@@ -105,16 +103,16 @@ def measure(
             progress=progress and f"{entry.name}, {entry.shot}-shot",
         )
         right, asked = count_by_class(result.classes, [result])
-        row = {"method": entry.name, "shot": entry.shot, "accuracy": result.accuracy}
-        row |= {"interval": result.interval, "right": right, "asked": asked, "difference": None}
-        row["seconds"] = round(time.perf_counter() - started, 2)
+        difference = None
         if entry.name == reference:
             references[entry.shot] = result
         elif entry.shot in references:
             points, interval = paired_difference(result, references[entry.shot])
-            row["difference"] = {"points": points, "interval": interval}
-        made_with = {"backbone": _about_backbone(entry.store), "features": features.fingerprint}
-        rows.append(row | made_with | {"head": _about_head(entry)})
+            difference = {"points": points, "interval": interval}
+        row = {"method": entry.name, "shot": entry.shot, "accuracy": result.accuracy, "interval": result.interval}
+        row |= {"right": right, "asked": asked, "difference": difference}
+        row |= {"seconds": round(time.perf_counter() - started, 2), "backbone": _about_backbone(entry.store)}
+        rows.append(row | {"features": features.fingerprint, "head": _about_head(entry)})
     about = {"data": data, "benchmark": benchmark, "part": part, **settings, "shots": shots}
     classes = {"classes": list(dataset.classes), "videos_per_class": list(dataset.videos_per_class)}
     return {**about, "reference": reference, **classes, "rows": rows}
@@ -151,14 +149,11 @@ def write_results(path: str | os.PathLike, table: Table) -> None:
 
 def read_results(path: str | os.PathLike) -> Table:
     """What `write_results` wrote; raises ValueError for another file, or one of a newer version."""
-    try:
+    with suppress(ValueError, TypeError, KeyError):
         table = json.loads(Path(path).read_text(encoding="utf-8"))
-        readable = table["kind"] == "table" and table["format_version"] <= TABLE_VERSION
-    except (ValueError, TypeError, KeyError):
-        readable = False
-    if not readable:
-        raise ValueError(f"expected what `table --results` wrote, of format_version {TABLE_VERSION} or older: {path}")
-    return table
+        if table["kind"] == "table" and table["format_version"] <= TABLE_VERSION:
+            return table
+    raise ValueError(f"expected what `table --results` wrote, of format_version {TABLE_VERSION} or older: {path}")
 
 
 def markdown(table: Table) -> str:
@@ -226,11 +221,6 @@ def _head_note(rows: Sequence[Row]) -> str:
         asked = "Inductive: trained and asked one query at a time, which the paper does not report."
     elif about["asked_inductive"]:
         asked = "Asked one query at a time, though trained to see all of them, which the paper does not report."
-    said = [
-        other,
-        f"{about['file']} (SHA-256 {about['sha256'][:12]}…)" if about["file"] else "a head",
-        about["preset"] and f"preset {about['preset']}",
-        None if seed is None else f"training seed {seed}",
-        trained,
-    ]
-    return f"{', '.join(part for part in said if part)}. {asked}"
+    said = [other, f"{about['file']} (SHA-256 {about['sha256'][:12]}…)" if about["file"] else "a head"]
+    said += [about["preset"] and f"preset {about['preset']}", None if seed is None else f"training seed {seed}"]
+    return f"{', '.join(filter(None, [*said, trained]))}. {asked}"

@@ -53,8 +53,7 @@ def compare(
     Returns:
         A dictionary that JSON can hold. ``asked[measure]`` counts the queries of each class, and
         ``rows[name]["right"][measure]`` the right answers, a list over classes for each training seed. ``interval`` and
-        ``difference[reference]`` are over 5-way episodes, as the paper's: half-widths in points, each episode the mean
-        over training seeds; None for a single episode. ``pairs`` lists the pairs of each kind.
+        ``difference[reference]`` are over 5-way episodes, each the mean over training seeds: half-widths in points.
 
     Raises:
         TypeError, ValueError: data not encoded, a method in place of a list of versions, an unknown reference.

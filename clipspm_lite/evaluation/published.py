@@ -69,11 +69,8 @@ def nothing_to_compare(table: Table) -> str | None:
 
 
 def other_features(backbone: dict[str, Any]) -> str | None:
-    """Why no published number stands beside rows of these features; None where one can.
-
-    The user has to know what a file of weights holds; the table names the file.
-    """
-    weights = backbone["weights"] or ""
+    """Why no published number stands beside rows of these features; None where one can."""
+    weights = backbone["weights"] or ""  # the user has to know what a file of weights holds; the table names it
     if backbone["name"] not in PAPER_BACKBONES or not (weights == "openai" or weights.endswith(WEIGHT_FILES)):
         return "No number is published for it."
     if (backbone["frames"], backbone["resize"]) != (BENCHMARK_FRAMES, BENCHMARK_RESIZE):
@@ -82,13 +79,10 @@ def other_features(backbone: dict[str, Any]) -> str | None:
 
 
 def comparable(table: Table, row: Row) -> bool:
-    """Whether a published number may stand beside a row.
-
-    Papers let the queries of an episode see each other, and train a head for each shot (where its file says for which).
-    """
+    """Whether a published number may stand beside a row."""
     head = row["head"] or {"training": None, "asked_inductive": False}
-    trained = (head["training"] or {}).get("shot", row["shot"])
-    as_published = trained == row["shot"] and not head["asked_inductive"]
+    # Papers let the queries of an episode see each other, and train a head for each shot.
+    as_published = (head["training"] or row).get("shot", row["shot"]) == row["shot"] and not head["asked_inductive"]
     return as_published and not (nothing_to_compare(table) or other_features(row["backbone"]))
 
 

@@ -38,7 +38,6 @@ class Evaluation:
 
     @property
     def episodes(self) -> int:
-        """How many there are."""
         return len(self.per_episode)
 
     @property
@@ -216,8 +215,7 @@ def pooled(evaluations: Iterable[Evaluation]) -> tuple[float, float]:
     """Accuracy in per cent over the episodes of several evaluations, and its 95 % half-width in points.
 
     The interval covers other episodes of the same classes and videos, not other videos, classes or trained versions.
-    Where evaluations of one seed share classes, they meet the same videos in the episodes of one number; those episodes
-    then count as one draw.
+    Evaluations of one seed that share classes meet the same videos in episodes of one number: these count as one draw.
     """
     by_seed: dict[int, list[Evaluation]] = {}
     for evaluation in evaluations:

@@ -16,19 +16,12 @@ CONFIDENCE = erf(1.96 / sqrt(2))  # 95 %, as the 1.96 standard errors of `evalua
 
 @dataclass(frozen=True)
 class LeaveOneOut:
-    """Every clip that could be held out, asked of each method with the remaining clips as support.
+    """Every clip that could be held out, asked of each method with the remaining clips as support."""
 
-    Attributes:
-        classes: names of the actions.
-        asked: the action, as a place in ``classes``, of each clip that was asked.
-        answers: for each method, in the order given, the action it answered for each of them.
-        never_asked: actions with a single clip, or copies of one, which cannot be held out. They were possible answers.
-    """
-
-    classes: tuple[str, ...]
-    asked: tuple[int, ...]
-    answers: dict[str, tuple[int, ...]]
-    never_asked: tuple[str, ...]
+    classes: tuple[str, ...]  # names of the actions, all of them possible answers
+    asked: tuple[int, ...]  # the action, as a place in classes, of each clip that was asked
+    answers: dict[str, tuple[int, ...]]  # of each method, in the order given, the action it answered for each of them
+    never_asked: tuple[str, ...]  # actions with a single clip, or copies of one, which cannot be held out
 
     def right(self, method: str) -> int:
         """How many clips the method named correctly."""
@@ -58,12 +51,9 @@ class LeaveOneOut:
 
         Two-sided sign test at 5 %, on the clips that one of two methods gets right and the other does not.
         """
-        found = []
-        for other in (method for method in self.answers if method != self.best):
-            wins, losses = self.only_right(self.best, other), self.only_right(other, self.best)
-            if wins + losses == 0 or binomtest(wins, wins + losses).pvalue >= 0.05:
-                found.append(other)
-        return tuple(found)
+        others = (method for method in self.answers if method != self.best)
+        counts = {other: (self.only_right(self.best, other), self.only_right(other, self.best)) for other in others}
+        return tuple(m for m, (won, lost) in counts.items() if won == lost or binomtest(won, won + lost).pvalue >= 0.05)
 
     def __str__(self) -> str:
         asked, chance = len(self.asked), 100 / len(self.classes)

@@ -35,20 +35,14 @@ Compared = tuple[Tensor, Tensor, str]  # queries, prototypes, and the name of th
 class Support:
     """The clips and names from which a recogniser knows its actions.
 
-    Attributes:
-        classes: names of the actions, N of them, 2 or more.
-        features: frame features ``[N, K, T, C]``; an action with fewer than K clips is filled up with zeros.
-        mask: bool ``[N, K]``, False where there is no clip.
-        class_text: text features of the names ``[N, C]``.
-
     Raises:
         ValueError: fewer than two actions, names that read alike, shapes that do not fit together, values not finite.
     """
 
-    classes: tuple[str, ...]
-    features: Tensor
-    mask: Tensor
-    class_text: Tensor
+    classes: tuple[str, ...]  # names of the N actions
+    features: Tensor  # of frames [N, K, T, C]; an action with fewer than K clips is filled up with zeros
+    mask: Tensor  # bool [N, K], False where there is no clip
+    class_text: Tensor  # text features of the names [N, C]
 
     def __post_init__(self) -> None:
         named = len(set(map(readable, self.classes))) == len(self.classes) == len(self.features)
@@ -76,8 +70,7 @@ def encode_support(
     Counts of clips may differ. The names of the actions are encoded in ``templates``, sentences with one `{}` each.
 
     Raises:
-        DatasetError, VideoError: no such folder, or a video that cannot be read.
-        ValueError: fewer than two actions, or a backbone without a text encoder.
+        DatasetError, VideoError, ValueError: no such folder, a broken video, fewer than two actions, no text encoder.
     """
     dataset = support if isinstance(support, VideoDataset) else open_folder(support)
     class_text = store.backbone.encode_class_names(dataset.classes, templates).cpu()
@@ -139,11 +132,8 @@ class Prediction(NamedTuple):
 class Recogniser:
     """A method on a backbone's features, and the clips and names it knows its actions by.
 
-    Args:
-        method: a head, or the name of a training-free method (`TRAINING_FREE`). A head is asked about one clip at a
-            time; one trained so answers best: `LITE_INDUCTIVE_MODEL`.
-        store: encodes videos and class names with a backbone.
-        support: what it knows; `with_support` makes it from videos.
+    ``method`` is a head or the name of a training-free method (`TRAINING_FREE`). A head is asked about one clip at a
+    time; one trained so answers best: `LITE_INDUCTIVE_MODEL`. `with_support` makes the support from videos.
 
     Attributes:
         head: the head, or None. ``method`` is the name of its model ("clip-spm"), or of the training-free method.
@@ -241,8 +231,7 @@ def method_name(method: object) -> str:
         return str(describe_head(method).get("model", DEFAULT_HEAD))
     if isinstance(method, str) and method in TRAINING_FREE:
         return method
-    found = repr(method) if isinstance(method, str) else f"a {type(method).__name__}"
-    raise ValueError(f"method: expected a head or one of {', '.join(TRAINING_FREE)}, found {found}")
+    raise ValueError(f"method: expected a head or one of {', '.join(TRAINING_FREE)}, found {repr(method)[:80]}")
 
 
 def ask(method: str | Head, support: Support, query: Tensor) -> Any:

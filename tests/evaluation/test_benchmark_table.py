@@ -40,21 +40,9 @@ def store():
 
 @pytest.fixture
 def entries(store):
-    head = load_model(LITE_MODEL)[0]
-    return [
-        entry
-        for shot in (3, 1)
-        for entry in (
-            Entry("zero-shot", shot, baselines.zero_shot, store),
-            Entry("otam", shot, baselines.otam, store),
-            Entry("clip-spm", shot, head, store, LITE_MODEL),
-        )
-    ]
-
-
-def row_of(results, method, shot):
-    (row,) = (row for row in results["rows"] if (row["method"], row["shot"]) == (method, shot))
-    return row
+    methods = {"zero-shot": baselines.zero_shot, "otam": baselines.otam, "clip-spm": load_model(LITE_MODEL)[0]}
+    files = {"clip-spm": LITE_MODEL}
+    return [Entry(name, shot, method, store, files.get(name)) for shot in (3, 1) for name, method in methods.items()]
 
 
 # --- measuring
@@ -62,39 +50,26 @@ def row_of(results, method, shot):
 
 def test_every_row_is_what_evaluate_gives_on_the_same_listed_episodes(entries, world, store):
     results = measure(entries, world, data="six classes", episodes=60, seed=4)
-    assert [(row["shot"], row["method"]) for row in results["rows"]] == [
-        (shot, name) for shot in (1, 3) for name in ("zero-shot", "otam", "clip-spm")
-    ]
-    data = store.encode_dataset(world)
-    for shot in (1, 3):
-        settings = dict(shot=shot, episodes=60, seed=4)
-        zero_shot = evaluate(baselines.zero_shot, data, **settings)
-        for name, method in (("otam", baselines.otam), ("clip-spm", load_model(LITE_MODEL)[0])):
-            expected, row = evaluate(method, data, **settings), row_of(results, name, shot)
-            assert (row["accuracy"], row["interval"]) == (expected.accuracy, expected.interval)
-            assert sum(row["asked"]) == 60 * 5 and len(row["asked"]) == len(world.classes)
-            assert 100 * sum(row["right"]) / sum(row["asked"]) == pytest.approx(expected.accuracy)
-            difference = row["difference"]
-            assert (difference["points"], difference["interval"]) == paired_difference(expected, zero_shot)
-        assert row_of(results, "zero-shot", shot)["difference"] is None
-    head = row_of(results, "clip-spm", 3)["head"]
-    assert head["sha256"] == file_sha256(LITE_MODEL)
-    assert head["training"]["shot"] == 1 and head["preset"] == "lite"
-    assert row_of(results, "otam", 1)["backbone"]["fingerprint"] == store.backbone_fingerprint
-    assert row_of(results, "otam", 1)["features"] == data.fingerprint
-
-
-def test_a_store_encodes_once_for_all_shots_and_methods(entries, world, monkeypatch):
-    encoded = []
-    encode = FeatureStore.encode
-    monkeypatch.setattr(FeatureStore, "encode", lambda *a, **k: encoded.append(a) or encode(*a, **k))
-    measure(entries, world, data="six classes", episodes=2)
-    assert len(encoded) == 1
+    in_order = entries[3:] + entries[:3]
+    assert [(row["shot"], row["method"]) for row in results["rows"]] == [(e.shot, e.name) for e in in_order]
+    data, text = store.encode_dataset(world), json.dumps(results)
+    for entry, row in zip(in_order, results["rows"], strict=True):
+        settings = dict(shot=entry.shot, episodes=60, seed=4)
+        expected, zero_shot = (evaluate(method, data, **settings) for method in (entry.method, baselines.zero_shot))
+        assert (row["accuracy"], row["interval"]) == (expected.accuracy, expected.interval)
+        assert sum(row["asked"]) == 60 * 5 and len(row["asked"]) == len(world.classes)
+        assert 100 * sum(row["right"]) / sum(row["asked"]) == pytest.approx(expected.accuracy)
+        difference = row["difference"] and tuple(row["difference"].values())
+        assert difference == (None if entry.name == "zero-shot" else paired_difference(expected, zero_shot))
+        assert row["backbone"]["fingerprint"] == store.backbone_fingerprint and row["features"] == data.fingerprint
+    head = results["rows"][-1]["head"]
+    assert head["sha256"] == file_sha256(LITE_MODEL) and head["training"]["shot"] == 1 and head["preset"] == "lite"
+    for folder in (Path.home(), world.root, LITE_MODEL.parent):
+        assert str(folder) not in text
 
 
 def test_an_inductive_entry_is_asked_one_query_at_a_time_in_eval_mode(store, world):
-    head = load_model(LITE_MODEL)[0]
-    data = store.encode_dataset(world)
+    head, data = load_model(LITE_MODEL)[0], store.encode_dataset(world)
     expected = evaluate(head, data, episodes=40, one_query_at_a_time=True)
     assert expected.accuracy != evaluate(head, data, episodes=40).accuracy
     results = measure([Entry("clip-spm", 1, head.train(), store, LITE_MODEL, True)], world, data="six", episodes=40)
@@ -102,33 +77,30 @@ def test_an_inductive_entry_is_asked_one_query_at_a_time_in_eval_mode(store, wor
     assert "though trained to see all of them" in markdown(results)
 
 
-@pytest.mark.parametrize(
-    "settings, found", [(dict(episodes=1), "episodes"), (dict(way=7), "way"), (dict(queries=18), "queries")]
-)
-def test_impossible_episodes_are_refused_before_any_video_is_read(entries, world, settings, found, monkeypatch):
+IMPOSSIBLE = [
+    ("episodes", dict(episodes=1)),
+    ("way", dict(way=7)),
+    ("queries", dict(queries=18)),
+    ("otam", {}),
+    ("text", {}),
+]
+
+
+@pytest.mark.parametrize("found, settings", IMPOSSIBLE)
+def test_what_is_impossible_is_refused_before_any_video_is_read(found, settings, entries, world, monkeypatch):
     monkeypatch.setattr(FeatureStore, "encode", lambda *a, **k: pytest.fail("read a video"))
+    silent = FeatureStore(load_backbone("tiny"))
+    silent.backbone.clip = VisualOnly(silent.backbone.clip.visual, "no text encoder: give text_weights=")
+    added = {"otam": [entries[1]], "text": [Entry("otam", 5, baselines.otam, silent)]}  # there twice; without texts
     with pytest.raises(ValueError, match=found):
-        measure(entries, world, **{"data": "six classes", "episodes": 2, **settings})
-
-
-def test_a_method_twice_and_a_backbone_without_text_are_refused_before_any_video_is_read(entries, world, monkeypatch):
-    monkeypatch.setattr(FeatureStore, "encode", lambda *a, **k: pytest.fail("read a video"))
-    with pytest.raises(ValueError, match="otam"):
-        measure([*entries, entries[1]], world, data="six classes", episodes=2)
-    backbone = load_backbone("tiny")
-    silent = FeatureStore(backbone)
-    backbone.clip = VisualOnly(backbone.clip.visual, "no text encoder: give text_weights=")
-    last = Entry("clip-spm", 5, entries[2].method, silent, LITE_MODEL)
-    with pytest.raises(ValueError, match="text"):
-        measure([*entries, last], world, data="six classes", episodes=2)
+        measure(entries + added.get(found, []), world, data="", **{"episodes": 2} | settings)
 
 
 # --- the file
 
 
-def test_results_come_back_as_they_were_written_and_nothing_is_left_of_a_failed_write(entries, world, tmp_path):
-    results = measure(entries, world, data="six classes", episodes=2)
-    path = tmp_path / "results.json"
+def test_results_come_back_as_they_were_written_and_nothing_is_left_of_a_failed_write(tmp_path):
+    results, path = made_up_table(), tmp_path / "results.json"
     write_results(path, results)
     again = read_results(path)
     assert {name: again[name] for name in results} == results
@@ -166,13 +138,11 @@ def test_the_commit_is_of_the_packages_own_clone_and_of_no_repository_around_it(
     package.mkdir()
     for file in (package / "__init__.py", tmp_path / "pyproject.toml"):
         file.write_text("# a file\n")
-    assert source_commit(package) == "unknown"
     run_git(tmp_path, "init")
-    run_git(tmp_path, "add", "pyproject.toml")
-    run_git(tmp_path, "commit", "-m", "without the package")
-    assert source_commit(package) == "unknown"
-    run_git(tmp_path, "add", ".")
-    run_git(tmp_path, "commit", "-m", "with it")
+    for added, message in (("pyproject.toml", "without the package"), (".", "with it")):
+        assert source_commit(package) == "unknown"
+        run_git(tmp_path, "add", added)
+        run_git(tmp_path, "commit", "-m", message)
     commit = run_git(tmp_path, "rev-parse", "HEAD").strip()
     assert source_commit(package) == commit
     (package / "__init__.py").write_text("# changed\n")
@@ -180,7 +150,6 @@ def test_the_commit_is_of_the_packages_own_clone_and_of_no_repository_around_it(
     inside = tmp_path / "environment"
     shutil.copytree(package, inside / "clipspm_lite")
     shutil.copy(tmp_path / "pyproject.toml", inside)
-    assert source_commit(inside / "clipspm_lite") == "unknown"
     run_git(tmp_path, "add", ".")
     assert source_commit(inside / "clipspm_lite") == "unknown"
 
@@ -290,8 +259,3 @@ ALONE = dict(asked_inductive=True, trained_inductive=True)
 def test_the_notes_say_how_a_head_was_trained_and_asked(head, shots, said, unsaid):
     note = markdown(made_up_table(shots=shots, head=head)).splitlines()[-1]
     assert re.search(said, note) and unsaid not in note
-
-
-def test_everything_in_a_result_is_json_and_has_no_folder_of_this_machine(entries, world, tmp_path):
-    text = json.dumps(measure(entries, world, data="six classes", episodes=2))
-    assert str(Path.home()) not in text and str(world.root) not in text and str(LITE_MODEL.parent) not in text

@@ -39,6 +39,10 @@ def head(**changes):
     return CLIPSPM(16, **HEAD | changes)
 
 
+def uneven_data():
+    return EncodedDataset(("a", "b", "c"), (4, 3, 5), torch.randn(12, 4, 16), torch.randn(3, 16))
+
+
 def same(one, other):
     return np.array_equal(one.per_episode, other.per_episode) and np.array_equal(one.confusion, other.confusion)
 
@@ -66,16 +70,9 @@ def test_a_model_is_scored_in_eval_mode_and_handed_back_in_the_mode_it_came_in(f
     model.padm.eval()
     modes = [part.training for part in model.modules()]
     assert same(evaluate(METHODS[form](model), encoded(), episodes=40), expected)
-    assert [part.training for part in model.modules()] == modes
-
-
-def test_a_model_is_handed_back_in_its_mode_when_scoring_fails(encoded):
-    model = head().train()
-    with pytest.raises(ValueError, match="way"):
-        evaluate(model, encoded(classes=3))
     with pytest.raises(ValueError, match="width"):
-        evaluate(model, encoded(dim=8), episodes=40)
-    assert all(part.training for part in model.modules())
+        evaluate(METHODS[form](model), encoded(dim=8), episodes=40)
+    assert [part.training for part in model.modules()] == modes
 
 
 class Centred(CLIPSPM):
@@ -104,19 +101,21 @@ def test_a_head_whose_supports_depend_on_the_episode_answers_alike_in_any_number
 @pytest.mark.parametrize("shot", [1, 2])
 def test_supports_fused_once_per_data_set_give_the_answers_of_fusing_them_in_every_episode(changes, shot):
     model = head(**changes).eval()
-    data = EncodedDataset(("a", "b", "c"), (4, 3, 5), torch.randn(12, 4, 16), torch.randn(3, 16))
+    data = uneven_data()
     settings = dict(way=3, shot=shot, episodes=40, seed=3)
     for method in (model, partial(model, inductive=True)):
         assert same(evaluate(method, data, **settings), evaluate(as_closure(method), data, **settings))
 
 
 def test_a_supports_semantic_fusion_is_computed_once_per_video(monkeypatch):
-    data = EncodedDataset(("a", "b", "c"), (4, 3, 5), torch.randn(12, 4, 16), torch.randn(3, 16))
     model, fused = head(), []
-    monkeypatch.setattr(
-        model.fusion, "forward", lambda f, p: fused.append(len(f.flatten(0, -3))) or (f, p.expand(*f.shape[:-2], 1, 16))
-    )
-    evaluate(model, data, way=3, shot=2, episodes=40, batch_size=10)
+
+    def forward(features, prompts):
+        fused.append(len(features.flatten(0, -3)))
+        return features, prompts.expand(*features.shape[:-2], 1, 16)
+
+    monkeypatch.setattr(model.fusion, "forward", forward)
+    evaluate(model, uneven_data(), way=3, shot=2, episodes=40, batch_size=10)
     assert fused == [12, 30, 30, 30, 30]  # every video, then the queries of four batches
 
 
@@ -128,8 +127,6 @@ def test_one_query_at_a_time_no_query_helps_another(encoded):
     alone = evaluate(model, data, queries=2, episodes=40, one_query_at_a_time=True)
     assert same(alone, evaluate(partial(model, inductive=True), data, queries=2, episodes=40))
     assert not same(alone, evaluate(model, data, queries=2, episodes=40))
-    settings = dict(queries=2, episodes=40)
-    assert same(evaluate(prototype, data, **settings), evaluate(prototype, data, one_query_at_a_time=True, **settings))
 
 
 @pytest.mark.parametrize(
@@ -140,13 +137,11 @@ def test_an_answer_without_logits_of_the_right_shape_is_refused(answer, encoded)
         evaluate(lambda *episode: answer(zero_shot(*episode).logits), encoded(), episodes=5)
 
 
-def test_too_small_a_data_set_and_videos_that_are_not_encoded_are_refused(encoded):
+def test_too_small_a_data_set_is_refused(encoded):
     with pytest.raises(ValueError, match="way"):
         evaluate(prototype, encoded(classes=3), way=5)
     with pytest.raises(ValueError, match="action 0"):
         evaluate(prototype, encoded(videos=2), shot=2)
-    with pytest.raises(TypeError, match="data"):
-        evaluate(prototype, [encoded()])
 
 
 # --- on which episodes
@@ -182,11 +177,11 @@ def test_confusion_counts_every_query_once_and_only_where_it_could_happen(encode
     assert [rate for *_, rate in worst] == sorted((rate for *_, rate in worst), reverse=True)
 
 
-def test_a_class_that_was_never_asked_has_no_accuracy(encoded):
-    (never,) = set(range(6)) - set(
-        np.flatnonzero(np.diag((result := evaluate(prototype, encoded(), episodes=1)).opportunities))
-    )
-    assert np.isnan(list(result.class_accuracy().values())[never]) and np.isnan(result.interval)
+def test_a_class_that_was_never_asked_has_no_accuracy_and_one_episode_no_interval(encoded):
+    result = evaluate(prototype, encoded(), episodes=1)
+    unasked = np.diag(result.opportunities) == 0
+    assert unasked.sum() == 1 and np.isnan(result.interval)
+    assert np.array_equal(np.isnan([*result.class_accuracy().values()]), unasked)
 
 
 # --- differences and intervals
