@@ -13,7 +13,6 @@ from sklearn.manifold import TSNE
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipspm_lite.arguments import whole_number
 from clipspm_lite.data.episodes import Episode, EpisodeSampler, gather
 from clipspm_lite.model.spm import generate_prompt, support_prompt
 from clipspm_lite.model.transformer import shot_mean
@@ -64,15 +63,12 @@ def embeddings_explorer(gallery: Gallery, *, seed: int = 0, episodes: int = 20) 
     Queries are asked together here, even if the model is inductive.
 
     Args:
-        gallery: clips, features and model.
         seed: of the list of episodes.
         episodes: how many of the list can be chosen.
 
     Raises:
-        ValueError: episodes is not a whole number of at least 1, or a class has fewer than two videos, which support
-            and query need.
+        ValueError: a class has fewer than two videos, which support and query need.
     """
-    episodes = whole_number("episodes", episodes)
     pictures = EmbeddingPictures(gallery, seed)
     first = next(iter(pictures.samplers))
     controls = {

@@ -84,9 +84,8 @@ class OwnClipPictures:
     def ask_uploaded(self, name: str, content: bytes) -> None:
         """`ask` about an uploaded clip, in a file that is deleted at once; errors say the clip's own name."""
         suffix = Path(name).suffix.lower()
-        expected = ", ".join(VIDEO_SUFFIXES)
         if suffix not in VIDEO_SUFFIXES:
-            raise ValueError(f"{name} does not end as a video does: expected one of {expected}")
+            raise ValueError(f"{name} does not end as a video does: expected one of {', '.join(VIDEO_SUFFIXES)}")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"clip{suffix}"  # a stranger's file name never becomes a path
             path.write_bytes(content)
@@ -152,9 +151,6 @@ def alignment_picture(prediction: Prediction, clip: Tensor, supports: list[Tenso
     Args:
         clip: frames ``[T, 3, H, W]``, small.
         supports: a clip of each of the two actions, likewise.
-
-    Raises:
-        ValueError: a method that aligns no frames.
     """
     name, matching = last_matching(prediction, method)
     costs = list(matching.frame_distances[:2])
@@ -175,11 +171,7 @@ def alignment_picture(prediction: Prediction, clip: Tensor, supports: list[Tenso
 
 
 def prototypes_picture(prediction: Prediction, method: str) -> Picture:
-    """Where the clip lies among the prototypes, frames averaged, on their main plane.
-
-    Raises:
-        ValueError: a method that aligns no frames.
-    """
+    """Where the clip lies among the prototypes, frames averaged, on their main plane."""
     _, matching = last_matching(prediction, method)
     points = torch.cat([matching.prototypes.mean(1), matching.query.mean(0)[None]]).numpy()
     plane = PCA(min(2, len(points) - 1), random_state=0).fit(points)
@@ -195,7 +187,7 @@ def prototypes_picture(prediction: Prediction, method: str) -> Picture:
 
 
 def last_matching(prediction: Prediction, method: str) -> tuple[str, Matching]:
-    """The last alignment of an answer, and its name."""
+    """The last alignment of an answer, and its name; raises ValueError for a method that aligns no frames."""
     matchings = prediction.explanation.matchings
     if not matchings:
         raise ValueError(f"{method} compares no frames in time: there is nothing to show")

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipspm_lite.arguments import whole_number
 from clipspm_lite.data.episodes import EpisodeSampler, gather
 from clipspm_lite.model.clipspm import CLIPSPM, CLIPSPMOutput
 from clipspm_lite.model.spm import generate_prompt
@@ -29,19 +28,16 @@ def prompt_explorer(gallery: Gallery, *, way: int = 5, seed: int = 0, episodes: 
     """The gates of a query, its class's text against its generated prompt, and what α and wrong names change.
 
     Args:
-        gallery: clips, features and model.
         way: classes in an episode (one support and one query each); fewer where the gallery has fewer.
         seed: of the list of episodes.
         episodes: how many of the list can be chosen.
 
     Raises:
-        ValueError: a model without SPM, way or episodes is not a whole number of at least 1, or a class has fewer than
-            two videos, which support and query need.
+        ValueError: a model without SPM, or a class with fewer than two videos, which support and query need.
     """
     if not gallery.model.with_spm:
         raise ValueError("this model has no SPM (with_spm=False): its clips meet no prompt")
-    way, episodes = min(whole_number("way", way), len(gallery.names)), whole_number("episodes", episodes)
-    data = gallery.data
+    way, data = min(way, len(gallery.names)), gallery.data
     sampler = EpisodeSampler(data.videos_per_class, way, seed=seed, class_names=data.classes)
     alpha = min(max(float(gallery.model.fusion.prompt_weight), 0), 1)
     controls = {

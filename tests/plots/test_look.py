@@ -140,11 +140,6 @@ def test_every_drawing_function_is_called_here():
     assert set(drawing_functions()) == set(CALLS)
 
 
-def test_no_two_drawing_functions_share_a_name():
-    names = [function.__name__ for function in CALLS]
-    assert len(set(names)) == len(names)
-
-
 def says_what_it_shows(ax, which):
     """A label of its own, of an axis that shares its ticks, or of the figure; or ticks that are words (class names)."""
     if getattr(ax.figure, f"get_sup{which}label")():

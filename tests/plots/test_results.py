@@ -1,6 +1,5 @@
 """The pictures show the data they are given."""
 
-import pytest
 import torch
 from made_up_table import made_up_table
 from matplotlib.figure import Figure
@@ -114,5 +113,3 @@ def test_show_gives_a_png_with_alt_text_and_the_caption(monkeypatch):
     image, caption = shown
     assert image.data.startswith(b"\x89PNG") and image.alt == "A bar."
     assert caption.data == "*A caption.*"
-    with pytest.raises(TypeError):
-        plots.show(Figure(), "no alt text")
