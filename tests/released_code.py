@@ -6,6 +6,7 @@ Nothing here calls clipspm_lite: it is what the converted checkpoint is compared
 import math
 
 import numpy as np
+import open_clip
 import torch
 from torch.nn import functional as F
 
@@ -21,30 +22,25 @@ def _norm(width):
     return {"weight": 1 + 0.1 * torch.randn(width), "bias": 0.1 * torch.randn(width)}
 
 
-def _batch_norm(width):
-    statistics = {"running_mean": 0.1 * torch.randn(width), "running_var": 0.5 + torch.rand(width)}
-    return _norm(width) | statistics | {"num_batches_tracked": torch.tensor(7)}
-
-
-def _conv(out_width, in_width, size):
-    return {"weight": torch.randn(out_width, in_width, size, size) / math.sqrt(in_width * size * size)}
-
-
 def _flat(modules):
     return {f"{module}.{name}": tensor for module, entries in modules.items() for name, tensor in entries.items()}
 
 
-def vit_b16():
-    """OpenAI's ViT-B/16, the visual encoder's entries."""
-    modules = {"conv1": _conv(768, 3, 16), "ln_pre": _norm(768), "ln_post": _norm(768)}
-    for block in (f"transformer.resblocks.{i}" for i in range(12)):
-        modules |= {f"{block}.{name}": _norm(768) for name in ("ln_1", "ln_2")}
-        modules[f"{block}.attn"] = {f"in_proj_{k}": v for k, v in _linear(3 * 768, 768).items()}
-        modules[f"{block}.attn.out_proj"] = _linear(768, 768)
-        modules[f"{block}.mlp.c_fc"] = _linear(4 * 768, 768)
-        modules[f"{block}.mlp.c_proj"] = _linear(768, 4 * 768)
-    tokens = {"class_embedding": torch.randn(768), "positional_embedding": 0.5 * torch.randn(197, 768)}
-    return _flat(modules) | tokens | {"proj": torch.randn(768, 512) / math.sqrt(768)}
+def encoder(architecture):
+    """Random entries of OpenAI's visual encoder."""
+    with torch.device("meta"):
+        visual = open_clip.CLIP(**open_clip.get_model_config(architecture)).visual
+    return {name: _random(name, entry.shape) for name, entry in visual.state_dict().items()}
+
+
+def _random(name, shape):
+    if len(shape) > 1:
+        return torch.randn(shape) / math.sqrt(math.prod(shape[1:]))
+    if name.endswith("num_batches_tracked"):
+        return torch.tensor(7)
+    return (
+        0.5 + torch.rand(shape) if name.endswith("running_var") else name.endswith("weight") + 0.1 * torch.randn(shape)
+    )
 
 
 def vit_b16_features(state, pixels):
@@ -72,32 +68,6 @@ def vit_b16_features(state, pixels):
 
 
 RN50_LAYERS = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))  # width, blocks, stride
-
-
-def rn50():
-    """OpenAI's RN50, the visual encoder's entries."""
-    modules = {}
-    for number, (inside, outside) in enumerate(((3, 32), (32, 32), (32, 64)), start=1):
-        modules |= {f"conv{number}": _conv(outside, inside, 3), f"bn{number}": _batch_norm(outside)}
-    inside = 64
-    for layer, (width, blocks, _stride) in enumerate(RN50_LAYERS, start=1):
-        for block in range(blocks):
-            name = f"layer{layer}.{block}"
-            modules |= {
-                f"{name}.conv1": _conv(width, inside, 1),
-                f"{name}.conv2": _conv(width, width, 3),
-                f"{name}.conv3": _conv(4 * width, width, 1),
-                **{f"{name}.bn{i}": _batch_norm(w) for i, w in ((1, width), (2, width), (3, 4 * width))},
-            }
-            if block == 0:
-                modules |= {
-                    f"{name}.downsample.0": _conv(4 * width, inside, 1),
-                    f"{name}.downsample.1": _batch_norm(4 * width),
-                }
-            inside = 4 * width
-    modules |= {f"attnpool.{name}_proj": _linear(2048, 2048) for name in "qkv"}
-    modules["attnpool.c_proj"] = _linear(1024, 2048)
-    return _flat(modules) | {"attnpool.positional_embedding": 0.1 * torch.randn(50, 2048)}
 
 
 def rn50_features(state, pixels):

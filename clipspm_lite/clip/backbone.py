@@ -198,8 +198,7 @@ def load_backbone(
             open_clip architecture such as "ViT-B-16-quickgelu" or "RN50-quickgelu".
         weights: for an architecture an open_clip tag such as "openai" (downloaded once), a file (.safetensors or a
             torch state dict), or "random". A checkpoint of the released code gives its fine-tuned visual encoder.
-        text_weights: a tag or a file for the text encoder, which a released checkpoint lacks; without it the backbone
-            encodes frames only.
+        text_weights: a tag or a file for the text encoder, which a released checkpoint lacks.
         normalize_pixels: False feeds raw [0, 1] pixels, as the released code does (SPEC section 1).
 
     Raises:
@@ -237,7 +236,6 @@ def _from_architecture(name: str, weights: str | Path | None) -> Parts:
     if name not in open_clip.list_models():
         raise ValueError(f"backbone: expected 'tiny' or one of open_clip.list_models(), found {name!r}")
     config: Any = open_clip.get_model_config(name)
-    tags = open_clip.list_pretrained_tags_by_model(name)
     if weights == "random":
         clip = open_clip.create_model(name, load_weights=False, pretrained_text=False)
     elif isinstance(weights, str) and (tag := open_clip.get_pretrained_cfg(name, weights)):
@@ -248,7 +246,8 @@ def _from_architecture(name: str, weights: str | Path | None) -> Parts:
         clip = _from_file(name, Path(weights))
     else:  # open_clip itself would go on with random weights and only a warning
         error = FileNotFoundError if weights is not None and Path(weights).suffix else ValueError
-        raise error(f"weights of {name}: expected a file, 'random' or a tag of {tags}, found {weights!r}")
+        known = f"a file, 'random' or a tag of {open_clip.list_pretrained_tags_by_model(name)}"
+        raise error(f"weights of {name}: expected {known}, found {weights!r}")
     return clip, open_clip.get_tokenizer(name), config
 
 

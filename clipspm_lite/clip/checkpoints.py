@@ -189,13 +189,8 @@ def _released_head(
     if None in settings.values() or dataset not in (None, *fitting):
         wanted = f"the one of its training (such gates have: {', '.join(fitting)}), or prompt_weight and gate_slope"
         raise ValueError(f"dataset: expected {wanted}, which are not in the file, found {dataset}: {path}")
-    config = {
-        "dim": dim,
-        "heads": RELEASED_HEADS,
-        "head_dim": width.get("fusion.transformer.to_q.weight", 0) // RELEASED_HEADS,
-        "mlp_dim": width.get("fusion.transformer.ff1.weight", 0),
-        **{ratio: hidden / max(dim, 1) for ratio, hidden in gates.items()},
-        **settings,
-        "preset": "released",
-    }
+    config: dict[str, Any] = {"dim": dim, "heads": RELEASED_HEADS, "preset": "released", **settings}
+    config["head_dim"] = width.get("fusion.transformer.to_q.weight", 0) // RELEASED_HEADS
+    config["mlp_dim"] = width.get("fusion.transformer.ff1.weight", 0)
+    config |= {ratio: hidden / max(dim, 1) for ratio, hidden in gates.items()}
     return restore_head(config, tensors, path)

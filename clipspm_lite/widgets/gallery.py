@@ -46,17 +46,13 @@ class Gallery:
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, CLIPSPM):
-            raise TypeError(
-                f"model: expected a CLIPSPM, whose parts the explorers show, found {type(self.model).__name__}"
-            )
+            raise TypeError(f"model: expected a CLIPSPM, found {type(self.model).__name__}")
         for what in ("classes", "videos_per_class"):
             if getattr(self.dataset, what) != getattr(self.data, what):
                 raise ValueError(f"data: its {what} are not the dataset's; encode this dataset with a FeatureStore")
         if self.model.dim != self.data.features.shape[-1]:
-            raise ValueError(
-                f"model: made for features of width {self.model.dim}, the data's have "
-                f"{self.data.features.shape[-1]}: encode with the backbone that the model was trained with"
-            )
+            found = f"made for features of width {self.model.dim}, the data's have {self.data.features.shape[-1]}"
+            raise ValueError(f"model: {found}: encode with the backbone that the model was trained with")
 
     @contextmanager
     def scoring(self) -> Iterator[CLIPSPM]:

@@ -10,7 +10,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torchvision.transforms.functional import to_tensor
 
-from clipspm_lite.clip.backbone import TINY_CLIP_DIR, Backbone, load_backbone
+from clipspm_lite.clip.backbone import TINY_CLIP_DIR, load_backbone
 from clipspm_lite.clip.prompts import TEMPLATES, fill_templates
 from clipspm_lite.data.datasets import sample_world
 
@@ -61,7 +61,6 @@ def test_raw_pixels_skip_mean_and_standard_deviation(tiny):
     [
         torch.rand(8, 3, 112, 112),
         torch.rand(3, 64, 64),
-        torch.rand(8, 64, 64, 3),
         torch.zeros(8, 3, 64, 64, dtype=torch.uint8),
         255 * torch.rand(8, 3, 64, 64),
         torch.full((8, 3, 64, 64), float("nan")),
@@ -86,21 +85,8 @@ def test_a_frozen_backbone_builds_no_graph_and_a_trainable_one_trains_only_its_v
     assert not backbone.encode_class_names(["waving"]).requires_grad
 
 
-def small_vit():
-    torch.manual_seed(0)
-    config = dict(
-        embed_dim=16,
-        vision_cfg=dict(image_size=32, patch_size=8, layers=2, width=64, head_width=32),
-        text_cfg=dict(context_length=8, vocab_size=9, width=8, heads=1, layers=1),
-    )
-    clip = open_clip.CLIP(**config)
-    clip.visual.image_mean, clip.visual.image_std = (0.5,) * 3, (0.5,) * 3
-    return Backbone(clip, str.split, config, name="a small ViT")
-
-
-@pytest.mark.parametrize("build", [small_vit, load_backbone], ids=["ViT", "ResNet"])
-def test_gradient_checkpointing_keeps_far_less_and_gives_the_same_gradients(build):
-    backbone = build().set_trainable(True).train()
+def test_gradient_checkpointing_keeps_far_less_and_gives_the_same_gradients():
+    backbone = load_backbone().set_trainable(True).train()
     frames = torch.rand(8, 3, backbone.image_size, backbone.image_size)
     gradients, kept = [], []
     for recompute in (False, True):
@@ -125,19 +111,13 @@ def test_a_class_name_is_the_mean_over_the_templates(tiny):
     torch.testing.assert_close(features[0], expected)
     torch.testing.assert_close(tiny.encode_class_names(names[:1])[0], features[0])
     assert not torch.allclose(tiny.encode_class_names(names, templates=["{} seen"]), features)
+    with pytest.raises(TypeError, match=r"\['waving'\]"):
+        tiny.encode_class_names("waving")
 
 
 def test_there_are_sixteen_different_templates():
     assert len(set(TEMPLATES)) == 16
     assert fill_templates("a {brace}", ["see {}"]) == ["see a {brace}"]
-    for templates in (["no place for a name"], []):
-        with pytest.raises(ValueError, match="templates: "):
-            fill_templates("walking", templates)
-
-
-def test_one_string_is_not_a_list_of_names(tiny):
-    with pytest.raises(TypeError, match=r"\['waving'\]"):
-        tiny.encode_class_names("waving")
 
 
 def test_names_that_the_text_encoder_cuts_off_are_counted_in_one_warning_and_the_worlds_are_not_cut(tiny):
@@ -200,9 +180,6 @@ def test_a_file_that_may_need_quickgelu_is_refused_or_warned_of(openais, tmp_pat
     else:
         with pytest.warns(UserWarning, match=r"RN50\.pt.*RN50-quickgelu"):
             load_backbone("RN50", weights=tmp_path / "RN50.pt")
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            load_backbone("RN50-quickgelu", weights=tmp_path / "RN50.pt")
 
 
 @pytest.mark.parametrize(
@@ -213,7 +190,6 @@ def test_a_file_that_may_need_quickgelu_is_refused_or_warned_of(openais, tmp_pat
         ({"name": "RN50", "weights": "opnai"}, ValueError, "openai.*found 'opnai'"),
         ({"name": "RN50", "weights": "openai"}, ValueError, "RN50-quickgelu"),
         ({"name": "RN50", "weights": "gone.pt"}, FileNotFoundError, r"gone\.pt"),
-        ({"name": "RN50", "weights": __file__}, ValueError, r"test_backbone\.py$"),
         ({"name": "tiny", "weights": "openai"}, ValueError, "weights: "),
         ({"name": "local-dir:nowhere"}, FileNotFoundError, "nowhere"),
     ],

@@ -1,10 +1,7 @@
 """Checkpoints of heads: the same model again, with the frames it was trained on, or one error that names the file."""
 
-import json
-
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from clipspm_lite import CLIPSPM, load, load_backbone
 from clipspm_lite.clip.checkpoints import (
@@ -114,29 +111,17 @@ def test_a_head_of_another_backbone_is_refused_and_one_that_does_not_say_needs_t
     assert open_checkpoint(path, backbone="tiny", store=tmp_path).head.dim == 128
 
 
-def test_files_that_are_not_checkpoints_are_refused_by_name(model, path):
-    described = {"kind": "model", "config": describe_head(model)}
-
-    def header(**changes):
-        return {"clipspm_lite": json.dumps({"format_version": 1, **described, **changes})}
-
-    writes = [
-        lambda: write_tensors(path, {"x": torch.zeros(1)}, {"kind": "feature store"}),
-        lambda: save_file(model.state_dict(), path, header(config=described["config"] | {"mlp_dim": 9})),
-        lambda: save_file(model.state_dict(), path, header(config=described["config"] | {"dim": 10**40})),
-        lambda: save_file(model.state_dict(), path, header(config=described["config"] | {"model": "newer"})),
-        lambda: save_file(model.state_dict(), path, header(config=None)),
-    ]
-    for write in writes:
-        write()
-        for open_it in (load_model, open_checkpoint, load):
-            with pytest.raises(CheckpointError, match=r"m\.safetensors") as error:
-                open_it(path)
-            assert "\n" not in str(error.value)
+@pytest.mark.parametrize("changes", [{"mlp_dim": 9}, {"dim": 10**40}, {"model": "newer"}], ids=str)
+def test_weights_that_do_not_fit_their_configuration_are_refused_by_name(changes, model, path):
+    write_tensors(path, model.state_dict(), {"kind": "model", "config": describe_head(model) | changes})
+    for open_it in (load_model, open_checkpoint, load):
+        with pytest.raises(CheckpointError, match=r"m\.safetensors") as error:
+            open_it(path)
+        assert "\n" not in str(error.value)
 
 
-def test_a_head_that_is_unknown_has_no_name(path):
-    for config in (None, [], {"model": ["trx"]}, {"model": "newer"}):
-        write_tensors(path, {}, {"kind": "model", "config": config})
-        with pytest.raises(CheckpointError, match="model: expected one of clip-spm.*m.safetensors"):
-            head_name(path)
+@pytest.mark.parametrize("config", [None, [], {"model": ["trx"]}, {"model": "newer"}], ids=str)
+def test_a_head_that_is_unknown_has_no_name(config, path):
+    write_tensors(path, {}, {"kind": "model", "config": config})
+    with pytest.raises(CheckpointError, match="model: expected one of clip-spm.*m.safetensors"):
+        head_name(path)

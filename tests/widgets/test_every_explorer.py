@@ -128,9 +128,3 @@ def test_no_figure_outlives_its_picture(make, gallery):
         explorer.controls[control].value = (value, start)[number % 2]
     gc.collect()
     assert sum(type(thing) is Figure for thing in gc.get_objects()) <= 1
-
-
-def test_numbers_of_an_explorer_are_whole(gallery):
-    for make, name in ((embeddings_explorer, "episodes"), (prompt_explorer, "episodes"), (prompt_explorer, "way")):
-        with pytest.raises(ValueError, match=name):
-            make(gallery, **{name: 0})
