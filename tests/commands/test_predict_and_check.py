@@ -4,9 +4,11 @@ import json
 import shutil
 
 import pytest
+import torch
 
-from clipspm_lite import load
+from clipspm_lite import load, load_backbone
 from clipspm_lite.clip.backbone import LOCAL_DIR, TINY_CLIP_DIR
+from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, open_checkpoint, save_finetuned
 from clipspm_lite.data.datasets import SAMPLES
 
 
@@ -66,6 +68,17 @@ def test_choose_shows_what_each_method_got_and_answers_with_the_best(support, tm
     assert left_out["right"][summary["method"]] == max(left_out["right"].values())
     assert printed.out.startswith("leave-one-out: 5 clips of 2 actions")
     assert load(file).method == summary["method"]
+
+
+def test_a_saved_recogniser_of_a_finetuned_head_takes_its_encoder_from_the_checkpoint(support, videos, tmp_path, run):
+    head, backbone = open_checkpoint(LITE_INDUCTIVE_MODEL)[0], load_backbone("tiny")
+    with torch.no_grad():
+        backbone.clip.visual.proj.mul_(2)
+    checkpoint, file = tmp_path / "tuned.safetensors", tmp_path / "mine.safetensors"
+    save_finetuned(checkpoint, head, backbone, frames=4, resize=64)
+    rest = ("--checkpoint", checkpoint, "--store", tmp_path / "store", videos[0], "--json")
+    first = last_json(run("predict", "--support", support, "--save", file, *rest))
+    assert last_json(run("predict", "--recogniser", file, *rest))["predictions"] == first["predictions"]
 
 
 def test_choose_leaves_the_committed_head_out_on_another_backbone(support, run):
