@@ -31,9 +31,8 @@ def test_whole_numbers_are_ints_of_python_or_numpy_that_json_can_hold():
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_a_help(command, capsys):
-    with pytest.raises(SystemExit) as stop:
+    with pytest.raises(SystemExit, match="^0$"):
         main([command, "--help"])
-    assert stop.value.code == 0
     assert f"usage: python -m clipspm_lite {command}" in capsys.readouterr().out
 
 
@@ -57,7 +56,6 @@ def test_a_wrong_option_is_one_line_and_exit_status_2(arguments, named, capsys):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["evaluate", "--part", "test"], "test"),
         (["evaluate", "--way", "99"], "way"),
         (["evaluate", "--way", "0"], "way"),
         (["evaluate", "--device", "tpu"], "tpu"),
@@ -65,22 +63,15 @@ def test_a_wrong_option_is_one_line_and_exit_status_2(arguments, named, capsys):
         (["train"], "--out"),
         (["train", "--out", "x", "--episodes-per-step", "0"], "episodes_per_step"),
         (["evaluate", "--backbone", "ViT-B-61", "--method", "otam"], "ViT-B-61"),
-        (["evaluate", "--checkpoint", "nowhere.safetensors"], "nowhere.safetensors"),
         (["evaluate", "--frames", "4"], "frames.*lite.safetensors"),
         (["evaluate", "--method", "trx"], "--checkpoint.*trx.*lite.safetensors"),
         (["evaluate", "--data", "nowhere", "--part", "base"], "--split"),
-        (["evaluate", "--data", "nowhere", "--benchmark", "ucf101"], "UCF101.*nowhere"),
         (["evaluate", "--benchmark", "ucf101"], "--data"),
-        (["table", "--shots", "3", "3"], "twice at 3 shots"),
-        (["table", "--methods", "otam", "trx"], "--checkpoint.*trx"),
         (["table", "--methods", "otam", "--checkpoint", str(LITE_MODEL)], "--checkpoint.*clip-spm"),
-        (["table", "--backbone", "RN50", "--weights", "random"], "--checkpoint.*clip-spm"),
         (["table", "--results", "."], "cannot be written"),
-        (["train", "--out", "x", "--data", "nowhere"], "--split"),
         (["predict", "--support", "nowhere", "x.mp4"], "nowhere"),
         (["predict", "--recogniser", str(LITE_MODEL), "x.mp4"], "lite.safetensors"),
         (["check", "nowhere"], "nowhere"),
-        (["check", "nowhere", "--benchmark", "hmdb51"], "HMDB.*nowhere"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_status_1(arguments, named, run, tmp_path, monkeypatch):
