@@ -6,11 +6,7 @@ from typing import Any
 
 
 def whole_number(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
-    """``value`` as an int, from an int of Python or NumPy.
-
-    Raises:
-        ValueError: not a whole number, or not in ``least`` … ``most``.
-    """
+    """``value`` as an int, from an int of Python or NumPy; raises ValueError if it is not in ``least`` … ``most``."""
     is_number = isinstance(value, Integral) and not isinstance(value, bool)  # True would pass as 1
     if not is_number or value < least or (most is not None and value > most):
         span = f"of at least {least}" if most is None else f"from {least} to {most}"

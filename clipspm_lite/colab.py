@@ -1,7 +1,4 @@
-"""Prepares a Colab runtime for the notebooks. The setup cell that they all share runs this file.
-
-It imports only the standard library, because it runs before anything is installed.
-"""
+"""Prepares a Colab runtime: the notebooks' setup cell runs this file, with the standard library alone."""
 
 import os
 import re
@@ -33,14 +30,16 @@ def badge(notebook: str) -> str:
 def setup() -> None:
     """In Colab: install what is missing, link the clone into the working folder, print the runtime. Elsewhere: nothing.
 
-    Packages that Colab has keep their versions. A second call changes nothing. RuntimeError says what to do.
+    Packages that Colab has keep their versions. A second call changes nothing. SystemExit says what to do.
     """
-    if "COLAB_RELEASE_TAG" not in os.environ and not is_installed("google-colab"):
-        return
-    repository = Path(__file__).resolve().parents[1]
-    install_missing(repository)
-    link(repository)
-    print(describe_runtime())
+    if "COLAB_RELEASE_TAG" in os.environ or is_installed("google-colab"):
+        repository = Path(__file__).resolve().parents[1]
+        install_missing(repository)
+        link(repository)
+        gpu = subprocess.getoutput("nvidia-smi -L 2>/dev/null || echo no GPU, which the lessons do not need")
+        print(f"Python {sys.version.split()[0]}, torch {metadata.version('torch')}, {gpu}")
+        clips = len(list(Path("data_samples/clips").rglob("*.mp4")))
+        print(f"{clips} sample clips in {Path('data_samples').absolute()}")
 
 
 def install_missing(repository: Path) -> None:
@@ -59,48 +58,24 @@ def install_missing(repository: Path) -> None:
         install = [*pip, "install", "--quiet", "--constraint", str(constraints), *missing]
         done = subprocess.run(install, capture_output=True, text=True)
     if done.returncode:
-        end = "\n".join((done.stderr or done.stdout).strip().splitlines()[-3:])
-        raise RuntimeError(
-            "pip could not add the missing packages without replacing what Colab has. Check the network and run the "
-            "cell again. If it fails again, choose Runtime > Disconnect and delete runtime and start over.\n" + end
-        )
+        advice = "run the cell again; if that fails too, choose Runtime > Disconnect and delete runtime and start over"
+        sys.exit(f"Setup failed: pip could not add packages to those of Colab; {advice}\n{done.stderr[-500:]}")
 
 
 def is_installed(requirement: str) -> bool:
     """Whether any version of a package is installed, given a requirement such as ``"decord2>=3.4,<4"``."""
-    try:
-        metadata.version(re.split(r"[^\w.-]", requirement)[0])
-    except metadata.PackageNotFoundError:
-        return False
-    return True
+    return any(metadata.distributions(name=re.split(r"[^\w.-]", requirement)[0]))
 
 
 def link(repository: Path) -> None:
     """Link the library, the clips and the result files into the working folder, which in Colab is not the clone."""
     for name, inside in LINKS.items():
         here, there = Path(name).absolute(), repository / inside
-        if here.exists() and here.resolve() == there.resolve():
-            continue
-        if here.exists() or here.is_symlink():
-            raise RuntimeError(
-                f"{here} is in the way of the link to {there}. Rename or remove it, then run the cell again."
-            )
-        here.symlink_to(there)
-
-
-def describe_runtime() -> str:
-    """The versions of Python and torch, GPU or CPU, and the sample clips."""
-    failed, gpu = subprocess.getstatusoutput("nvidia-smi --query-gpu=name --format=csv,noheader")
-    device = f"no GPU (the lessons need none), {os.cpu_count()} CPU cores" if failed else gpu
-    clips = sum(1 for _ in Path("data_samples/clips").rglob("*.mp4"))
-    return (
-        f"Python {sys.version.split()[0]}, torch {metadata.version('torch')}, {device}\n"
-        f"{clips} sample clips in {Path('data_samples').absolute()}"
-    )
+        if not here.exists():
+            here.symlink_to(there)
+        elif not here.samefile(there):
+            sys.exit(f"Setup failed: {here} is in the way of a link: rename or remove it, then run the cell again")
 
 
 if __name__ == "__main__":
-    try:
-        setup()
-    except RuntimeError as error:
-        sys.exit(f"Setup failed: {error}")
+    setup()

@@ -6,18 +6,12 @@ Widgets, times and the version of Python are not stored, so a second run changes
 import argparse
 import base64
 import re
-import sys
 import time
 from pathlib import Path
 
 import nbformat
-from nbconvert import HTMLExporter
-from nbconvert.preprocessors import (
-    CellExecutionError,
-    ClearMetadataPreprocessor,
-    ExecutePreprocessor,
-    RegexRemovePreprocessor,
-)
+from nbconvert import HTMLExporter, preprocessors
+from nbconvert.preprocessors import CellExecutionError
 from nbformat import NotebookNode
 
 from clipspm_lite.storage.files import replace_file
@@ -31,21 +25,18 @@ def execute(path: Path) -> tuple[NotebookNode, float]:
     """Run a notebook in a fresh kernel: the executed notebook, and how many seconds that took."""
     notebook = nbformat.read(path, as_version=4)
     started = time.perf_counter()
-    ExecutePreprocessor(
-        timeout=600,
-        kernel_name="python3",
-        record_timing=False,
-        store_widget_state=False,
-        coalesce_streams=True,
-        extra_arguments=["--log-level=40"],  # the kernel's warnings would be stored beside the results
-    ).preprocess(notebook, {"metadata": {"path": str(path.parent)}})
+    # Without the log level, the kernel's warnings would be stored beside the results.
+    how = dict(kernel_name="python3", record_timing=False, store_widget_state=False, coalesce_streams=True)
+    runner = preprocessors.ExecutePreprocessor(timeout=600, extra_arguments=["--log-level=40"], **how)
+    runner.preprocess(notebook, {"metadata": {"path": str(path.parent)}})
     return notebook, time.perf_counter() - started
 
 
 def strip(notebook: NotebookNode, seconds: float) -> None:
     """Remove what must not be stored, and write the measured seconds into the first cell."""
     kept = {"kernelspec", ("language_info", "name")}
-    ClearMetadataPreprocessor(clear_cell_metadata=False, preserve_nb_metadata_mask=kept).preprocess(notebook, {})
+    clean = preprocessors.ClearMetadataPreprocessor(clear_cell_metadata=False, preserve_nb_metadata_mask=kept)
+    clean.preprocess(notebook, {})
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
         # A widget without its state would show as an error; its text says what it is.
         output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
@@ -62,19 +53,14 @@ def save_pictures(notebook: NotebookNode) -> None:
                 replace_file(PICTURES / f"{tag.removeprefix('picture:')}.png", base64.b64decode(png))
 
 
-def show_start(out: Path) -> None:
+def show_start(out: str | Path) -> None:
     """Run notebook 00, print its cells tagged "table", and write it as an HTML page to the folder ``out``."""
-    path = FOLDER / "00_start_here.ipynb"
-    if not path.is_file():
-        raise FileNotFoundError(f"the notebooks are in a clone of the repository; not found: {path}")
-    page = out / "00_start_here.html"
+    path, page = FOLDER / "00_start_here.ipynb", Path(out) / "00_start_here.html"
     print("running notebooks/00_start_here.ipynb …", flush=True)
     try:
         notebook, seconds = execute(path)
     except CellExecutionError as error:
-        raise RuntimeError(
-            f"the notebook stopped with {error.ename}: {error.evalue}; open it in JupyterLab to see where: {path}"
-        ) from None
+        raise RuntimeError(f"the notebook stopped with {error.ename}: {error.evalue}; see where: {path}") from None
     for cell in notebook.cells:
         if "table" in cell.metadata.get("tags", []):
             print("".join(output.get("text", "") for output in cell.outputs))
@@ -84,31 +70,23 @@ def show_start(out: Path) -> None:
     print("To work through it: python -m jupyterlab notebooks/00_start_here.ipynb")
 
 
-def main() -> int:
-    there = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
-    parser = argparse.ArgumentParser(
-        prog="python -m clipspm_lite.notebooks", description=(__doc__ or "").splitlines()[0]
-    )
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m clipspm_lite.notebooks", description="Execute the notebooks.")
     parser.add_argument("names", nargs="*", help="notebooks, for example 00_start_here (default: all)")
-    parser.add_argument(
-        "--without-solutions", metavar="FOLDER", help="run nothing, write copies without solutions there"
-    )
+    parser.add_argument("--without-solutions", metavar="FOLDER", help="run nothing, write copies without solutions")
     options = parser.parse_args()
-    if unknown := [name for name in options.names if name not in there]:
-        parser.error(f"no such notebook: {', '.join(unknown)}; there are {', '.join(there)}")
-    out = Path(options.without_solutions or FOLDER)
-    for name in options.names or there:
+    for name in options.names or sorted(path.stem for path in FOLDER.glob("*.ipynb")):
+        path, out = FOLDER / f"{name}.ipynb", Path(options.without_solutions or FOLDER)
         if options.without_solutions:
-            notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
-            RegexRemovePreprocessor(patterns=["<details>"]).preprocess(notebook, {})
+            notebook = nbformat.read(path, as_version=4)
+            preprocessors.RegexRemovePreprocessor(patterns=["<details>"]).preprocess(notebook, {})
         else:
-            notebook, seconds = execute(FOLDER / f"{name}.ipynb")
+            notebook, seconds = execute(path)
             save_pictures(notebook)
             strip(notebook, seconds)
             print(f"{name}.ipynb: {seconds:.0f} s", flush=True)
-        replace_file(out / f"{name}.ipynb", nbformat.writes(notebook).encode() + b"\n")
-    return 0
+        replace_file(out / path.name, nbformat.writes(notebook).encode() + b"\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,4 +1,4 @@
-"""How many threads torch computes with, for models as small as the tiny CLIP and the lite head."""
+"""Models as small as the tiny CLIP gain nothing from several threads; beside busy processes they lose much."""
 
 import os
 
@@ -6,10 +6,6 @@ import torch
 
 
 def use_one_thread() -> None:
-    """Let torch compute on one thread in this process, unless OMP_NUM_THREADS is set.
-
-    Models this small gain nothing from more. Beside other busy processes, as on a shared JupyterHub, torch's default
-    of one thread per core makes them many times slower.
-    """
+    """Let torch compute on one thread in this process, unless OMP_NUM_THREADS is set."""
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)

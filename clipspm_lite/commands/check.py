@@ -13,29 +13,23 @@ from clipspm_lite.data.names import on_terminal
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("folder", metavar="FOLDER", help="a folder with one folder per class, or a benchmark's download")
-    add("--minimum", type=common.count, default=2, help="videos that a class needs: shots + queries")
-    common.add_benchmark_options(parser)
-    add("--no-decode", action="store_true", help="with --benchmark: only count, read no video")
+    add("--minimum", type=int, default=2, help="videos that a class needs: shots + queries (default: %(default)s)")
+    add("--no-decode", action="store_true", help="with --benchmark: only count (reading all videos can take hours)")
+    common.declare(parser, "benchmark", "video_list")
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.benchmark is None:
-        with tqdm(desc="reading", unit=" videos", disable=None) as bar:
-            report = check_folder(options.folder, minimum=options.minimum, progress=lambda _: bar.update())
-    else:
-        benchmark = BENCHMARKS[options.benchmark]
+    name, decode = options.benchmark, not options.no_decode
+    if name is not None:
+        benchmark = BENCHMARKS[name]
         print(f"{benchmark.title}, from the page {benchmark.page}")
         print(f"terms of use, as the page said when this was written (look there): {benchmark.terms}")
-        if not options.no_decode:
-            print("reading every video takes hours for the large benchmarks; --no-decode only counts")
-        total = sum(benchmark.videos.values())
-        with tqdm(desc="reading", unit=" videos", total=total, disable=options.no_decode or None) as bar:
-            report = check_benchmark(
-                options.benchmark,
-                options.folder,
-                options.video_list or (),
-                decode=not options.no_decode,
-                progress=lambda _: bar.update(),
-            )
+    with tqdm(desc="reading", unit=" videos", disable=None if decode else True) as bar:
+        if name is None:
+            report = check_folder(options.folder, options.minimum, progress=lambda _: bar.update())
+        else:
+            bar.reset(sum(benchmark.videos.values()))
+            lists = options.video_list or ()
+            report = check_benchmark(name, options.folder, lists, decode=decode, progress=lambda _: bar.update())
     print(on_terminal(report))
     return 0 if report.ok else 1

@@ -4,7 +4,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import NoReturn
 
 from clipspm_lite import __version__
@@ -28,25 +27,14 @@ class OneLineParser(argparse.ArgumentParser):
         self.exit(2, f"error: {on_one_line(message)} (all options: {self.prog} --help)\n")
 
 
-class HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows the defaults that are worth showing."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default in (None, False, []) or isinstance(action.default, Path):
-            return action.help
-        return super()._get_help_string(action)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command: 0, or 1 with the error as one line on stderr; a wrong option exits with status 2."""
+    """Run a command: 0, or 1 with the error on stderr; a wrong option exits with status 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    options = build_parser(arguments).parse_args(arguments)
     try:
+        options = build_parser(arguments).parse_args(arguments)
         return options.run(options)
-    except (ValueError, OSError, RuntimeError) as error:
-        # One line; only an error about several videos has a line for each.
-        shown = on_terminal if type(error).__name__ == "VideoError" else on_one_line
-        print(f"error: {shown(error)}", file=sys.stderr)
+    except (ValueError, OSError, RuntimeError, ImportError, AssertionError) as error:  # the last: torch without CUDA
+        print(f"error: {on_terminal(error)}", file=sys.stderr)
         return 1
 
 
@@ -57,7 +45,7 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     chosen = next((word for word in arguments if not word.startswith("-")), None)
     for name, line in COMMANDS.items():
-        sub = commands.add_parser(name, help=line, description=line, formatter_class=HelpWithDefaults)
+        sub = commands.add_parser(name, help=line, description=line)
         if name == chosen:
             command = import_module(f"clipspm_lite.commands.{name}")
             command.add_arguments(sub)

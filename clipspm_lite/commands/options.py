@@ -10,92 +10,64 @@ from typing import Any
 
 import torch
 
-from clipspm_lite.clip.backbone import Backbone, load_backbone, public_name
-from clipspm_lite.clip.checkpoints import OpenedCheckpoint, checkpoint_kind, head_name, open_checkpoint
+from clipspm_lite.clip.backbone import load_backbone, public_name
+from clipspm_lite.clip.checkpoints import DEFAULT_FRAMES, OpenedCheckpoint, head_name, open_checkpoint
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.benchmarks import BENCHMARKS, open_benchmark
 from clipspm_lite.data.datasets import SAMPLES, VideoDataset, open_folder, read_split, sample_world
 from clipspm_lite.data.names import printable
+from clipspm_lite.evaluation.provenance import source_commit
 from clipspm_lite.evaluation.published import BENCHMARK_RESIZE, PART
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.heads import HEADS
 from clipspm_lite.model.presets import DATASET_SETTINGS
+from clipspm_lite.storage.files import check_writable
 from clipspm_lite.threads import use_one_thread
 
+
+def writable(path: str) -> str:
+    """Refuses, before any long work, a file that cannot be written."""
+    check_writable(path)
+    return path
+
+
 METHODS = (*TRAINING_FREE, *HEADS)
-PATHS = ("data", "split", "video_list", "weights", "checkpoint")  # options that hold files
 ENCODER = ("backbone", "weights", "frames", "device", "store")
-TINY_WARNING = (
-    "warning: the tiny CLIP has seen only this project's generated figures. On filmed videos expect little "
-    "more than chance; for a real answer give --backbone and --weights of a real CLIP."
-)
+DATA = ("data", "split", "benchmark", "video_list")
+EPISODES = ("part", "way", "queries", "episodes", "seed")
+PATHS = ("data", "split", "video_list", "weights", "checkpoint")  # a result file has their names without folders
+NOT_REPEATED = ("run", "out", "results", "figure", "device", "store", "threads")  # what a result file leaves out
+DECLARED: dict[str, dict[str, Any]] = {
+    "data": dict(metavar="FOLDER", help="a folder of classes (default: the sample clips)"),
+    "split": dict(help="JSON file with the classes of each part; of the samples default, study_a or study_b"),
+    "benchmark": dict(choices=list(BENCHMARKS), help="the folder is this benchmark's official download"),
+    "video_list": dict(nargs="+", metavar="FILE", help="its published lists (Kinetics-100 and SSv2)"),
+    "backbone": dict(help='"tiny", or an open_clip architecture (default: as in --checkpoint, or tiny)'),
+    "weights": dict(help="an open_clip tag, a file, or random (not for tiny)"),
+    "frames": dict(type=int, help="frames that stand for a video (default: as in --checkpoint, or 8)"),
+    "device": dict(default="cuda" if torch.cuda.is_available() else "cpu", help="where it runs (default: %(default)s)"),
+    "store": dict(metavar="FOLDER", help="feature store (default: your cache folder)"),
+    "threads": dict(type=int, help="CPU threads (default: OMP_NUM_THREADS, or 1 for the tiny CLIP)"),
+    "checkpoint": dict(metavar="FILE", help="of `train`, or released (default: the committed head)"),
+    "dataset_settings": dict(choices=list(DATASET_SETTINGS), help="of a released one (default: the --benchmark)"),
+    "method": dict(choices=METHODS, help="default: the head in --checkpoint"),
+    "part": dict(default=PART, help="base, validation or novel classes (default: %(default)s)"),
+    "way": dict(type=int, default=5, help="classes per episode (default: %(default)s)"),
+    "shot": dict(type=int, default=1, help="support videos per class (default: %(default)s)"),
+    "queries": dict(type=int, default=1, help="query videos per class (default: %(default)s)"),
+    "episodes": dict(type=int, default=2000, help="how many (default: %(default)s)"),
+    "seed": dict(type=int, default=0, help="of the list of episodes (default: %(default)s)"),
+    "inductive": dict(action="store_true", help="each query is an episode of its own"),
+    "json": dict(action="store_true", help="end with one JSON object"),
+    "results": dict(type=writable, metavar="FILE.json", help="write the numbers behind the table as JSON"),
+    "figure": dict(type=writable, metavar="FILE.png", help="draw the table"),
+}
 
 
-def count(text: str) -> int:
-    """A whole number of at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
-    return int(text)
-
-
-def device_name(text: str) -> str:
-    """A device that torch has here."""
-    here = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
-    here += ["mps"] * torch.backends.mps.is_available()
-    if text not in here and f"{text}:0" not in here:
-        raise argparse.ArgumentTypeError(f"this machine has {', '.join(here)}, found {text!r}")
-    return text
-
-
-def add_data_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--data", metavar="FOLDER", help="a folder of classes (default: the sample clips)")
-    add("--split", help="JSON file with the classes of each part; of the samples default, study_a or study_b")
-    add_benchmark_options(parser)
-
-
-def add_benchmark_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--benchmark", choices=list(BENCHMARKS), help="the folder is this benchmark's official download")
-    add("--video-list", nargs="+", metavar="FILE", help="its published lists (Kinetics-100 and SSv2)")
-
-
-def add_encoder_options(parser: argparse.ArgumentParser, otherwise: str = "as in --checkpoint, or ") -> None:
-    add = parser.add_argument
-    add("--backbone", help=f'"tiny", or an open_clip architecture (default: {otherwise}tiny)')
-    add("--weights", help="an open_clip tag, a file, or random (not for tiny)")
-    add("--frames", type=count, help=f"frames that stand for a video (default: {otherwise}8)")
-    default = "cuda" if torch.cuda.is_available() else "cpu"
-    add("--device", type=device_name, default=default, help="where it runs")
-    add("--store", metavar="FOLDER", help="feature store (default: your cache folder)")
-    add_threads_option(parser)
-
-
-def add_threads_option(parser: argparse.ArgumentParser) -> None:
-    default = "OMP_NUM_THREADS, or 1 for the tiny CLIP"
-    parser.add_argument("--threads", type=count, help=f"CPU threads that compute (default: {default})")
-
-
-def add_checkpoint_options(parser: argparse.ArgumentParser, default: str, nargs: str | None = None) -> None:
-    add = parser.add_argument
-    add("--checkpoint", metavar="FILE", nargs=nargs, help=f"of `train`, or released (default: {default})")
-    trained_on = "what a released checkpoint was trained on (default: the --benchmark)"
-    add("--dataset-settings", choices=list(DATASET_SETTINGS), help=trained_on)
-
-
-def add_episode_options(parser: argparse.ArgumentParser, episodes: int) -> None:
-    add = parser.add_argument
-    add("--part", default=PART, help="which classes of the split: base, validation or novel")
-    add("--way", type=count, default=5, help="classes per episode")
-    add("--queries", type=count, default=1, help="query videos per class")
-    add("--episodes", type=count, default=episodes, help="how many")
-    add("--seed", type=int, default=0, help="of the list of episodes")
-    add("--inductive", action="store_true", help="score each query as an episode of its own")
-
-
-def add_output_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--results", metavar="FILE.json", help="write the numbers behind the table as JSON")
-    parser.add_argument("--figure", metavar="FILE.png", help="draw the table")
+def declare(parser: argparse.ArgumentParser, *names: str, **changes: dict[str, Any]) -> None:
+    """Declare options of `DECLARED`, with ``changes`` to some of them."""
+    for name in names:
+        parser.add_argument(f"--{name.replace('_', '-')}", **DECLARED[name] | changes.get(name, {}))
 
 
 def open_part(options: argparse.Namespace, part: str) -> VideoDataset:
@@ -107,15 +79,11 @@ def open_part(options: argparse.Namespace, part: str) -> VideoDataset:
             raise ValueError(f"--split: expected a JSON file with the {part} classes of --data, found none")
         return open_folder(options.data, read_split(options.split, part) if options.split else None)
     if options.data is None:
-        raise ValueError(f"--benchmark {options.benchmark} needs --data, the folder of its videos")
+        raise ValueError(f"--data: expected the folder of the videos of {options.benchmark}, found none")
     dataset = open_benchmark(options.benchmark, options.data, part, options.video_list or ())
     found, published = len(dataset.paths), BENCHMARKS[options.benchmark].videos[part]
     if found != published:
-        print(
-            f"warning: {found} videos of {options.benchmark} {part}, published are {published}: results are not "
-            f"comparable. `check {options.data} --benchmark {options.benchmark}` says what is wrong.",
-            file=sys.stderr,
-        )
+        warn(f"{found} videos of {part} classes, published are {published}: `check --benchmark` says what is wrong")
     return dataset
 
 
@@ -129,32 +97,24 @@ def data_title(options: argparse.Namespace) -> str:
     return f"the sample world, {options.split or 'default'} split, {options.part} classes"
 
 
-def make_store(options: argparse.Namespace, backbone: Backbone | None = None, frames: int = 8) -> FeatureStore:
-    """The feature store of the encoder options; ``backbone`` and ``frames`` are for what they do not say."""
-    if backbone is None or options.backbone:
-        backbone = load_backbone(options.backbone or "tiny", weights=options.weights, device=options.device)
-    resize = benchmark_resize(options, backbone)
-    return FeatureStore(backbone, options.store, frames=options.frames or frames, resize=resize)
-
-
-def benchmark_resize(options: argparse.Namespace, backbone: Backbone) -> int | None:
-    """A benchmark's shorter side: 256 pixels for an encoder of 224, and in proportion for others (SPEC section 4)."""
-    is_benchmark = getattr(options, "benchmark", None) is not None
-    return round(backbone.image_size * BENCHMARK_RESIZE / 224) if is_benchmark else None
+def make_store(options: argparse.Namespace, like: FeatureStore | None = None, **how: Any) -> FeatureStore:
+    """The feature store of the encoder options, and of ``like`` what they do not say; ``how`` is `load_backbone`'s."""
+    if like is None or options.backbone:
+        how = {"weights": options.weights, "device": options.device} | how
+        backbone = load_backbone(options.backbone or "tiny", **how)
+    else:
+        backbone = like.backbone
+    default = like.frames if like else DEFAULT_FRAMES
+    frames = default if options.frames is None else options.frames
+    # SPEC section 4: 256 pixels for an encoder of 224, and in proportion for others.
+    resize = round(backbone.image_size * BENCHMARK_RESIZE / 224) if options.benchmark else None
+    return FeatureStore(backbone, options.store, frames=frames, resize=resize)
 
 
 def open_head(options: argparse.Namespace, path: str | Path) -> OpenedCheckpoint:
-    """A trained head; the encoder options add what its checkpoint lacks."""
-    dataset = options.dataset_settings
-    if checkpoint_kind(path) == "released":
-        dataset = dataset or getattr(options, "benchmark", None)
-        if dataset is None or options.weights is None:
-            raise ValueError(
-                "--dataset-settings and --weights: a checkpoint of the released code needs the data set that it was "
-                f"trained on, and the CLIP that it started from (openai, or a file) for its text encoder: {path}"
-            )
+    """A trained head; the options add what its checkpoint lacks."""
     encoder = {name: getattr(options, name) for name in ENCODER}
-    return open_checkpoint(path, dataset=dataset, **encoder)
+    return open_checkpoint(path, dataset=options.dataset_settings or options.benchmark, **encoder)
 
 
 def open_method(options: argparse.Namespace, default: Path) -> tuple[str, Any, FeatureStore]:
@@ -169,28 +129,30 @@ def open_method(options: argparse.Namespace, default: Path) -> tuple[str, Any, F
     return found, opened.head, opened.store
 
 
-def start_computing(options: argparse.Namespace, *stores: FeatureStore) -> None:
-    """Set the number of threads, and warn where the tiny CLIP is to see other videos than the samples."""
+def start_computing(options: argparse.Namespace, *stores: FeatureStore, videos: Iterable[str | None] = ()) -> None:
+    """Set the number of threads, and warn where the tiny CLIP is to see other ``videos`` than the samples."""
     tiny = [store.backbone.name == "tiny" for store in stores]
-    if options.threads:
+    if options.threads is not None:
         torch.set_num_threads(options.threads)
     elif all(tiny):
         use_one_thread()
-    given = [getattr(options, name, None) for name in ("data", "support")] + getattr(options, "videos", [])
-    if any(tiny) and any(SAMPLES not in Path(path).resolve().parents for path in given if path):
-        print(TINY_WARNING, file=sys.stderr)
+    if any(tiny) and any(SAMPLES not in Path(path).resolve().parents for path in videos if path):
+        warn("the tiny CLIP knows only this project's drawn figures; for filmed videos give --backbone and --weights")
 
 
-def command_line(command: str, options: argparse.Namespace, names: Iterable[str]) -> str:
-    """The command that makes these results again, with the names of files in place of their paths."""
+def provenance(command: str, options: argparse.Namespace) -> dict[str, str]:
+    """The command that makes results again, with the names of files in place of their paths, and the code's commit."""
     words = ["python", "-m", "clipspm_lite", command]
-    for name in names:
-        value = getattr(options, name)
-        if value is not None and value is not False:
+    for name, value in vars(options).items():
+        if name not in NOT_REPEATED and value is not None and value is not False:
             values = value if isinstance(value, list) else [] if value is True else [value]
             shown = [Path(v).name if name in PATHS else public_name(str(v)) for v in values]
             words += [f"--{name.replace('_', '-')}", *shown]
-    return shlex.join(words)
+    return {"command": shlex.join(words), "commit": source_commit()}
+
+
+def warn(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr)
 
 
 def print_json(values: dict[str, Any]) -> None:

@@ -1,34 +1,38 @@
 """What all commands share: quick help, the version, one line for an error and its exit status."""
 
+import json
 import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import clipspm_lite
+from clipspm_lite.arguments import whole_number
 from clipspm_lite.clip.checkpoints import LITE_MODEL
 from clipspm_lite.commands.main import COMMANDS, main
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_help_and_version_import_no_torch(option):
-    code = (
-        "import sys; from clipspm_lite.commands.main import main\n"
-        "try: main([sys.argv[1]])\n"
-        "finally: print(sorted({'torch', 'open_clip', 'numpy'} & set(sys.modules)))"
-    )
-    printed = subprocess.check_output([sys.executable, "-c", code, option], text=True)
-    assert printed.endswith("[]\n")
-    shown = COMMANDS if option == "--help" else [clipspm_lite.__version__]
-    assert all(word in printed for word in shown)
+    command = [sys.executable, "-X", "importtime", "-m", "clipspm_lite", option]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert not re.search(r"\b(torch|open_clip|numpy)\b", done.stderr)
+    assert all(word in done.stdout for word in (COMMANDS if option == "--help" else [clipspm_lite.__version__]))
+
+
+def test_whole_numbers_are_ints_of_python_or_numpy_that_json_can_hold():
+    assert json.dumps(whole_number("frames", np.int64(3), 1, 3)) == "3"
+    for value in (0, 4, True, 3.0, float("nan"), "3", None):
+        with pytest.raises(ValueError, match="frames"):
+            whole_number("frames", value, 1, 3)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_a_help(command, capsys):
-    with pytest.raises(SystemExit) as stop:
+    with pytest.raises(SystemExit, match="^0$"):
         main([command, "--help"])
-    assert stop.value.code == 0
     assert f"usage: python -m clipspm_lite {command}" in capsys.readouterr().out
 
 
@@ -37,9 +41,7 @@ def test_every_command_has_a_help(command, capsys):
     [
         (["evalute"], "evalute"),
         (["evaluate", "--methd", "otam"], "--methd"),
-        (["evaluate", "--way", "0"], "--way"),
-        (["evaluate", "--device", "tpu"], "--device.*cpu"),
-        (["train"], "--out"),
+        (["evaluate", "--way", "two"], "--way"),
         (["table", "--methods", "otm"], "--methods.*otam"),
         (["predict", "clip.mp4"], "--support.*--recogniser"),
     ],
@@ -54,27 +56,22 @@ def test_a_wrong_option_is_one_line_and_exit_status_2(arguments, named, capsys):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["evaluate", "--part", "test"], "test"),
         (["evaluate", "--way", "99"], "way"),
+        (["evaluate", "--way", "0"], "way"),
+        (["evaluate", "--device", "tpu"], "tpu"),
+        (["evaluate", "--frames", "0", "--method", "otam"], "frames"),
+        (["train"], "--out"),
+        (["train", "--out", "x", "--episodes-per-step", "0"], "episodes_per_step"),
         (["evaluate", "--backbone", "ViT-B-61", "--method", "otam"], "ViT-B-61"),
-        (["evaluate", "--checkpoint", "nowhere.safetensors"], "nowhere.safetensors"),
         (["evaluate", "--frames", "4"], "frames.*lite.safetensors"),
         (["evaluate", "--method", "trx"], "--checkpoint.*trx.*lite.safetensors"),
         (["evaluate", "--data", "nowhere", "--part", "base"], "--split"),
-        (["evaluate", "--data", "nowhere", "--benchmark", "ucf101"], "UCF101.*nowhere"),
         (["evaluate", "--benchmark", "ucf101"], "--data"),
-        (["table", "--shots", "3", "3"], "twice at 3 shots"),
-        (["table", "--methods", "otam", "trx"], "--checkpoint.*trx"),
         (["table", "--methods", "otam", "--checkpoint", str(LITE_MODEL)], "--checkpoint.*clip-spm"),
-        (["table", "--backbone", "RN50", "--weights", "random"], "--checkpoint.*clip-spm"),
         (["table", "--results", "."], "cannot be written"),
-        (["train", "--out", "x", "--data", "nowhere"], "--split"),
-        (["compare", "--out", "x", "--reference", "trx"], "--reference.*otam.*trx"),
         (["predict", "--support", "nowhere", "x.mp4"], "nowhere"),
-        (["predict", "--support", "nowhere"], "--save.*--choose"),
         (["predict", "--recogniser", str(LITE_MODEL), "x.mp4"], "lite.safetensors"),
         (["check", "nowhere"], "nowhere"),
-        (["check", "nowhere", "--benchmark", "hmdb51"], "HMDB.*nowhere"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_status_1(arguments, named, run, tmp_path, monkeypatch):

@@ -28,22 +28,13 @@ def test_predict_names_each_video_whatever_else_is_asked(support, videos, run):
     assert "warning: the tiny CLIP" in printed.err, "the support is not in the sample folder"
     alone = run("predict", "--support", support, videos[1], "--json")
     assert last_json(alone)["predictions"] == [together[1]]
-    answer, line = together[1], alone.out.splitlines()[0]
-    ranked = sorted(answer["logits"], key=answer["logits"].get, reverse=True)
-    assert [answer["action"], answer["runner_up"]] == ranked[:2]
-    assert sum(answer["probabilities"].values()) == pytest.approx(1)
-    assert line.startswith(f"{videos[1]}: {ranked[0]}, ") and f"next {ranked[1]}, " in line
+    logits = together[1]["logits"]
+    first, second, _ = sorted(logits, key=logits.get, reverse=True)
+    assert alone.out.startswith(f"{videos[1]}: {first}, ") and f"next {second}, " in alone.out
 
 
-def test_predict_goes_on_past_a_broken_video_and_says_which(support, videos, tmp_path, run):
-    (tmp_path / "broken.mp4").write_text("no video")
-    printed = run("predict", "--support", support, tmp_path / "broken.mp4", "mistyped.mp4", videos[0], status=1)
-    assert videos[0] in printed.out
-    assert "broken.mp4" in printed.err.splitlines()[-2] and "mistyped.mp4" in printed.err.splitlines()[-1]
-
-
-def test_a_saved_recogniser_answers_without_the_support(support, videos, tmp_path, run):
-    file = tmp_path / "mine.safetensors"
+def test_a_saved_recogniser_answers_without_the_support_and_past_a_broken_video(support, videos, tmp_path, run):
+    file, broken = tmp_path / "mine.safetensors", tmp_path / "broken.mp4"
     first = last_json(run("predict", "--support", support, "--save", file, videos[0], "--json"))
     shutil.rmtree(support)
     printed = run("predict", "--recogniser", file, videos[0], "--json")
@@ -51,18 +42,17 @@ def test_a_saved_recogniser_answers_without_the_support(support, videos, tmp_pat
     assert (again["method"], again["recogniser"], again["support"]) == ("clip-spm", str(file), None)
     assert again["predictions"] == first["predictions"]
     assert "clip-spm on tiny" in printed.err and "warning" not in printed.err
-    elsewhere = shutil.copy(videos[0], tmp_path / "elsewhere.mp4")
-    assert "warning: the tiny CLIP" in run("predict", "--recogniser", file, elsewhere).err
+    broken.write_text("no video")
+    printed = run("predict", "--recogniser", file, broken, "mistyped.mp4", videos[0], status=1)
+    assert videos[0] in printed.out and "warning: the tiny CLIP" in printed.err
+    assert "broken.mp4" in printed.err.splitlines()[-2] and "mistyped.mp4" in printed.err.splitlines()[-1]
 
 
 def test_choose_shows_what_each_method_got_and_answers_with_the_best(support, tmp_path, run):
     file = tmp_path / "mine.safetensors"
     printed = run("predict", "--support", support, "--choose", "--save", file, "--json")
-    summary = last_json(printed)
-    left_out = summary["leave_one_out"]
-    alone = sorted(folder.name for folder in support.iterdir() if len(list(folder.iterdir())) == 1)
-    assert (left_out["asked"], left_out["never_asked"]) == (5, alone)
-    assert list(left_out["right"]) == ["zero-shot", "otam", "clip-spm"]
+    summary, left_out = last_json(printed), last_json(printed)["leave_one_out"]
+    assert left_out["asked"] == 5 and list(left_out["right"]) == ["zero-shot", "otam", "clip-spm"]
     assert left_out["right"][summary["method"]] == max(left_out["right"].values())
     assert printed.out.startswith("leave-one-out: 5 clips of 2 actions")
     assert load(file).method == summary["method"]
@@ -82,9 +72,8 @@ def test_check_passes_a_good_folder_and_fails_a_bad_one(support, run):
 
 
 def test_check_of_a_benchmark_names_its_terms_and_fails_where_videos_are_missing(small, tmp_path, run):
-    root, rest = small[1], small[2:-2]
-    printed = run("check", root, *rest).out
+    arguments = ["check", *small[1:-2]]
+    printed = run(*arguments).out
     assert "Data License Agreement" in printed and "12 videos that can be read" in printed
-    (root / "1000.webm").unlink()
-    printed = run("check", root, *rest, "--no-decode", status=1).out
-    assert "missing: Pouring something into something/1000" in printed
+    (tmp_path / "ssv2" / "1000.webm").unlink()
+    assert "missing: Pouring something into something/1000" in run(*arguments, "--no-decode", status=1).out

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import venv
 from importlib import metadata
 from pathlib import Path
 
@@ -43,27 +42,20 @@ def test_readme_and_citation_name_the_same_repository():
 # The setup cell, run by IPython in an empty folder, with stand-ins for Colab, git and pip. The stand-in of python is
 # this one, but three packages seem to be missing until pip is asked for them.
 
-FAKE_GIT = """\
-#!{python}
-import sys, pathlib
-pathlib.Path({log!r}).open("a").write("git " + " ".join(sys.argv[1:]) + "\\n")
-pathlib.Path(sys.argv[-1]).symlink_to({root!r})
-"""
+FAKE_GIT = '#!/bin/sh\necho git "$@" >> {log!r}\nln -s {root!r} repo\n'
 FAKE_PYTHON = """\
 #!{python}
 import pathlib, runpy, sys
 from importlib import metadata
-log, installed, real = pathlib.Path({log!r}), pathlib.Path({log!r} + ".installed"), metadata.version
+log, installed, real = pathlib.Path({log!r}), pathlib.Path({log!r} + ".installed"), metadata.distributions
 if sys.argv[1:4] == ["-m", "pip", "list"]:
-    sys.exit(print("torch==" + real("torch")))
+    sys.exit(print("torch==" + metadata.version("torch")))
 if sys.argv[1:3] == ["-m", "pip"]:
     log.open("a").write(" ".join(sys.argv[2:]) + "\\n")
     sys.exit("ERROR: ResolutionImpossible" if {pip_fails} else installed.touch())
-def version(name):
-    if name.lower().replace("_", "-") in {missing!r} and not installed.exists():
-        raise metadata.PackageNotFoundError(name)
-    return real(name)
-metadata.version, sys.executable, sys.argv = version, {itself!r}, sys.argv[1:]
+missing = set() if installed.exists() else {missing!r}
+metadata.distributions = lambda name: [] if name.lower().replace("_", "-") in missing else real(name=name)
+sys.executable, sys.argv = {itself!r}, sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 RUN_CELLS = """\
@@ -93,79 +85,38 @@ def run_setup_cell(tmp_path):
         environment = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)}
         environment |= {"COLAB_RELEASE_TAG": "release-colab_stub"} if in_colab else {}
         code = RUN_CELLS.format(in_colab=in_colab, cells=[colab.SETUP_CELL, *then], root=str(ROOT))
-        command = [sys.executable, "-c", code]
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr, log.read_text().splitlines()
 
-    run.folder = folder
     return run
 
 
-def test_outside_colab_the_cell_does_nothing_and_prints_nothing(run_setup_cell, monkeypatch, capsys):
-    assert run_setup_cell(in_colab=False) == ("", []) and not list(run_setup_cell.folder.iterdir())
-    monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
-    colab.setup()
-    assert capsys.readouterr().out == ""
+def test_outside_colab_it_does_nothing_and_needs_the_standard_library_only(run_setup_cell, tmp_path):
+    assert run_setup_cell(in_colab=False) == ("", []) and not list((tmp_path / "content").iterdir())
+    assert subprocess.check_output([sys.executable, "-I", "-S", colab.__file__], cwd=tmp_path) == b""
 
 
 @as_new_as_colab
-def test_in_colab_it_clones_installs_what_is_missing_and_the_kernel_finds_everything(run_setup_cell):
-    then = (
-        "import clipspm_lite, pathlib; from clipspm_lite.data.datasets import sample_world\n"
-        "print('from', clipspm_lite.__file__, len(sample_world('novel').classes))\n"
-        "print(pathlib.Path('results/comparison_novel.json').is_file())\n"
-    )
-    printed, (git, pip) = run_setup_cell(then)
+def test_in_colab_it_clones_installs_what_is_missing_and_the_kernel_finds_everything(run_setup_cell, tmp_path):
+    then = "import clipspm_lite.data.datasets as d; print('from', d.__file__, len(d.sample_world('novel').classes))"
+    printed, (git, pip) = run_setup_cell(then, "print(bool(open('results/comparison_novel.json').read()))")
     assert git == f"git clone -q {colab.REPOSITORY} repo"
     asked = {canonicalize_name(Requirement(word).name) for word in pip.split()[5:]}
     assert pip.startswith("pip install --quiet --constraint ") and asked == MISSING_IN_COLAB
     assert f"Python {sys.version.split()[0]}, torch {metadata.version('torch')}, " in printed
-    assert f"2480 sample clips in {run_setup_cell.folder / 'data_samples'}" in printed
-    assert f"from {run_setup_cell.folder / 'clipspm_lite' / '__init__.py'} 24\nTrue\n" in printed
+    assert f"2480 sample clips in {tmp_path / 'content' / 'data_samples'}" in printed
+    assert f"from {tmp_path / 'content' / 'clipspm_lite/data/datasets.py'} 24\nTrue\n" in printed
     again, asked = run_setup_cell()
     assert asked == [] and "sample clips" in again, "a second run changes nothing"
 
 
 @as_new_as_colab
-def test_failed_pip_and_a_file_in_the_way_say_what_to_do(run_setup_cell, monkeypatch, tmp_path):
+def test_failed_pip_and_a_file_in_the_way_say_what_to_do(run_setup_cell, tmp_path):
     printed, _ = run_setup_cell(pip_fails=True)
     assert "Setup failed: " in printed and "run the cell again" in printed and "ResolutionImpossible" in printed
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "data_samples").mkdir()
-    with pytest.raises(RuntimeError, match="data_samples is in the way"):
-        colab.link(ROOT)
-
-
-def test_importing_it_needs_the_standard_library_only():
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import clipspm_lite.colab as c; print(c.REPOSITORY)"
-    command = [sys.executable, "-I", "-S", "-c", code, str(ROOT)]
-    assert subprocess.check_output(command, text=True).strip() == colab.REPOSITORY
-
-
-@as_new_as_colab
-def test_pip_replaces_nothing_that_colab_has(tmp_path):
-    """pip's real dry run, in an environment that seems to have what Colab has."""
-    venv.create(tmp_path, with_pip=True)
-    python = next(path for path in (tmp_path / "bin/python", tmp_path / "Scripts/python.exe") if path.exists())
-    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    site = Path(subprocess.check_output([python, "-c", ask], text=True).strip())
-    for name, version in COLAB_HAS.items():
-        for own in site.glob(f"{name}-*.dist-info"):  # setuptools, where venv brings it
-            own.rename(own.with_suffix(".hidden"))
-        installed = site / f"{name.replace('-', '_')}-{version}.dist-info"
-        installed.mkdir()
-        (installed / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-    report = tmp_path / "report.json"
-    environment = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
-    environment |= {"PIP_DRY_RUN": "1", "PIP_REPORT": str(report), "PIP_RETRIES": "1", "PYTHONPATH": str(ROOT)}
-    code = f"import pathlib; from clipspm_lite import colab; colab.install_missing(pathlib.Path({str(ROOT)!r}))"
-    done = subprocess.run([python, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
-    if re.search("connection broken by|ConnectionError", done.stderr) and "CI" not in os.environ:
-        pytest.skip("pip reaches no package index")
-    assert done.returncode == 0, done.stderr
-    names = {canonicalize_name(item["metadata"]["name"]) for item in json.loads(report.read_text())["install"]}
-    assert names >= MISSING_IN_COLAB and names.isdisjoint(map(canonicalize_name, COLAB_HAS))
+    (tmp_path / "content" / "data_samples").mkdir()
+    assert "data_samples is in the way" in run_setup_cell()[0]
 
 
 def test_what_colab_has_is_new_enough_for_this_library():
