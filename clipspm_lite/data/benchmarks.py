@@ -1,9 +1,8 @@
 """HMDB51, UCF101, Kinetics-100, SSv2-Full and SSv2-Small from their official downloads (SPEC section 7).
 
-`benchmarks.json` beside this file has what is published about each: the classes of each part, numbers of videos, where
-the videos come from and on what terms. Nothing is downloaded. HMDB51 and UCF101 use every video of a class. The other
-three use published video lists, one `class/video` per line, which the user brings. A list's text is only looked up
-among the files that are in the folder: it never becomes a path.
+`benchmarks.json` beside this file has what is published about each. Nothing is downloaded. HMDB51 and UCF101 use every
+video of a class. The others use published video lists, one `class/video` per line, which the user brings. A list's text
+is only looked up among the files that are in the folder: it never becomes a path.
 """
 
 import json
@@ -18,7 +17,6 @@ from clipspm_lite.data.datasets import VIDEO_SUFFIXES, DatasetError, VideoDatase
 
 ListedVideos = dict[str, dict[str, str]]  # for each class its videos, and where they are listed
 _PART_OF_PREFIX = {"test": "novel", "train": "base", "val": "validation"}
-_NUMBERED = re.compile(r"(train|val|test)(\d{1,3})")
 _TIMES = re.compile(r"(?<=.)_\d{6}_\d{6}$")  # start and end in seconds, which Kinetics adds to a YouTube id
 
 
@@ -30,7 +28,7 @@ class Benchmark:
     page: str  # the official page, by name
     files: str  # what to get there
     layout: str  # how the files lie in the folder
-    folders: tuple[str, ...]  # of the download, which may hold the files too
+    folders: list[str]  # of the download, which may hold the files too
     flat: bool  # all videos lie in one folder, so only a list knows their class
     video_lists: str | None  # whose lists say which videos belong to it; None where every video of a class does
     terms: str  # of use
@@ -49,16 +47,11 @@ class FoundVideos:
 
     videos: dict[str, tuple[str, ...]]  # of each class, as paths below the folder
     missing: dict[str, tuple[str, ...]]  # of each class the listed videos that are not there, and where they are listed
-    unlisted: tuple[str, ...]  # videos that no list names
+    unlisted: tuple[str, ...] = ()  # videos that no list names
 
 
-def _published() -> dict[str, Benchmark]:
-    facts = json.loads(Path(__file__).with_name("benchmarks.json").read_text(encoding="utf-8"))
-    del facts["format_version"]
-    return {name: Benchmark(**{**fact, "folders": tuple(fact["folders"])}) for name, fact in facts.items()}
-
-
-BENCHMARKS = _published()
+_FACTS = json.loads(Path(__file__).with_name("benchmarks.json").read_text(encoding="utf-8"))
+BENCHMARKS = {name: Benchmark(**fact) for name, fact in _FACTS.items() if name != "format_version"}
 
 
 def open_benchmark(
@@ -76,58 +69,44 @@ def open_benchmark(
         ValueError: there is no such benchmark or part.
         DatasetError: videos are missing (which, from which page), or a list is needed or cannot be read.
     """
-    benchmark = find_benchmark(name)
+    check_known("benchmark", name, BENCHMARKS)
+    benchmark, root = BENCHMARKS[name], Path(root)
     check_known("part", part, benchmark.classes)
     classes = tuple(benchmark.classes[part])
     listed = read_video_lists(benchmark, video_lists)
-    found = find_videos(benchmark, Path(root), classes, listed)
+    found = find_videos(benchmark, root, classes, listed)
     missing = [f"{name}/{video}" for name in classes for video in found.missing[name]]
     empty = [name for name in classes if not found.videos[name]]
     if not missing and not empty:
-        return VideoDataset(Path(root), classes, tuple(found.videos[name] for name in classes))
+        return VideoDataset(root, classes, tuple(found.videos.values()))
     problem = f"no videos of {len(empty)} of the {len(classes)} {part} classes ({_some(empty)})"
     if missing:
-        problem = (
-            f"{len(missing)} of {sum(map(len, found.videos.values())) + len(missing)} listed videos are missing "
-            f"({_some(missing)}); `check` names them all; those that are gone for good can be left out of the list"
-        )
+        total = sum(map(len, found.videos.values())) + len(missing)
+        problem = f"{len(missing)} of {total} listed videos are missing ({_some(missing)}); `check` names them all"
     elif listed is not None:
         problem += f", as the lists name none; give the list for {part} of {benchmark.video_lists}"
-    raise DatasetError(f"{problem}; {benchmark.how_to_get(Path(root))}")
+    raise DatasetError(f"{problem}; {benchmark.how_to_get(root)}")
 
 
-def find_benchmark(name: str) -> Benchmark:
-    """The published facts; raises ValueError for an unknown name."""
-    check_known("benchmark", name, BENCHMARKS)
-    return BENCHMARKS[name]
-
-
-def find_videos(benchmark: Benchmark, root: Path, classes: Sequence[str], listed: ListedVideos | None) -> FoundVideos:
+def find_videos(benchmark: Benchmark, root: Path, classes: Iterable[str], listed: ListedVideos | None) -> FoundVideos:
     """The videos of `classes`: all of them, or those that are listed; raises DatasetError without a folder `root`."""
     if not root.is_dir():
         raise DatasetError(f"no such folder; {benchmark.how_to_get(root)}")
-    places = [root, *(root / name for name in benchmark.folders if (root / name).is_dir())]
-    if benchmark.flat:
-        there = dict.fromkeys(classes, _videos_in(places, root))
-        indices = dict.fromkeys(classes, _FileIndex(next(iter(there.values()))))
-    else:
-        folders = defaultdict(list)
-        for folder in (place / name for place in places for name in class_folders(place)):
-            folders[class_key(folder.name)].append(folder)
-        there = {name: _videos_in(folders[class_key(name)], root) for name in classes}
-        indices = {name: _FileIndex(paths) for name, paths in there.items()}
+    key_of = {name: "" if benchmark.flat else class_key(name) for name in classes}
+    files: dict[str, list[str]] = {key: [] for key in key_of.values()}
+    for place in [root, *(root / name for name in benchmark.folders if (root / name).is_dir())]:
+        for name in ("",) if benchmark.flat else class_folders(place):
+            if (key := class_key(name)) in files:
+                folder = place / name
+                files[key] += ((folder / video).relative_to(root).as_posix() for video in video_names(folder))
     if listed is None:
-        return FoundVideos(there, dict.fromkeys(classes, ()), ())
-    pairs = {name: indices[name].find(listed[name]) for name in classes}
+        return FoundVideos({name: tuple(files[key]) for name, key in key_of.items()}, dict.fromkeys(key_of, ()))
+    indices = {key: _FileIndex(paths) for key, paths in files.items()}
+    pairs = {name: indices[key].find(listed[name]) for name, key in key_of.items()}
     videos = {name: found for name, (found, _) in pairs.items()}
     used = {path for paths in videos.values() for path in paths}
-    files = dict.fromkeys(path for paths in there.values() for path in paths)
-    unlisted = tuple(path for path in files if path not in used)
+    unlisted = tuple(path for paths in files.values() for path in paths if path not in used)
     return FoundVideos(videos, {name: missing for name, (_, missing) in pairs.items()}, unlisted)
-
-
-def _videos_in(folders: Iterable[Path], root: Path) -> tuple[str, ...]:
-    return tuple((folder / name).relative_to(root).as_posix() for folder in folders for name in video_names(folder))
 
 
 class _FileIndex:
@@ -169,19 +148,17 @@ def read_video_lists(benchmark: Benchmark, paths: Sequence[str | Path]) -> Liste
         None for a benchmark that uses every video of a class.
 
     Raises:
-        DatasetError: a list is missing or not needed, a line of it cannot be understood, or its numbers could be of
-            either numbering.
+        DatasetError: a list is missing, not needed or cannot be understood, or its numbers fit both numberings.
     """
     paths = [paths] if isinstance(paths, str | Path) else paths
-    if not paths and benchmark.video_lists is None:
-        return None
-    if not paths or benchmark.video_lists is None:
-        raise DatasetError(
-            f"{benchmark.title} needs the published video lists, those of {benchmark.video_lists}: text files with "
-            "`class/video` on each line; give them with --video-list"
-            if not paths
-            else f"{benchmark.title} uses every video of a class; leave out {_some(map(str, paths))}"
-        )
+    shown = _some(map(str, paths))
+    if benchmark.video_lists is None:
+        if not paths:
+            return None
+        raise DatasetError(f"{benchmark.title} uses every video of a class; leave out {shown}")
+    if not paths:
+        needed = f"the video lists of {benchmark.video_lists}, text files with `class/video` on each line"
+        raise DatasetError(f"{benchmark.title} needs {needed}; give them with --video-list")
     lines = {
         f"{path}, line {number}": line.strip()
         for path in paths
@@ -189,36 +166,32 @@ def read_video_lists(benchmark: Benchmark, paths: Sequence[str | Path]) -> Liste
         if line.strip()
     }
     classes = {class_key(name): name for names in benchmark.classes.values() for name in names}
-    numbered = _numbered_classes(benchmark, lines.values(), _some(map(str, paths)))
+    numbered = _numbered_classes(benchmark, {line.split("/")[0] for line in lines.values()}, shown)
     listed: ListedVideos = {name: {} for name in classes.values()}
     class_of: dict[str, str] = {}
     for place, line in lines.items():
         name, video = _listed_video(line, benchmark, classes, numbered, place)
         # Kinetics' own videos lie in a folder of their class, so there a list cannot mistake it.
-        if benchmark.flat and class_of.setdefault(video, name) != name:
-            raise DatasetError(
-                f"video {video} is listed under {class_of[video]!r} ({listed[class_of[video]][video]}) and under "
-                f"{name!r}: {place}"
-            )
+        if benchmark.flat and (other := class_of.setdefault(video, name)) != name:
+            first = f"{other!r} ({listed[other][video]})"
+            raise DatasetError(f"video {video} is listed under {first} and under {name!r}: {place}")
         listed[name].setdefault(video, place)
     return listed
 
 
-def _numbered_classes(benchmark: Benchmark, lines: Iterable[str], source: str) -> dict[str, str]:
-    """What `train8` and the like stand for in these lines."""
+def _numbered_classes(benchmark: Benchmark, used: set[str], source: str) -> dict[str, str]:
+    """What `train8` and the like stand for, where these are `used`."""
     prefixes = {prefix: list(benchmark.classes[part]) for prefix, part in _PART_OF_PREFIX.items()}
     by_part = {f"{prefix}{i}": name for prefix, names in prefixes.items() for i, name in enumerate(names)}
     if not benchmark.one_row:
         return by_part
     row = [(prefix, name) for prefix, names in prefixes.items() for name in names]
     by_row = {f"{prefix}{i}": name for i, (prefix, name) in enumerate(row)}
-    used = {first for line in lines if _NUMBERED.fullmatch(first := line.split("/")[0])}
+    used = {first for first in used if re.fullmatch(r"(train|val|test)\d{1,3}", first)}
     possible = [numbering for numbering in (by_part, by_row) if used <= numbering.keys()]
     if len(possible) == 2 and any(by_part[number] != by_row[number] for number in used):
-        raise DatasetError(
-            f"the numbers of these lists do not tell whether each part of {benchmark.title} is counted from 0, or all "
-            f"classes in one row (test, train, val); give the list of another part too, or whole lists: {source}"
-        )
+        both = "each part from 0, or all classes in one row (test, train, val)"
+        raise DatasetError(f"the numbers could count {both}; give all lists of {benchmark.title}: {source}")
     return possible[0] if possible else by_part
 
 
@@ -232,16 +205,16 @@ def _listed_video(
     if video.lower().endswith(VIDEO_SUFFIXES):
         video = video[: video.rindex(".")]
     by_name, by_number = classes.get(class_key(folder)), numbered.get(line.split("/")[0])
+    name = by_name or by_number
     if leads_out or not line.isprintable() or not folder or not video:
         problem = "is not `class/video`, or could lead out of the folder"
     elif by_name and by_number and by_name != by_number:
         problem = f"is of two classes: its number is {by_number!r}; is this a list of another split?"
-    elif name := by_name or by_number:
+    elif name:
         return name, video
     else:
         problem = f"does not name a class of {benchmark.title}"
-    shown = repr(line if len(line) <= 100 else line[:100] + "…")
-    raise DatasetError(f"{shown} {problem}; expected a list of {benchmark.video_lists}: {place}")
+    raise DatasetError(f"{line[:100]!r} {problem}; expected a list of {benchmark.video_lists}: {place}")
 
 
 def class_key(name: str) -> str:
@@ -250,6 +223,5 @@ def class_key(name: str) -> str:
 
 
 def _some(names: Iterable[str]) -> str:
-    """The first few of many names."""
     names = list(names)
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -16,22 +16,16 @@ SAMPLES = Path(__file__).resolve().parents[2] / "data_samples"
 
 
 class DatasetError(ValueError):
-    """A data folder or split file is not what it should be: what was found, what to do, and its name, in one line."""
+    """A data folder or split file is not what it should be; says what was found, what to do, and its name."""
 
 
 @dataclass(frozen=True)
 class VideoDataset:
-    """Videos by class.
+    """Videos by class."""
 
-    Attributes:
-        root: the folder that holds all of them.
-        classes: their names; `open_folder` takes them from the folders.
-        videos: for each class, in the same order, its files, as paths below `root`.
-    """
-
-    root: Path
+    root: Path  # the folder that holds all of them
     classes: tuple[str, ...]
-    videos: tuple[tuple[str, ...], ...]
+    videos: tuple[tuple[str, ...], ...]  # for each class its files, as paths below `root`
 
     @cached_property
     def videos_per_class(self) -> tuple[int, ...]:
@@ -52,32 +46,28 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
         classes: the class folders to take, in this order; default: all of them, sorted.
 
     Raises:
-        DatasetError: `root` or a class folder is missing, a class has no video, or a name cannot be used
-            (`check_class_names`).
+        DatasetError: `root` or a class folder is missing, a class has no video, or a name cannot be used.
     """
     root = Path(root)
-    if classes is None:
-        classes = find_classes(root)
-    check_class_names(classes, root)
     there = find_classes(root)
+    classes = there if classes is None else tuple(classes)
+    check_class_names(classes, root)
     videos = []
     for name in classes:
-        names = video_names(root / name) if os.path.isdir(root / name) else ()
+        names = video_names(root / name) if name in there else ()
         if not names:
             found = "no videos" if name in there else "no folder here"
-            raise DatasetError(
-                f"the class {name!r} has {found}; expected a folder with {' '.join(VIDEO_SUFFIXES)}: {root / name}"
-            )
+            expected = f"expected a folder with {' '.join(VIDEO_SUFFIXES)}"
+            raise DatasetError(f"the class {name!r} has {found}; {expected}: {root / name}")
         videos.append(tuple(f"{name}/{video}" for video in names))
-    return VideoDataset(root, tuple(classes), tuple(videos))
+    return VideoDataset(root, classes, tuple(videos))
 
 
 def find_classes(root: Path) -> tuple[str, ...]:
     """The classes of a data set folder, sorted; raises DatasetError where it is not one."""
-    is_folder = os.path.isdir(root)
-    if is_folder and (classes := class_folders(root)):
+    if os.path.isdir(root) and (classes := class_folders(root)):
         return classes
-    found = "no class folders" if is_folder else "this is a file" if root.is_file() else "no such folder"
+    found = "no class folders" if root.is_dir() else "this is a file" if root.is_file() else "no such folder"
     if not root.is_absolute():  # a notebook runs in its own folder, which its reader may not think of
         found += f" in {Path.cwd()}{'; ~ is not read as your home' if root.parts[:1] == ('~',) else ''}"
     raise DatasetError(f"{found}; expected a folder with one for each class, its videos in it: {root}")
@@ -108,15 +98,13 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
         split = json.loads(text)
     except (ValueError, RecursionError):
         split = None
-    found = "other JSON" if split else "no JSON"
-    if isinstance(split, dict):
-        parts = [name for name in split if isinstance(split[name], list) and split[name]]
-        if split.get("format_version") == SPLIT_FORMAT and part in parts:
-            check_class_names(split[part], path)
-            return tuple(split[part])
-        found = f"format_version {split.get('format_version')} and the parts {', '.join(parts[:10]) or 'none'}"
-    expected = f'{{"format_version": {SPLIT_FORMAT}, "{part}": ["a class", …], …}}'
-    raise DatasetError(f"expected a split file, {expected}, found {found}: {path}")
+    known = isinstance(split, dict) and split.get("format_version") == SPLIT_FORMAT
+    parts = {name: names for name, names in split.items() if isinstance(names, list) and names} if known else {}
+    if part in parts:
+        check_class_names(parts[part], path)
+        return tuple(parts[part])
+    expected = f'a split file, {{"format_version": {SPLIT_FORMAT}, "{part}": ["a class", …], …}}'
+    raise DatasetError(f"expected {expected}, found the parts {', '.join([*parts][:10]) or 'none'}: {path}")
 
 
 def read_text(path: Path) -> str:
@@ -140,10 +128,8 @@ def sample_world(part: str = "novel", split: str = "default") -> VideoDataset:
         ValueError: there is no such split.
     """
     if not (SAMPLES / "clips").is_dir():
-        raise DatasetError(
-            "the sample clips are missing: clipspm_lite is used from a clone of its repository, which holds them in "
-            f"data_samples/ (git clone it, then pip install -e . in it); looked for: {SAMPLES}"
-        )
+        advice = "clipspm_lite is used from a clone of its repository (git clone it, then pip install -e . in it)"
+        raise DatasetError(f"the sample clips are missing; {advice}: {SAMPLES}")
     splits = {file.stem: file for file in sorted((SAMPLES / "splits").glob("*.json"))}
     check_known("split", split, splits)
     return open_folder(SAMPLES / "clips", read_split(splits[split], part))
@@ -156,13 +142,10 @@ def reversed_pairs(classes: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def check_class_names(classes: Sequence[str], source: str | Path) -> None:
-    """Refuse class names that could not be told apart, or lead out of the data set.
+    """Refuse class names, from a file or folder `source`, that cannot be told apart or lead out of the data set.
 
     A class is one folder inside the data set, and the text encoder reads it as `readable` words. "Jump_rope" and
     "jump rope" would be the same to it.
-
-    Args:
-        source: the file or folder that they are from, for the message.
 
     Raises:
         DatasetError: a name cannot be a folder or has no words, or two names read the same.

@@ -14,29 +14,21 @@ from torch import Tensor
 class EncodedDataset:
     """A data set as features, class after class.
 
-    Attributes:
-        classes: names, in the order of ``class_text``.
-        videos_per_class: how many rows of ``features`` each class has, in the same order.
-        features: frame features ``[V, T, C]``.
-        class_text: text features of the class names ``[classes, C]``.
-
     Raises:
         ValueError: no classes or a name twice, shapes or counts that do not fit together, or values that are not
             finite.
     """
 
     classes: tuple[str, ...]
-    videos_per_class: tuple[int, ...]
-    features: Tensor
-    class_text: Tensor
+    videos_per_class: tuple[int, ...]  # how many rows of `features` each class has
+    features: Tensor  # of frames, [V, T, C]
+    class_text: Tensor  # features of the class names, [classes, C]
 
     def __post_init__(self) -> None:
         counts, number = self.videos_per_class, len(self.classes)
         if not number or len(set(self.classes)) < number or len(counts) != number or min(counts) < 1:
-            raise ValueError(
-                "classes, videos_per_class: expected different names, and for each a number of at least 1, found "
-                f"{self.classes} and {counts}"
-            )
+            wanted = "different names, and for each a number of at least 1"
+            raise ValueError(f"classes, videos_per_class: expected {wanted}, found {self.classes} and {counts}")
         frames, dim = (*self.features.shape[1:], 0, 0)[:2]
         for name, expected in {"features": (sum(counts), frames, dim), "class_text": (number, dim)}.items():
             shape = tuple(getattr(self, name).shape)
@@ -54,11 +46,9 @@ class EncodedDataset:
 
     def subset(self, classes: Sequence[str]) -> "EncodedDataset":
         """Only these classes, in this order; raises ValueError where one is unknown or there are none."""
-        unknown = [name for name in classes if name not in self.classes]
-        if unknown or not classes:
-            raise ValueError(
-                f"classes: expected some of the {len(self.classes)} that are here, found {unknown or 'none'}"
-            )
+        if not classes or (unknown := [name for name in classes if name not in self.classes]):
+            found = unknown if classes else "none"
+            raise ValueError(f"classes: expected some of the {len(self.classes)} that are here, found {found}")
         positions = [self.classes.index(name) for name in classes]
         rows = torch.arange(len(self.features)).split(list(self.videos_per_class))
         return replace(
@@ -73,9 +63,8 @@ class EncodedDataset:
 def check_encoded(data: object) -> None:
     """Refuse data whose videos are not encoded; raises TypeError."""
     if not isinstance(data, EncodedDataset):
-        raise TypeError(
-            f"data: expected an EncodedDataset, found a {type(data).__name__}: FeatureStore.encode_dataset makes one"
-        )
+        found = f"found a {type(data).__name__}: FeatureStore.encode_dataset makes one"
+        raise TypeError(f"data: expected an EncodedDataset, {found}")
 
 
 def check_finite(name: str, tensor: Tensor) -> None:

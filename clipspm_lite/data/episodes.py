@@ -41,12 +41,11 @@ class EpisodeSampler:
     """An endless list of N-way K-shot episodes: `sampler[index]` for any index from 0 on.
 
     Args:
-        videos_per_class: how many videos each class has.
         way: N, classes in an episode.
         shot: K, support videos per class.
         queries: query videos per class; no video is both support and query in an episode.
         seed: another seed gives another list.
-        class_names: for messages; without them a class is called by its number.
+        class_names: for messages.
 
     Raises:
         ValueError: there are too few classes, or a class has fewer than shot + queries videos.
@@ -68,17 +67,15 @@ class EpisodeSampler:
         for number, videos in enumerate(videos_per_class):
             if videos < shot + queries:
                 name = f"number {number}" if class_names is None else repr(class_names[number])
-                raise ValueError(
-                    f"class {name} has {videos} videos, an episode needs {shot + queries} "
-                    f"(shot={shot} + queries={queries}); add videos to it, or leave it out"
-                )
+                needed = f"an episode needs {shot + queries} (shot={shot} + queries={queries})"
+                raise ValueError(f"class {name} has {videos} videos, {needed}; add videos to it, or leave it out")
         self.videos_per_class = tuple(videos_per_class)
         self.way, self.shot, self.queries, self.seed = way, shot, queries, seed
         self._first_video = (0, *accumulate(self.videos_per_class))
 
     def __getitem__(self, index: int) -> Episode:
         if not isinstance(index, Integral) or index < 0:  # 1.5 would give yet another episode
-            raise IndexError(f"episodes are numbered 0, 1, 2, … and taken one at a time, found {index!r}")
+            raise IndexError(f"index: expected a whole number of at least 0, found {index!r}")
         digest = hashlib.sha256(f"{self.seed},{index}".encode()).digest()
         stream = random.Random(int.from_bytes(digest, "big"))
         classes = _draw(stream, len(self.videos_per_class), self.way)
@@ -108,20 +105,17 @@ def gather(features: torch.Tensor, class_text: torch.Tensor, episodes: Sequence[
     Args:
         features: `[V, T, C]`, all videos of the data set, class after class.
         class_text: `[classes, C]`.
-        episodes: B of them.
 
     Raises:
-        ValueError: none, of different sizes, or of another data set.
+        ValueError: no episodes, of different sizes, or of another data set.
     """
     episodes = [episodes] if isinstance(episodes, Episode) else episodes
 
     def numbers(name: str, below: int) -> torch.Tensor:
         listed = torch.tensor([getattr(episode, name) for episode in episodes])
         if not listed.numel() or not 0 <= listed.min() <= listed.max() < below:  # a GPU would end the process
-            raise ValueError(
-                f"episodes: expected at least one, with {name} numbers from 0 to {below - 1} of this data set, found "
-                f"{listed.flatten().tolist()}"
-            )
+            expected = f"at least one, with {name} numbers from 0 to {below - 1} of this data set"
+            raise ValueError(f"episodes: expected {expected}, found {listed.flatten().tolist()}")
         return listed.to(features.device)
 
     return EpisodeBatch(

@@ -1,18 +1,11 @@
 """What the command `check` reports: every video is read before any long work starts, and what is wrong is named."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clipspm_lite.arguments import whole_number
-from clipspm_lite.data.benchmarks import (
-    Benchmark,
-    FoundVideos,
-    class_key,
-    find_benchmark,
-    find_videos,
-    read_video_lists,
-)
+from clipspm_lite.arguments import check_known, whole_number
+from clipspm_lite.data.benchmarks import BENCHMARKS, FoundVideos, class_key, find_videos, read_video_lists
 from clipspm_lite.data.datasets import class_folders, find_classes, video_names
 from clipspm_lite.data.decoding.video import VideoError, count_frames
 from clipspm_lite.data.names import printable
@@ -46,11 +39,12 @@ class Report:
         return "\n".join(lines)
 
     def read_videos(
-        self, videos: Iterable[tuple[str, Path]], frames: int, progress: Callable[[Path], object] | None
+        self, videos: Mapping[str, Sequence[str]], frames: int, progress: Callable[[Path], object] | None
     ) -> None:
-        """Decodes videos, given with their classes, counts those that can be read, and notes what there is to say."""
+        """Decodes the videos of each class, counts those that can be read, and notes what there is to say."""
+        self.readable = dict.fromkeys(videos, 0)
         first_with: dict[str, Path] = {}
-        for class_name, path in videos:
+        for class_name, path in ((name, self.root / video) for name, paths in videos.items() for video in paths):
             if progress is not None:
                 progress(path)
             try:
@@ -82,21 +76,19 @@ def check_folder(
     """
     minimum = whole_number("minimum", minimum, least=0)
     report = Report(Path(root))
-    classes = find_classes(report.root)
-    report.readable = dict.fromkeys(classes, 0)
-    videos = {name: video_names(report.root / name) for name in classes}
-    report.remarks += [f"not in a class folder, ignored: {path}" for path in _others(report.root, classes)]
-    for name in classes:
-        strangers = _others(report.root / name, videos[name])
-        report.remarks += [f"not a video by its name, ignored: {path}" for path in strangers]
-    in_order = [(name, report.root / name / video) for name in classes for video in videos[name]]
-    report.read_videos(in_order, frames, progress)
-    report.problems += [
-        f"{count} readable videos, a class needs {minimum} (--minimum; one is enough to predict): "
-        f"{printable(report.root / name)}"
-        for name, count in report.readable.items()
-        if count < minimum
-    ]
+    videos = {
+        name: [f"{name}/{video}" for video in video_names(report.root / name)] for name in find_classes(report.root)
+    }
+    used = {report.root / path for paths in videos.values() for path in paths}
+    inside = [path for name in videos for path in (report.root / name).iterdir()]
+    for path in sorted([*(path for path in report.root.iterdir() if path.name not in videos), *inside]):
+        if path not in used and not path.name.startswith("."):
+            report.remarks.append(f"not a video of a class by its place and name, ignored: {printable(path)}")
+    report.read_videos(videos, frames, progress)
+    for name, count in report.readable.items():
+        if count < minimum:
+            needed = f"a class needs {minimum} (--minimum; one is enough to predict)"
+            report.problems.append(f"{count} readable videos, {needed}: {printable(report.root / name)}")
     return report
 
 
@@ -122,57 +114,47 @@ def check_benchmark(
         ValueError: there is no such benchmark.
         DatasetError: `root` is not a folder, or a list is needed or cannot be read.
     """
-    benchmark = find_benchmark(name)
-    report = Report(Path(root), decoded=decode)
+    check_known("benchmark", name, BENCHMARKS)
+    benchmark, report = BENCHMARKS[name], Report(Path(root), decoded=decode)
     listed = read_video_lists(benchmark, video_lists)
-    parts = dict(benchmark.classes)
-    for part, names in benchmark.classes.items():
-        if listed is not None and not any(listed[class_name] for class_name in names):
-            report.remarks.append(f"not checked, the lists name no video of it: {part}")
-            del parts[part]
-    found = find_videos(benchmark, report.root, [n for names in parts.values() for n in names], listed)
-    for part, names in parts.items():
-        for class_name, published in names.items():
-            listed_here = None if listed is None else listed[class_name]
-            report.problems += _differences(class_name, published, found, listed_here)
-        total = sum(len(found.videos[class_name]) for class_name in names)
+    parts = {
+        part: classes
+        for part, classes in benchmark.classes.items()
+        if listed is None or any(listed[class_name] for class_name in classes)
+    }
+    unchecked = [part for part in benchmark.classes if part not in parts]
+    report.remarks += [f"not checked, the lists name no video of it: {part}" for part in unchecked]
+    found = find_videos(benchmark, report.root, [n for classes in parts.values() for n in classes], listed)
+    for part, classes in parts.items():
+        for class_name, published in classes.items():
+            report.problems += _differences(class_name, published, found, listed)
+        total = sum(len(found.videos[class_name]) for class_name in classes)
         if total != benchmark.videos[part]:
             report.problems.append(f"{part}: {total} videos, published are {benchmark.videos[part]}: {root}")
-    report.remarks += _not_used(benchmark, report.root, found, listed is not None)
-    report.readable = {class_name: 0 if decode else len(paths) for class_name, paths in found.videos.items()}
+    if found.unlisted:
+        examples = ", ".join(map(printable, found.unlisted[:3]))
+        report.remarks.append(f"{len(found.unlisted)} videos that no list names, not used, such as {examples}")
+    if listed is None:
+        known = {class_key(folder) for folder in (*found.videos, *benchmark.folders)}
+        others = (report.root / folder for folder in class_folders(report.root) if class_key(folder) not in known)
+        report.remarks += [f"not a class of {benchmark.title}, ignored: {printable(folder)}" for folder in others]
     if decode:
-        in_order = [(n, report.root / path) for n, paths in found.videos.items() for path in paths]
-        report.read_videos(in_order, frames, progress)
+        report.read_videos(found.videos, frames, progress)
+    else:
+        report.readable = {class_name: len(paths) for class_name, paths in found.videos.items()}
     return report
 
 
 def _differences(
-    class_name: str, published: int | None, found: FoundVideos, listed: dict[str, str] | None
-) -> list[str]:
+    name: str, published: int | None, found: FoundVideos, lists: dict[str, dict[str, str]] | None
+) -> Iterable[str]:
     """What a class of a benchmark lacks."""
-    count, missing = len(found.videos[class_name]), found.missing[class_name]
-    if listed is None:
-        return [] if count == published else [f"{class_name}: {count} videos, published are {published}"]
-    problems = []
-    if published is not None and len(listed) != published:
-        problems.append(f"{class_name}: the lists name {len(listed)} videos, published are {published}")
+    count, missing = len(found.videos[name]), found.missing[name]
+    if lists is None and count != published:
+        yield f"{name}: {count} videos, published are {published}"
+    if lists is not None and published not in (None, len(lists[name])):
+        yield f"{name}: the lists name {len(lists[name])} videos, published are {published}"
     if len(missing) > 1 and not count:
-        return [*problems, f"missing: all {len(missing)} listed videos of {class_name}"]
-    return [*problems, *(f"missing: {class_name}/{video}" for video in missing)]
-
-
-def _not_used(benchmark: Benchmark, root: Path, found: FoundVideos, with_lists: bool) -> list[str]:
-    """Remarks on classes and videos that do not belong to the benchmark."""
-    if with_lists:
-        examples = ", ".join(printable(path) for path in found.unlisted[:3])
-        count = len(found.unlisted)
-        return [f"{count} videos that no list names, not used, such as {examples}"] if count else []
-    known = {class_key(name) for names in benchmark.classes.values() for name in names}
-    others = [n for n in class_folders(root) if class_key(n) not in known and n not in benchmark.folders]
-    return [f"not a class of {benchmark.title}, ignored: {printable(root / name)}" for name in others]
-
-
-def _others(folder: Path, expected: tuple[str, ...]) -> list[str]:
-    """What lies in a folder beside what is expected there; hidden files don't count."""
-    others = sorted(p for p in folder.iterdir() if p.name not in expected and not p.name.startswith("."))
-    return [printable(path) for path in others]
+        yield f"missing: all {len(missing)} listed videos of {name}"
+    else:
+        yield from (f"missing: {name}/{video}" for video in missing)

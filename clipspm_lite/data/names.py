@@ -3,10 +3,6 @@
 import re
 from pathlib import Path
 
-# What to do with a video that cannot be read.
-CONVERT = "get it again, convert it with `ffmpeg -i IN -pix_fmt yuv420p OUT.mp4` if a player shows it, or leave it out"
-
-
 _WORD_BOUNDARY = re.compile(
     r"(?<=[a-z])(?=[A-Z])"  # taiChi → tai Chi
     r"|(?<=[A-Z])(?=[A-Z][a-z])"  # TVShow → TV Show

@@ -6,12 +6,12 @@ The clips show what they showed before: drawn figures, whatever the benchmark ca
 from collections.abc import Sequence
 from pathlib import Path
 
-from clipspm_lite.data.benchmarks import find_benchmark
+from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.datasets import DatasetError, sample_world
 
 
 def official_name(benchmark: str, class_name: str, number: int) -> str:
-    """Where the official download has a video, below its folder; ``number`` is different for every video."""
+    """Where the official download has a video, below its folder; `number` is different for every video."""
     if benchmark == "hmdb51":
         return f"{class_name}/A_film(1)_{class_name}_f_cm_np1_le_med_{number}.avi"
     if benchmark == "ucf101":
@@ -25,27 +25,24 @@ def official_name(benchmark: str, class_name: str, number: int) -> str:
 def lay_out_samples(
     benchmark: str, root: str | Path, videos: int = 4, parts: Sequence[str] = ("base", "validation", "novel")
 ) -> list[Path]:
-    """Copies sample clips into ``root`` under a benchmark's class names, in its layout, with lists where it has some.
+    """Copies sample clips into `root` in a benchmark's layout, `videos` per class (at most 20), with its lists.
 
-    Base classes are taken from the sample world's base classes. Validation and novel classes share its validation
-    classes, from the two ends, so its novel classes stay unseen.
-
-    Args:
-        videos: clips per class, 20 at most.
+    Base classes are sample base classes. Validation and novel classes share the sample validation classes, from the two
+    ends, so the novel sample classes stay unseen.
 
     Returns:
-        The video lists, one for each part, beside ``root``; none where the benchmark uses every video of a class.
+        The video lists, one for each part, beside `root`; none where the benchmark uses every video of a class.
 
     Raises:
-        DatasetError: ``root`` exists, or there are no sample clips.
+        DatasetError: `root` exists, or there are no sample clips.
     """
-    published, root = find_benchmark(benchmark), Path(root)
+    published, root = BENCHMARKS[benchmark], Path(root)
     if root.exists():
         raise DatasetError(f"exists already; give a folder that is still to be made: {root}")
     lists, number = [], 0
     for part in parts:
         world = sample_world("base" if part == "base" else "validation")
-        clips = list(world.videos if part != "validation" else reversed(world.videos))
+        clips = world.videos[::-1] if part == "validation" else world.videos
         lines = []
         for place, name in enumerate(published.classes[part]):
             for video in clips[place % len(clips)][:videos]:

@@ -58,9 +58,9 @@ def test_equal_short_and_stray_files_are_remarks(root):
     assert report.ok
     for number, (start, end) in enumerate(
         [
-            ("not in a class folder", "loose.mp4"),
-            ("not a video by its name", "nested"),
-            ("not a video by its name", "notes.txt"),
+            ("not a video of a class", "loose.mp4"),
+            ("not a video of a class", "nested"),
+            ("not a video of a class", "notes.txt"),
             ("the same content as", "copy.mp4"),
             ("3 frames, fewer than 8", "short.mp4"),
         ]

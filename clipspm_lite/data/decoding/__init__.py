@@ -1,1 +1,12 @@
-"""Video files to frames, decoded in processes of their own."""
+"""Video files → frames, in processes of their own; here is what both sides need, without decord and torch."""
+
+from collections.abc import Iterable
+
+# What to do with a video that cannot be read.
+CONVERT = "get it again, convert it with `ffmpeg -i IN -pix_fmt yuv420p OUT.mp4` if a player shows it, or leave it out"
+
+
+def frame_indices(count: int, offsets: Iterable[float]) -> list[int]:
+    """T of `count` frames, one from each of T equal segments: floor((i + offset) · count / T), T offsets in [0, 1)."""
+    offsets = list(offsets)
+    return [min(int((i + offset) * count / len(offsets)), count - 1) for i, offset in enumerate(offsets)]

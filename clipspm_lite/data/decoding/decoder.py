@@ -1,15 +1,10 @@
 """What a worker process does: decord reads a file forward from its start, and the wanted frames are kept.
 
-`import decord` is provided by the package **decord2**. Measured (3.4.0 beside decord 0.6.0):
-
-- wheels for Python 3.10 to 3.13: decord2 has Linux x86_64 and aarch64, macOS arm64 and Windows x64; decord has Linux
-  x86_64 and Windows only. Linux x86_64 was run, the others were only resolved. Don't install both: they share a folder;
-- on 98 made-up files (15 containers, 14 codecs, some damaged) and 42 real ones both give the same frames or both
-  refuse; decord2 opens AV1 and GIF too, and takes about ⅔ of the time;
-- in both, reading single frames (`reader[i]`, `get_batch([…])`) is **silently wrong** for AVI and MPEG with B-frames,
-  so for all of HMDB51, and for HEVC. Reading forward from the start equals PyAV, but for MPEG transport streams.
-
-So a worker reads forward and closes the reader: one per request, never shared, never idle. It imports no torch.
+`import decord` is provided by the package **decord2**, which has more wheels, opens AV1 and GIF too, and takes about ⅔
+of decord's time. Don't install both: they share a folder. In both, reading single frames (`reader[i]`, `get_batch`) is
+**silently wrong** for HEVC and for AVI and MPEG with B-frames, so for all of HMDB51. Reading forward from the start
+equals PyAV, except for MPEG transport streams. So a worker reads forward and closes the reader: one per request, never
+shared, never idle. It imports no torch.
 """
 
 import contextlib
@@ -26,8 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from clipspm_lite.data.names import CONVERT
-from clipspm_lite.data.segments import frame_indices
+from clipspm_lite.data.decoding import CONVERT, frame_indices
 
 sys.modules["nvidia"] = None  # type: ignore[assignment]  # decord would load all of CUDA: 0.3 s and 650 MB
 
@@ -35,9 +29,7 @@ import decord  # noqa: E402
 
 decord.logging.set_level(decord.logging.INFO)  # FFmpeg's remarks, read by `_Remarks`
 
-# FFmpeg covers up for damage and goes on; it says so in a remark, and only there. Some damage goes unseen: of 10,000
-# clips with random damage 6 % gave damaged frames and no error, most of them VP9 (28 %), VP8 (24 %), HEVC and WMV
-# (10 %), whose bits nearly always decode to something; the others 3 % or less.
+# FFmpeg covers up for damage and goes on; it says so in a remark, and only there. What goes unseen: see SECURITY.md.
 _DAMAGE = re.compile(
     r"concealing \d+ DC|error while decoding|Error at MB|\S+ damaged at|header damaged|LZW decode failed"  # pictures
     r"|overread \d+|Error parsing frame sizes"
@@ -60,9 +52,9 @@ class Unreadable(Exception):
 def serve() -> None:
     """Answers requests, one line of JSON each on the standard input, until it ends.
 
-    A request has `path`, `offsets` and `limit`: the seconds without a new frame after which the process ends itself. It
-    also does so when its parent has ended. An answer is one line of JSON, `{"error": …}` or `{"count": …, "shape":
-    [pictures, H, W, 3], "places": [of each offset among the pictures]}`, and then the pictures, uint8.
+    A request has `path`, `offsets` and `limit`: the seconds without a new frame after which the process ends itself, as
+    it does without its parent. An answer is one line of JSON, `{"error": …}` or `{"count": …, "shape": [pictures, H, W,
+    3], "places": [of each offset among the pictures]}`, and then the pictures, uint8.
     """
     answers = os.fdopen(os.dup(1), "wb")
     remarks = _Remarks()
@@ -112,11 +104,9 @@ class _Remarks:
     def damage(self) -> str | None:
         """The first remark that tells of damage, without the part of FFmpeg that made it."""
         self._file.seek(0)
-        for line in self._file.read(self.LONGEST).decode(errors="replace").splitlines():
-            remark = re.sub(r"^\[.*?\] ", "", line)
-            if _DAMAGE.match(remark):
-                return remark
-        return None
+        lines = self._file.read(self.LONGEST).decode(errors="replace").splitlines()
+        remarks = (re.sub(r"^\[.*?\] ", "", line) for line in lines)
+        return next(filter(_DAMAGE.match, remarks), None)
 
 
 class _Watchdog:
@@ -150,15 +140,12 @@ def _limit_memory(size: int) -> None:
 def _decoded(
     path: str, offsets: Sequence[float], watchdog: _Watchdog, remarks: _Remarks
 ) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """The answer for an intact file, and the pictures that go with it.
-
-    Where the file claims more frames than it has, it is read again.
-    """
+    """The answer for an intact file, and the pictures that go with it."""
     reader = _open(path)
     claimed = len(reader)
     kept, count = _read_forward(reader, frame_indices(claimed, offsets), watchdog)
     del reader  # an idle reader keeps on decoding ahead
-    if count < claimed and offsets:
+    if count < claimed and offsets:  # the file claims more frames than it has
         kept, count = _read_forward(_open(path), frame_indices(count, offsets), watchdog)
     wanted, order, sizes = frame_indices(count, offsets), list(kept), {p.shape for p in kept.values()}
     if damage := remarks.damage():
@@ -174,8 +161,7 @@ def _read_forward(
 ) -> tuple[dict[int, np.ndarray], int]:
     """Decodes a fresh reader to its end: the wanted frames by index, and how many frames there really are."""
     kept: dict[int, np.ndarray] = {}
-    chosen = set(wanted)
-    count = 0
+    chosen, count = set(wanted), 0
     try:
         while True:
             frame = reader.next()
@@ -208,11 +194,11 @@ def _open(path: str) -> decord.VideoReader:
     threads = 1 if os.path.getsize(path) < SMALL else 0  # 0: as many as there are cores
     try:
         return decord.VideoReader(path, num_threads=threads, fault_tol=_NO_COPIES)
-    except (decord.DECORDError, RuntimeError, AssertionError, UnicodeError) as error:
+    except UnicodeError:
+        raise Unreadable("decord cannot open a name that is not UTF-8; rename the file") from None
+    except (decord.DECORDError, RuntimeError, AssertionError) as error:
         reason = _reason(error)
-        if isinstance(error, UnicodeError):
-            reason = "decord cannot open a name that is not UTF-8; rename the file"
-        elif "cannot find video stream" in reason:
+        if "cannot find video stream" in reason:
             reason = "no video stream that can be decoded (only sound, or an unknown codec)"
         elif "measure duration" in reason:
             reason = "it does not say how long it is (a raw stream, or recorded in a browser), or it is damaged"

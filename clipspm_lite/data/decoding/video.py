@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clipspm_lite.arguments import whole_number
+from clipspm_lite.data.decoding import frame_indices
 from clipspm_lite.data.decoding.worker import DecodingFailed, decode
 from clipspm_lite.data.names import printable
-from clipspm_lite.data.segments import frame_indices
 
 __all__ = ["MOST_FRAMES", "VideoError", "check_file", "count_frames", "frame_indices", "load_video", "load_videos"]
 
@@ -28,7 +28,7 @@ MOST_WORKERS = 8  # unless more are asked for
 
 
 class VideoError(RuntimeError):
-    """A file could not be read as a video: what was found, what to do, and its name, in one line."""
+    """A file could not be read as a video; says what was found, what to do, and its name, in one line."""
 
 
 def load_video(
@@ -75,9 +75,7 @@ def load_video(
     else:
         clip = torch.stack([_resized(_to_float(picture), shorter) for picture in pictures])
         clip = _cropped(clip, size, random_crop, generator)
-    if random_flip and torch.rand((), generator=generator) < 0.5:
-        clip = clip.flip(-1)
-    return clip
+    return clip.flip(-1) if random_flip and torch.rand((), generator=generator) < 0.5 else clip
 
 
 def load_videos(
@@ -92,13 +90,7 @@ def load_videos(
     """For each video, in order, its frames as `load_video` gives them, or the VideoError that it raises.
 
     Several processes decode at the same time, `2 * workers` videos ahead of the one in use, or `ahead` if that is more.
-
-    Args:
-        frames, size, resize: as in `load_video`.
-        workers: how many processes; default: as many as this process may use cores, at most 8.
-
-    Raises:
-        ValueError: an argument is not a whole number, or out of range.
+    `workers` is by default as many as this process may use cores, at most 8. Raises ValueError as `load_video` does.
     """
     frames, size, resize = _checked(frames, size, resize)
     workers = min(_usable_cores(), MOST_WORKERS) if workers is None else whole_number("workers", workers)
@@ -181,7 +173,6 @@ def _resized(image: Tensor, shorter: int) -> Tensor:
 
 
 def _cropped(clip: Tensor, size: int, random: bool, generator: torch.Generator | None) -> Tensor:
-    """One square of `[…, H, W]` for the whole clip."""
     spare = [side - size for side in clip.shape[-2:]]
     if random:
         top, left = (int(torch.randint(room + 1, (), generator=generator)) for room in spare)
@@ -193,10 +184,9 @@ def _cropped(clip: Tensor, size: int, random: bool, generator: torch.Generator |
 def check_file(path: str | Path) -> os.stat_result:
     """The status of a file that may be a video, found without decoding it.
 
-    decord would call what is refused here only unreadable, or wait for it without end.
-
     Raises:
-        VideoError: it is not a file, cannot be opened, or does not start like a video.
+        VideoError: it is not a file, cannot be opened, or does not start like a video. decord would call it only
+            unreadable, or wait for it without end.
     """
     path = Path(path)
     found = None
@@ -219,7 +209,6 @@ def check_file(path: str | Path) -> os.stat_result:
 
 
 def _instead_of_a_video(start: bytes) -> str | None:
-    """What a file is that starts like this, where it is surely not a video."""
     if not start:
         return "the file is empty; copy or download it again"
     beginning = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()

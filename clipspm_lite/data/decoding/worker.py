@@ -1,9 +1,8 @@
 """Worker processes: a file on which decord crashes or hangs costs that file and nothing else.
 
 A worker is kept for the next file, unless it met a bad one: what that did to its memory is unknown. Workers are not
-forked, because a decord reader that was opened before a fork hangs. They are not made by `multiprocessing` or loky
-either: both refuse to start a process inside a DataLoader's workers, and loky fails all videos that are being decoded
-when one of its processes crashes.
+forked, because a decord reader that was opened before a fork hangs. `multiprocessing` and loky start none inside a
+DataLoader's workers, and loky fails all videos that are being decoded when one of its processes crashes.
 """
 
 import atexit
@@ -18,7 +17,7 @@ from typing import IO
 
 import numpy as np
 
-from clipspm_lite.data.names import CONVERT
+from clipspm_lite.data.decoding import CONVERT
 
 TIME_LIMIT = 30.0  # seconds without a new frame
 SLOWEST_DISK = 20e6  # bytes per second: a large file may take this much longer before its first frame
@@ -62,12 +61,10 @@ def decode(path: str, offsets: Sequence[float]) -> tuple[list[np.ndarray], int]:
         except (EOFError, OSError):
             status = worker.kill(patience=10)  # it ends by itself
             if status == _WATCHDOG_STATUS:
-                reason = f"decoding it gave no new frame for {limit:.0f} s"
-            elif fresh:
-                reason = f"the decoder crashed on it ({_cause(status)})"
-            else:
-                continue  # an earlier file may be to blame
-            raise DecodingFailed(f"{reason}; {CONVERT}") from None
+                raise DecodingFailed(f"decoding it gave no new frame for {limit:.0f} s; {CONVERT}") from None
+            if fresh:  # otherwise an earlier file may be to blame
+                raise DecodingFailed(f"the decoder crashed on it ({_cause(status)}); {CONVERT}") from None
+            continue
         except BaseException:
             worker.kill()  # it met a bad file, or part of the answer is still to come
             raise
@@ -90,19 +87,16 @@ class _Worker:
         assert self._process.stdin and self._process.stdout
         self._requests: IO[bytes] = self._process.stdin
         self._answers: IO[bytes] = self._process.stdout
-        found = "no reason given"
+        found = ""
         try:
-            paths = [entry for entry in sys.path if isinstance(entry, str)]
-            self._send(json.dumps(paths).encode() + b"\n")
+            self._send(json.dumps([entry for entry in sys.path if isinstance(entry, str)]).encode() + b"\n")
             found = self._answers.readline().decode(errors="replace").strip()
         finally:
             if found != "ready":
                 self.kill()
         if found != "ready":
-            raise RuntimeError(
-                f"videos cannot be decoded: {sys.executable} does not start the decoder ({found}); "
-                "pip install -e . in clipspm_lite's folder installs what it needs, decord2 among it"
-            )
+            advice = "pip install -e . in clipspm_lite's folder installs what it needs, decord2 among it"
+            raise RuntimeError(f"{sys.executable} does not start the video decoder ({found}); {advice}")
 
     def answer(self, request: bytes) -> tuple[list[np.ndarray], int]:
         """The frames and their number; raises DecodingFailed, and EOFError or OSError where the process ended."""
@@ -138,7 +132,6 @@ class _Worker:
 
 
 def _cause(status: int) -> str:
-    """What an exit status says about a crash."""
     if status >= 0:
         return f"exit status {status:#x}"
     name = signal.Signals(-status).name

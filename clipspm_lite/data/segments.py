@@ -1,9 +1,0 @@
-"""Which frames stand for a video (SPEC section 1)."""
-
-from collections.abc import Iterable
-
-
-def frame_indices(count: int, offsets: Iterable[float]) -> list[int]:
-    """T of `count` frames, one from each of T equal segments: floor((i + offset) · count / T), T offsets in [0, 1)."""
-    offsets = list(offsets)
-    return [min(int((i + offset) * count / len(offsets)), count - 1) for i, offset in enumerate(offsets)]
