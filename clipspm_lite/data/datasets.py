@@ -90,8 +90,7 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
     """The class names of one part of a split file: `{"format_version": 1, "base": […], "novel": […], …}`.
 
     Raises:
-        DatasetError: the file is missing, damaged or something else, the part is missing or empty, or a name cannot be
-            used (`check_class_names`).
+        DatasetError: the file or the part is missing or damaged, or a name cannot be used (`check_class_names`).
     """
     text = read_text(Path(path))
     try:

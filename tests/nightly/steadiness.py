@@ -1,6 +1,6 @@
 """Are the notebooks steady? Run each several times, in orders and on machines that could make an output differ.
 
-    python tests/notebooks/steadiness.py --log steadiness.jsonl
+    python tests/nightly/steadiness.py --log steadiness.jsonl
 
 Every run is strict nbval in fresh kernels, as in CI. The log gets a line of JSON a run; a run that is in it already, of
 the same notebook, is not repeated, so what was stopped goes on. The table at the end counts the runs that passed.
@@ -19,12 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-SPIN = "while True: pass"
 CONDITIONS = {
     "one thread": dict(threads=1),
     "two threads": dict(threads=2),
     "two at a time": dict(threads=1, pytest=["-n", "2", "--dist", "loadscope"], together=True),
-    "half a CPU": dict(threads=1, cpus=1, beside=1),  # one CPU, shared with a process that never waits
+    "half a CPU": dict(threads=1, cpus=1),
 }
 
 
@@ -33,34 +32,29 @@ def fingerprint(notebook: Path) -> str:
 
 
 @contextmanager
-def slowed(cpus: int | None, beside: int):
-    """Where the system can do it, this process and its children keep to some CPUs, with busy processes beside them."""
+def slowed(cpus: int | None):
+    """Where the system can do it, it and its children keep to some CPUs, beside a process that never waits."""
     if cpus is None or not hasattr(os, "sched_setaffinity"):
         yield
         return
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, sorted(before)[:cpus])
-    busy = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(beside)]
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
         yield
     finally:
-        for process in busy:
-            process.kill()
-            process.wait()
+        busy.kill()
+        busy.wait()
         os.sched_setaffinity(0, before)
 
 
-def run(notebooks: Sequence[Path], *, threads: int, pytest: Sequence[str] = (), cpus=None, beside=0) -> dict:
+def run(notebooks: Sequence[Path], threads: int, pytest: Sequence[str] = (), cpus: int | None = None) -> dict:
     command = [sys.executable, "-m", "pytest", "--override-ini", "addopts=", "-q", "--nbval", "--nbval-current-env"]
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     started = time.perf_counter()
-    with slowed(cpus, beside):
-        done = subprocess.run(
-            [*command, *pytest, *map(str, notebooks)],
-            env=os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-    seconds = round(time.perf_counter() - started, 1)
-    passed = done.returncode == 0
+    with slowed(cpus):
+        done = subprocess.run([*command, *pytest, *notebooks], env=environment, capture_output=True, text=True)
+    passed, seconds = done.returncode == 0, round(time.perf_counter() - started, 1)
     return {"passed": passed, "seconds": seconds} | ({} if passed else {"output": done.stdout[-4000:]})
 
 

@@ -9,7 +9,6 @@ import atexit
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -38,8 +37,8 @@ class DecodingFailed(Exception):
     """What is wrong with a file and what to do, without its name."""
 
 
-def decode(path: str, offsets: Sequence[float]) -> tuple[list[np.ndarray], int]:
-    """The frames that stand for a video, uint8 `[H, W, 3]` each, and how many it has. Several threads may call it.
+def decode(path: str, offsets: Sequence[float]) -> tuple[np.ndarray, int]:
+    """The frames that stand for a video, uint8 `[T, H, W, 3]`, and how many it has. Several threads may call it.
 
     Args:
         path: absolute.
@@ -63,7 +62,8 @@ def decode(path: str, offsets: Sequence[float]) -> tuple[list[np.ndarray], int]:
             if status == _WATCHDOG_STATUS:
                 raise DecodingFailed(f"decoding it gave no new frame for {limit:.0f} s; {CONVERT}") from None
             if fresh:  # otherwise an earlier file may be to blame
-                raise DecodingFailed(f"the decoder crashed on it ({_cause(status)}); {CONVERT}") from None
+                found = f"the decoder crashed on it, or memory ran out (exit status {status})"
+                raise DecodingFailed(f"{found}; {CONVERT}") from None
             continue
         except BaseException:
             worker.kill()  # it met a bad file, or part of the answer is still to come
@@ -98,7 +98,7 @@ class _Worker:
             advice = "pip install -e . in clipspm_lite's folder installs what it needs, decord2 among it"
             raise RuntimeError(f"{sys.executable} does not start the video decoder ({found}); {advice}")
 
-    def answer(self, request: bytes) -> tuple[list[np.ndarray], int]:
+    def answer(self, request: bytes) -> tuple[np.ndarray, int]:
         """The frames and their number; raises DecodingFailed, and EOFError or OSError where the process ended."""
         self._send(request)
         line = self._answers.readline()
@@ -110,7 +110,7 @@ class _Worker:
         pictures = np.empty(answer["shape"], np.uint8)
         if self._answers.readinto(pictures.reshape(-1)) < pictures.nbytes:  # type: ignore[attr-defined]
             raise EOFError
-        return [pictures[place] for place in answer["places"]], answer["count"]
+        return pictures, answer["count"]
 
     def _send(self, line: bytes) -> None:
         self._requests.write(line)
@@ -129,13 +129,6 @@ class _Worker:
         for pipe in (self._requests, self._answers):
             with contextlib.suppress(OSError):  # a request that was not sent
                 pipe.close()
-
-
-def _cause(status: int) -> str:
-    if status >= 0:
-        return f"exit status {status:#x}"
-    name = signal.Signals(-status).name
-    return name if name != "SIGKILL" else "it was killed, as systems do when memory runs out"
 
 
 _all: set[_Worker] = set()
