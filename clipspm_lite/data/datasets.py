@@ -108,10 +108,10 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
 
 def read_text(path: Path) -> str:
     """A text file in UTF-8; raises DatasetError where it is not one."""
+    found = "not a regular file"
     try:
         if path.is_file() or not path.exists():  # a pipe would be waited for
             return path.read_text(encoding="utf-8-sig")
-        found = "not a regular file"
     except OSError as error:
         found = f"cannot be read ({error.strerror})"
     except UnicodeDecodeError:

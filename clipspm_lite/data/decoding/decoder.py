@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from clipspm_lite.data.decoding import CONVERT, frame_indices
+from clipspm_lite.data.decoding import frame_indices
 
 sys.modules["nvidia"] = None  # type: ignore[assignment]  # decord would load all of CUDA: 0.3 s and 650 MB
 
@@ -46,7 +46,7 @@ MAX_MEMORY = 8 << 30  # bytes, beside the pictures that are kept; where the syst
 
 
 class Unreadable(Exception):
-    """What is wrong with a file and what to do, without its name."""
+    """What is wrong with a file, without its name."""
 
 
 def serve() -> None:
@@ -64,18 +64,18 @@ def serve() -> None:
     for line in sys.stdin.buffer:
         request = json.loads(line)
         watchdog = _Watchdog(request["limit"])
-        _limit("RLIMIT_DATA", MAX_MEMORY + len(request["offsets"]) * MAX_PIXELS * 3)  # not the address space
+        _limit("RLIMIT_DATA", MAX_MEMORY + len(request["offsets"]) * MAX_PIXELS * 3)  # threads reserve address space
         remarks.clear()
         pictures: list[np.ndarray] = []
         try:
             count, pictures = _decoded(request["path"], request["offsets"], watchdog, remarks)
             answer: dict[str, Any] = {"count": count, "shape": [len(pictures), *np.shape(pictures[:1])[1:]]}
         except Unreadable as error:
-            answer = {"error": f"{error}; {CONVERT}"}
+            answer = {"error": str(error)}
         except MemoryError:
-            answer = {"error": f"its pictures need more memory than there is; {CONVERT}"}
+            answer = {"error": "its pictures need more memory than there is"}
         except Exception as error:
-            answer = {"error": f"damaged ({type(error).__name__}: {_reason(error)}); {CONVERT}"}
+            answer = {"error": f"damaged ({type(error).__name__}: {_reason(error)})"}
         faulthandler.cancel_dump_traceback_later()
         answers.write(json.dumps(answer).encode() + b"\n")
         for picture in pictures:
@@ -102,8 +102,7 @@ class _Remarks:
         """The first remark that tells of damage, without the part of FFmpeg that made it."""
         self._file.seek(0)
         lines = self._file.read(self.LONGEST).decode(errors="replace").splitlines()
-        remarks = (re.sub(r"^\[.*?\] ", "", line) for line in lines)
-        return next(filter(_DAMAGE.match, remarks), None)
+        return next(filter(_DAMAGE.match, (re.sub(r"^\[.*?\] ", "", line) for line in lines)), None)
 
 
 class _Watchdog:
@@ -190,13 +189,12 @@ def _open(path: str) -> decord.VideoReader:
         raise Unreadable("decord cannot open a name that is not UTF-8; rename the file") from None
     except (decord.DECORDError, RuntimeError, AssertionError) as error:
         reason = _reason(error)
+        found = f"not a video, or damaged ({reason})"
         if "cannot find video stream" in reason:
-            reason = "no video stream that can be decoded (only sound, or an unknown codec)"
+            found = "no video stream that can be decoded (only sound, or an unknown codec)"
         elif "measure duration" in reason:
-            reason = "it does not say how long it is (a raw stream, or recorded in a browser), or it is damaged"
-        else:
-            reason = "not a video, or damaged" + ("" if "Error reading" in reason else f" ({reason})")
-        raise Unreadable(reason) from None
+            found = "it does not say how long it is (a raw stream, or recorded in a browser), or it is damaged"
+        raise Unreadable(found) from None
 
 
 def _reason(error: Exception) -> str:

@@ -23,6 +23,7 @@ from clipspm_lite.data.names import printable
 
 __all__ = ["MOST_FRAMES", "VideoError", "check_file", "count_frames", "frame_indices", "load_video", "load_videos"]
 
+CONVERT = "get it again, convert it with `ffmpeg -i IN -pix_fmt yuv420p OUT.mp4` if a player shows it, or leave it out"
 MOST_FRAMES = 1024  # T of one video; all of them are kept in memory and encoded
 MOST_WORKERS = 8  # unless more are asked for
 
@@ -46,10 +47,9 @@ def load_video(
 
     The n frames that the video really has are cut into T equal segments. Frame i is the centre of its segment,
     floor((i + ½) n / T), or with `random_segments` (training) a random place in it, floor((i + u) n / T). A video with
-    fewer than T frames repeats them: a single frame comes back T times.
+    fewer than T frames repeats them: a single frame comes back T times. Rotation metadata of phones is applied.
 
     Args:
-        path: the video file; rotation metadata of phones is applied.
         frames: T, from 1 to 1024.
         size: None leaves the frames at the video's own size; a number gives `[T, 3, size, size]`: shorter side
             resized to `resize`, then a square cut from the centre.
@@ -141,7 +141,7 @@ def _decode(path: Path, offsets: Tensor) -> tuple[np.ndarray, int]:
     try:  # an absolute path, because FFmpeg would take a name such as "http:clip.mp4" for an address
         decoded = decode(str(path.absolute()), offsets.tolist())
     except DecodingFailed as error:
-        failure = str(error)
+        failure = f"{error}; {CONVERT}"
     if failure or path.exists():  # one that was removed meanwhile was read to its end all the same
         after = check_file(path)
         if any(getattr(before, stat) != getattr(after, stat) for stat in ("st_size", "st_mtime_ns", "st_ino")):

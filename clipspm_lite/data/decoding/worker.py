@@ -12,11 +12,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
-
-from clipspm_lite.data.decoding import CONVERT
 
 TIME_LIMIT = 30.0  # seconds without a new frame
 SLOWEST_DISK = 20e6  # bytes per second: a large file may take this much longer before its first frame
@@ -34,15 +32,13 @@ else:
 
 
 class DecodingFailed(Exception):
-    """What is wrong with a file and what to do, without its name."""
+    """What is wrong with a file, without its name."""
 
 
 def decode(path: str, offsets: Sequence[float]) -> tuple[np.ndarray, int]:
     """The frames that stand for a video, uint8 `[T, H, W, 3]`, and how many it has. Several threads may call it.
 
-    Args:
-        path: absolute.
-        offsets: of the T frames in their segments, in [0, 1); none only counts.
+    `path` is absolute. `offsets` are those of the T frames in their segments, in [0, 1); none only counts.
 
     Raises:
         DecodingFailed: the file cannot be decoded.
@@ -60,10 +56,9 @@ def decode(path: str, offsets: Sequence[float]) -> tuple[np.ndarray, int]:
         except (EOFError, OSError):
             status = worker.kill(patience=10)  # it ends by itself
             if status == _WATCHDOG_STATUS:
-                raise DecodingFailed(f"decoding it gave no new frame for {limit:.0f} s; {CONVERT}") from None
+                raise DecodingFailed(f"decoding it gave no new frame for {limit:.0f} s") from None
             if fresh:  # otherwise an earlier file may be to blame
-                found = f"the decoder crashed on it, or memory ran out (exit status {status})"
-                raise DecodingFailed(f"{found}; {CONVERT}") from None
+                raise DecodingFailed(f"the decoder crashed on it, or memory ran out (exit status {status})") from None
             continue
         except BaseException:
             worker.kill()  # it met a bad file, or part of the answer is still to come
@@ -84,9 +79,7 @@ class _Worker:
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # Windows would open a console
         )
         _all.add(self)
-        assert self._process.stdin and self._process.stdout
-        self._requests: IO[bytes] = self._process.stdin
-        self._answers: IO[bytes] = self._process.stdout
+        self._requests, self._answers = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
         found = ""
         try:
             self._send(json.dumps([entry for entry in sys.path if isinstance(entry, str)]).encode() + b"\n")
