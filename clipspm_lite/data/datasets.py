@@ -49,9 +49,9 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
         DatasetError: `root` or a class folder is missing, a class has no video, or a name cannot be used.
     """
     root = Path(root)
-    there = find_classes(root)
-    classes = there if classes is None else tuple(classes)
+    classes = find_classes(root) if classes is None else tuple(classes)
     check_class_names(classes, root)
+    there = find_classes(root)
     videos = []
     for name in classes:
         names = video_names(root / name) if name in there else ()
