@@ -28,6 +28,7 @@ class Benchmark:
     page: str  # the official page, by name
     files: str  # what to get there
     layout: str  # how the files lie in the folder
+    example: str  # the same for str.format, to lay out sample clips
     folders: list[str]  # of the download, which may hold the files too
     flat: bool  # all videos lie in one folder, so only a list knows their class
     video_lists: str | None  # whose lists say which videos belong to it; None where every video of a class does
@@ -103,10 +104,10 @@ def find_videos(benchmark: Benchmark, root: Path, classes: Iterable[str], listed
         return FoundVideos({name: tuple(files[key]) for name, key in key_of.items()}, dict.fromkeys(key_of, ()))
     indices = {key: _FileIndex(paths) for key, paths in files.items()}
     pairs = {name: indices[key].find(listed[name]) for name, key in key_of.items()}
-    videos = {name: found for name, (found, _) in pairs.items()}
-    used = {path for paths in videos.values() for path in paths}
+    used = {path for paths, _ in pairs.values() for path in paths}
     unlisted = tuple(path for paths in files.values() for path in paths if path not in used)
-    return FoundVideos(videos, {name: missing for name, (_, missing) in pairs.items()}, unlisted)
+    videos, missing = ({name: pair[i] for name, pair in pairs.items()} for i in (0, 1))
+    return FoundVideos(videos, missing, unlisted)
 
 
 class _FileIndex:
@@ -170,7 +171,10 @@ def read_video_lists(benchmark: Benchmark, paths: Sequence[str | Path]) -> Liste
     listed: ListedVideos = {name: {} for name in classes.values()}
     class_of: dict[str, str] = {}
     for place, line in lines.items():
-        name, video = _listed_video(line, benchmark, classes, numbered, place)
+        name, video = _listed_video(line, classes, numbered)
+        if not name:
+            expected = f"`class/video` with a class of {benchmark.title}, as in a list of {benchmark.video_lists}"
+            raise DatasetError(f"expected {expected}, found {line[:100]!r}: {place}")
         # Kinetics' own videos lie in a folder of their class, so there a list cannot mistake it.
         if benchmark.flat and (other := class_of.setdefault(video, name)) != name:
             first = f"{other!r} ({listed[other][video]})"
@@ -195,26 +199,17 @@ def _numbered_classes(benchmark: Benchmark, used: set[str], source: str) -> dict
     return possible[0] if possible else by_part
 
 
-def _listed_video(
-    line: str, benchmark: Benchmark, classes: dict[str, str], numbered: dict[str, str], place: str
-) -> tuple[str, str]:
-    """Class and video of a line."""
+def _listed_video(line: str, classes: dict[str, str], numbered: dict[str, str]) -> tuple[str | None, str]:
+    """Class and video of a line; no class where it is not `class/video`, leads out of the folder, or names two."""
     parts = [part for part in line.split("/") if part]
     leads_out = line.startswith("/") or line[1:2] == ":" or "\\" in line or {".", ".."} & {*parts}
     folder, video = ["", "", *parts][-2:]
     if video.lower().endswith(VIDEO_SUFFIXES):
         video = video[: video.rindex(".")]
     by_name, by_number = classes.get(class_key(folder)), numbered.get(line.split("/")[0])
-    name = by_name or by_number
-    if leads_out or not line.isprintable() or not folder or not video:
-        problem = "is not `class/video`, or could lead out of the folder"
-    elif by_name and by_number and by_name != by_number:
-        problem = f"is of two classes: its number is {by_number!r}; is this a list of another split?"
-    elif name:
-        return name, video
-    else:
-        problem = f"does not name a class of {benchmark.title}"
-    raise DatasetError(f"{line[:100]!r} {problem}; expected a list of {benchmark.video_lists}: {place}")
+    if leads_out or not line.isprintable() or not folder or not video or (by_name and by_number not in (by_name, None)):
+        return None, video
+    return by_name or by_number, video
 
 
 def class_key(name: str) -> str:

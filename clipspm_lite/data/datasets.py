@@ -49,9 +49,9 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
         DatasetError: `root` or a class folder is missing, a class has no video, or a name cannot be used.
     """
     root = Path(root)
-    there = find_classes(root)
-    classes = there if classes is None else tuple(classes)
+    classes = find_classes(root) if classes is None else tuple(classes)
     check_class_names(classes, root)
+    there = find_classes(root)
     videos = []
     for name in classes:
         names = video_names(root / name) if name in there else ()
@@ -90,8 +90,7 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
     """The class names of one part of a split file: `{"format_version": 1, "base": […], "novel": […], …}`.
 
     Raises:
-        DatasetError: the file is missing, damaged or something else, the part is missing or empty, or a name cannot be
-            used (`check_class_names`).
+        DatasetError: the file or the part is missing or damaged, or a name cannot be used (`check_class_names`).
     """
     text = read_text(Path(path))
     try:
@@ -109,10 +108,10 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
 
 def read_text(path: Path) -> str:
     """A text file in UTF-8; raises DatasetError where it is not one."""
+    found = "not a regular file"
     try:
         if path.is_file() or not path.exists():  # a pipe would be waited for
             return path.read_text(encoding="utf-8-sig")
-        found = "not a regular file"
     except OSError as error:
         found = f"cannot be read ({error.strerror})"
     except UnicodeDecodeError:

@@ -11,6 +11,9 @@ from clipspm_lite.data.decoding.video import VideoError, count_frames
 from clipspm_lite.data.names import printable
 from clipspm_lite.storage.files import file_sha256
 
+FRAMES = 8  # T; a shorter video repeats some
+Progress = Callable[[Path], object] | None  # called with each video before it is read
+
 
 @dataclass
 class Report:
@@ -38,9 +41,7 @@ class Report:
         lines.append("usable" if self.ok else f"not usable as it is: {len(self.problems)} problems")
         return "\n".join(lines)
 
-    def read_videos(
-        self, videos: Mapping[str, Sequence[str]], frames: int, progress: Callable[[Path], object] | None
-    ) -> None:
+    def read_videos(self, videos: Mapping[str, Sequence[str]], progress: Progress) -> None:
         """Decodes the videos of each class, counts those that can be read, and notes what there is to say."""
         self.readable = dict.fromkeys(videos, 0)
         first_with: dict[str, Path] = {}
@@ -54,37 +55,28 @@ class Report:
                 self.problems.append(str(error))
                 continue
             self.readable[class_name] += 1
-            if count < frames:
-                self.remarks.append(f"{count} frames, fewer than {frames}, so some repeat: {printable(path)}")
+            if count < FRAMES:
+                self.remarks.append(f"{count} frames, fewer than {FRAMES}, so some repeat: {printable(path)}")
             if same != path:
                 self.remarks.append(f"the same content as {printable(same)}: {printable(path)}")
 
 
-def check_folder(
-    root: str | Path, minimum: int = 2, frames: int = 8, progress: Callable[[Path], object] | None = None
-) -> Report:
-    """Decodes every video of a data set folder and goes on past bad ones.
-
-    Args:
-        root: the folder with one folder per class.
-        minimum: readable videos that a class needs, shot + queries.
-        frames: T; videos with fewer frames are remarked on, because they repeat them.
-        progress: called with each video before it is read.
+def check_folder(root: str | Path, minimum: int = 2, progress: Progress = None) -> Report:
+    """Decodes every video of a data set folder and goes on past bad ones; a class needs `minimum` = shot + queries.
 
     Raises:
         DatasetError: `root` is not a folder, or has no class folders.
     """
     minimum = whole_number("minimum", minimum, least=0)
     report = Report(Path(root))
-    videos = {
-        name: [f"{name}/{video}" for video in video_names(report.root / name)] for name in find_classes(report.root)
-    }
+    classes = find_classes(report.root)
+    videos = {name: [f"{name}/{video}" for video in video_names(report.root / name)] for name in classes}
     used = {report.root / path for paths in videos.values() for path in paths}
     inside = [path for name in videos for path in (report.root / name).iterdir()]
-    for path in sorted([*(path for path in report.root.iterdir() if path.name not in videos), *inside]):
-        if path not in used and not path.name.startswith("."):
+    for path in sorted([*report.root.iterdir(), *inside]):
+        if path not in used and path.name not in videos and not path.name.startswith("."):
             report.remarks.append(f"not a video of a class by its place and name, ignored: {printable(path)}")
-    report.read_videos(videos, frames, progress)
+    report.read_videos(videos, progress)
     for name, count in report.readable.items():
         if count < minimum:
             needed = f"a class needs {minimum} (--minimum; one is enough to predict)"
@@ -98,21 +90,12 @@ def check_benchmark(
     video_lists: Sequence[str | Path] = (),
     *,
     decode: bool = True,
-    frames: int = 8,
-    progress: Callable[[Path], object] | None = None,
+    progress: Progress = None,
 ) -> Report:
     """Compares a benchmark's download with the published numbers and lists, and decodes every video.
 
-    With video lists, only those parts are checked that the lists name videos of.
-
-    Args:
-        name, root, video_lists: as in `open_benchmark`.
-        decode: False only counts, which takes seconds; decoding every video can take hours.
-        frames, progress: as in `check_folder`.
-
-    Raises:
-        ValueError: there is no such benchmark.
-        DatasetError: `root` is not a folder, or a list is needed or cannot be read.
+    With video lists, only those parts are checked that the lists name videos of. `decode=False` only counts, which
+    takes seconds; decoding can take hours. Arguments and errors are those of `open_benchmark` and `check_folder`.
     """
     check_known("benchmark", name, BENCHMARKS)
     benchmark, report = BENCHMARKS[name], Report(Path(root), decoded=decode)
@@ -122,8 +105,7 @@ def check_benchmark(
         for part, classes in benchmark.classes.items()
         if listed is None or any(listed[class_name] for class_name in classes)
     }
-    unchecked = [part for part in benchmark.classes if part not in parts]
-    report.remarks += [f"not checked, the lists name no video of it: {part}" for part in unchecked]
+    report.remarks += [f"not checked, the lists name no video of it: {p}" for p in benchmark.classes if p not in parts]
     found = find_videos(benchmark, report.root, [n for classes in parts.values() for n in classes], listed)
     for part, classes in parts.items():
         for class_name, published in classes.items():
@@ -139,7 +121,7 @@ def check_benchmark(
         others = (report.root / folder for folder in class_folders(report.root) if class_key(folder) not in known)
         report.remarks += [f"not a class of {benchmark.title}, ignored: {printable(folder)}" for folder in others]
     if decode:
-        report.read_videos(found.videos, frames, progress)
+        report.read_videos(found.videos, progress)
     else:
         report.readable = {class_name: len(paths) for class_name, paths in found.videos.items()}
     return report

@@ -12,14 +12,8 @@ from clipspm_lite.data.datasets import DatasetError, sample_world
 
 def official_name(benchmark: str, class_name: str, number: int) -> str:
     """Where the official download has a video, below its folder; `number` is different for every video."""
-    if benchmark == "hmdb51":
-        return f"{class_name}/A_film(1)_{class_name}_f_cm_np1_le_med_{number}.avi"
-    if benchmark == "ucf101":
-        spelled = class_name.replace("HandstandPushups", "HandStandPushups")
-        return f"{class_name}/v_{spelled}_g{number:02d}_c01.avi"
-    if benchmark == "kinetics100":
-        return f"{class_name.replace('_', ' ')}/-id_{number:07d}_{number:06d}_{number + 10:06d}.mp4"
-    return f"{1000 + number}.webm"
+    spaced, end = class_name.replace("_", " "), number + 10  # seconds
+    return BENCHMARKS[benchmark].example.format(class_name=class_name, spaced=spaced, number=number, end=end)
 
 
 def lay_out_samples(

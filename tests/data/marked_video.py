@@ -24,13 +24,13 @@ def marked_frame(number: int, width: int, height: int) -> np.ndarray:
     return np.repeat(grey[:, :, None], 3, axis=2).astype(np.uint8)
 
 
-def numbers_in(frames: torch.Tensor) -> list[int]:
+def numbers_in(frames: torch.Tensor, darkest: float = 0.35) -> list[int]:
     """The numbers drawn into frames float [T, 3, H, W] in [0, 1]; fails where a block is neither black nor white."""
     height, width = frames.shape[-2:]
     rows = ((torch.arange(ROWS) + 0.5) * height / ROWS).long()
     columns = ((torch.arange(COLUMNS) + 0.5) * width / COLUMNS).long()
     centres = frames.mean(dim=1)[:, rows][:, :, columns].flatten(1)  # [T, 12]
-    assert not ((centres > 0.35) & (centres < 0.65)).any(), "a block is neither black nor white"
+    assert not ((centres > darkest) & (centres < 1 - darkest)).any(), "a block is neither black nor white"
     return ((centres > 0.5).long() << torch.arange(ROWS * COLUMNS)).sum(dim=1).tolist()
 
 

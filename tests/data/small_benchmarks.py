@@ -10,39 +10,23 @@ from marked_video import write_marked_video
 from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.sample_downloads import official_name
 
-CLASSES = {
-    "hmdb51": {
-        "base": ("flic_flac", "ride_bike"),
-        "validation": ("golf", "swing_baseball"),
-        "novel": ("pushup", "kick_ball"),
-    },
-    "ucf101": {
-        "base": ("YoYo", "TaiChi"),
-        "validation": ("HandstandPushups", "PlayingDaf"),
-        "novel": ("JumpRope", "Punch"),
-    },
-    "kinetics100": {
-        "base": ("air_drumming", "arm_wrestling"),
-        "validation": ("high_kick", "ski_jumping"),
-        "novel": ("hurling_(sport)", "tap_dancing"),
-    },
-    "ssv2_full": {
-        "base": ("Bending something until it breaks", "Twisting (wringing) something wet until water comes out"),
-        "validation": (
-            "Holding something over something",
-            "Lifting up one end of something, then letting it drop down",
-        ),
-        "novel": ("Digging something out of something", "Removing something, revealing something behind"),
-    },
-    "ssv2_small": {
-        "base": ("Pouring something into something", "Touching (without moving) part of something"),
-        "validation": (
-            "Moving something away from the camera",
-            "Putting something, something and something on the table",
-        ),
-        "novel": ("Twisting something", "Poking a hole into some substance"),
-    },
+SSV2 = {
+    "base": ("Bending something until it breaks", "Twisting (wringing) something wet until water comes out"),
+    "validation": ("Holding something over something", "Lifting up one end of something, then letting it drop down"),
+    "novel": ("Digging something out of something", "Removing something, revealing something behind"),
 }
+SSV2_SMALL = {
+    "base": ("Pouring something into something", "Touching (without moving) part of something"),
+    "validation": ("Moving something away from the camera", "Putting something, something and something on the table"),
+    "novel": ("Twisting something", "Poking a hole into some substance"),
+}
+HMDB = ("flic_flac", "ride_bike"), ("golf", "swing_baseball"), ("pushup", "kick_ball")
+UCF = ("YoYo", "TaiChi"), ("HandstandPushups", "PlayingDaf"), ("JumpRope", "Punch")
+KINETICS = ("air_drumming", "arm_wrestling"), ("high_kick", "ski_jumping"), ("hurling_(sport)", "tap_dancing")
+CLASSES = {
+    name: dict(zip(("base", "validation", "novel"), classes, strict=True))
+    for name, classes in (("hmdb51", HMDB), ("ucf101", UCF), ("kinetics100", KINETICS))
+} | {"ssv2_full": SSV2, "ssv2_small": SSV2_SMALL}
 VIDEOS = 2  # a class
 CODECS = {
     ".mp4": {},
@@ -73,8 +57,7 @@ def content(suffix: str, frames: int) -> bytes:
 
 def make_download(root: Path, name: str) -> dict[str, Path]:
     """Writes the videos of all parts under `root`, and for each part its list beside it, `class/video` a line."""
-    lists = {}
-    number = 0
+    lists, number = {}, 0
     for part, classes in CLASSES[name].items():
         lines = []
         for class_name in classes:

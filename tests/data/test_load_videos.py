@@ -59,9 +59,7 @@ def test_only_a_bounded_number_of_videos_is_decoded_ahead(paths, monkeypatch):
     assert len(decoded) <= 5
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"frames": 0}, {"frames": MOST_FRAMES + 1}, {"workers": 0}, {"resize": 8}, {"size": 0}]
-)
+@pytest.mark.parametrize("wrong", [{"frames": MOST_FRAMES + 1}, {"workers": 0}, {"resize": 8}, {"size": 0}])
 def test_wrong_arguments_are_refused_at_the_call(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         load_videos([], **wrong)

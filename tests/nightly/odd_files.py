@@ -13,6 +13,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import av
@@ -32,7 +33,12 @@ AV1 = {"codec": "libsvtav1", "b_frames": 0, "options": {"preset": "10", "crf": "
 HEVC = {"codec": "libx265", "options": {"preset": "ultrafast", "x265-params": "log-level=none"}}
 MPEG4 = {"codec": "mpeg4"}
 MJPEG = {"codec": "mjpeg", "b_frames": 0, "pixel_format": "yuvj420p"}
+GIF = {"codec": "gif", "b_frames": 0, "pixel_format": "rgb8"}
 FRONT = {"movflags": "faststart"}
+FRAGMENTS = {"movflags": "frag_keyframe+empty_moov"}
+LOCKED = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": "0" * 32, "encryption_kid": "1" * 32}
+# What a refusal says, as regular expressions.
+BAD, STREAM, NO_LENGTH, ANY = "damaged|not a video", "transport stream", "does not say how long", "."
 
 
 @dataclass(frozen=True)
@@ -82,20 +88,18 @@ def first(share: float):
     return lambda data: data[: int(len(data) * share)]
 
 
-def zeros(start: float, length: int):
+def replaced(start: float, length: int, made: Callable[[int], bytes] = bytes):
+    """Zeros, or other bytes that are made, in the place of some."""
+
     def change(data: bytearray) -> None:
-        at = int(len(data) * start)
-        data[at : at + length] = bytes(len(data[at : at + length]))
+        part = slice(int(len(data) * start), int(len(data) * start) + length)
+        data[part] = made(len(data[part]))
 
     return change
 
 
-def noise(start: float, length: int):
-    def change(data: bytearray) -> None:
-        at = int(len(data) * start)
-        data[at : at + length] = np.random.default_rng(0).bytes(len(data[at : at + length]))
-
-    return change
+def noise(length: int) -> bytes:
+    return np.random.default_rng(0).bytes(length)
 
 
 def muxed(
@@ -106,10 +110,8 @@ def muxed(
     sound: float = 0,
     second_from: int | None = None,
     container: dict[str, str] | None = None,
-    options: dict[str, str] | None = None,
     interlaced: bool = False,
     same: bool = False,
-    format: str | None = None,
 ):
     """A marked video at 25 a second with what `write_marked_video` doesn't write.
 
@@ -123,10 +125,10 @@ def muxed(
     """
 
     def write(path: Path) -> None:
-        with av.open(str(path), "w", format=format, options=container or {}) as file:
+        with av.open(str(path), "w", options=container or {}) as file:
             streams = []
             for start in [] if sound < 0 else [0] if second_from is None else [0, second_from]:
-                stream = file.add_stream(codec, rate=25, options=options or {})
+                stream = file.add_stream(codec, rate=25)
                 stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
                 stream.codec_context.gop_size = 12
                 if interlaced:
@@ -168,14 +170,10 @@ def copied_from(frame: int, count: int = 60, **settings):
 
 
 def two_sizes(path: Path) -> None:
-    """Raw H.264 of 64 x 48 and then of 96 x 80."""
-    parts = [
-        write_marked_video(path.with_name(f"{width}.h264"), 15, width=width, height=width * 3 // 4)
-        for width in (64, 96)
-    ]
-    path.write_bytes(b"".join(part.read_bytes() for part in parts))
-    for part in parts:
-        part.unlink()
+    """Raw H.264 of 64 x 48 and then of 96 x 72."""
+    small = write_marked_video(path.with_name("small.h264"), 15).read_bytes()
+    path.write_bytes(small + write_marked_video(path.with_name("small.h264"), 15, width=96, height=72).read_bytes())
+    path.with_name("small.h264").unlink()
 
 
 def wide_gif(width: int, height: int):
@@ -188,14 +186,10 @@ def wide_jpegs(data: bytearray) -> None:
         struct.pack_into(">HH", data, marker.end(), 65500, 65500)
 
 
-def wide_mp4(width: int, height: int):
+def wide_mp4(data: bytearray) -> None:
     """The track's header and the sample's description claim another size than the H.264 in it."""
-
-    def change(data: bytearray) -> None:
-        struct.pack_into(">HH", data, data.index(b"avc1", data.index(b"stsd")) + 28, width, height)
-        struct.pack_into(">II", data, data.index(b"tkhd") + 80, width << 16, height << 16)
-
-    return change
+    struct.pack_into(">HH", data, data.index(b"avc1", data.index(b"stsd")) + 28, 30000, 30000)
+    struct.pack_into(">II", data, data.index(b"tkhd") + 80, 30000 << 16, 30000 << 16)
 
 
 def many_samples(data: bytearray) -> None:
@@ -209,12 +203,19 @@ def endless_box(data: bytearray) -> None:
 
 
 def edited(duration: int, start: int):
-    """The edit list plays `duration` milliseconds from `start`, in the track's ticks."""
+    """A video whose edit list plays `duration` milliseconds from `start`, in the track's ticks."""
+    return changed(video(b_frames=0), lambda d: struct.pack_into(">Ii", d, d.index(b"elst") + 12, duration, start))
 
-    def change(data: bytearray) -> None:
-        struct.pack_into(">Ii", data, data.index(b"elst") + 12, duration, start)
 
-    return change
+def made_of(name: str, make: Callable[[Path, Path], object], frames: int = 30, **settings):
+    """What `make` does with a good video of another name and the path."""
+
+    def write(path: Path) -> None:
+        source = write_marked_video(path.with_name(name), frames, **settings)
+        make(source, path)
+        source.unlink(missing_ok=True)
+
+    return write
 
 
 def zipped(path: Path) -> None:
@@ -222,188 +223,82 @@ def zipped(path: Path) -> None:
         archive.writestr("clip.mp4", bytes(5000))
 
 
-def picture(path: Path) -> None:
-    source = write_marked_video(path.with_name("one.mjpeg"), 1, **MJPEG)
-    source.rename(path)
-
-
-def pipe(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def good(path: Path, **settings) -> Path:
-    return write_marked_video(path, 30, **settings)
-
-
-def named(path: Path) -> None:
-    """A good video whatever the name."""
-    good(path.with_name("plain.mp4")).rename(path)
+def linked(path: Path) -> None:
+    path.symlink_to(write_marked_video(path.with_name("linked.mp4"), 30).name)
 
 
 def link(target: str):
     return lambda path: path.symlink_to(target)
 
 
-def turned(degrees: int):
-    def write(path: Path) -> None:
-        source = good(path.with_name("upright.mp4"))
-        rotate_mp4(source, path, degrees)
-        source.unlink()
-
-    return write
-
-
-def trimmed(path: Path) -> None:
-    source = good(path.with_name("untrimmed.mp4"))
-    start_mp4_later(source, path, 8)
-    source.unlink()
-
-
 def unreadable(path: Path) -> None:
-    good(path)
-    path.chmod(0)
+    write_marked_video(path, 30).chmod(0)
 
 
 def damages() -> list[Case]:
     """The same damage to files of several containers."""
-    kinds = {
-        "mp4": {},
-        "mkv": {},
-        "avi": MPEG4,
-        "webm": VP9,
-        "hevc.mp4": HEVC,
-        "av1.mp4": AV1,
-        "mjpeg.avi": MJPEG,
-        "mpg": {"codec": "mpeg1video"},
-        "flv": {"codec": "flv", "b_frames": 0},
-        "wmv": {"codec": "wmv2", "b_frames": 0},
-        "gif": {"codec": "gif", "b_frames": 0, "pixel_format": "rgb8"},
-    }
+    kinds = {"mp4": {}, "mkv": {}, "avi": MPEG4, "webm": VP9, "hevc.mp4": HEVC, "av1.mp4": AV1, "mjpeg.avi": MJPEG}
+    kinds |= {"mpg": {"codec": "mpeg1video"}, "flv": {"codec": "flv", "b_frames": 0}, "gif": GIF}
+    kinds |= {"wmv": {"codec": "wmv2", "b_frames": 0}}
     cases = []
     for suffix, settings in kinds.items():
         make = video(60, width=96, height=80, **settings)
         for name, what, change in (
             ("half", "cut in the middle", first(0.5)),
             ("begun", "only its first 100 bytes", lambda data: data[:100]),
-            ("no_start", "first 64 bytes zeroed", zeros(0, 64)),
-            ("noisy_start", "first 200 bytes random", noise(0, 200)),
-            ("zero_middle", "400 bytes in the middle zeroed", zeros(0.5, 400)),
-            ("noisy_middle", "400 bytes in the middle random", noise(0.5, 400)),
+            ("no_start", "first 64 bytes zeroed", replaced(0, 64)),
+            ("noisy_start", "first 200 bytes random", replaced(0, 200, noise)),
+            ("zero_middle", "400 bytes in the middle zeroed", replaced(0.5, 400)),
+            ("noisy_middle", "400 bytes in the middle random", replaced(0.5, 400, noise)),
         ):
-            cases.append(Case(f"{name}.{suffix}", what, changed(make, change), error="damaged|not a video"))
-        cases.append(
-            Case(
-                f"no_end.{suffix}",
-                "last 20 bytes zeroed",
-                changed(make, lambda data: data[:-20] + bytes(20)),
-                range(60),
-                "damaged|not a video",
-            )
-        )
+            cases.append(Case(f"{name}.{suffix}", what, changed(make, change), error=BAD))
+        no_end = changed(make, lambda data: data[:-20] + bytes(20))
+        cases.append(Case(f"no_end.{suffix}", "last 20 bytes zeroed", no_end, range(60), BAD))
     return cases
 
 
 def corpus() -> list[Case]:
     """All files, in the order of the table."""
-    whole, any_error = range(30), "."
+    whole = range(30)
     cases = [
         Case("empty.mp4", "no bytes", content(b""), error="empty"),
         Case("text.mp4", "a text", content(b"not a video\n" * 99), error="not a video"),
         Case("one_byte.mp4", "one byte", content(b"\0"), error="not a video"),
         Case("zeros.mp4", "a million zeros", content(bytes(10**6)), error="not a video"),
-        Case("random.avi", "random bytes", content(np.random.default_rng(0).bytes(10**5)), error="not a video"),
+        Case("random.avi", "random bytes", content(noise(10**5)), error="not a video"),
         Case("page.mp4", "a web page", content(b"\n<!DOCTYPE html><html>"), error="web page"),
         Case("mark_page.mp4", "a web page after a byte order mark", content(b"\xef\xbb\xbf<html>"), error="web page"),
-        Case(
-            "xml.mp4", "an error message of a server, as XML", content(b"<?xml version='1.0'?><Error/>"), error="text"
-        ),
-        Case("json.mp4", "an error message of a server, as JSON", content(b'{"error": 404}'), error="not a video"),
-        Case(
-            "lfs.mp4",
-            "a Git LFS pointer",
-            content(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
-            error="git lfs pull",
-        ),
-        Case(
-            "playlist.mp4",
-            "a playlist of another file",
-            content(b"#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n"),
-            error="playlist",
-        ),
-        Case(
-            "concat.mp4", "a list of files to join", content(b"ffconcat version 1.0\nfile clip.mp4\n"), error="playlist"
-        ),
+        Case("xml.mp4", "a server's error as XML", content(b"<?xml version='1.0'?><Error/>"), error="text"),
+        Case("json.mp4", "a server's error as JSON", content(b'{"error": 404}'), error="not a video"),
+        Case("lfs.mp4", "a Git LFS pointer", content(b"version https://git-lfs.github.com/spec/v1\n"), error="git lfs"),
+        Case("playlist.mp4", "a playlist", content(b"#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n"), error="playlist"),
+        Case("concat.mp4", "a list to join", content(b"ffconcat version 1.0\nfile clip.mp4\n"), error="playlist"),
         Case("zip.mp4", "a ZIP archive", zipped, error="not a video|no video"),
         Case("subtitles.mp4", "subtitles", content(b"WEBVTT\n\n00:00.000 --> 00:09.000\nHello\n"), error="no video"),
-        Case("picture.mp4", "a JPEG picture", picture, range(1), any_error),
-        Case(
-            "mp4_with_text_after.mp4",
-            "a video with text after its end",
-            changed(video(), lambda d: d + b"more" * 99),
-            whole,
-        ),
-        Case("twice.mp4", "two videos, one after the other", changed(video(), lambda d: d + d), whole, any_error),
+        Case("picture.mp4", "a JPEG picture", made_of("one.mjpeg", Path.rename, 1, **MJPEG), range(1), ANY),
+        Case("text_after.mp4", "text after its end", changed(video(), lambda d: d + b"more" * 99), whole),
+        Case("twice.mp4", "two videos, one after the other", changed(video(), lambda d: d + d), whole, ANY),
         Case("index_at_front.mp4", "index at the front", muxed(container=FRONT), whole),
-        Case(
-            "half_front.mp4",
-            "index at the front, cut in the middle",
-            changed(muxed(60, container=FRONT), first(0.7)),
-            error="damaged",
-        ),
-        Case(
-            "byte_short.mp4",
-            "index at the end, its last byte missing",
-            changed(video(), lambda d: d[:-1]),
-            whole,
-            any_error,
-        ),
-        Case("fragments.mp4", "fragmented", muxed(container={"movflags": "frag_keyframe+empty_moov"}), whole),
-        *(
-            Case(name, "without its length, as a browser records", live, error="does not say how long")
-            for name, live in (
-                ("live.webm", muxed(codec="libvpx", container={"live": "1"})),
-                ("live.mkv", muxed(container={"live": "1"})),
-            )
-        ),
-        Case(
-            "half_fragments.mp4",
-            "fragmented, cut in the middle",
-            changed(muxed(60, container={"movflags": "frag_keyframe+empty_moov"}), first(0.5)),
-            range(12),
-            "damaged",
-        ),
-        Case(
-            "encrypted.mp4",
-            "encrypted",
-            muxed(
-                container={"encryption_scheme": "cenc-aes-ctr", "encryption_key": "0" * 32, "encryption_kid": "1" * 32}
-            ),
-            error=".",
-        ),
+        Case("half_front.mp4", "the same, cut", changed(muxed(60, container=FRONT), first(0.7)), error="damaged"),
+        Case("byte_short.mp4", "its last byte missing", changed(video(), lambda d: d[:-1]), whole, ANY),
+        Case("fragments.mp4", "fragmented", muxed(container=FRAGMENTS), whole),
+        Case("live.webm", "as a browser records", muxed(codec="libvpx", container={"live": "1"}), error=NO_LENGTH),
+        Case("live.mkv", "as a browser records", muxed(container={"live": "1"}), error=NO_LENGTH),
+        Case("half_fragments.mp4", "cut", changed(muxed(60, container=FRAGMENTS), first(0.5)), range(12), "damaged"),
+        Case("encrypted.mp4", "encrypted", muxed(container=LOCKED), error=ANY),
         *damages(),
         Case("giant.gif", "claims 12,000 x 6,000 pixels", wide_gif(12000, 6000), error="large|memory"),
         Case("impossible.gif", "claims 65,535 x 65,535 pixels", wide_gif(65535, 65535), error="not a video|damaged"),
-        Case(
-            "giant.avi",
-            "pictures claim 65,500 x 65,500 pixels",
-            changed(video(**MJPEG), wide_jpegs),
-            error="damaged|not a video",
-        ),
-        Case(
-            "claims.mp4",
-            "its header claims 30,000 x 30,000, its H.264 is small",
-            changed(video(), wide_mp4(30000, 30000)),
-            whole,
-            any_error,
-        ),
+        Case("giant.avi", "pictures claim 65,500 x 65,500 pixels", changed(video(**MJPEG), wide_jpegs), error=BAD),
+        Case("claims.mp4", "its header claims 30,000 x 30,000", changed(video(), wide_mp4), whole, ANY),
         Case("billions.mp4", "claims four billion frames", changed(video(), many_samples), error="not a video|damaged"),
-        Case("endless.mp4", "a box without an end", changed(video(), endless_box), whole, any_error),
+        Case("endless.mp4", "a box without an end", changed(video(), endless_box), whole, ANY),
         Case("sound.mp4", "only sound", muxed(0, sound=-1), error="no video stream"),
         Case("sound.mkv", "only sound", muxed(0, sound=-1), error="no video stream"),
         Case("long_sound.mp4", "sound longer than the video", muxed(sound=4), whole),
         Case("short_sound.mkv", "sound shorter than the video", muxed(sound=0.5), whole),
-        Case("two_streams.mp4", "two video streams", muxed(second_from=100), whole, any_error),
-        Case("two_streams.mkv", "two video streams", muxed(second_from=100), whole, any_error),
+        Case("two_streams.mp4", "two video streams", muxed(second_from=100), whole, ANY),
+        Case("two_streams.mkv", "two video streams", muxed(second_from=100), whole, ANY),
     ]
     for suffix, settings in (("mp4", {}), ("avi", MPEG4), ("webm", VP9), ("mkv", HEVC)):
         for count in (1, 2, 3):
@@ -414,124 +309,53 @@ def corpus() -> list[Case]:
         Case("uneven.mkv", "variable frame rate", muxed(times=lambda n: n + 40 * (n > 15)), whole),
         Case("interlaced.mp4", "H.264, interlaced", muxed(interlaced=True), whole),
         Case("interlaced.mpg", "MPEG-2, interlaced", muxed(codec="mpeg2video", interlaced=True), whole),
-        Case("trimmed.mp4", "an edit list that leaves out 8 frames at the start", trimmed, range(8, 30)),
         Case(
-            "short_edit.mp4",
-            "an edit list that ends after half",
-            changed(video(b_frames=0), edited(600, 0)),
-            range(15),
-            "trimmed",
+            "trimmed.mp4", "starts 8 frames later", made_of("a.mp4", partial(start_mp4_later, frames=8)), range(8, 30)
         ),
-        Case(
-            "empty_edit.mp4",
-            "an edit list that starts with a pause",
-            changed(video(b_frames=0), edited(1200, -1)),
-            whole,
-            any_error,
-        ),
-        Case(
-            "far_edit.mp4",
-            "an edit list that starts after the end",
-            changed(video(b_frames=0), edited(1200, 10**6)),
-            whole,
-            any_error,
-        ),
-        Case(
-            "no_keyframe.ts",
-            "a transport stream that begins without a keyframe",
-            copied_from(5),
-            error="transport stream|damaged",
-        ),
+        Case("short_edit.mp4", "ends after half", edited(600, 0), range(15), "trimmed"),
+        Case("empty_edit.mp4", "edit list, a pause first", edited(1200, -1), whole, ANY),
+        Case("far_edit.mp4", "edit list after the end", edited(1200, 10**6), whole, ANY),
+        Case("no_keyframe.ts", "begins without a keyframe", copied_from(5), error="transport stream|damaged"),
         Case("no_keyframe.mp4", "begins without a keyframe", copied_from(5), range(12, 60), "."),
         Case("no_keyframe.mkv", "begins without a keyframe", copied_from(5), range(12, 60), "."),
-        Case("whole.ts", "a transport stream, H.264", video(), whole, "transport stream"),
-        Case("mpeg2.ts", "a transport stream, MPEG-2", video(codec="mpeg2video"), whole, "transport stream"),
-        Case(
-            "half.ts",
-            "a transport stream, cut in the middle",
-            changed(video(60), first(0.5)),
-            error="transport stream|damaged",
-        ),
-        Case("raw.h264", "H.264 without a container", video(), whole, "does not say how long"),
-        Case(
-            "raw.m1v.mpg",
-            "MPEG-1, so short that decord cannot tell how long",
-            video(codec="mpeg1video"),
-            whole,
-            "does not say how long",
-        ),
+        Case("whole.ts", "a transport stream, H.264", video(), whole, STREAM),
+        Case("mpeg2.ts", "a transport stream, MPEG-2", video(codec="mpeg2video"), whole, STREAM),
+        Case("half.ts", "a transport stream, cut", changed(video(60), first(0.5)), error="transport stream|damaged"),
+        Case("raw.h264", "H.264 without a container", video(), whole, NO_LENGTH),
+        Case("raw.m1v.mpg", "MPEG-1, too short", video(codec="mpeg1video"), whole, NO_LENGTH),
         Case("mpeg1.mpg", "MPEG-1", video(250, codec="mpeg1video"), range(250)),
-        Case(
-            "animation.apng",
-            "an animated PNG",
-            video(codec="apng", b_frames=0, pixel_format="rgb24"),
-            whole,
-            "does not say how long",
-        ),
+        Case("a.apng", "an animated PNG", video(codec="apng", b_frames=0, pixel_format="rgb24"), whole, NO_LENGTH),
         Case("two_sizes.h264", "pictures change their size", two_sizes, error="."),
     ]
     for degrees in (90, 180, 270):
         size = (64, 48) if degrees == 180 else (48, 64)
-        cases.append(
-            Case(
-                f"turned_{degrees}.mp4",
-                f"turned by {degrees} degrees",
-                turned(degrees),
-                whole,
-                size=size,
-                turn=degrees // 90,
-            )
-        )
-    for width, height, settings in (
-        (16, 16, {}),
-        (2, 2, {"pixel_format": "yuv444p"}),
-        (1, 1, {"codec": "ffv1", "b_frames": 0}),
-        (18, 34, MPEG4),
-        (17, 33, VP9),
-        (65, 97, VP9),
-        (65, 97, MPEG4),
-        (97, 65, {"pixel_format": "yuv444p"}),
-        (97, 65, MJPEG),
-        (250, 3, MJPEG),
-        (16, 1024, {}),
-        (4096, 16, {}),
-        (854, 480, {}),
-        (3840, 2160, {"options": {"preset": "ultrafast"}}),
+        made = made_of("upright.mp4", partial(rotate_mp4, degrees=degrees))
+        what = f"turned by {degrees} degrees"
+        cases.append(Case(f"turned_{degrees}.mp4", what, made, whole, size=size, turn=degrees // 90))
+    for sizes, suffix, settings in (
+        ([(16, 16), (16, 1024), (4096, 16), (854, 480)], "mp4", {}),
+        ([(2, 2), (97, 65)], "mp4", {"pixel_format": "yuv444p"}),
+        ([(3840, 2160)], "mp4", {"options": {"preset": "ultrafast"}}),
+        ([(1, 1)], "mkv", {"codec": "ffv1", "b_frames": 0}),
+        ([(18, 34), (65, 97)], "avi", MPEG4),
+        ([(17, 33), (65, 97)], "webm", VP9),
+        ([(97, 65), (250, 3)], "avi", MJPEG),
     ):
-        codec = settings.get("codec", "libx264")
-        suffix = {"mpeg4": "avi", "mjpeg": "avi", "libvpx-vp9": "webm", "ffv1": "mkv"}.get(codec, "mp4")
-        count = 10 if width > 2000 else 30
-        cases.append(
-            Case(
-                f"{width}x{height}.{codec}.{suffix}",
-                f"{width} x {height} pixels",
-                video(count, width=width, height=height, **settings),
-                range(count),
-                size=(width, height),
-                marked=min(width, height) >= 16,
-            )
-        )
-    for name, settings in {
-        "b_frames.avi": MPEG4,
-        "h264.avi": {},
-        "h264.mov": {},
-        "h264.flv": {},
-        "h264.m4v": {},
+        for width, height in sizes:
+            count, name = 10 if width > 2000 else 30, f"{width}x{height}.{settings.get('codec', 'libx264')}.{suffix}"
+            made, marked = video(count, width=width, height=height, **settings), min(width, height) >= 16
+            what = f"{width} x {height} pixels"
+            cases.append(Case(name, what, made, range(count), size=(width, height), marked=marked))
+    for names, settings in {
+        "b_frames.avi mpeg4.mp4 mpeg4.mkv": MPEG4,
+        "h264.avi h264.mov h264.flv h264.m4v": {},
         "vp8.webm": {"codec": "libvpx", "b_frames": 0},
-        "vp9.mp4": VP9,
-        "vp9.ivf": VP9,
-        "av1.mp4": AV1,
-        "av1.webm": AV1,
-        "av1.mkv": AV1,
-        "hevc.mp4": HEVC,
-        "hevc.mkv": HEVC,
-        "mpeg4.mp4": MPEG4,
-        "mpeg4.mkv": MPEG4,
-        "mjpeg.avi": MJPEG,
-        "mjpeg.mov": MJPEG,
-        "animation.gif": {"codec": "gif", "b_frames": 0, "pixel_format": "rgb8"},
-        "mpeg2.mpg": {"codec": "mpeg2video"},
-        "mpeg2.mkv": {"codec": "mpeg2video"},
+        "vp9.mp4 vp9.ivf": VP9,
+        "av1.mp4 av1.webm av1.mkv": AV1,
+        "hevc.mp4 hevc.mkv": HEVC,
+        "mjpeg.avi mjpeg.mov": MJPEG,
+        "animation.gif": GIF,
+        "mpeg2.mpg mpeg2.mkv": {"codec": "mpeg2video"},
         "wmv1.wmv": {"codec": "wmv1", "b_frames": 0},
         "wmv2.wmv": {"codec": "wmv2", "b_frames": 0},
         "msmpeg4.avi": {"codec": "msmpeg4", "b_frames": 0},
@@ -560,43 +384,33 @@ def corpus() -> list[Case]:
         "intra_refresh.mp4": {"b_frames": 0, "options": {"x264-params": "intra-refresh=1"}},
         "slices.mp4": {"options": {"x264-params": "slices=3"}},
     }.items():
-        made = video(30, **settings)
-        cases.append(Case(name, f"{settings.get('codec', 'libx264')} in {name.split('.')[-1]}", made, whole))
-    for name, what in {
-        "with spaces.mp4": "spaces",
-        "été 動画 🎬.mp4": "unicode",
-        "quotes'\".mp4": "quotes",
-        "two\nlines.mp4": "a line break",
-        "-dash.mp4": "a leading dash",
-        "100%d%03d.mp4": "per cent signs",
-        "http:clip.mp4": "looks like an address",
-        "file:clip.mp4": "looks like a protocol",
-        "concat:a|b.mp4": "looks like a protocol",
-        "$(rm) `x` ; & *.mp4": "signs of a shell",
-        "back\\slash.mp4": "a backslash",
-        "l" * 240 + ".mp4": "240 letters",
-        "no_suffix": "no suffix",
-        "mp4_named.avi": "another container's suffix",
-        "named.jpg": "a picture's suffix",
-        "UPPER.MP4": "upper case",
-        "dot..mp4": "two dots",
-        "tab\t.mp4": "a tab",
-    }.items():
-        cases.append(Case(name, f"name: {what}", named, whole))
+        cases += [Case(n, settings.get("codec", "libx264"), video(30, **settings), whole) for n in names.split()]
+    odd_names = ["with spaces.mp4", "été 動画 🎬.mp4", "quotes'\".mp4", "two\nlines.mp4", "tab\t.mp4", "-dash.mp4"]
+    odd_names += ["http:clip.mp4", "file:clip.mp4", "concat:a|b.mp4", "100%d%03d.mp4", "$(rm) `x` ; & *.mp4"]
+    odd_names += [
+        "dot..mp4",
+        "back\\slash.mp4",
+        "l" * 240 + ".mp4",
+        "no_suffix",
+        "mp4_named.avi",
+        "named.jpg",
+        "UPPER.MP4",
+    ]
+    cases += [Case(name, "an odd name", made_of("plain.mp4", Path.rename), whole) for name in odd_names]
     cases += [
-        Case(os.fsdecode(b"latin\xe9.mp4"), "name: not UTF-8", named, whole, "rename"),
-        Case("link.mp4", "a link to a video", lambda p: p.symlink_to(good(p.with_name("linked.mp4")).name), whole),
+        Case(os.fsdecode(b"latin\xe9.mp4"), "name: not UTF-8", made_of("plain.mp4", Path.rename), whole, "rename"),
+        Case("link.mp4", "a link to a video", linked, whole),
         Case("dangling.mp4", "a link to nothing", link("nowhere.mp4"), error="a link to nothing"),
         Case("loop.mp4", "a link to itself", link("loop.mp4"), error="cannot be opened|link"),
         Case("device.mp4", "a link to an endless device", link("/dev/zero"), error="not a regular file"),
         Case("folder.mp4", "a directory", lambda p: p.mkdir(), error="folder"),
-        Case("pipe.mp4", "a named pipe", pipe, error="not a regular file"),
+        Case("pipe.mp4", "a named pipe", lambda p: os.mkfifo(p), error="not a regular file"),
         Case("missing.mp4", "does not exist", lambda p: None, error="no such file"),
         Case(
             "in_a_file.mp4/clip.mp4",
             "its folder is a file",
-            lambda p: p.parent.write_bytes(b"x"),
-            error="no such file|cannot be opened",
+            lambda p: p.parent.write_bytes(b""),
+            error="no such|opened",
         ),
         Case("forbidden.mp4", "no permission to read", unreadable, whole, "permission"),
     ]
@@ -615,14 +429,8 @@ def write(case: Case, folder: Path) -> Path | None:
     return path
 
 
-@dataclass(frozen=True)
-class Result:
-    got: str
-    expected: bool
-
-
-def read(case: Case, path: Path) -> Result:
-    """Reads a file as a user does and compares."""
+def read(case: Case, path: Path) -> tuple[str, bool]:
+    """What a user gets from a file, and whether it is as expected."""
     start = time.monotonic()
     try:
         frames = load_video(path, 8)
@@ -632,9 +440,7 @@ def read(case: Case, path: Path) -> Result:
     else:
         got, right = _frames(case, frames, count)
     seconds = time.monotonic() - start
-    if seconds > SECONDS:
-        return Result(f"{got}, after {seconds:.0f} s", False)
-    return Result(got, right)
+    return (got, right) if seconds <= SECONDS else (f"{got}, after {seconds:.0f} s", False)
 
 
 def _refused(case: Case, path: Path, message: str) -> tuple[str, bool]:
@@ -673,15 +479,12 @@ def main() -> None:
             path = write(case, folder)
             if path is None:
                 continue
-            result = read(case, path)
+            got, expected = read(case, path)
             wanted = [f"{len(case.numbers)} frames"] if case.numbers is not None else []
             wanted += ["an error"] if case.error is not None else []
-            wrong += not result.expected
-            verdict = "" if result.expected else "**wrong**: "
-            name = printable(case.name[:60]).replace("|", "\\|")
-            print(
-                f"| {name} | {case.what} | {' or '.join(wanted)} | {verdict}{result.got.replace('|', chr(92) + '|')} |"
-            )
+            wrong += not expected
+            cells = printable(case.name[:60]), case.what, " or ".join(wanted), ("" if expected else "**wrong**: ") + got
+            print("|", " | ".join(cell.replace("|", "\\|") for cell in cells), "|")
         print(f"\n{len(corpus())} files, {wrong} not as expected")
     sys.exit(wrong > 0)
 

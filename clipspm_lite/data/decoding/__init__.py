@@ -1,9 +1,6 @@
-"""Video files → frames, in processes of their own; here is what both sides need, without decord and torch."""
+"""Video files → frames, in processes of their own; here is what both sides need, without decord or torch."""
 
 from collections.abc import Iterable
-
-# What to do with a video that cannot be read.
-CONVERT = "get it again, convert it with `ffmpeg -i IN -pix_fmt yuv420p OUT.mp4` if a player shows it, or leave it out"
 
 
 def frame_indices(count: int, offsets: Iterable[float]) -> list[int]:

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from clipspm_lite.data.decoding import CONVERT, frame_indices
+from clipspm_lite.data.decoding import frame_indices
 
 sys.modules["nvidia"] = None  # type: ignore[assignment]  # decord would load all of CUDA: 0.3 s and 650 MB
 
@@ -46,15 +46,15 @@ MAX_MEMORY = 8 << 30  # bytes, beside the pictures that are kept; where the syst
 
 
 class Unreadable(Exception):
-    """What is wrong with a file and what to do, without its name."""
+    """What is wrong with a file, without its name."""
 
 
 def serve() -> None:
     """Answers requests, one line of JSON each on the standard input, until it ends.
 
     A request has `path`, `offsets` and `limit`: the seconds without a new frame after which the process ends itself, as
-    it does without its parent. An answer is one line of JSON, `{"error": …}` or `{"count": …, "shape": [pictures, H, W,
-    3], "places": [of each offset among the pictures]}`, and then the pictures, uint8.
+    it does without its parent. An answer is one line of JSON, `{"error": …}` or `{"count": …, "shape": [T, H, W, 3]}`,
+    and then the T pictures, uint8.
     """
     answers = os.fdopen(os.dup(1), "wb")
     remarks = _Remarks()
@@ -64,18 +64,19 @@ def serve() -> None:
     for line in sys.stdin.buffer:
         request = json.loads(line)
         watchdog = _Watchdog(request["limit"])
-        _limit_memory(MAX_MEMORY + len(request["offsets"]) * MAX_PIXELS * 3)
+        _limit("RLIMIT_DATA", MAX_MEMORY + len(request["offsets"]) * MAX_PIXELS * 3)  # threads reserve address space
         remarks.clear()
         pictures: list[np.ndarray] = []
         try:
-            answer, pictures = _decoded(request["path"], request["offsets"], watchdog, remarks)
+            count, pictures = _decoded(request["path"], request["offsets"], watchdog, remarks)
+            answer: dict[str, Any] = {"count": count, "shape": [len(pictures), *np.shape(pictures[:1])[1:]]}
         except Unreadable as error:
-            answer = {"error": f"{error}; {CONVERT}"}
+            answer = {"error": str(error)}
         except MemoryError:
-            answer = {"error": f"its pictures need more memory than there is; {CONVERT}"}
+            answer = {"error": "its pictures need more memory than there is"}
         except Exception as error:
-            answer = {"error": f"damaged ({type(error).__name__}: {_reason(error)}); {CONVERT}"}
-        watchdog.end()
+            answer = {"error": f"damaged ({type(error).__name__}: {_reason(error)})"}
+        faulthandler.cancel_dump_traceback_later()
         answers.write(json.dumps(answer).encode() + b"\n")
         for picture in pictures:
             answers.write(np.ascontiguousarray(picture).data)
@@ -91,11 +92,7 @@ class _Remarks:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  (open as long as the process lives)
         for printed in (1, 2):
             os.dup2(self._file.fileno(), printed)
-        with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no such limit
-            import resource
-
-            hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-            resource.setrlimit(resource.RLIMIT_FSIZE, (self.LONGEST, hard))
+        _limit("RLIMIT_FSIZE", self.LONGEST)
 
     def clear(self) -> None:
         self._file.seek(0)  # what is printed goes on from here too
@@ -105,8 +102,7 @@ class _Remarks:
         """The first remark that tells of damage, without the part of FFmpeg that made it."""
         self._file.seek(0)
         lines = self._file.read(self.LONGEST).decode(errors="replace").splitlines()
-        remarks = (re.sub(r"^\[.*?\] ", "", line) for line in lines)
-        return next(filter(_DAMAGE.match, remarks), None)
+        return next(filter(_DAMAGE.match, (re.sub(r"^\[.*?\] ", "", line) for line in lines)), None)
 
 
 class _Watchdog:
@@ -117,43 +113,38 @@ class _Watchdog:
         self.alive()
 
     def alive(self) -> None:
-        now = time.monotonic()
-        if now - self._last > self._limit / 60:
-            self._last = now
+        if time.monotonic() - self._last > self._limit / 60:
+            self._last = time.monotonic()
             if os.getppid() != self._parent:
                 os._exit(0)
             faulthandler.dump_traceback_later(self._limit, exit=True)
 
-    def end(self) -> None:
-        faulthandler.cancel_dump_traceback_later()
 
-
-def _limit_memory(size: int) -> None:
-    """Where the system can: what is in use counts, not the address space, of which every thread reserves a lot."""
-    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows, macOS
+def _limit(name: str, size: int) -> None:
+    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no limits, macOS not all
         import resource
 
-        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        resource.setrlimit(resource.RLIMIT_DATA, (size if hard < 0 else min(size, hard), hard))
+        which = getattr(resource, name)
+        hard = resource.getrlimit(which)[1]
+        resource.setrlimit(which, (size if hard < 0 else min(size, hard), hard))
 
 
 def _decoded(
     path: str, offsets: Sequence[float], watchdog: _Watchdog, remarks: _Remarks
-) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """The answer for an intact file, and the pictures that go with it."""
+) -> tuple[int, list[np.ndarray]]:
+    """How many frames an intact file has, and the picture for each offset."""
     reader = _open(path)
     claimed = len(reader)
     kept, count = _read_forward(reader, frame_indices(claimed, offsets), watchdog)
     del reader  # an idle reader keeps on decoding ahead
     if count < claimed and offsets:  # the file claims more frames than it has
         kept, count = _read_forward(_open(path), frame_indices(count, offsets), watchdog)
-    wanted, order, sizes = frame_indices(count, offsets), list(kept), {p.shape for p in kept.values()}
+    wanted = frame_indices(count, offsets)
     if damage := remarks.damage():
         raise Unreadable(f"damaged, FFmpeg can only guess some of its pictures ({damage})")
-    if not kept.keys() >= set(wanted) or len(sizes) > 1:
+    if not kept.keys() >= set(wanted) or len({picture.shape for picture in kept.values()}) > 1:
         raise Unreadable("it changed while it was read, or its pictures change their size")
-    shape = [len(kept), *(sizes.pop() if kept else (0,))]
-    return {"count": count, "shape": shape, "places": [order.index(i) for i in wanted]}, list(kept.values())
+    return count, [kept[index] for index in wanted]
 
 
 def _read_forward(
@@ -198,13 +189,12 @@ def _open(path: str) -> decord.VideoReader:
         raise Unreadable("decord cannot open a name that is not UTF-8; rename the file") from None
     except (decord.DECORDError, RuntimeError, AssertionError) as error:
         reason = _reason(error)
+        found = f"not a video, or damaged ({reason})"
         if "cannot find video stream" in reason:
-            reason = "no video stream that can be decoded (only sound, or an unknown codec)"
+            found = "no video stream that can be decoded (only sound, or an unknown codec)"
         elif "measure duration" in reason:
-            reason = "it does not say how long it is (a raw stream, or recorded in a browser), or it is damaged"
-        else:
-            reason = "not a video, or damaged" + ("" if "Error reading" in reason else f" ({reason})")
-        raise Unreadable(reason) from None
+            found = "it does not say how long it is (a raw stream, or recorded in a browser), or it is damaged"
+        raise Unreadable(found) from None
 
 
 def _reason(error: Exception) -> str:

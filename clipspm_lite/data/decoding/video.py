@@ -23,6 +23,7 @@ from clipspm_lite.data.names import printable
 
 __all__ = ["MOST_FRAMES", "VideoError", "check_file", "count_frames", "frame_indices", "load_video", "load_videos"]
 
+CONVERT = "get it again, convert it with `ffmpeg -i IN -pix_fmt yuv420p OUT.mp4` if a player shows it, or leave it out"
 MOST_FRAMES = 1024  # T of one video; all of them are kept in memory and encoded
 MOST_WORKERS = 8  # unless more are asked for
 
@@ -46,10 +47,9 @@ def load_video(
 
     The n frames that the video really has are cut into T equal segments. Frame i is the centre of its segment,
     floor((i + ½) n / T), or with `random_segments` (training) a random place in it, floor((i + u) n / T). A video with
-    fewer than T frames repeats them: a single frame comes back T times.
+    fewer than T frames repeats them: a single frame comes back T times. Rotation metadata of phones is applied.
 
     Args:
-        path: the video file; rotation metadata of phones is applied.
         frames: T, from 1 to 1024.
         size: None leaves the frames at the video's own size; a number gives `[T, 3, size, size]`: shorter side
             resized to `resize`, then a square cut from the centre.
@@ -65,13 +65,12 @@ def load_video(
     frames, size, shorter = _checked(frames, size, resize)
     if size is None and random_crop:
         raise ValueError("random_crop needs size, found size=None")
+    offsets = torch.full((frames,), 0.5, dtype=torch.float64)
     if random_segments:
         offsets = torch.rand(frames, dtype=torch.float64, generator=generator)
-    else:
-        offsets = torch.full((frames,), 0.5, dtype=torch.float64)
     pictures, _ = _decode(Path(path), offsets)
     if size is None or shorter is None:
-        clip = _to_float(np.stack(pictures))
+        clip = _to_float(pictures)
     else:
         clip = torch.stack([_resized(_to_float(picture), shorter) for picture in pictures])
         clip = _cropped(clip, size, random_crop, generator)
@@ -93,7 +92,8 @@ def load_videos(
     `workers` is by default as many as this process may use cores, at most 8. Raises ValueError as `load_video` does.
     """
     frames, size, resize = _checked(frames, size, resize)
-    workers = min(_usable_cores(), MOST_WORKERS) if workers is None else whole_number("workers", workers)
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    workers = min(len(cores), MOST_WORKERS) if workers is None else whole_number("workers", workers)
 
     def load(path: str | Path) -> Tensor | VideoError:
         try:
@@ -101,7 +101,7 @@ def load_videos(
         except VideoError as error:
             return error
 
-    return _load_ahead(load, paths, workers, max(ahead, 2 * workers))
+    return _load_ahead(load, iter(paths), workers, max(ahead, 2 * workers))
 
 
 def count_frames(path: str | Path) -> int:
@@ -112,45 +112,39 @@ def count_frames(path: str | Path) -> int:
 def _checked(frames: int, size: int | None, resize: int | None) -> tuple[int, int | None, int | None]:
     """The arguments: T, the side of the square, and the length of the shorter side before it is cut."""
     frames = whole_number("frames", frames, most=MOST_FRAMES)
+    if size is None and resize is not None:
+        raise ValueError("resize needs size, found size=None")
     if size is None:
-        if resize is not None:
-            raise ValueError("resize needs size, found size=None")
         return frames, None, None
     size = whole_number("size", size)
     return frames, size, size if resize is None else whole_number("resize", resize, least=size)
 
 
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _load_ahead(
-    load: Callable[[str | Path], Tensor | VideoError], paths: Iterable[str | Path], workers: int, ahead_of_use: int
+    load: Callable[[str | Path], Tensor | VideoError], paths: Iterator[str | Path], workers: int, ahead_of_use: int
 ) -> Iterator[Tensor | VideoError]:
     """One thread for each worker process: it waits for the decoder and resizes what comes back."""
-    waiting = iter(paths)
     pool = ThreadPoolExecutor(workers, "load_videos")
     try:
-        ahead = deque(pool.submit(load, path) for path in islice(waiting, ahead_of_use))
+        ahead = deque(pool.submit(load, path) for path in islice(paths, ahead_of_use))
         while ahead:
             loaded = ahead.popleft().result()
-            ahead.extend(pool.submit(load, path) for path in islice(waiting, 1))
+            ahead.extend(pool.submit(load, path) for path in islice(paths, 1))
             yield loaded
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _decode(path: Path, offsets: Tensor) -> tuple[list[np.ndarray], int]:
-    """The chosen frames, uint8 `[H, W, 3]` each, and how many there are."""
+def _decode(path: Path, offsets: Tensor) -> tuple[np.ndarray, int]:
+    """The chosen frames, uint8 `[T, H, W, 3]`, and how many there are."""
     before, failure = check_file(path), None
-    try:
-        # An absolute path, because FFmpeg would take a name such as "http:clip.mp4" for an address.
+    try:  # an absolute path, because FFmpeg would take a name such as "http:clip.mp4" for an address
         decoded = decode(str(path.absolute()), offsets.tolist())
     except DecodingFailed as error:
-        failure = str(error)
+        failure = f"{error}; {CONVERT}"
     if failure or path.exists():  # one that was removed meanwhile was read to its end all the same
         after = check_file(path)
-        if any(getattr(before, f"st_{what}") != getattr(after, f"st_{what}") for what in ("size", "mtime_ns", "ino")):
+        if any(getattr(before, stat) != getattr(after, stat) for stat in ("st_size", "st_mtime_ns", "st_ino")):
             failure = "it changed while it was read; try again when it is complete"
     if failure:
         raise _error(path, failure)
@@ -159,8 +153,7 @@ def _decode(path: Path, offsets: Tensor) -> tuple[list[np.ndarray], int]:
 
 def _to_float(picture: np.ndarray) -> Tensor:
     """uint8 `[…, H, W, 3]` → contiguous float32 `[…, 3, H, W]` in [0, 1], without threads that the decoder needs."""
-    channels_first = np.moveaxis(picture, -1, -3)
-    return torch.from_numpy(np.divide(channels_first, np.float32(255), order="C"))
+    return torch.from_numpy(np.divide(np.moveaxis(picture, -1, -3), np.float32(255), order="C"))
 
 
 def _resized(image: Tensor, shorter: int) -> Tensor:
@@ -173,11 +166,10 @@ def _resized(image: Tensor, shorter: int) -> Tensor:
 
 
 def _cropped(clip: Tensor, size: int, random: bool, generator: torch.Generator | None) -> Tensor:
-    spare = [side - size for side in clip.shape[-2:]]
-    if random:
-        top, left = (int(torch.randint(room + 1, (), generator=generator)) for room in spare)
-    else:
-        top, left = (room // 2 for room in spare)
+    top, left = (
+        int(torch.randint(side - size + 1, (), generator=generator)) if random else (side - size) // 2
+        for side in clip.shape[-2:]
+    )
     return clip[..., top : top + size, left : left + size].contiguous()
 
 
@@ -189,12 +181,12 @@ def check_file(path: str | Path) -> os.stat_result:
             unreadable, or wait for it without end.
     """
     path = Path(path)
-    found = None
     try:
         if path.is_file():
             with path.open("rb") as file:
-                status = os.fstat(file.fileno())
-                found = _instead_of_a_video(file.read(256))
+                status, found = os.fstat(file.fileno()), _instead_of_a_video(file.read(256))
+            if found is None:
+                return status
         elif path.is_dir():
             found = "this is a folder; expected a video"
         elif path.exists():
@@ -203,9 +195,7 @@ def check_file(path: str | Path) -> os.stat_result:
             found = f"a link to nothing ({printable(os.readlink(path))})" if path.is_symlink() else "no such file"
     except (OSError, ValueError) as error:  # ValueError: a null byte in its name
         found = f"cannot be opened ({getattr(error, 'strerror', None) or error}); check its name and permissions"
-    if found:
-        raise _error(path, found)
-    return status
+    raise _error(path, found)
 
 
 def _instead_of_a_video(start: bytes) -> str | None:

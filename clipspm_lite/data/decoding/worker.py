@@ -9,15 +9,12 @@ import atexit
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
-
-from clipspm_lite.data.decoding import CONVERT
 
 TIME_LIMIT = 30.0  # seconds without a new frame
 SLOWEST_DISK = 20e6  # bytes per second: a large file may take this much longer before its first frame
@@ -35,15 +32,13 @@ else:
 
 
 class DecodingFailed(Exception):
-    """What is wrong with a file and what to do, without its name."""
+    """What is wrong with a file, without its name."""
 
 
-def decode(path: str, offsets: Sequence[float]) -> tuple[list[np.ndarray], int]:
-    """The frames that stand for a video, uint8 `[H, W, 3]` each, and how many it has. Several threads may call it.
+def decode(path: str, offsets: Sequence[float]) -> tuple[np.ndarray, int]:
+    """The frames that stand for a video, uint8 `[T, H, W, 3]`, and how many it has. Several threads may call it.
 
-    Args:
-        path: absolute.
-        offsets: of the T frames in their segments, in [0, 1); none only counts.
+    `path` is absolute. `offsets` are those of the T frames in their segments, in [0, 1); none only counts.
 
     Raises:
         DecodingFailed: the file cannot be decoded.
@@ -61,9 +56,9 @@ def decode(path: str, offsets: Sequence[float]) -> tuple[list[np.ndarray], int]:
         except (EOFError, OSError):
             status = worker.kill(patience=10)  # it ends by itself
             if status == _WATCHDOG_STATUS:
-                raise DecodingFailed(f"decoding it gave no new frame for {limit:.0f} s; {CONVERT}") from None
+                raise DecodingFailed(f"decoding it gave no new frame for {limit:.0f} s") from None
             if fresh:  # otherwise an earlier file may be to blame
-                raise DecodingFailed(f"the decoder crashed on it ({_cause(status)}); {CONVERT}") from None
+                raise DecodingFailed(f"the decoder crashed on it, or memory ran out (exit status {status})") from None
             continue
         except BaseException:
             worker.kill()  # it met a bad file, or part of the answer is still to come
@@ -84,9 +79,7 @@ class _Worker:
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # Windows would open a console
         )
         _all.add(self)
-        assert self._process.stdin and self._process.stdout
-        self._requests: IO[bytes] = self._process.stdin
-        self._answers: IO[bytes] = self._process.stdout
+        self._requests, self._answers = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
         found = ""
         try:
             self._send(json.dumps([entry for entry in sys.path if isinstance(entry, str)]).encode() + b"\n")
@@ -98,7 +91,7 @@ class _Worker:
             advice = "pip install -e . in clipspm_lite's folder installs what it needs, decord2 among it"
             raise RuntimeError(f"{sys.executable} does not start the video decoder ({found}); {advice}")
 
-    def answer(self, request: bytes) -> tuple[list[np.ndarray], int]:
+    def answer(self, request: bytes) -> tuple[np.ndarray, int]:
         """The frames and their number; raises DecodingFailed, and EOFError or OSError where the process ended."""
         self._send(request)
         line = self._answers.readline()
@@ -110,7 +103,7 @@ class _Worker:
         pictures = np.empty(answer["shape"], np.uint8)
         if self._answers.readinto(pictures.reshape(-1)) < pictures.nbytes:  # type: ignore[attr-defined]
             raise EOFError
-        return [pictures[place] for place in answer["places"]], answer["count"]
+        return pictures, answer["count"]
 
     def _send(self, line: bytes) -> None:
         self._requests.write(line)
@@ -129,13 +122,6 @@ class _Worker:
         for pipe in (self._requests, self._answers):
             with contextlib.suppress(OSError):  # a request that was not sent
                 pipe.close()
-
-
-def _cause(status: int) -> str:
-    if status >= 0:
-        return f"exit status {status:#x}"
-    name = signal.Signals(-status).name
-    return name if name != "SIGKILL" else "it was killed, as systems do when memory runs out"
 
 
 _all: set[_Worker] = set()
