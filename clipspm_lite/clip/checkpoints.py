@@ -59,9 +59,8 @@ def open_checkpoint(
         frames: T. What the head was trained with, and by default that. Only a released file does not say it: 8.
         store: folder of the feature store; default: this user's cache folder.
 
-    Raises:
-        CheckpointError: not such a file, damaged, or a head of another backbone or number of frames.
-        ValueError, FileNotFoundError: a setting is missing, or as `load_backbone`.
+    Raises CheckpointError for another file, a damaged one, or a head of another backbone or number of frames, and
+    ValueError or FileNotFoundError for a missing setting, or as `load_backbone`.
     """
     if checkpoint_kind(path) == "released":
         architecture, _, tensors = read_released(path)
@@ -102,8 +101,7 @@ def head_name(path: str | os.PathLike) -> str:
 def save_model(path: str | os.PathLike, model: Head, *, finetuned: Backbone | None = None, **description: Any) -> None:
     """Write a head's weights and configuration, and the visual encoder of a backbone that was finetuned with it.
 
-    ``description`` is kept with them: `open_checkpoint` reads from it ``backbone_name``, ``backbone`` (its
-    fingerprint, by which another text encoder is noticed too), ``frames`` and ``resize``.
+    Of ``description`` `open_checkpoint` reads ``backbone_name``, ``backbone`` (a fingerprint), ``frames``, ``resize``.
     """
     tensors = model.state_dict()
     if finetuned is not None:
@@ -144,10 +142,8 @@ def open_store(
 ) -> FeatureStore:
     """What encodes videos as a file says that its own were; CheckpointError for another backbone or number of frames.
 
-    Args:
-        made_with: the file's ``name``, ``weights``, ``normalize_pixels``, ``fingerprint`` and ``visual_fingerprint`` of
-            the backbone, ``frames`` and ``resize``; any of them may be missing.
-        encoder: the weights of the visual encoder, empty if they are not in the file.
+    ``made_with`` may say ``frames``, ``resize``, and of the backbone ``name``, ``weights``, ``normalize_pixels`` and
+    fingerprints; ``encoder`` is a fine-tuned visual encoder's weights, or empty.
     """
     recorded = made_with.get("frames", DEFAULT_FRAMES)
     if frames not in (None, recorded):
