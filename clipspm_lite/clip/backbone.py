@@ -57,8 +57,7 @@ class Backbone(nn.Module):
         super().__init__()
         clip, self.tokenizer, self._config = parts
         self.clip: Any = clip.to(memory_format=torch.channels_last)  # several times faster on a CPU
-        self.name = name
-        self.weights = weights  # an open_clip tag, a file's name, "random", or None for the folder's own
+        self.name, self.weights = name, weights  # an open_clip tag, a file's name, "random", or None: the folder's own
         self.dim = int(self._config["embed_dim"])
         size = clip.visual.image_size
         self.image_size = int(size if isinstance(size, int) else size[0])
@@ -168,8 +167,7 @@ def load_backbone(
     """Build a frozen backbone: the tiny CLIP, a local folder, or any open_clip architecture.
 
     Args:
-        name: "tiny" (the committed tiny CLIP), "local-dir:FOLDER" (as `clipspm_lite.tiny_clip.train` writes it), or an
-            open_clip architecture such as "ViT-B-16-quickgelu" or "RN50-quickgelu".
+        name: "tiny", "local-dir:FOLDER" (as `clipspm_lite.tiny_clip.train` writes it), or an open_clip architecture.
         weights: for an architecture an open_clip tag such as "openai" (downloaded once), a file (.safetensors or a
             torch state dict), or "random". A checkpoint of the released code gives its fine-tuned visual encoder.
         text_weights: a tag or a file for the text encoder, which a released checkpoint lacks.

@@ -93,8 +93,7 @@ def measure(
             batch_size=episodes_at_once(way, entry.shot, queries),
             progress=progress and f"{entry.name}, {entry.shot}-shot",
         )
-        right, asked = count_by_class(result.classes, [result])
-        difference = None
+        (right, asked), difference = count_by_class(result.classes, [result]), None
         if entry.name == reference:
             references[entry.shot] = result
         elif entry.shot in references:
@@ -105,9 +104,9 @@ def measure(
         row |= {"right": right, "asked": asked, "difference": difference}
         row |= {"seconds": round(time.perf_counter() - started, 2), "backbone": _about_backbone(entry.store)}
         rows.append(row | {"features": features.fingerprint, "head": _about_head(entry)})
-    about = {"data": data, "benchmark": benchmark, "part": part, **settings, "shots": shots}
-    classes = {"classes": list(dataset.classes), "videos_per_class": list(dataset.videos_per_class)}
-    return {**about, "reference": reference, **classes, "rows": rows}
+    about = {"data": data, "benchmark": benchmark, "part": part, **settings, "shots": shots, "reference": reference}
+    about |= {"classes": list(dataset.classes), "videos_per_class": list(dataset.videos_per_class)}
+    return about | {"rows": rows}
 
 
 def episodes_at_once(way: int, shot: int, queries: int) -> int:

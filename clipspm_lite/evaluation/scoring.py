@@ -131,8 +131,12 @@ def evaluate(
             labels[part] = batch.query_labels
             present[part] = torch.tensor([episode.classes for episode in listed])
     per_episode = (answers == labels).double().mean(-1).numpy()
-    counts = _count(len(data.classes), present, labels, answers)
-    return Evaluation(data.classes, per_episode, *counts, way, shot, queries, seed, data.videos_per_class)
+    asked, answered = present.gather(1, labels).numpy(), present.gather(1, answers).numpy()
+    confusion, opportunities = np.zeros((2, len(data.classes), len(data.classes)), dtype=int)
+    np.add.at(confusion, (asked, answered), 1)
+    np.add.at(opportunities, (asked[..., None], present[:, None].numpy()), 1)
+    listed_as = (way, shot, queries, seed, data.videos_per_class)
+    return Evaluation(data.classes, per_episode, confusion, opportunities, *listed_as)
 
 
 def _logits(method: Method, batch: EpisodeBatch, known: dict[str, Any], one_query_at_a_time: bool) -> Tensor:
@@ -162,15 +166,6 @@ def _fuse_all(method: Method, data: EncodedDataset, device: str | torch.device) 
     return parts[0]._make(torch.cat(of_parts).flatten(0, 2) for of_parts in zip(*parts, strict=True))
 
 
-def _count(classes: int, present: Tensor, labels: Tensor, answers: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """`Evaluation`'s confusion and opportunities; present ``[E, N]`` has the classes of each episode."""
-    asked, answered = present.gather(1, labels).numpy(), present.gather(1, answers).numpy()
-    confusion, opportunities = np.zeros((2, classes, classes), dtype=int)
-    np.add.at(confusion, (asked, answered), 1)
-    np.add.at(opportunities, (asked[..., None], present[:, None].numpy()), 1)
-    return confusion, opportunities
-
-
 def count_by_class(classes: Sequence[str], evaluations: Iterable[Evaluation]) -> tuple[list[int], list[int]]:
     """Right answers and queries of each class, over several evaluations of some of the classes."""
     right, asked = np.zeros((2, len(classes)), dtype=int)
@@ -186,8 +181,7 @@ def evaluate_pairs(
 ) -> dict[Pair, Evaluation]:
     """2-way ``episodes`` of each pair whose classes are both in the data set; ValueError if there is none.
 
-    ``settings`` are `evaluate`'s. A pair that shares a class with an earlier one has another seed than that, so that
-    the two do not meet the same videos in the same episodes.
+    ``settings`` are `evaluate`'s. Pairs that share a class have different seeds, so they meet different episodes.
     """
     within = [pair for pair in pairs if set(pair) <= set(data.classes)]
     if not within:

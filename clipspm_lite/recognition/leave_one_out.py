@@ -30,8 +30,7 @@ class LeaveOneOut:
     def interval(self, method: str) -> tuple[float, float]:
         """95 % interval (Wilson's) of the share that it would name correctly, in per cent.
 
-        It assumes independent clips. Those of one person in one place are not: for others it is too narrow.
-        """
+        It assumes independent clips. Those of one person in one place are not: for others it is too narrow."""
         interval = binomtest(self.right(method), len(self.asked)).proportion_ci(CONFIDENCE, method="wilson")
         return 100 * float(interval.low), 100 * float(interval.high)
 

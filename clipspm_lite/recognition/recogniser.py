@@ -184,7 +184,7 @@ class Recogniser:
         made_with = {"name": public_name(backbone.name), "weights": backbone.weights}
         made_with |= {key: getattr(backbone, key) for key in ("normalize_pixels", "visual_fingerprint")}
         head = self.head and describe_head(self.head)
-        description = {"kind": KIND, "method": self.method, "classes": list(support.classes), "head": head}
+        description = dict[str, Any](kind=KIND, method=self.method, classes=list(support.classes), head=head)
         description |= {"frames": self.store.frames, "resize": self.store.resize, "backbone": made_with}
         write_tensors(path, tensors, description)
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from multiprocessing.connection import wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -92,7 +93,7 @@ def _target(path: str | os.PathLike) -> Iterator[Path]:
 def end_with_parent() -> None:
     """Called as a worker process starts: if its parent is killed, it ends too and writes no more files."""
     if parent := multiprocessing.parent_process():
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
 
 
 def file_sha256(path: str | os.PathLike) -> str:
@@ -110,10 +111,7 @@ def stamp(status: os.stat_result) -> Stamp:
 
 
 def hash_files(stamps: Mapping[str | Path, Stamp], cache: Path, *, progress: bool = False) -> dict[str | Path, str]:
-    """`file_sha256` of each file, kept in ``cache`` by absolute path and `stamp`, a line of JSON each.
-
-    Several processes may append to it; a line that a kill or a full disk cut short is passed over.
-    """
+    """`file_sha256` of each file; ``cache`` keeps it by absolute path and `stamp`. A damaged line is passed over."""
     known: dict[tuple[str, Stamp], str] = {}
     for line in cache.read_bytes().splitlines() if cache.is_file() else []:
         with suppress(ValueError, TypeError):
@@ -137,10 +135,7 @@ def is_safetensors(path: Path) -> bool:
 
 
 def read_torch(path: str | os.PathLike, allowed: Collection[tuple[Callable[..., Any], str]] = ()) -> Any:
-    """What `torch.save` wrote: tensors, numbers and containers. No code in it is run; otherwise CheckpointError.
-
-    ``allowed`` is what else the file may ask for: (what is called, the name by which the file asks for it).
-    """
+    """Tensors, numbers, containers and what is ``allowed`` (callable, its name there); else CheckpointError."""
     try:
         with torch.serialization.safe_globals(list(allowed)):
             # Mapped, so that an optimizer's state, twice the size of the model, is never read.

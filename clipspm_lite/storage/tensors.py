@@ -39,10 +39,9 @@ def read_tensors(
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {one_line(error)}"
         raise CheckpointError(f"cannot be read as a {kind} written by clipspm_lite ({reason}): {path}") from None
-    if newer:
-        raise CheckpointError(f"its format is newer than {FORMAT_VERSION}, update clipspm_lite: {path}")
-    if found not in kinds:
-        raise CheckpointError(f"expected a {kind}, found a {found}: {path}")
+    if newer or found not in kinds:
+        wanted = f"format {FORMAT_VERSION} or older, update clipspm_lite" if newer else f"a {kind}, found a {found}"
+        raise CheckpointError(f"expected {wanted}: {path}")
     return tensors, description
 
 
