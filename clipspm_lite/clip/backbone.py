@@ -29,57 +29,39 @@ Parts = tuple[Any, Tokenizer, dict[str, Any]]  # an open_clip model, its tokeniz
 
 
 class VisualOnly(nn.Module):
-    """A CLIP without a text encoder; ``text_is_missing`` says what to do about it."""
+    """A CLIP without a text encoder."""
 
-    def __init__(self, visual: nn.Module, text_is_missing: str):
+    def __init__(self, visual: nn.Module):
         super().__init__()
-        self.visual, self.text_is_missing = visual, text_is_missing
+        self.visual = visual
         self.register_buffer("logit_scale", torch.tensor(100.0).log(), persistent=False)  # OpenAI's
 
     def encode_image(self, image: Tensor) -> Tensor:
         return self.visual(image)
 
     def encode_text(self, _tokens: Tensor) -> Tensor:
-        raise ValueError(self.text_is_missing)
+        raise ValueError("text_weights: class names need a text encoder: give an open_clip tag (openai) or a file")
 
 
 class Backbone(nn.Module):
-    """A CLIP model that turns frames and class names into vectors of one joint space.
+    """A CLIP model that turns frames and class names into vectors of one joint space, of width ``dim`` = C.
 
-    The text encoder is frozen, the visual encoder too until `set_trainable(True)`. BatchNorm (RN50) keeps its stored
-    statistics in training: those of an episode's few clips would leak from one clip to another.
-
-    Attributes:
-        clip: the open_clip model; `clip.visual` is the visual encoder.
-        weights: an open_clip tag, a file's name, "random", or None for the folder's own.
-        dim: C, the joint width.
-        image_size: the height and width that `encode_frames` takes, in pixels.
-        normalize_pixels: whether frames are shifted and scaled by the model's mean and standard deviation.
+    The text encoder is frozen, the visual encoder ``clip.visual`` too until `set_trainable(True)`. BatchNorm (RN50)
+    keeps its stored statistics in training: those of an episode's few clips would leak from one clip to another.
     """
 
     pixel_mean: Tensor
     pixel_std: Tensor
 
-    def __init__(
-        self,
-        clip: Any,
-        tokenizer: Tokenizer,
-        config: dict[str, Any],
-        *,
-        name: str,
-        weights: str | None = None,
-        normalize_pixels: bool = True,
-    ) -> None:
+    def __init__(self, parts: Parts, *, name: str, weights: str | None, normalize_pixels: bool):
         super().__init__()
+        clip, self.tokenizer, self._config = parts
         self.clip: Any = clip.to(memory_format=torch.channels_last)  # several times faster on a CPU
-        self.tokenizer = tokenizer
-        self.name = name
-        self.weights = weights
-        self.dim = int(config["embed_dim"])
+        self.name, self.weights = name, weights  # an open_clip tag, a file's name, "random", or None: the folder's own
+        self.dim = int(self._config["embed_dim"])
         size = clip.visual.image_size
         self.image_size = int(size if isinstance(size, int) else size[0])
         self.normalize_pixels = normalize_pixels
-        self._config = config
         mean, std = torch.tensor(clip.visual.image_mean), torch.tensor(clip.visual.image_std)
         self.register_buffer("pixel_mean", mean.view(3, 1, 1), persistent=False)
         self.register_buffer("pixel_std", std.view(3, 1, 1), persistent=False)
@@ -108,8 +90,7 @@ class Backbone(nn.Module):
         Args:
             frames: float RGB in [0, 1], `[..., T, 3, H, W]` with H = W = `image_size`; otherwise ValueError.
             chunk: how many frames pass the encoder at once; fewer need less memory.
-            recompute: gradient checkpointing: the backward pass computes activations again, chunk by chunk.
-                (open_clip's own `set_grad_checkpointing` does nothing for a ResNet.)
+            recompute: the backward pass computes activations again, chunk by chunk (open_clip's does not for a ResNet).
         """
         size = self.image_size
         if frames.ndim < 4 or frames.shape[-3:] != (3, size, size):
@@ -134,27 +115,19 @@ class Backbone(nn.Module):
         """Mean of the text features of each name in every template, `[N, C]`, not L2-normalised (SPEC section 1).
 
         Names are made readable first ("ApplyEyeMakeup" becomes "apply eye makeup"); a template is a sentence with one
-        `{}`. Warns if the text encoder reads only the beginning of some names.
-
-        Raises:
-            TypeError, ValueError: one string, a name without words, a wrong template, or no text encoder.
+        `{}`. Raises TypeError or ValueError for one string, a name without words, a wrong template, no text encoder.
         """
         if isinstance(names, str):
             raise TypeError(f"names: expected a sequence of class names, found a string: use [{names!r}]")
         if not all(isinstance(name, str) and readable(name) for name in names):
             raise ValueError(f"names: expected class names with words to read, found {list(names)!r}")
-        features, cut = [], []
+        features = []
         for name in names:
             tokens = self.tokenizer(fill_templates(readable(name), templates))
             features.append(self.clip.encode_text(tokens.to(self.pixel_mean.device)).mean(dim=0))
-            # What follows the name in a sentence may be cut off.
-            up_to_name = [t[: t.index("{}")] + readable(name) for t in templates]
-            longer = self.tokenizer(up_to_name, context_length=tokens.shape[1] + 1)
-            if not torch.equal(longer[:, :-1], self.tokenizer(up_to_name)):
-                cut.append(name)
-        if cut:
-            found = f"{len(cut)} of {len(names)} class names are too long for the text encoder of {self.name}"
-            warnings.warn(f"{found} and are cut off, the first: {cut[0]!r}: give shorter names", stacklevel=3)
+            named = [t[: t.index("{}")] + readable(name) for t in templates]  # what follows the name may be cut off
+            if (self.tokenizer(named, context_length=tokens.shape[1] + 1)[:, :-1] != self.tokenizer(named)).any():
+                warnings.warn(f"cut off, too long for the text encoder of {self.name}: {name!r}", stacklevel=3)
         return torch.stack(features) if features else self.pixel_mean.new_zeros(0, self.dim)
 
     @property
@@ -194,15 +167,13 @@ def load_backbone(
     """Build a frozen backbone: the tiny CLIP, a local folder, or any open_clip architecture.
 
     Args:
-        name: "tiny" (the committed tiny CLIP), "local-dir:FOLDER" (written by `clipspm_lite.tiny_clip.train`), or an
-            open_clip architecture such as "ViT-B-16-quickgelu" or "RN50-quickgelu".
+        name: "tiny", "local-dir:FOLDER" (as `clipspm_lite.tiny_clip.train` writes it), or an open_clip architecture.
         weights: for an architecture an open_clip tag such as "openai" (downloaded once), a file (.safetensors or a
             torch state dict), or "random". A checkpoint of the released code gives its fine-tuned visual encoder.
         text_weights: a tag or a file for the text encoder, which a released checkpoint lacks.
         normalize_pixels: False feeds raw [0, 1] pixels, as the released code does (SPEC section 1).
 
-    Raises:
-        ValueError, FileNotFoundError: an unknown name, tag, file or folder, or a file that does not fit.
+    Raises ValueError for an unknown name, tag or file, or a file that does not fit, FileNotFoundError for a folder.
     """
     if name == "tiny" or name.startswith(LOCAL_DIR):
         parts = _from_folder(TINY_CLIP_DIR if name == "tiny" else Path(name.removeprefix(LOCAL_DIR)), weights)
@@ -211,7 +182,7 @@ def load_backbone(
     else:
         parts = _from_architecture(name, weights)
     source = None if weights is None else Path(weights).name
-    return Backbone(*parts, name=name, weights=source, normalize_pixels=normalize_pixels).to(device)
+    return Backbone(parts, name=name, weights=source, normalize_pixels=normalize_pixels).to(device)
 
 
 def public_name(name: str) -> str:
@@ -245,25 +216,19 @@ def _from_architecture(name: str, weights: str | Path | None) -> Parts:
     elif weights is not None and Path(weights).is_file():
         clip = _from_file(name, Path(weights))
     else:  # open_clip itself would go on with random weights and only a warning
-        error = FileNotFoundError if weights is not None and Path(weights).suffix else ValueError
         known = f"a file, 'random' or a tag of {open_clip.list_pretrained_tags_by_model(name)}"
-        raise error(f"weights of {name}: expected {known}, found {weights!r}")
+        raise ValueError(f"weights of {name}: expected {known}, found {weights!r}")
     return clip, open_clip.get_tokenizer(name), config
 
 
 def _from_file(name: str, path: Path) -> nn.Module:
-    ambiguous = f"{name}-quickgelu" in open_clip.list_models()
     try:
         content = {} if path.suffix == ".safetensors" else read_torch(path)
-        if ambiguous and set(content.get("state_dict", content)) >= OPENAI_ENTRIES:
+        if f"{name}-quickgelu" in open_clip.list_models() and set(content.get("state_dict", content)) >= OPENAI_ENTRIES:
             raise ValueError(f"OpenAI's, made with QuickGELU: use the name {name}-quickgelu")
-        clip = open_clip.create_model(name, str(path), require_pretrained=True, weights_only=True)
+        return open_clip.create_model(name, str(path), require_pretrained=True, weights_only=True)
     except Exception as error:  # torch, pickle and safetensors raise types of their own for a bad file
         raise ValueError(f"not weights of {name} ({type(error).__name__}: {one_line(error)}): {path}") from error
-    if ambiguous:
-        found = f"{path.name} does not say whether it was made with GELU, as {name} computes, or with QuickGELU"
-        warnings.warn(f"{found}: what comes from OpenAI's weights needs the name {name}-quickgelu", stacklevel=4)
-    return clip
 
 
 def _from_released(name: str, path: str | Path, text_weights: str | Path | None) -> Parts:
@@ -278,8 +243,7 @@ def _from_released(name: str, path: str | Path, text_weights: str | Path | None)
     except ValueError as error:
         raise CheckpointError(f"not the visual encoder of {name} ({error}): {path}") from None
     if text_weights is None:
-        missing = f"text_weights: class names need a text encoder: give an open_clip tag (openai) or a file: {path}"
-        return VisualOnly(visual, missing), open_clip.get_tokenizer(name), config
+        return VisualOnly(visual), open_clip.get_tokenizer(name), config
     parts = _from_architecture(name, text_weights)
     parts[0].visual = visual
     return parts

@@ -57,11 +57,8 @@ def open_checkpoint(
         text_weights: another name for ``weights`` where the file lacks only the text encoder.
         dataset: of a released checkpoint, a name of `DATASET_SETTINGS`, which has the next two: α, LeakyReLU's slope.
         frames: T. What the head was trained with, and by default that. Only a released file does not say it: 8.
-        store: folder of the feature store; default: this user's cache folder.
 
-    Raises:
-        CheckpointError: not such a file, damaged, or a head of another backbone or number of frames.
-        ValueError, FileNotFoundError: a setting is missing, or as `load_backbone`.
+    Raises CheckpointError for another or damaged file, backbone or number of frames, or as `load_backbone`.
     """
     if checkpoint_kind(path) == "released":
         architecture, _, tensors = read_released(path)
@@ -102,8 +99,7 @@ def head_name(path: str | os.PathLike) -> str:
 def save_model(path: str | os.PathLike, model: Head, *, finetuned: Backbone | None = None, **description: Any) -> None:
     """Write a head's weights and configuration, and the visual encoder of a backbone that was finetuned with it.
 
-    ``description`` is kept with them: `open_checkpoint` reads from it ``backbone_name``, ``backbone`` (its
-    fingerprint, by which another text encoder is noticed too), ``frames`` and ``resize``.
+    Of ``description`` `open_checkpoint` reads ``backbone_name``, ``backbone`` (a fingerprint), ``frames``, ``resize``.
     """
     tensors = model.state_dict()
     if finetuned is not None:
@@ -144,10 +140,7 @@ def open_store(
 ) -> FeatureStore:
     """What encodes videos as a file says that its own were; CheckpointError for another backbone or number of frames.
 
-    Args:
-        made_with: the file's ``name``, ``weights``, ``normalize_pixels``, ``fingerprint`` and ``visual_fingerprint`` of
-            the backbone, ``frames`` and ``resize``; any of them may be missing.
-        encoder: the weights of the visual encoder, empty if they are not in the file.
+    ``made_with`` is what the file says, ``encoder`` a fine-tuned visual encoder's weights, or empty.
     """
     recorded = made_with.get("frames", DEFAULT_FRAMES)
     if frames not in (None, recorded):
@@ -189,8 +182,7 @@ def _released_head(
     if None in settings.values() or dataset not in (None, *fitting):
         wanted = f"the one of its training (such gates have: {', '.join(fitting)}), or prompt_weight and gate_slope"
         raise ValueError(f"dataset: expected {wanted}, which are not in the file, found {dataset}: {path}")
-    config: dict[str, Any] = {"dim": dim, "heads": RELEASED_HEADS, "preset": "released", **settings}
-    config["head_dim"] = width.get("fusion.transformer.to_q.weight", 0) // RELEASED_HEADS
-    config["mlp_dim"] = width.get("fusion.transformer.ff1.weight", 0)
-    config |= {ratio: hidden / max(dim, 1) for ratio, hidden in gates.items()}
-    return restore_head(config, tensors, path)
+    sizes = {"dim": dim, "heads": RELEASED_HEADS, "mlp_dim": width.get("fusion.transformer.ff1.weight", 0)}
+    sizes["head_dim"] = width.get("fusion.transformer.to_q.weight", 0) // RELEASED_HEADS
+    ratios = {ratio: hidden / max(dim, 1) for ratio, hidden in gates.items()}
+    return restore_head({"preset": "released", **settings, **sizes, **ratios}, tensors, path)

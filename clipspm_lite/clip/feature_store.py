@@ -1,8 +1,4 @@
-"""The feature store: every video of a data set encoded once, each kept in one small file, never stale.
-
-The backbone's weights and the way frames are sampled name the folder; the SHA-256 of the video file's bytes names the
-file in it. So a changed video, another number of frames or other weights never meet an old feature.
-"""
+"""The feature store: every video of a data set encoded once, each kept in one small file, never stale."""
 
 import hashlib
 import json
@@ -50,8 +46,6 @@ class FeatureStore:
         resize: int | None = None,
         workers: int | None = None,
     ):
-        if isinstance(backbone, str):
-            raise TypeError(f"backbone: expected a backbone, found its name: use load_backbone({backbone!r})")
         self.backbone = backbone
         self.frames = whole_number("frames", frames, most=MOST_FRAMES)
         image_size = backbone.image_size
@@ -60,43 +54,33 @@ class FeatureStore:
         self.folder = Path(folder) if folder is not None else platformdirs.user_cache_path("clipspm_lite")
 
     @property
-    def backbone_fingerprint(self) -> str:
-        """Of the backbone's weights as they are now: hashed at each access (about 1 s for ViT-B/16)."""
-        return self.backbone.fingerprint
-
-    @property
     def path(self) -> Path:
         """The folder for this sampling and the backbone's weights as they are now, hashed at each access."""
-        key = json.dumps([self.backbone_fingerprint, self.frames, self.resize, self.backbone.image_size])
+        key = json.dumps([self.backbone.fingerprint, self.frames, self.resize, self.backbone.image_size])
         return self.folder / f"features-{hashlib.sha256(key.encode()).hexdigest()[:20]}"
 
     def encode(self, paths: Sequence[str | Path], *, progress: bool = False) -> Tensor:
         """Features ``[V, T, C]`` of video files, on the CPU; only what the store lacks is decoded and encoded.
 
-        Raises:
-            TypeError, ValueError: one path instead of a sequence of them, no paths, or features that are not finite.
-            VideoError: videos cannot be read; it names each of them. The others are encoded all the same and kept.
-            OSError: the store cannot be written.
+        Raises VideoError, which names each video that cannot be read (the others are encoded all the same and kept),
+        TypeError or ValueError for one path, none, or features that are not finite, OSError if it cannot be written.
         """
         if isinstance(paths, (str, Path)):
             raise TypeError(f"paths: expected a sequence of video files, found one: use [{str(paths)!r}]")
         if not paths:
             raise ValueError("paths: expected at least one video, found none")
-        folder = self.path  # its 256 folders keep each small
+        folder = self.path  # in it the SHA-256 of a video's bytes names the file; 256 folders keep each small
         stamps: dict[str | Path, Stamp] = {}
-        failures: dict[str | Path, str] = {}
+        errors: dict[str | Path, VideoError] = {}
         for path in paths:
             try:
                 stamps[path] = stamp(check_file(path))
             except VideoError as error:
-                failures[path] = str(error)
+                errors[path] = error
         contents = hash_files(stamps, self.folder / "hashes.jsonl", progress=progress)
         files = {content: folder / content[:2] / f"{content}.safetensors" for content in contents.values()}
         rows = {content: row for content, file in files.items() if (row := _stored(file)) is not None}
-        todo: dict[str, str | Path] = {}
-        for path, content in contents.items():
-            if content not in rows:
-                todo.setdefault(content, path)
+        todo = {content: path for path, content in contents.items() if content not in rows}
         if todo:
             check_writable(files[next(iter(todo))])
         shown = tqdm(todo.items(), disable=None if progress and todo else True, desc="encoding videos")
@@ -109,7 +93,7 @@ class FeatureStore:
                         raise VideoError(f"it changed while it was read; try again: {printable(path)}")
                     loaded[content] = _frames(video)
                 except VideoError as error:
-                    failures[path] = str(error)
+                    errors[path] = error
             if loaded:
                 encoded = self._encode(list(loaded.values()))
                 check_finite("features of the videos", encoded)
@@ -119,8 +103,8 @@ class FeatureStore:
                 write_tensors(files[content], {"features": rows[content]}, description, sync=False)
         for path, content in contents.items():
             if content not in rows:
-                failures.setdefault(path, f"a copy of a video that cannot be read: {printable(path)}")
-        lines = [failures[path] for path in dict.fromkeys(paths) if path in failures]
+                errors.setdefault(path, VideoError(f"a copy of a video that cannot be read: {printable(path)}"))
+        lines = [str(errors[path]) for path in dict.fromkeys(paths) if path in errors]
         if len(lines) > 1:
             lines.insert(0, f"{len(lines)} of {len(paths)} videos cannot be read, the others are encoded and kept:")
         if lines:

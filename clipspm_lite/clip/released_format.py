@@ -1,7 +1,4 @@
-"""Checkpoints of the authors' released code (`checkpoint_best.pt`, SPEC section 6), under this project's names.
-
-`load_backbone` makes a backbone of the visual encoder, `open_checkpoint` a head of the rest.
-"""
+"""Checkpoints of the authors' released code (`checkpoint_best.pt`, SPEC section 6), under this project's names."""
 
 import os
 from collections.abc import Mapping
@@ -54,10 +51,7 @@ def is_released(path: str | os.PathLike) -> bool:
 
 
 def read_released(path: str | os.PathLike) -> tuple[str, dict[str, Tensor], dict[str, Tensor]]:
-    """open_clip's name of the CLIP, its visual encoder's tensors, and the head's by `CLIPSPM`'s names.
-
-    No code in the file is run. Raises CheckpointError for any other file.
-    """
+    """open_clip's name of the CLIP, its visual encoder's tensors, the head's by `CLIPSPM`'s names; CheckpointError."""
     visual, head = {}, {}
     for name, tensor in _model_state(path).items():
         if name.startswith("backbone."):

@@ -10,14 +10,13 @@ from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.datasets import SAMPLES, sample_world
 from clipspm_lite.evaluation.comparison import compare
-from clipspm_lite.evaluation.provenance import write_json
 from clipspm_lite.evaluation.results import comparison_table
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.presets import LITE_SIZES
 from clipspm_lite.model.variants import ABLATIONS, EXTENSIONS, FULL, INDUCTIVE, TRAINED_BASELINES
 from clipspm_lite.plots.ablations import comparison_panels
 from clipspm_lite.plots.base import png
-from clipspm_lite.storage.files import file_sha256, replace_file
+from clipspm_lite.storage.files import file_sha256, replace_file, write_json
 from clipspm_lite.training import TRAINING_PRESETS, train_variants
 
 COMMITTED = {FULL: LITE_MODEL, **dict.fromkeys(INDUCTIVE, LITE_INDUCTIVE_MODEL)}
@@ -47,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         seeds=options.seeds,
         settings=replace(TRAINING_PRESETS["lite"], shot=options.shot),
         folder=options.out,
-        description=dict(backbone=store.backbone_fingerprint, backbone_name="tiny", resize=store.resize),
+        description=dict(backbone=store.backbone.fingerprint, backbone_name="tiny", resize=store.resize),
         committed=COMMITTED if options.committed else None,
     )
     methods: dict[str, list[Any]] = {name: [method] for name, method in TRAINING_FREE.items()}
@@ -56,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     results = compare(methods, scored, references=["otam", FULL], **listed)
     print(comparison_table(results, "otam"))
     hashes = {
-        "backbone": store.backbone_fingerprint,
+        "backbone": store.backbone.fingerprint,
         "clips": file_sha256(SAMPLES / "manifest.json"),
         "heads": {name: [file_sha256(path) for path in paths] for name, paths in checkpoints.items()},
     }

@@ -8,7 +8,7 @@ from clipspm_lite.commands import options as common
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.data.names import readable
 from clipspm_lite.evaluation.benchmark_table import episodes_at_once
-from clipspm_lite.evaluation.results import json_number, with_interval
+from clipspm_lite.evaluation.results import with_interval
 from clipspm_lite.evaluation.scoring import evaluate
 
 
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
         batch_size=episodes_at_once(options.way, options.shot, options.queries),
         progress=True,
     )
-    data, interval = common.data_title(options), json_number(result.interval)
+    data, interval = common.data_title(options), result.interval if result.episodes > 1 else None  # JSON has no NaN
     episodes = f"{options.way}-way {options.shot}-shot, {options.episodes} episodes, seed {options.seed}"
     print(f"{name} on {data}: {with_interval(result.accuracy, interval)} % ({episodes})")
     for asked, answered, rate in result.most_confused(5):

@@ -3,6 +3,7 @@
 import argparse
 import json
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +17,6 @@ from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.benchmarks import BENCHMARKS, open_benchmark
 from clipspm_lite.data.datasets import SAMPLES, VideoDataset, open_folder, read_split, sample_world
 from clipspm_lite.data.names import printable
-from clipspm_lite.evaluation.provenance import source_commit
 from clipspm_lite.evaluation.published import BENCHMARK_RESIZE, PART
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.heads import HEADS
@@ -149,6 +149,21 @@ def provenance(command: str, options: argparse.Namespace) -> dict[str, str]:
             shown = [Path(v).name if name in PATHS else public_name(str(v)) for v in values]
             words += [f"--{name.replace('_', '-')}", *shown]
     return {"command": shlex.join(words), "commit": source_commit()}
+
+
+def source_commit(package: Path = Path(__file__).parents[1]) -> str:
+    """The commit of the clone that tracks this package at its root, with a + if files changed since; else "unknown"."""
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(package.parent), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", "pyproject.toml", f"{package.name}/__init__.py")
+        inside_another = git("rev-parse", "--show-prefix")
+        return "unknown" if inside_another else git("describe", "--always", "--abbrev=40", "--dirty=+")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def warn(message: str) -> None:

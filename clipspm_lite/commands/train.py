@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
         result: Any = training.plan(model, data[0], data[1], settings, **how)
         summary = asdict(result) | {"seconds": result.seconds}
     else:
-        made_with = {"backbone": store.backbone_fingerprint, "backbone_name": store.backbone.name} | pixels
+        made_with = {"backbone": store.backbone.fingerprint, "backbone_name": store.backbone.name} | pixels
         how["description"] = None if options.finetune else made_with | {"resize": store.resize}
         result = training.train(model, data[0], data[1], settings, options.out, resume=options.resume, **how)
         summary = {"best_step": result.best_step, "validation_accuracy": result.best_accuracy}

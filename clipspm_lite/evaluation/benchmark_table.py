@@ -1,13 +1,9 @@
-"""The table of a benchmark: methods at several shots on the same listed episodes, beside what papers report.
-
-`measure` makes the numbers, `write_results` and `read_results` keep them as JSON, `markdown` prints them. The figure is
-`plots.results.beside_published`.
-"""
+"""The table of a benchmark: methods at several shots on the same listed episodes, beside what papers report."""
 
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +15,11 @@ from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.evaluation import published
-from clipspm_lite.evaluation.provenance import write_json
 from clipspm_lite.evaluation.published import Row, Table
 from clipspm_lite.evaluation.results import markdown_table, with_interval
 from clipspm_lite.evaluation.scoring import Evaluation, count_by_class, evaluate, paired_difference
 from clipspm_lite.model.heads import Head, describe_head
-from clipspm_lite.storage.files import file_sha256, is_safetensors
+from clipspm_lite.storage.files import file_sha256, is_safetensors, write_json
 from clipspm_lite.storage.tensors import read_description
 
 TABLE_VERSION = 1  # of the format of its file
@@ -71,21 +66,17 @@ def measure(
     half-width over episodes in points; ``right`` answers and ``asked`` queries of each of ``classes``; ``difference``,
     episode by episode, to the first method, ``reference``; and what it was made with.
 
-    Raises:
-        ValueError: impossible episodes, fewer than two, an entry twice, or a backbone without a text encoder.
-        VideoError: a video cannot be read.
+    Raises ValueError for impossible episodes or an entry twice, and what `FeatureStore.encode_dataset` raises.
     """
-    settings: dict[str, Any] = dict(way=way, queries=queries, seed=seed)
-    settings["episodes"] = whole_number("episodes", episodes, least=2)  # an interval needs two
+    least_two = whole_number("episodes", episodes, least=2)  # an interval needs two
+    settings: dict[str, Any] = dict(way=way, queries=queries, seed=seed, episodes=least_two)
     titles = [f"{entry.name}, {entry.shot}-shot" for entry in entries]
     if len(set(titles)) < len(titles):
         raise ValueError(f"entries: expected each method once per shot, found {'; '.join(titles)}")
     shots = sorted({entry.shot for entry in entries})
-    for shot in shots:
+    for shot in shots:  # refused before a video is read
         EpisodeSampler(dataset.videos_per_class, way, shot, queries, seed, dataset.classes)
     stores = dict.fromkeys(entry.store for entry in entries)
-    for store in stores:
-        store.backbone.encode_class_names(dataset.classes[:1])  # one without a text encoder is refused here
     encoded = {store: store.encode_dataset(dataset, progress=progress) for store in stores}
     reference = entries[0].name
     rows: list[Row] = []
@@ -102,20 +93,20 @@ def measure(
             batch_size=episodes_at_once(way, entry.shot, queries),
             progress=progress and f"{entry.name}, {entry.shot}-shot",
         )
-        right, asked = count_by_class(result.classes, [result])
-        difference = None
+        (right, asked), difference = count_by_class(result.classes, [result]), None
         if entry.name == reference:
             references[entry.shot] = result
         elif entry.shot in references:
-            points, interval = paired_difference(result, references[entry.shot])
-            difference = {"points": points, "interval": interval}
+            difference = dict(
+                zip(("points", "interval"), paired_difference(result, references[entry.shot]), strict=True)
+            )
         row = {"method": entry.name, "shot": entry.shot, "accuracy": result.accuracy, "interval": result.interval}
         row |= {"right": right, "asked": asked, "difference": difference}
         row |= {"seconds": round(time.perf_counter() - started, 2), "backbone": _about_backbone(entry.store)}
         rows.append(row | {"features": features.fingerprint, "head": _about_head(entry)})
-    about = {"data": data, "benchmark": benchmark, "part": part, **settings, "shots": shots}
-    classes = {"classes": list(dataset.classes), "videos_per_class": list(dataset.videos_per_class)}
-    return {**about, "reference": reference, **classes, "rows": rows}
+    about = {"data": data, "benchmark": benchmark, "part": part, **settings, "shots": shots, "reference": reference}
+    about |= {"classes": list(dataset.classes), "videos_per_class": list(dataset.videos_per_class)}
+    return about | {"rows": rows}
 
 
 def episodes_at_once(way: int, shot: int, queries: int) -> int:
@@ -125,7 +116,7 @@ def episodes_at_once(way: int, shot: int, queries: int) -> int:
 
 def _about_backbone(store: FeatureStore) -> dict[str, Any]:
     backbone = store.backbone
-    about = {"name": public_name(backbone.name), "weights": backbone.weights, "fingerprint": store.backbone_fingerprint}
+    about = {"name": public_name(backbone.name), "weights": backbone.weights, "fingerprint": backbone.fingerprint}
     return about | {"normalize_pixels": backbone.normalize_pixels, "frames": store.frames, "resize": store.resize}
 
 
@@ -136,10 +127,9 @@ def _about_head(entry: Entry) -> dict[str, Any] | None:
     alone = description.get("inductive", True)  # a head without the setting knows no other way
     about = {"model": description.get("model", "clip-spm"), "preset": description.get("preset")}
     about |= {"trained_inductive": alone, "asked_inductive": alone or entry.inductive}
-    about |= {"file": path and Path(path).name, "sha256": path and file_sha256(path), "training": None}
-    if path and is_safetensors(Path(path)):
-        about["training"] = read_description(path, "model").get("training")
-    return about
+    about |= {"file": path and Path(path).name, "sha256": path and file_sha256(path)}
+    kept = read_description(path, "model") if path and is_safetensors(Path(path)) else {}
+    return about | {"training": kept.get("training")}
 
 
 def write_results(path: str | os.PathLike, table: Table) -> None:
@@ -174,7 +164,7 @@ def markdown(table: Table) -> str:
 
 
 def _notes(table: Table) -> list[str]:
-    nothing = published.nothing_to_compare(table)
+    nothing = published.not_comparable(table)
     lines = [
         f"Measured on {table['data']}: {table['way']}-way, {table['queries']} query per class, "
         f"{table['episodes']:,} listed episodes, seed {table['seed']}; chance is {100 / table['way']:.0f} %. "
@@ -183,25 +173,23 @@ def _notes(table: Table) -> list[str]:
         or "Published numbers are their authors', none of them measured here. They stand beside rows of the same "
         "method, backbone and protocol.",
     ]
-    for rows in _grouped(table, "backbone"):
+    for titles, rows in _grouped(table, "backbone"):
         about = rows[0]["backbone"]
         weights = f" ({about['weights']})" if about["weights"] else ""
         pixels = "CLIP's mean and standard deviation" if about["normalize_pixels"] else "raw [0, 1] pixels"
         frames = f"{about['frames']} frames, shorter side {about['resize']}"
-        why_not = "" if nothing else published.other_features(about) or ""
-        lines.append(f"{_titles(rows)}: features of {about['name']}{weights}, {frames}, {pixels}. {why_not}".rstrip())
-    return lines + [f"{_titles(rows)}: {_head_note(rows)}" for rows in _grouped(table, "head") if rows[0]["head"]]
+        why_not = "" if nothing else published.not_comparable(table, about) or ""
+        lines.append(f"{titles}: features of {about['name']}{weights}, {frames}, {pixels}. {why_not}".rstrip())
+    return lines + [f"{titles}: {_head_note(rows)}" for titles, rows in _grouped(table, "head") if rows[0]["head"]]
 
 
-def _grouped(table: Table, key: str) -> list[list[Row]]:
+def _grouped(table: Table, key: str) -> Iterator[tuple[str, list[Row]]]:
+    """The titles of the rows that are alike in ``key``, and these rows."""
     groups: dict[str, list[Row]] = {}
     for row in table["rows"]:
         groups.setdefault(json.dumps(row[key], sort_keys=True), []).append(row)
-    return list(groups.values())
-
-
-def _titles(rows: Sequence[Row]) -> str:
-    return "; ".join(f"{row['method']}, {row['shot']}-shot" for row in rows)
+    for rows in groups.values():
+        yield "; ".join(f"{row['method']}, {row['shot']}-shot" for row in rows), rows
 
 
 def _head_note(rows: Sequence[Row]) -> str:

@@ -11,16 +11,14 @@ from torch.nn import functional as F
 from clipspm_lite.arguments import check_known
 from clipspm_lite.data.datasets import reversed_pairs
 from clipspm_lite.data.encoded import EncodedDataset, check_encoded
-from clipspm_lite.evaluation.results import FIVE_WAY, ONE_BY_ONE, SHOTS, Results, half_width, json_number
-from clipspm_lite.evaluation.scoring import Evaluation, Method, count_by_class, evaluate
+from clipspm_lite.evaluation.results import FIVE_WAY, ONE_BY_ONE, SHOTS, Results, half_width
+from clipspm_lite.evaluation.scoring import Evaluation, Method, Pair, count_by_class, evaluate
 
 
-def pairs_by_kind(data: EncodedDataset) -> dict[str, list[tuple[str, str]]]:
-    """Every pair of these sample classes, by kind.
+def pairs_by_kind(data: EncodedDataset) -> dict[str, list[Pair]]:
+    """Every pair of these sample classes: "reversed" (the same frames in opposite order), "similar" and "other".
 
-    "reversed": the same frames in opposite order. "similar": of the rest, the tenth whose mean frames point most nearly
-    in one direction (cosine, after the mean of all clips is taken away), so they look alike to this backbone.
-    "other": what is left.
+    "similar": of the others, the tenth whose mean frames, less the mean of all clips, have the highest cosines.
     """
     reverse = reversed_pairs(data.classes)
     known = {frozenset(pair) for pair in reverse}
@@ -46,17 +44,13 @@ def compare(
 
     Args:
         methods: for each name its trained versions, one per training seed; a training-free method has one.
-        data: classes of the sample world.
         references: names of methods; the differences of all others to them are taken, episode by episode.
         shot, episodes, seed: of each measure but those that name another shot. Pairs of a kind share the episodes.
 
-    Returns:
-        A dictionary that JSON can hold. ``asked[measure]`` counts the queries of each class, and
-        ``rows[name]["right"][measure]`` the right answers, a list over classes for each training seed. ``interval`` and
-        ``difference[reference]`` are over 5-way episodes, each the mean over training seeds: half-widths in points.
-
-    Raises:
-        TypeError, ValueError: data not encoded, a method in place of a list of versions, an unknown reference.
+    The result can be JSON. ``asked[measure]`` counts the queries of each class, ``rows[name]["right"][measure]`` the
+    right answers, a list over classes for each training seed. ``interval`` and ``difference[reference]`` are over 5-way
+    episodes, each the mean over training seeds: half-widths in points.
+    Raises TypeError or ValueError for a method in place of a list of versions, or an unknown reference.
     """
     check_encoded(data)
     for name, versions in methods.items():
@@ -64,8 +58,7 @@ def compare(
             raise TypeError(f"methods: expected a list of trained versions of {name!r}, for example [method]")
     for reference in references:
         check_known("references", reference, methods)
-    settings = dict(shot=shot, episodes=episodes, seed=seed)
-    pairs = pairs_by_kind(data)
+    settings, pairs = dict(shot=shot, episodes=episodes, seed=seed), pairs_by_kind(data)
     asked: dict[str, list[int]] = {}
     rights: dict[str, dict[str, list[list[int]]]] = {name: {} for name in methods}
     shares: dict[str, np.ndarray] = {}
@@ -80,16 +73,15 @@ def compare(
     for name, right in rights.items():
         difference = {reference: _mean(shares[name] - shares[reference]) for reference in references}
         rows[name] = {"right": right, "interval": _mean(shares[name])["interval"], "difference": difference}
-    fixed = {"shot": shot, "seed": seed, "classes": list(data.classes), "pairs": pairs}
-    return {**fixed, "asked": asked, "rows": rows}
+    return {"shot": shot, "seed": seed, "classes": list(data.classes), "pairs": pairs, "asked": asked, "rows": rows}
 
 
 def _mean(shares: np.ndarray) -> dict[str, float | None]:
-    return {"points": 100 * float(shares.mean()), "interval": json_number(half_width(shares))}
+    return {"points": 100 * float(shares.mean()), "interval": half_width(shares) if len(shares) > 1 else None}
 
 
 def _score(
-    versions: Sequence[Method], data: EncodedDataset, pairs: dict[str, list[tuple[str, str]]], settings: dict[str, int]
+    versions: Sequence[Method], data: EncodedDataset, pairs: dict[str, list[Pair]], settings: dict[str, int]
 ) -> dict[str, list[list[Evaluation]]]:
     """For each measure, and in it for each version, the evaluations that are counted together."""
     asked: dict[str, dict[str, Any]] = {FIVE_WAY: {}, ONE_BY_ONE: {"one_query_at_a_time": True}}

@@ -20,8 +20,7 @@ WEIGHT_FILES = (".safetensors", ".pt", ".pth", ".bin")
 
 REPORTED_ON = ("hmdb51", "ucf101", "kinetics100", "ssv2_full", "ssv2_small")
 # paper, backbone, name of the method here (None for other work), shots → accuracy in per cent on these benchmarks.
-# Zero-shot CLIP looks at no support, so its number is one for all shots. LGA is behind CLIP-SPM on SSv2-Full; otherwise
-# the other work is ahead.
+# Zero-shot CLIP looks at no support, so its number is one for all shots.
 REPORTED: list[tuple[str, str, str | None, tuple[int, ...], tuple[float | None, ...]]] = [
     ("the CLIP-SPM paper", "ViT-B/16", "clip-spm", (1,), (78.2, 96.2, 92.8, 66.7, 57.8)),
     ("the CLIP-SPM paper", "ViT-B/16", "clip-spm", (3,), (86.3, 98.2, 94.1, 74.8, 62.4)),
@@ -57,19 +56,18 @@ def published_numbers(benchmark: str | None, backbone: str, shot: int) -> list[P
     return found
 
 
-def nothing_to_compare(table: Table) -> str | None:
-    """Why no published number can stand beside any row of a table; None where one can."""
+def not_comparable(table: Table, backbone: dict[str, Any] | None = None) -> str | None:
+    """Why no published number can stand beside a table, or its rows of a ``backbone``; None where one can."""
     if table["benchmark"] is None:
         return f"Nothing to compare with: no paper reports numbers on {table['data']}."
     listed = "{way}-way episodes with {queries} query per class, {part} classes, {videos} videos of {benchmark}"
     videos = BENCHMARKS[table["benchmark"]].videos[PART]
     expected = listed.format(way=WAY, queries=QUERIES, part=PART, videos=videos, benchmark=table["benchmark"])
     found = listed.format(**table, videos=sum(table["videos_per_class"]))
-    return None if found == expected else f"Not comparable: papers report {expected}; these are {found}."
-
-
-def other_features(backbone: dict[str, Any]) -> str | None:
-    """Why no published number stands beside rows of these features; None where one can."""
+    if found != expected:
+        return f"Not comparable: papers report {expected}; these are {found}."
+    if backbone is None:
+        return None
     weights = backbone["weights"] or ""  # the user has to know what a file of weights holds; the table names it
     if backbone["name"] not in PAPER_BACKBONES or not (weights == "openai" or weights.endswith(WEIGHT_FILES)):
         return "No number is published for it."
@@ -83,7 +81,7 @@ def comparable(table: Table, row: Row) -> bool:
     head = row["head"] or {"training": None, "asked_inductive": False}
     # Papers let the queries of an episode see each other, and train a head for each shot.
     as_published = (head["training"] or row).get("shot", row["shot"]) == row["shot"] and not head["asked_inductive"]
-    return as_published and not (nothing_to_compare(table) or other_features(row["backbone"]))
+    return as_published and not not_comparable(table, row["backbone"])
 
 
 def beside(table: Table, shot: int) -> Iterator[tuple[Row | None, Published | None]]:
@@ -91,9 +89,8 @@ def beside(table: Table, shot: int) -> Iterator[tuple[Row | None, Published | No
     taken: set[Published | None] = set()
     others: dict[Published, None] = {}
     for row in (row for row in table["rows"] if row["shot"] == shot):
-        found = []
-        if not (nothing_to_compare(table) or other_features(row["backbone"])):
-            found = published_numbers(table["benchmark"], PAPER_BACKBONES[row["backbone"]["name"]], shot)
+        backbone = PAPER_BACKBONES.get(row["backbone"]["name"], "")
+        found = [] if not_comparable(table, row["backbone"]) else published_numbers(table["benchmark"], backbone, shot)
         own = next((n for n in found if n.method == row["method"] and comparable(table, row)), None)
         others |= dict.fromkeys(found)
         taken.add(own)

@@ -1,6 +1,5 @@
 """What comparisons leave: accuracies, intervals over seeds and classes, and Markdown tables. NumPy only."""
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -22,11 +21,6 @@ def half_width(values: np.ndarray) -> float:
     if len(values) < 2:
         return float("nan")
     return 100 * 1.96 * float(values.std(ddof=1)) / len(values) ** 0.5
-
-
-def json_number(value: float) -> float | None:
-    """The number, or None if it is NaN or infinite: JSON has neither."""
-    return value if math.isfinite(value) else None
 
 
 def per_seed(results: Results, name: str, measure: str = FIVE_WAY) -> list[float]:
@@ -53,15 +47,12 @@ def bootstrap(
     """95 % interval over training seeds and classes of an accuracy, or of its difference to the row ``minus``.
 
     Each draw takes as many training seeds and classes as there are, with replacement, and averages over them. For a
-    difference both rows meet the same classes, and the same seeds if they have equally many; otherwise each row draws
-    from its own seeds. It answers "what if we had trained again and had met other classes of this kind?", which the
-    interval over episodes does not. A class stands for its own queries only, not as a wrong answer to those of others.
-
-    Raises:
-        ValueError: an unknown row or measure.
+    difference both rows meet the same classes, and the same seeds if they have equally many. It answers "what if we had
+    trained again and had met other classes of this kind?"; a class stands for its own queries only, not as a wrong
+    answer to those of others. Raises ValueError for an unknown row or measure.
     """
-    rights = [_counts(results, "name", name, measure)[0]]
-    asked = np.array(results["asked"][measure], dtype=float)
+    right, asked = _counts(results, "name", name, measure)
+    rights = [right]
     if minus is not None:
         rights.append(_counts(results, "minus", minus, measure)[0])
     generator = np.random.default_rng(seed)
@@ -84,11 +75,7 @@ def bootstrap(
 def comparison_table(
     results: Results, reference: str, names: Sequence[str] | None = None, measures: Sequence[str] | None = None
 ) -> str:
-    """Rows of `compare`'s results, all or those of ``names``, as a Markdown table; ± is over episodes, as the paper's.
-
-    Raises:
-        ValueError: an unknown row or measure, or a ``reference`` that was none of `compare`'s.
-    """
+    """Rows of `compare`'s results, all or those of ``names``, as a Markdown table; ± is over episodes."""
     others = [m for m in (measures or results["asked"]) if m != FIVE_WAY]
     heads = ["method", f"5-way {results['shot']}-shot, %", f"minus {reference}, points"]
     heads += [f"{m}{' pairs, 2-way' if m in PAIR_KINDS else ''}, %" for m in others]

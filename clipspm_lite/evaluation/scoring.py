@@ -20,6 +20,7 @@ FUSED_AT_ONCE = 500  # videos whose semantic fusion is computed together
 SEEDS_APART = 1000  # between the seeds of two pairs that share a class
 
 Method = Callable[..., Any]  # (support, query, class_text) → a result with .logits [..., Q, N]
+Pair = tuple[str, str]  # names of two classes
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,8 @@ def evaluate(
 ) -> Evaluation:
     """Score a method on episodes 0 … ``episodes`` − 1 of ``seed``: the same list for every method.
 
-    The paper's protocol is 10,000 episodes with one query per class. Modules are scored in eval mode and handed back in
-    the mode they came in; `scored_in_eval_mode` says where it finds the module behind a function. What a head's
-    ``fuse_supports`` knows of a support before the episode is computed once per video.
+    The paper's protocol is 10,000 episodes with one query per class. Modules are scored in eval mode
+    (`scored_in_eval_mode`). What a head's ``fuse_supports`` knows of a support is computed once per video.
 
     Args:
         method: a model, a ``functools.partial`` of one, or a function such as those of `baselines`.
@@ -105,8 +105,7 @@ def evaluate(
         device, batch_size: where to compute (a model is moved there), and how many episodes at once.
         progress: whether to show a bar, or the bar's title.
 
-    Raises:
-        TypeError, ValueError: videos in place of their features; too few of them, or logits of another shape.
+    Raises TypeError or ValueError for videos in place of features, too few of them, or logits of another shape.
     """
     check_encoded(data)
     episodes, batch_size = whole_number("episodes", episodes), whole_number("batch_size", batch_size)
@@ -132,18 +131,20 @@ def evaluate(
             labels[part] = batch.query_labels
             present[part] = torch.tensor([episode.classes for episode in listed])
     per_episode = (answers == labels).double().mean(-1).numpy()
-    counts = _count(len(data.classes), present, labels, answers)
-    return Evaluation(data.classes, per_episode, *counts, way, shot, queries, seed, data.videos_per_class)
+    asked, answered = present.gather(1, labels).numpy(), present.gather(1, answers).numpy()
+    confusion, opportunities = np.zeros((2, len(data.classes), len(data.classes)), dtype=int)
+    np.add.at(confusion, (asked, answered), 1)
+    np.add.at(opportunities, (asked[..., None], present[:, None].numpy()), 1)
+    listed_as = (way, shot, queries, seed, data.videos_per_class)
+    return Evaluation(data.classes, per_episode, confusion, opportunities, *listed_as)
 
 
 def _logits(method: Method, batch: EpisodeBatch, known: dict[str, Any], one_query_at_a_time: bool) -> Tensor:
     """A method's answers ``[B, Q, N]`` to B episodes, or to each of their queries as an episode of its own."""
     found = []
     for query in batch.query.split(1 if one_query_at_a_time else batch.query.shape[1], dim=1):
-        scores = method(batch.support, query, batch.class_text, **known)
-        logits: Any = getattr(scores, "logits", None)
-        expected = (*query.shape[:2], batch.class_text.shape[1])
-        answer = tuple(logits.shape) if isinstance(logits, Tensor) else type(scores).__name__
+        logits: Any = getattr(method(batch.support, query, batch.class_text, **known), "logits", None)
+        expected, answer = (*query.shape[:2], batch.class_text.shape[1]), getattr(logits, "shape", None)
         if answer != expected:
             raise ValueError(f"method: expected something with .logits [B, Q, N] back, here {expected}, found {answer}")
         if logits.isnan().any():
@@ -155,23 +156,14 @@ def _logits(method: Method, batch: EpisodeBatch, known: dict[str, Any], one_quer
 def _fuse_all(method: Method, data: EncodedDataset, device: str | torch.device) -> Any:
     """What a head computes of every video as a support, in advance; None if it depends on the episode."""
     fuse_supports = getattr(method.func if isinstance(method, partial) else method, "fuse_supports", None)
+    if fuse_supports is None:
+        return None
     text = data.class_text.repeat_interleave(torch.tensor(data.videos_per_class), dim=0)
-    parts: list[Any] = []
-    for videos, names in zip(data.features.split(FUSED_AT_ONCE), text.split(FUSED_AT_ONCE), strict=True):
-        part = fuse_supports and fuse_supports(videos[:, None, None].to(device), names[:, None].to(device))
-        if part is None:
-            return None
-        parts.append(part)
+    batches = zip(data.features.split(FUSED_AT_ONCE), text.split(FUSED_AT_ONCE), strict=True)
+    parts = [fuse_supports(v[:, None, None].to(device), names[:, None].to(device)) for v, names in batches]
+    if parts[0] is None:
+        return None
     return parts[0]._make(torch.cat(of_parts).flatten(0, 2) for of_parts in zip(*parts, strict=True))
-
-
-def _count(classes: int, present: Tensor, labels: Tensor, answers: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """`Evaluation`'s confusion and opportunities; present ``[E, N]`` has the classes of each episode."""
-    asked, answered = present.gather(1, labels).numpy(), present.gather(1, answers).numpy()
-    confusion, opportunities = np.zeros((2, classes, classes), dtype=int)
-    np.add.at(confusion, (asked, answered), 1)
-    np.add.at(opportunities, (asked[..., None], present[:, None].numpy()), 1)
-    return confusion, opportunities
 
 
 def count_by_class(classes: Sequence[str], evaluations: Iterable[Evaluation]) -> tuple[list[int], list[int]]:
@@ -185,19 +177,11 @@ def count_by_class(classes: Sequence[str], evaluations: Iterable[Evaluation]) ->
 
 
 def evaluate_pairs(
-    method: Method,
-    data: EncodedDataset,
-    pairs: Sequence[tuple[str, str]],
-    *,
-    episodes: int = 200,
-    seed: int = 0,
-    **settings: Any,
-) -> dict[tuple[str, str], Evaluation]:
-    """2-way episodes of each pair whose classes are both in the data set, for example of order-reversed pairs.
+    method: Method, data: EncodedDataset, pairs: Sequence[Pair], *, episodes: int = 200, seed: int = 0, **settings: Any
+) -> dict[Pair, Evaluation]:
+    """2-way ``episodes`` of each pair whose classes are both in the data set; ValueError if there is none.
 
-    ``episodes`` is their number per pair; ``settings`` are `evaluate`'s. A pair that shares a class with an earlier one
-    has another seed than that, so that the two do not meet the same videos in the same episodes. Raises ValueError if
-    no pair has both its classes in the data set.
+    ``settings`` are `evaluate`'s. Pairs that share a class have different seeds, so they meet different episodes.
     """
     within = [pair for pair in pairs if set(pair) <= set(data.classes)]
     if not within:
@@ -214,21 +198,19 @@ def evaluate_pairs(
 def pooled(evaluations: Iterable[Evaluation]) -> tuple[float, float]:
     """Accuracy in per cent over the episodes of several evaluations, and its 95 % half-width in points.
 
-    The interval covers other episodes of the same classes and videos, not other videos, classes or trained versions.
-    Evaluations of one seed that share classes meet the same videos in episodes of one number: these count as one draw.
+    The interval covers other episodes of the same classes and videos. Evaluations of one seed that share classes meet
+    the same videos in episodes of one number: these count as one draw.
     """
     by_seed: dict[int, list[Evaluation]] = {}
     for evaluation in evaluations:
         by_seed.setdefault(evaluation.seed, []).append(evaluation)
     sums, sizes = [], []
     for of_seed in by_seed.values():
-        shares = np.concatenate([evaluation.per_episode for evaluation in of_seed])
         names = [name for evaluation in of_seed for name in evaluation.classes]
-        draw = np.arange(len(shares))
-        if len(set(names)) < len(names):
-            draw = np.concatenate([np.arange(evaluation.episodes) for evaluation in of_seed])
-        sums.append(np.bincount(draw, shares))
-        sizes.append(np.bincount(draw))
+        for together in [of_seed] if len(set(names)) < len(names) else [[evaluation] for evaluation in of_seed]:
+            draw = np.concatenate([np.arange(evaluation.episodes) for evaluation in together])
+            sums.append(np.bincount(draw, np.concatenate([evaluation.per_episode for evaluation in together])))
+            sizes.append(np.bincount(draw))
     right, episodes = np.concatenate(sums), np.concatenate(sizes)
     share = float(right.sum() / episodes.sum())
     return 100 * share, half_width((right - share * episodes) / episodes.mean())

@@ -30,8 +30,7 @@ class LeaveOneOut:
     def interval(self, method: str) -> tuple[float, float]:
         """95 % interval (Wilson's) of the share that it would name correctly, in per cent.
 
-        It assumes independent clips. Those of one person in one place are not: for others it is too narrow.
-        """
+        It assumes independent clips. Those of one person in one place are not: for others it is too narrow."""
         interval = binomtest(self.right(method), len(self.asked)).proportion_ci(CONFIDENCE, method="wilson")
         return 100 * float(interval.low), 100 * float(interval.high)
 
@@ -47,10 +46,7 @@ class LeaveOneOut:
 
     @property
     def as_good(self) -> tuple[str, ...]:
-        """The methods that these clips cannot tell from the best one.
-
-        Two-sided sign test at 5 %, on the clips that one of two methods gets right and the other does not.
-        """
+        """What a two-sided sign test at 5 %, on clips that only one of two gets right, cannot tell from the best."""
         others = (method for method in self.answers if method != self.best)
         counts = {other: (self.only_right(self.best, other), self.only_right(other, self.best)) for other in others}
         return tuple(m for m, (won, lost) in counts.items() if won == lost or binomtest(won, won + lost).pvalue >= 0.05)
@@ -81,9 +77,7 @@ def leave_one_out(methods: Sequence[str | Head], support: Support) -> LeaveOneOu
 
     Each clip is asked by itself. An action has one clip fewer than the recogniser will have, so the shares are a little
     low for it. Methods are as for `Recogniser`; give the simplest first, which `LeaveOneOut.best` prefers among equals.
-
-    Raises:
-        ValueError: no methods or two of one name, or no action has two different clips, so none can be held out.
+    Raises ValueError for no methods or two of one name, or if no action has two different clips.
     """
     names = [method_name(method) for method in methods]
     if not names or len(set(names)) < len(names):

@@ -28,15 +28,14 @@ KIND = "recogniser"  # of a file that `Recogniser.save` writes
 HEAD = "head."  # before the names of the head's weights in it
 COSINES = ("zero-shot", "prototype")  # methods whose logits are cosines
 
-Compared = tuple[Tensor, Tensor, str]  # queries, prototypes, and the name of their distance
+Compared = tuple[Tensor, Tensor, str]  # queries [Q, T, C], prototypes [N, T, C], and the name of their distance
 
 
 @dataclass(frozen=True)
 class Support:
     """The clips and names from which a recogniser knows its actions.
 
-    Raises:
-        ValueError: fewer than two actions, names that read alike, shapes that do not fit together, values not finite.
+    Raises ValueError for fewer than two actions, names that read alike, shapes that do not fit, values not finite.
     """
 
     classes: tuple[str, ...]  # names of the N actions
@@ -68,9 +67,7 @@ def encode_support(
     """The support of a recogniser: the videos of a data set, or of a folder with one folder per action, encoded.
 
     Counts of clips may differ. The names of the actions are encoded in ``templates``, sentences with one `{}` each.
-
-    Raises:
-        DatasetError, VideoError, ValueError: no such folder, a broken video, fewer than two actions, no text encoder.
+    Raises DatasetError, VideoError or ValueError: no such folder, a broken video, too few actions, no text encoder.
     """
     dataset = support if isinstance(support, VideoDataset) else open_folder(support)
     class_text = store.backbone.encode_class_names(dataset.classes, templates).cpu()
@@ -85,9 +82,7 @@ class Score(NamedTuple):
     """What a clip got for one action."""
 
     action: str
-    probability: (
-        float  # softmax of the logits (of cosines times CLIP's own scale): not calibrated, 0.9 need not be 90 %
-    )
+    probability: float  # softmax of the logits (of cosines times CLIP's own scale); not calibrated
     logit: float
 
 
@@ -140,8 +135,7 @@ class Recogniser:
     """
 
     def __init__(self, method: str | Head, store: FeatureStore, support: Support | None = None):
-        self.method = method_name(method)
-        self.head = None if isinstance(method, str) else method
+        self.method, self.head = method_name(method), None if isinstance(method, str) else method
         self.store, self.support = store, support
         if self.head is not None and self.head.dim != store.backbone.dim:
             made = f"{store.backbone.name} makes {store.backbone.dim}: give the backbone it was trained with"
@@ -162,11 +156,8 @@ class Recogniser:
         """Name the action in each video.
 
         ``together`` lets a CLIP-SPM head see all videos as the queries of one episode, as the released code does: the
-        answer for one then depends on the others. By default each is asked by itself.
-
-        Raises:
-            ValueError: it knows no actions yet.
-            TypeError, VideoError: one path instead of a list of them, or a video that cannot be read.
+        answer for one then depends on the others. By default each is asked by itself. Raises ValueError if it knows
+        no actions yet, and what `FeatureStore.encode` raises.
         """
         support, method = self._known(), self.head or self.method
         if not videos:
@@ -183,9 +174,8 @@ class Recogniser:
     def save(self, path: str | os.PathLike) -> None:
         """Write it to one safetensors file, whole or not at all, for `clipspm_lite.load`.
 
-        In it are method and head, names of the actions, support features and texts, and which backbone made them: its
-        name and the fingerprint of its visual encoder, in place of its weights. No video is in it. Raises ValueError if
-        it knows no actions yet.
+        In it are method and head, names of the actions, support features and texts, and the name and fingerprint of the
+        visual encoder that made them; no video. Raises ValueError if it knows no actions yet.
         """
         support, backbone = self._known(), self.store.backbone
         tensors = dict(support=support.features, support_mask=support.mask, class_text=support.class_text)
@@ -193,15 +183,9 @@ class Recogniser:
             tensors |= {HEAD + name: tensor for name, tensor in self.head.state_dict().items()}
         made_with = {"name": public_name(backbone.name), "weights": backbone.weights}
         made_with |= {key: getattr(backbone, key) for key in ("normalize_pixels", "visual_fingerprint")}
-        description = {
-            "kind": KIND,
-            "method": self.method,
-            "classes": list(support.classes),
-            "head": self.head and describe_head(self.head),
-            "frames": self.store.frames,
-            "resize": self.store.resize,
-            "backbone": made_with,
-        }
+        head = self.head and describe_head(self.head)
+        description = dict[str, Any](kind=KIND, method=self.method, classes=list(support.classes), head=head)
+        description |= {"frames": self.store.frames, "resize": self.store.resize, "backbone": made_with}
         write_tensors(path, tensors, description)
 
     def _known(self) -> Support:
@@ -245,10 +229,7 @@ def ask(method: str | Head, support: Support, query: Tensor) -> Any:
 def explain(
     method: str | Head, support: Support, query: Tensor, output: Any
 ) -> tuple[dict[str, Tensor], dict[str, Compared]]:
-    """The distances ``[Q, N]`` or ``[1, N]`` that logits are made of, and the frames that were compared.
-
-    The frames are queries ``[Q, T, C]``, prototypes ``[N, T, C]`` and the name of their distance.
-    """
+    """The distances ``[Q, N]`` or ``[1, N]`` that logits are made of, and what was compared."""
     terms, compared = {"distance": -output.logits}, {}
     if isinstance(output, CLIPSPMOutput):
         terms, frames = output.terms, output.spm and (output.spm.query, output.spm.prototypes)

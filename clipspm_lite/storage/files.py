@@ -6,12 +6,13 @@ import json
 import multiprocessing
 import os
 import shutil
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from multiprocessing.connection import wait
 from pathlib import Path
-from stat import S_ISREG
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -22,7 +23,6 @@ from tqdm.auto import tqdm
 
 UNFINISHED = ".partial"
 ABANDONED_AFTER = 3600  # seconds
-CLOCK_TICK = 100_000_000  # nanoseconds; changes this close together may leave a file the same times
 
 Stamp = tuple[int, int, int]
 
@@ -35,11 +35,9 @@ class CheckpointError(ValueError):
 def replacing(path: str | os.PathLike, *, sync: bool = True) -> Iterator[str]:
     """Give the name of a file near ``path`` to write to; it takes ``path``'s place when the block ends well.
 
-    Whatever happens, ``path`` afterwards holds what it held before or the complete new content. A link is followed.
-    A process that is killed meanwhile leaves its unfinished file; a later write to ``path`` removes it.
-
-    With ``sync`` this also holds after a loss of power. It takes milliseconds, too long for many small files.
-    Raises OSError where it cannot be written: no space, no permission, not a regular file.
+    Whatever happens, ``path`` afterwards holds what it held before or the complete new content; with ``sync`` after a
+    loss of power too, which takes milliseconds. A link is followed. A process that is killed meanwhile leaves its
+    unfinished file; a later write to ``path`` removes it. Raises OSError where it cannot be written.
     """
     with _target(path) as target:
         # In a folder, because some libraries first write to another name and would leave that file behind.
@@ -54,17 +52,17 @@ def replacing(path: str | os.PathLike, *, sync: bool = True) -> Iterator[str]:
                 with open(unfinished, "rb+") as written:
                     os.fsync(written.fileno())
             os.replace(unfinished, target)
-        if sync:
-            with suppress(OSError):  # Windows opens no folder, and not every file system syncs one
-                opened = os.open(target.parent, os.O_RDONLY)
-                os.fsync(opened)
-                os.close(opened)
 
 
 def replace_file(path: str | os.PathLike, content: bytes) -> None:
     """Write ``content`` to ``path`` as `replacing` does."""
     with replacing(path) as unfinished:
         Path(unfinished).write_bytes(content)
+
+
+def write_json(path: str | os.PathLike, content: Mapping[str, Any]) -> None:
+    """Write a dictionary as JSON, whole or not at all; raises ValueError for NaN or infinity, which JSON has not."""
+    replace_file(path, (json.dumps(content, allow_nan=False) + "\n").encode())
 
 
 def check_writable(path: str | os.PathLike) -> None:
@@ -79,9 +77,8 @@ def _target(path: str | os.PathLike) -> Iterator[Path]:
     """What ``path`` really is, in a folder that is there; errors in the block say what to do."""
     target = Path(os.path.realpath(path))
     try:
-        with suppress(FileNotFoundError):  # asked once, as another process may write or remove it
-            if not S_ISREG(target.stat().st_mode):
-                raise OSError("not a regular file")
+        if target.exists() and not target.is_file():
+            raise OSError("not a regular file")
         target.parent.mkdir(parents=True, exist_ok=True)
         for left in target.parent.glob(f".{glob.escape(target.name)}.*{UNFINISHED}"):
             with suppress(OSError):  # nobody wrote to it for an hour: its process was killed
@@ -90,19 +87,13 @@ def _target(path: str | os.PathLike) -> Iterator[Path]:
         yield target
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
-        advice = "nothing there was changed; make room or choose another place"
-        raise OSError(f"cannot be written ({reason}), {advice}: {path}") from error
+        raise OSError(f"cannot be written ({reason}); make room or choose another place: {path}") from error
 
 
 def end_with_parent() -> None:
     """Called as a worker process starts: if its parent is killed, it ends too and writes no more files."""
-
-    def wait() -> None:
-        if parent := multiprocessing.parent_process():
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
 
 
 def file_sha256(path: str | os.PathLike) -> str:
@@ -120,27 +111,20 @@ def stamp(status: os.stat_result) -> Stamp:
 
 
 def hash_files(stamps: Mapping[str | Path, Stamp], cache: Path, *, progress: bool = False) -> dict[str | Path, str]:
-    """`file_sha256` of each file, all of them with the `stamp` that they had before this call.
-
-    ``cache`` keeps hashes by absolute path and stamp, a line of JSON each. It only grows, so several processes may
-    append to it. A line that a kill or a full disk cut short is passed over.
-    """
+    """`file_sha256` of each file; ``cache`` keeps it by absolute path and `stamp`. A damaged line is passed over."""
     known: dict[tuple[str, Stamp], str] = {}
-    with suppress(OSError):
-        for line in cache.read_bytes().splitlines():
-            with suppress(ValueError, TypeError):
-                name, stamped, sha256 = json.loads(line)
-                known[name, tuple(stamped)] = sha256
+    for line in cache.read_bytes().splitlines() if cache.is_file() else []:
+        with suppress(ValueError, TypeError):
+            name, stamped, sha256 = json.loads(line)
+            known[name, tuple(stamped)] = sha256
     places = {path: (os.path.abspath(path), stamped) for path, stamped in stamps.items()}
     new = [path for path, place in places.items() if place not in known]
     for path in tqdm(new, desc="hashing videos", disable=None if progress and new else True):
-        started, place = time.time_ns(), places[path]
-        known[place] = file_sha256(path)
-        if started - max(stamps[path][1:]) > CLOCK_TICK:
-            with suppress(OSError):  # a folder that cannot be written serves all the same
-                cache.parent.mkdir(parents=True, exist_ok=True)
-                with cache.open("ab", buffering=0) as file:
-                    file.write(b"\n" + json.dumps([*place, known[place]]).encode())
+        known[places[path]] = file_sha256(path)
+        with suppress(OSError):  # a folder that cannot be written serves all the same
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            with cache.open("ab", buffering=0) as file:
+                file.write(b"\n" + json.dumps([*places[path], known[places[path]]]).encode())
     return {path: known[place] for path, place in places.items()}
 
 
@@ -151,11 +135,7 @@ def is_safetensors(path: Path) -> bool:
 
 
 def read_torch(path: str | os.PathLike, allowed: Collection[tuple[Callable[..., Any], str]] = ()) -> Any:
-    """What `torch.save` wrote, mapped from the file: tensors, numbers and containers. No code in it is run.
-
-    ``allowed`` is what else the file may ask for: (what is called, the name by which the file asks for it). Raises
-    CheckpointError for another file, a damaged one, or one that asks for more.
-    """
+    """Tensors, numbers, containers and what is ``allowed`` (callable, its name there); else CheckpointError."""
     try:
         with torch.serialization.safe_globals(list(allowed)):
             # Mapped, so that an optimizer's state, twice the size of the model, is never read.
@@ -173,7 +153,6 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         raise ValueError(one_line(error)) from None
 
 
-def one_line(error: Exception, longest: int = 300) -> str:
-    """An error's message on one line, cut off at ``longest`` characters."""
-    message = " ".join(str(error).split())
-    return message if len(message) <= longest else message[:longest].rstrip() + " …"
+def one_line(error: Exception) -> str:
+    """An error's message on one line, cut off at 300 characters."""
+    return textwrap.shorten(str(error), 300, placeholder=" …")

@@ -73,7 +73,7 @@ def test_the_recorded_frames_and_resize_are_used_and_another_number_is_refused(p
 def test_the_committed_heads_say_no_frames_and_take_8_of_the_backbones_size(file, tmp_path):
     opened = open_checkpoint(file, store=tmp_path)
     assert (opened.store.frames, opened.store.resize) == (8, 64)
-    assert opened.description["backbone"] == opened.store.backbone_fingerprint
+    assert opened.description["backbone"] == opened.store.backbone.fingerprint
     with pytest.raises(CheckpointError, match=f"frames: expected 8.*found 4.*{file.name}$"):
         open_checkpoint(file, frames=4)
 

@@ -122,9 +122,9 @@ def test_a_backbone_that_is_changed_afterwards_is_noticed(videos, tmp_path):
     backbone, folder = CountingBackbone(), tmp_path / "store"
     first, second = videos(0.1, 0.2)
     store = FeatureStore(backbone, folder)
-    untouched = store.encode([first]), store.backbone_fingerprint
+    untouched = store.encode([first]), store.backbone.fingerprint
     backbone.weight.data.mul_(2)  # no version counter notices this
-    assert torch.equal(store.encode([first]), 2 * untouched[0]) and store.backbone_fingerprint != untouched[1]
+    assert torch.equal(store.encode([first]), 2 * untouched[0]) and store.backbone.fingerprint != untouched[1]
     store.encode([second])
     original = FeatureStore(CountingBackbone(), folder)
     assert torch.equal(original.encode([first]), untouched[0])

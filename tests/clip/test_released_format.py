@@ -90,7 +90,7 @@ def test_class_names_need_a_text_encoder_and_it_comes_from_a_file(tmp_path):
     torch.save(released_code.checkpoint(entries), path)
     settings = dict(dataset="hmdb51", frames=FRAMES, store=tmp_path)
 
-    with pytest.raises(ValueError, match=r"text_weights: .*openai.*checkpoint_best\.pt$"):
+    with pytest.raises(ValueError, match="text_weights: .*openai"):
         clipspm_lite.load(path, **settings).with_support(CLIPS)
     assert not list(tmp_path.glob("features-*")), "refused before any video was encoded"
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from made_up_table import RN50, VIT, made_up_table
 
-from clipspm_lite.clip.backbone import VisualOnly, load_backbone
+from clipspm_lite.clip.backbone import load_backbone
 from clipspm_lite.clip.checkpoints import LITE_MODEL, load_model
 from clipspm_lite.clip.feature_store import FeatureStore
+from clipspm_lite.commands.options import source_commit
 from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.datasets import VideoDataset, sample_world
 from clipspm_lite.evaluation.benchmark_table import Entry, markdown, measure, read_results, write_results
-from clipspm_lite.evaluation.provenance import source_commit
 from clipspm_lite.evaluation.published import REPORTED, REPORTED_ON, published_numbers
 from clipspm_lite.evaluation.results import SHOTS
 from clipspm_lite.evaluation.scoring import evaluate, paired_difference
@@ -61,7 +61,7 @@ def test_every_row_is_what_evaluate_gives_on_the_same_listed_episodes(entries, w
         assert 100 * sum(row["right"]) / sum(row["asked"]) == pytest.approx(expected.accuracy)
         difference = row["difference"] and tuple(row["difference"].values())
         assert difference == (None if entry.name == "zero-shot" else paired_difference(expected, zero_shot))
-        assert row["backbone"]["fingerprint"] == store.backbone_fingerprint and row["features"] == data.fingerprint
+        assert row["backbone"]["fingerprint"] == store.backbone.fingerprint and row["features"] == data.fingerprint
     head = results["rows"][-1]["head"]
     assert head["sha256"] == file_sha256(LITE_MODEL) and head["training"]["shot"] == 1 and head["preset"] == "lite"
     for folder in (Path.home(), world.root, LITE_MODEL.parent):
@@ -77,21 +77,13 @@ def test_an_inductive_entry_is_asked_one_query_at_a_time_in_eval_mode(store, wor
     assert "though trained to see all of them" in markdown(results)
 
 
-IMPOSSIBLE = [
-    ("episodes", dict(episodes=1)),
-    ("way", dict(way=7)),
-    ("queries", dict(queries=18)),
-    ("otam", {}),
-    ("text", {}),
-]
+IMPOSSIBLE = [("episodes", dict(episodes=1)), ("way", dict(way=7)), ("queries", dict(queries=18)), ("otam", {})]
 
 
 @pytest.mark.parametrize("found, settings", IMPOSSIBLE)
 def test_what_is_impossible_is_refused_before_any_video_is_read(found, settings, entries, world, monkeypatch):
     monkeypatch.setattr(FeatureStore, "encode", lambda *a, **k: pytest.fail("read a video"))
-    silent = FeatureStore(load_backbone("tiny"))
-    silent.backbone.clip = VisualOnly(silent.backbone.clip.visual, "no text encoder: give text_weights=")
-    added = {"otam": [entries[1]], "text": [Entry("otam", 5, baselines.otam, silent)]}  # there twice; without texts
+    added = {"otam": [entries[1]]}  # there twice
     with pytest.raises(ValueError, match=found):
         measure(entries + added.get(found, []), world, data="", **{"episodes": 2} | settings)
 

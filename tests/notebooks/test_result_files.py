@@ -68,7 +68,7 @@ def test_it_says_which_command_and_commit_made_it(results):
 def test_it_was_made_with_the_committed_clips_backbone_and_heads(results, store):
     recorded = results["sha256"]
     assert recorded["clips"] == file_sha256(SAMPLES / "manifest.json")
-    assert recorded["backbone"] == store.backbone_fingerprint
+    assert recorded["backbone"] == store.backbone.fingerprint
     assert recorded["heads"][FULL][0] == file_sha256(LITE_MODEL)
     (inductive,) = INDUCTIVE
     assert recorded["heads"][inductive][0] == file_sha256(LITE_INDUCTIVE_MODEL)
