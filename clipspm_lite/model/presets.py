@@ -1,9 +1,9 @@
 """CLIP-SPM's configuration, and the presets: what differs between the paper, the released code and our lite model."""
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
-from clipspm_lite.model.checks import check_fields
+from clipspm_lite.arguments import check_known, whole_number
 
 Motion = Literal["symmetric", "antisymmetric"]
 MotionReduction = Literal["mean", "sum"]
@@ -62,6 +62,17 @@ class CLIPSPMConfig(Preset):
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+
+def check_fields(config: Any) -> None:
+    """Refuse a configuration by its dataclass's annotations: an int is at least 1, a `Literal` one of its words."""
+    annotations = get_type_hints(type(config))
+    for field in fields(config):
+        annotation, value = annotations[field.name], getattr(config, field.name)
+        if annotation is int:
+            whole_number(field.name, value)
+        elif get_origin(annotation) is Literal:
+            check_known(field.name, value, get_args(annotation))
 
 
 # Sizes of the committed lite model, the arguments of `CLIPSPM` beside preset="lite".

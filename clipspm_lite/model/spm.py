@@ -1,11 +1,10 @@
 """SPM, Semantic Prototype Modulation: a support has its class name, a query gets a generated one (SPEC section 3)."""
 
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipspm_lite.arguments import check_known
 from clipspm_lite.model.fusion import SemanticFusion
 from clipspm_lite.model.otam import otam
 from clipspm_lite.model.presets import PromptCondition, SupportText
@@ -21,7 +20,6 @@ class PromptGenerator(nn.Module):
 
     def __init__(self, dim: int, mlp_dim: int, *, condition: PromptCondition, dropout: float):
         super().__init__()
-        check_known("condition", condition, get_args(PromptCondition))
         self.condition = condition
         self.fc1 = nn.Linear(dim, mlp_dim)
         self.fc2 = nn.Linear(mlp_dim, dim)

@@ -47,10 +47,7 @@ class TransformerBlock(nn.Module):
 
 def masked_mean(x: Tensor, mask: Mask, dim: int) -> Tensor:
     """Mean of x over ``dim`` where ``mask`` (broadcastable to x) is True; a plain mean without a mask."""
-    if mask is None:
-        return x.mean(dim)
-    weight = mask.to(x.dtype)
-    return (x * weight).sum(dim) / weight.sum(dim)
+    return x.mean(dim) if mask is None else x.masked_fill(~mask, 0).sum(dim) / mask.sum(dim)
 
 
 def without_missing(support: Tensor, support_mask: Mask) -> Tensor:

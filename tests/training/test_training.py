@@ -252,7 +252,7 @@ def test_every_variant_is_trained_with_every_seed_and_continued(encoded, tmp_pat
     found = train_variants(VARIANTS, *data, seeds=[0, 3], settings=short, folder=tmp_path)
     assert found["no anchor"] == [tmp_path / "no-anchor" / f"seed{seed}" / BEST for seed in (0, 3)]
     head, description = load_model(found["no anchor"][1])
-    assert not head.with_anchor and description["training"]["seed"] == 3
+    assert not head.config.with_anchor and description["training"]["seed"] == 3
     assert train_variants(VARIANTS, *data, seeds=[0, 3], settings=short, folder=tmp_path) == found
     kept = found["full"][0]
     again = partial(train_variants, VARIANTS, *data, seeds=[0], folder=tmp_path / "other", committed={"full": kept})
