@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from clipspm_lite.model.head import check_episode
 from clipspm_lite.model.otam import centred, frame_distances
 from clipspm_lite.model.otam import otam as otam_distance
-from clipspm_lite.model.transformer import Mask, masked_mean, shot_mean, without_missing
+from clipspm_lite.model.transformer import Mask, masked_mean, shot_mean
 
 
 class Scores(NamedTuple):
@@ -57,7 +57,6 @@ def bi_mhm(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mas
     averaged, not their frames: a mean of the shots' first frames would bring an order back.
     """
     check_episode(support, query, class_text, support_mask)
-    support = without_missing(support, support_mask)
     distances = frame_distances(query[..., None, None, :, :], support.unsqueeze(-5))  # [..., Q, N, K, T, T]
     hausdorff = distances.amin(-1).mean(-1) + distances.amin(-2).mean(-1)
     mask = None if support_mask is None else support_mask.unsqueeze(-3)

@@ -41,7 +41,6 @@ class ExtendedCLIPSPMConfig(CLIPSPMConfig):
 class ExtendedCLIPSPM(CLIPSPM):
     """CLIP-SPM with changes that are ours; takes any field of `ExtendedCLIPSPMConfig` as a keyword argument."""
 
-    config: ExtendedCLIPSPMConfig
     config_class = ExtendedCLIPSPMConfig
     fuse_supports = CLIPSPM.fuse_supports  # what `prepare` changes in a video depends on that video alone
 

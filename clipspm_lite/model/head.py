@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipspm_lite.model.presets import LossForm
-from clipspm_lite.model.transformer import Mask, without_missing
+from clipspm_lite.model.transformer import Mask
 
 Prepared = tuple[Tensor, Tensor, Tensor, Mask]  # support, query and class_text as `Head.prepare` gives them, the mask
 
@@ -33,7 +32,7 @@ class Head(nn.Module):
     ``config`` is the frozen dataclass it was built from. It has ``dim``, C, and ``normalize_features``.
     """
 
-    loss_form: LossForm = "mean"  # whether a step divides its episodes' losses ("mean") or they already are ("summed")
+    loss_form: str = "mean"  # whether a step divides its episodes' losses ("mean") or they already are ("summed")
     inductive: bool = True  # whether each query is answered by itself
     _score: Callable[..., Any]  # (prepared, inductive, fused) → the answer
 
@@ -78,10 +77,10 @@ class Head(nn.Module):
         self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Support, query and class_text with missing shots zero, and lengths √C if the configuration says so."""
-        features = without_missing(support, support_mask), query, class_text
-        if not self.config.normalize_features:
-            return features
-        support, query, class_text = (self.dim**0.5 * F.normalize(x, dim=-1) for x in features)
+        if support_mask is not None:
+            support = support.masked_fill(~support_mask[..., None, None], 0)
+        if self.config.normalize_features:
+            support, query, class_text = (self.dim**0.5 * F.normalize(x, dim=-1) for x in (support, query, class_text))
         return support, query, class_text
 
     def _losses(self, prepared: Prepared, query_labels: Tensor) -> Losses:

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 from torch import Tensor, nn
 
 from clipspm_lite.model.fusion import SemanticFusion
-from clipspm_lite.model.presets import Motion, MotionReduction
+from clipspm_lite.model.presets import Motion
 from clipspm_lite.model.transformer import squared_distance
 
 
@@ -20,7 +20,7 @@ class MotionFeatureExtraction(nn.Module):
     ``reduction`` "mean" over time is the released code's; the paper's sum of both directions is 2(T − 1) times it.
     """
 
-    def __init__(self, dim: int, *, motion: Motion = "symmetric", reduction: MotionReduction = "mean"):
+    def __init__(self, dim: int, *, motion: Motion = "symmetric", reduction: str = "mean"):
         super().__init__()
         self.motion, self.reduction = motion, reduction
         padding: Literal["zeros", "replicate"] = "zeros" if motion == "symmetric" else "replicate"

@@ -7,7 +7,6 @@ from torch.nn import functional as F
 
 from clipspm_lite.model.fusion import SemanticFusion
 from clipspm_lite.model.otam import otam
-from clipspm_lite.model.presets import PromptCondition, SupportText
 from clipspm_lite.model.transformer import Mask, shot_mean
 
 
@@ -18,7 +17,7 @@ class PromptGenerator(nn.Module):
     so the prompts of different videos hardly differ. "pooled" takes the mean over frames only, a vector.
     """
 
-    def __init__(self, dim: int, mlp_dim: int, *, condition: PromptCondition, dropout: float):
+    def __init__(self, dim: int, mlp_dim: int, *, condition: str, dropout: float):
         super().__init__()
         self.condition = condition
         self.fc1 = nn.Linear(dim, mlp_dim)
@@ -67,7 +66,7 @@ def spm(
     fusion: SemanticFusion,
     generator: PromptGenerator,
     *,
-    support_text: SupportText = "class",
+    support_text: str = "class",
     fused: FusedSupport | None = None,
 ) -> SPMOutput:
     """Fuse supports with their class text and queries with a generated prompt, then match them in time.

@@ -50,11 +50,6 @@ def masked_mean(x: Tensor, mask: Mask, dim: int) -> Tensor:
     return x.mean(dim) if mask is None else x.masked_fill(~mask, 0).sum(dim) / mask.sum(dim)
 
 
-def without_missing(support: Tensor, support_mask: Mask) -> Tensor:
-    """Supports ``[..., N, K, T, C]`` with zeros for missing shots: what stood there reaches no sum and no gradient."""
-    return support if support_mask is None else support.masked_fill(~support_mask[..., None, None], 0)
-
-
 def shot_mean(support: Tensor, support_mask: Mask) -> Tensor:
     """``[..., N, K, T, C]`` → prototypes ``[..., N, T, C]``: the mean over the shots that are there, frame by frame."""
     return masked_mean(support, None if support_mask is None else support_mask[..., None, None], dim=-3)

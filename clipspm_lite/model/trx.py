@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipspm_lite.arguments import whole_number
 from clipspm_lite.model.baselines import Scores
 from clipspm_lite.model.head import Head, Prepared
 from clipspm_lite.model.presets import check_fields
@@ -32,10 +31,8 @@ class TRXConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "tuple_sizes", tuple(self.tuple_sizes))  # a list from JSON
         check_fields(self)
-        if not self.tuple_sizes or len(set(self.tuple_sizes)) < len(self.tuple_sizes):
-            raise ValueError(f"tuple_sizes: expected different sizes, found {self.tuple_sizes}")
-        for size in self.tuple_sizes:
-            whole_number("tuple_sizes", size)
+        if len(set(self.tuple_sizes)) < max(1, len(self.tuple_sizes)) or min(self.tuple_sizes) < 1:
+            raise ValueError(f"tuple_sizes: expected different sizes of at least 1, found {self.tuple_sizes}")
 
 
 class TRX(Head):

@@ -13,10 +13,9 @@ import torch
 from clipspm_lite.evaluation.scoring import evaluate
 from clipspm_lite.model.heads import Head
 from clipspm_lite.training.loop import training_step
-from clipspm_lite.training.processes import launch
 from clipspm_lite.training.settings import TrainingSettings
 from clipspm_lite.training.sources import FineTuning, TrainingData, training_source
-from clipspm_lite.training.state import TrainingState, check_run
+from clipspm_lite.training.state import TrainingState, check_run, launch
 
 
 @dataclass(frozen=True)

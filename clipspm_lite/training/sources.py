@@ -138,8 +138,7 @@ class VideoSource:
 
     def _training_video(self, seed: int, index: int, place: int, number: int) -> Tensor:
         how = self.how
-        digest = hashlib.sha256(f"video {seed},{index},{place}".encode()).digest()
-        generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+        generator = torch.Generator().manual_seed(seed_of(f"video {seed},{index},{place}"))
         augment = dict.fromkeys(("random_segments", "random_crop"), how.augment)
         augment["random_flip"] = how.augment and how.flip
         path, size = self.training.paths[number], how.backbone.image_size
@@ -163,6 +162,11 @@ class VideoSource:
         """Write a checkpoint of head and visual encoder, which says how videos became frames."""
         store = self.store
         save_model(path, model, finetuned=store.backbone, frames=store.frames, resize=store.resize, **description)
+
+
+def seed_of(key: str) -> int:
+    """What chance is drawn from at the place in a run that ``key`` names."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") >> 1
 
 
 def _video_fingerprint(dataset: VideoDataset) -> str:

@@ -16,14 +16,13 @@ from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.episodes import EpisodeSampler, gather
 from clipspm_lite.model import clipspm
 from clipspm_lite.model.heads import build_head
-from clipspm_lite.model.presets import DATASET_SETTINGS, PRESETS
+from clipspm_lite.model.presets import DATASET_SETTINGS
 from clipspm_lite.storage.tensors import read_tensors
 from clipspm_lite.training import (
     TRAINING_PRESETS,
     TrainingSettings,
     check_run,
     loop,
-    pixels_are_normalised,
     preset_settings,
     train,
     train_variants,
@@ -115,10 +114,6 @@ def test_a_checkpoint_says_how_many_frames_it_was_trained_with(encoded, tmp_path
     result = run(data, tmp_path, description={"resize": 73, "frames": 8})
     description = load_model(result.best_path)[1]
     assert (description["frames"], description["resize"]) == (5, 73)
-
-
-def test_only_the_released_preset_leaves_pixels_as_they_are():
-    assert [preset for preset in PRESETS if not pixels_are_normalised(preset)] == ["released"]
 
 
 class Centred(CLIPSPM):
