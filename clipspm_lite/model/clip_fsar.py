@@ -92,7 +92,6 @@ class CLIPFSAR(Head):
         scaled = cosines * self.scale if self.config.train_temperature else cosines / self.config.temperature
         own = torch.arange(way, device=query_labels.device).repeat_interleave(shot)
         labels = torch.cat([own.expand(*leading, -1), query_labels], dim=-1)
-        mask = None
-        if support_mask is not None:
-            mask = torch.cat([support_mask.flatten(-2), torch.ones_like(query_labels, dtype=torch.bool)], -1)
+        queries = query_labels.shape[-1]
+        mask = None if support_mask is None else F.pad(support_mask.flatten(-2), (0, queries), value=True)
         return masked_mean(query_cross_entropy(scaled, labels), mask, dim=-1)

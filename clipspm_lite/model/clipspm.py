@@ -62,10 +62,7 @@ class CLIPSPM(Head):
         self.prompt_generator = PromptGenerator(dim, config.mlp_dim, condition=condition, dropout=dropout)
         self.padm = PADM(TransformerBlock(config))
         weight = torch.tensor(float(config.motion_loss_weight))
-        if config.train_motion_loss_weight:
-            self.motion_loss_weight = nn.Parameter(weight)
-        else:
-            self.register_buffer("motion_loss_weight", weight)
+        self.motion_loss_weight = nn.Parameter(weight) if config.train_motion_loss_weight else nn.Buffer(weight)
 
     def fuse_supports(self, support: Tensor, class_text: Tensor) -> FusedSupport | None:
         """SF of supports ``[..., N, K, T, C]`` with class_text ``[..., N, C]``, for `forward` in many episodes.

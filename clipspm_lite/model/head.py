@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from clipspm_lite.model.transformer import Mask
 
+Features = tuple[Tensor, Tensor, Tensor]  # support, query and class_text
 Prepared = tuple[Tensor, Tensor, Tensor, Mask]  # support, query and class_text as `Head.prepare` gives them, the mask
 
 
@@ -73,9 +74,7 @@ class Head(nn.Module):
         check_episode(support, query, class_text, support_mask, self.dim)
         return *self.prepare(support, query, class_text, support_mask), support_mask
 
-    def prepare(
-        self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def prepare(self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask) -> Features:
         """Support, query and class_text with missing shots zero, and lengths √C if the configuration says so."""
         if support_mask is not None:
             support = support.masked_fill(~support_mask[..., None, None], 0)

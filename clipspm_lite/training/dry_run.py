@@ -24,7 +24,6 @@ class Plan:
 
     episodes: int
     steps: int
-    processes: int
     trained: dict[str, int]  # numbers of weights, by part
     seconds_per_step: float
     seconds_per_validation: float
@@ -42,8 +41,7 @@ class Plan:
             f"episodes: {self.episodes:,} in {self.steps:,} steps, {self.validations} validations\n"
             f"trained weights: {sum(self.trained.values()):,} ({parts})\n"
             f"peak memory, measured: {memory}\n"
-            f"a step, measured: {self.seconds_per_step:.3g} s on {self.processes} process(es); "
-            f"a validation: {self.seconds_per_validation:.3g} s\n"
+            f"a step, measured: {self.seconds_per_step:.3g} s; a validation: {self.seconds_per_validation:.3g} s\n"
             f"in all, estimated: {timedelta(seconds=math.ceil(self.seconds))} (hours:minutes:seconds)"
         )
 
@@ -68,7 +66,7 @@ def plan(
     """
     check_run(training_data, validation_data, settings)
     source = training_source(training_data, validation_data, finetuning)
-    fabric = launch(device, devices, nodes, precision, settings, finetuning is not None)
+    fabric = launch(device, devices, nodes, precision, settings, source)
 
     def now() -> float:
         """When all that was asked of every device is done."""
@@ -103,7 +101,6 @@ def plan(
     return Plan(
         episodes=settings.steps * settings.episodes_per_step,
         steps=settings.steps,
-        processes=fabric.world_size,
         trained=dict(+trained),
         seconds_per_step=(before_encoding - before_steps) / measured * math.ceil(settings.episodes_per_step / at_once),
         seconds_per_validation=encoding + scoring,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from clipspm_lite.clip.checkpoints import load_model
+from clipspm_lite.clip.checkpoints import load_model, save_model
 from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.episodes import EpisodeBatch
 from clipspm_lite.evaluation.scoring import evaluate
@@ -68,12 +68,12 @@ def train(
         OSError: ``folder`` cannot be written, holds a run to ``resume``, or is another process's (FileExistsError).
         CheckpointError: ``resume`` with other settings, other data or another model than the run's.
         ValueError: data sets that share a class, or cannot make such episodes; an engine that cannot be had.
-        VideoError, RuntimeError: a video cannot be read, training diverged. What the last validation saved is kept.
+        VideoError, RuntimeError: a video cannot be read, training diverged; what was saved stays.
     """
     folder = Path(folder)
     check_run(training_data, validation_data, settings, folder, resume=resume)
     source = training_source(training_data, validation_data, finetuning)
-    fabric = launch(device, devices, nodes, precision, settings, finetuning is not None)
+    fabric = launch(device, devices, nodes, precision, settings, source)
     state = TrainingState(model, source, settings, fabric)
     with alone_in(folder, fabric):
         history = state.restore(folder / LAST) if (folder / LAST).exists() else []
@@ -114,8 +114,8 @@ def _train(state: TrainingState, history: History, folder: Path, description: di
         if fabric.is_global_zero:
             if _best(history) is history[-1]:
                 validation = {"step": step + 1, "accuracy": scored.accuracy, "interval": scored.interval}
-                kept = {"training": settings.as_json(), "validation": validation}
-                state.source.save(folder / BEST, state.model, description | kept)
+                kept = {"training": settings.as_json(), "validation": validation, **state.source.kept}
+                save_model(folder / BEST, state.model, **description | kept)
             state.save(folder / LAST, history)
         if _out_of_patience(history, settings):
             break

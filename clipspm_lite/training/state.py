@@ -51,6 +51,7 @@ class TrainingState:
     """The trained modules, their optimizer and the episodes they are trained on, on the engine's device."""
 
     def __init__(self, model: Head, source: Source, settings: TrainingSettings, fabric: Fabric) -> None:
+        check_known("loss_form", model.loss_form, ("mean", "summed"))
         self.model, self.source, self.settings, self.fabric = model, source, settings, fabric
         fabric.to_device(model)
         self.modules: dict[str, nn.Module] = {"model": model, **source.prepare(fabric)}
@@ -130,11 +131,9 @@ class TrainingState:
             raise CheckpointError(f"resume: damaged ({one_line(error)}); start in another folder: {path}") from None
 
 
-def launch(
-    device: str, devices: int, nodes: int, precision: Any, settings: TrainingSettings, finetuning: bool
-) -> Fabric:
+def launch(device: str, devices: int, nodes: int, precision: Any, settings: TrainingSettings, source: Source) -> Fabric:
     """The engine with its processes running; raises ValueError where it cannot be had."""
-    check_known("precision", precision, PRECISIONS if finetuning else PRECISIONS[:1])
+    check_known("precision", precision, PRECISIONS if source.one_by_one else PRECISIONS[:1])
     whole_number("devices times nodes, which share a step's episodes", devices * nodes, 1, settings.episodes_per_step)
     fabric = Fabric(accelerator=device, devices=devices, num_nodes=nodes, precision=precision)
     fabric.launch()

@@ -59,7 +59,7 @@ def test_the_best_checkpoint_opens_by_itself_and_scores_what_its_history_says(wh
     [
         (3, "torch.optim.Adam", "step"),
         (2, "clipspm_lite.training.loop", "evaluate"),
-        (1, "clipspm_lite.training.sources", "save_model"),
+        (1, "clipspm_lite.training.loop", "save_model"),
         (2, "clipspm_lite.training.state", "write_tensors"),  # best.safetensors is newer than last.safetensors
     ],
 )
