@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     settings, config = resolve_settings(options), head_config(options)
     data: Any = [common.open_part(options, part) for part in ("base", "validation")]
     training.check_run(data[0], data[1], settings, None if options.dry_run else options.out, resume=options.resume)
-    pixels: dict[str, Any] = {"normalize_pixels": training.pixels_are_normalised(options.preset)}
+    pixels: dict[str, Any] = {"normalize_pixels": options.preset != "released"}  # whose pixels stay in [0, 1]
     store = common.make_store(options, device="cpu" if options.finetune else options.device, **pixels)
     common.start_computing(options, store, videos=[options.data])
     torch.manual_seed(settings.seed)

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipspm_lite.model.checks import check_episode
+from clipspm_lite.model.head import check_episode
 from clipspm_lite.model.otam import centred, frame_distances
 from clipspm_lite.model.otam import otam as otam_distance
-from clipspm_lite.model.transformer import Mask, masked_mean, shot_mean, without_missing
+from clipspm_lite.model.transformer import Mask, masked_mean, shot_mean
 
 
 class Scores(NamedTuple):
@@ -32,20 +32,20 @@ def zero_shot(support: Tensor, query: Tensor, class_text: Tensor, support_mask: 
 def prototype(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask = None) -> Scores:
     """cos(mean frame of the query, mean frame of the class): blind to the order of frames."""
     check_episode(support, query, class_text, support_mask)
-    mean_support = prototypes(support, support_mask).mean(-2)
+    mean_support = shot_mean(support, support_mask).mean(-2)
     return Scores(F.normalize(query.mean(-2), dim=-1) @ F.normalize(mean_support, dim=-1).transpose(-1, -2))
 
 
 def otam(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask = None) -> Scores:
     """−OTAM(query, mean over shots of the class): alignment in time of the frames as CLIP gave them."""
     check_episode(support, query, class_text, support_mask)
-    return Scores(-otam_distance(query, prototypes(support, support_mask)))
+    return Scores(-otam_distance(query, shot_mean(support, support_mask)))
 
 
 def otam_centred(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask = None) -> Scores:
     """OTAM after each clip's own mean frame is subtracted, which leaves what changes in it (our addition)."""
     check_episode(support, query, class_text, support_mask)
-    return Scores(-otam_distance(centred(query), prototypes(centred(support), support_mask)))
+    return Scores(-otam_distance(centred(query), shot_mean(centred(support), support_mask)))
 
 
 def bi_mhm(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask = None) -> Scores:
@@ -57,7 +57,6 @@ def bi_mhm(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mas
     averaged, not their frames: a mean of the shots' first frames would bring an order back.
     """
     check_episode(support, query, class_text, support_mask)
-    support = without_missing(support, support_mask)
     distances = frame_distances(query[..., None, None, :, :], support.unsqueeze(-5))  # [..., Q, N, K, T, T]
     hausdorff = distances.amin(-1).mean(-1) + distances.amin(-2).mean(-1)
     mask = None if support_mask is None else support_mask.unsqueeze(-3)
@@ -71,8 +70,3 @@ TRAINING_FREE: dict[str, Callable[..., Scores]] = {
     "otam centred": otam_centred,
     "bi-mhm": bi_mhm,
 }
-
-
-def prototypes(support: Tensor, support_mask: Mask) -> Tensor:
-    """Mean over the shots that are there, frame by frame: ``[..., N, T, C]``."""
-    return shot_mean(without_missing(support, support_mask), support_mask)

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipspm_lite.model.checks import check_fields
 from clipspm_lite.model.head import Head, Losses, Prepared, cross_entropy_losses, query_cross_entropy
 from clipspm_lite.model.otam import otam
+from clipspm_lite.model.presets import check_fields
 from clipspm_lite.model.spm import support_prompt
 from clipspm_lite.model.transformer import TransformerBlock, masked_mean, shot_mean
 
@@ -92,7 +92,6 @@ class CLIPFSAR(Head):
         scaled = cosines * self.scale if self.config.train_temperature else cosines / self.config.temperature
         own = torch.arange(way, device=query_labels.device).repeat_interleave(shot)
         labels = torch.cat([own.expand(*leading, -1), query_labels], dim=-1)
-        mask = None
-        if support_mask is not None:
-            mask = torch.cat([support_mask.flatten(-2), torch.ones_like(query_labels, dtype=torch.bool)], -1)
+        queries = query_labels.shape[-1]
+        mask = None if support_mask is None else F.pad(support_mask.flatten(-2), (0, queries), value=True)
         return masked_mean(query_cross_entropy(scaled, labels), mask, dim=-1)

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from clipspm_lite.arguments import check_known
-from clipspm_lite.model.checks import check_episode
 from clipspm_lite.model.fusion import SemanticFusion
 from clipspm_lite.model.head import Head, Losses, Prepared, cross_entropy_losses, query_cross_entropy
 from clipspm_lite.model.hsmr import MotionFeatureExtraction, hsmr
@@ -42,9 +41,7 @@ class CLIPSPM(Head):
     A subclass may make the features of a support depend on its episode. So it has no `fuse_supports` (it is None)
     unless it defines it itself: ``fuse_supports = CLIPSPM.fuse_supports`` says that they do not.
 
-    Raises:
-        TypeError: an argument that the configuration does not have.
-        ValueError: an unknown preset or word, or a size below 1.
+    Raises TypeError for an unknown argument, and ValueError for an unknown preset or word or a size below 1.
     """
 
     config_class: ClassVar[type[CLIPSPMConfig]] = CLIPSPMConfig
@@ -59,50 +56,40 @@ class CLIPSPM(Head):
         config = self.config_class(**vars(PRESETS[preset]) | fields, dim=dim, preset=preset)
         super().__init__(config)
         self.loss_form, self.inductive = config.loss_form, config.inductive
-        self.with_spm, self.with_padm, self.with_anchor = config.with_spm, config.with_padm, config.with_anchor
-        self.support_text = config.support_text
-        self.feature_consistency_weight = config.feature_consistency_weight
-        self.text_consistency_weight = config.text_consistency_weight
-
         self.mfe = MotionFeatureExtraction(dim, motion=config.motion, reduction=config.motion_reduction)
         self.fusion = SemanticFusion(config)
         condition, dropout = config.prompt_condition, config.feedforward_dropout
         self.prompt_generator = PromptGenerator(dim, config.mlp_dim, condition=condition, dropout=dropout)
         self.padm = PADM(TransformerBlock(config))
         weight = torch.tensor(float(config.motion_loss_weight))
-        if config.train_motion_loss_weight:
-            self.motion_loss_weight = nn.Parameter(weight)
-        else:
-            self.register_buffer("motion_loss_weight", weight)
+        self.motion_loss_weight = nn.Parameter(weight) if config.train_motion_loss_weight else nn.Buffer(weight)
 
     def fuse_supports(self, support: Tensor, class_text: Tensor) -> FusedSupport | None:
         """SF of supports ``[..., N, K, T, C]`` with class_text ``[..., N, C]``, for `forward` in many episodes.
 
         None where it depends on the episode: with generated prompts, or without SPM.
         """
-        if not self.with_spm or self.support_text != "class":
+        if not self.config.with_spm or self.config.support_text != "class":
             return None
-        query = support.flatten(-4, -3)
-        check_episode(support, query, class_text, None, self.dim)
-        support, _, class_text = self.prepare(support, query, class_text, None)
+        support, _, class_text, _ = self._prepared(support, support.flatten(-4, -3), class_text, None)
         return FusedSupport(*self.fusion(support, support_prompt(support, class_text)))
 
     def _score(self, prepared: Prepared, inductive: bool, fused: FusedSupport | None = None) -> CLIPSPMOutput:
         support, query, _, support_mask = prepared
         modulated = refined = None
-        if self.with_spm:
+        if self.config.with_spm:
             parts = self.fusion, self.prompt_generator
-            modulated = spm(*prepared, *parts, support_text=self.support_text, fused=fused)
+            modulated = spm(*prepared, *parts, support_text=self.config.support_text, fused=fused)
             support, query = modulated.support, modulated.query
             terms = {"½ D_SPM": modulated.distance / 2}
         else:
             terms = {"½ D_SPM": otam(query, shot_mean(support, support_mask)) / 2}
-        if self.with_padm:
+        if self.config.with_padm:
             videos = support, query, support_mask
             refined = self.padm(*(queries_alone(*videos) if inductive else videos))
             distances = refined.distance, refined.anchor_distance
             terms["D_PADM"], anchor_distance = (d.squeeze(-2) for d in distances) if inductive else distances
-            if self.with_anchor:
+            if self.config.with_anchor:
                 terms["D_anchor"] = anchor_distance
         return CLIPSPMOutput(-reduce(torch.add, terms.values()), modulated, refined, terms)
 
@@ -138,7 +125,7 @@ class CLIPSPM(Head):
         prompt_support, token_support, features_support = (
             mean_over_supports(squared_distance(x, y, 2), support_mask) for x, y in pairs
         )
-        w_c, w_t = self.feature_consistency_weight, self.text_consistency_weight
+        w_c, w_t = self.config.feature_consistency_weight, self.config.text_consistency_weight
         consistency = w_c * (token_query + features_query) + (1 - w_c) * (token_support + features_support)
         text = w_t * (prompt_query + token_query) + (0.5 - w_t) * (prompt_support + token_support)
         return consistency, text

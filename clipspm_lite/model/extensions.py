@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clipspm_lite.model.clipspm import CLIPSPM, CLIPSPMOutput
-from clipspm_lite.model.head import Prepared
+from clipspm_lite.model.head import Features, Prepared
 from clipspm_lite.model.otam import centred, otam
 from clipspm_lite.model.padm import PADM, PADMOutput
 from clipspm_lite.model.presets import CLIPSPMConfig
@@ -41,7 +41,6 @@ class ExtendedCLIPSPMConfig(CLIPSPMConfig):
 class ExtendedCLIPSPM(CLIPSPM):
     """CLIP-SPM with changes that are ours; takes any field of `ExtendedCLIPSPMConfig` as a keyword argument."""
 
-    config: ExtendedCLIPSPMConfig
     config_class = ExtendedCLIPSPMConfig
     fuse_supports = CLIPSPM.fuse_supports  # what `prepare` changes in a video depends on that video alone
 
@@ -50,9 +49,7 @@ class ExtendedCLIPSPM(CLIPSPM):
         if self.config.anchor == "query":
             self.padm = QueryAnchorPADM(self.padm.transformer)
 
-    def prepare(
-        self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def prepare(self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask) -> Features:
         """As `CLIPSPM.prepare`, and then frames, motion and positions as the configuration says."""
         support, query, class_text = super().prepare(support, query, class_text, support_mask)
         return self._changed(support), self._changed(query), class_text

@@ -7,10 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipspm_lite.model.checks import check_episode, check_labels
-from clipspm_lite.model.presets import LossForm
-from clipspm_lite.model.transformer import Mask, without_missing
+from clipspm_lite.model.transformer import Mask
 
+Features = tuple[Tensor, Tensor, Tensor]  # support, query and class_text
 Prepared = tuple[Tensor, Tensor, Tensor, Mask]  # support, query and class_text as `Head.prepare` gives them, the mask
 
 
@@ -34,7 +33,7 @@ class Head(nn.Module):
     ``config`` is the frozen dataclass it was built from. It has ``dim``, C, and ``normalize_features``.
     """
 
-    loss_form: LossForm = "mean"  # whether a step divides its episodes' losses ("mean") or they already are ("summed")
+    loss_form: str = "mean"  # whether a step divides its episodes' losses ("mean") or they already are ("summed")
     inductive: bool = True  # whether each query is answered by itself
     _score: Callable[..., Any]  # (prepared, inductive, fused) → the answer
 
@@ -58,35 +57,29 @@ class Head(nn.Module):
         Shapes: support ``[..., N, K, T, C]``, class-major; query ``[..., Q, T, C]``; class_text ``[..., N, C]``;
         support_mask bool ``[..., N, K]``, False where a class has fewer than K shots. ``inductive`` overrides the
         head's setting, if it knows another way. ``fused``: what `CLIPSPM.fuse_supports` gave for these supports.
-
-        Raises:
-            TypeError, ValueError: tensors that do not form an episode (`check_episode`).
+        Raises what `check_episode` does.
         """
-        check_episode(support, query, class_text, support_mask, self.dim)
-        prepared = (*self.prepare(support, query, class_text, support_mask), support_mask)
+        prepared = self._prepared(support, query, class_text, support_mask)
         return self._score(prepared, self.inductive if inductive is None else inductive, fused)
 
     def losses(
         self, support: Tensor, query: Tensor, class_text: Tensor, query_labels: Tensor, support_mask: Mask = None
     ) -> Losses:
-        """Training losses; query_labels: int64 ``[..., Q]`` in 0 … N − 1, the rest as in `forward`.
-
-        Raises:
-            TypeError, ValueError: as `forward`, or labels that are not one class of the episode for each query.
-        """
-        check_episode(support, query, class_text, support_mask, self.dim)
+        """Training losses; query_labels: int64 ``[..., Q]`` in 0 … N − 1, else ValueError; the rest as in `forward`."""
+        prepared = self._prepared(support, query, class_text, support_mask)
         check_labels(query_labels, query, class_text)
-        prepared = (*self.prepare(support, query, class_text, support_mask), support_mask)
         return self._losses(prepared, query_labels)
 
-    def prepare(
-        self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _prepared(self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask) -> Prepared:
+        check_episode(support, query, class_text, support_mask, self.dim)
+        return *self.prepare(support, query, class_text, support_mask), support_mask
+
+    def prepare(self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask) -> Features:
         """Support, query and class_text with missing shots zero, and lengths √C if the configuration says so."""
-        features = without_missing(support, support_mask), query, class_text
-        if not self.config.normalize_features:
-            return features
-        support, query, class_text = (self.dim**0.5 * F.normalize(x, dim=-1) for x in features)
+        if support_mask is not None:
+            support = support.masked_fill(~support_mask[..., None, None], 0)
+        if self.config.normalize_features:
+            support, query, class_text = (self.dim**0.5 * F.normalize(x, dim=-1) for x in (support, query, class_text))
         return support, query, class_text
 
     def _losses(self, prepared: Prepared, query_labels: Tensor) -> Losses:
@@ -107,3 +100,47 @@ def cross_entropy_losses(logits: Tensor, query_labels: Tensor) -> Losses:
     cross_entropy = query_cross_entropy(logits, query_labels).mean(-1)
     zero = torch.zeros_like(cross_entropy)
     return Losses(cross_entropy, cross_entropy, zero, zero, zero, logits)
+
+
+def check_episode(
+    support: Tensor, query: Tensor, class_text: Tensor, support_mask: Tensor | None, dim: int | None = None
+) -> None:
+    """Refuse tensors that do not form a class-major episode of features of width ``dim``; None takes any width.
+
+    Raises TypeError for what is not a tensor, and ValueError for shapes, or a class without a shot. Values are not
+    looked at, as a GPU would wait for that: features that hold NaN give logits that hold NaN.
+    """
+    given = {"support": support, "query": query, "class_text": class_text}
+    if support_mask is not None:
+        given["support_mask"] = support_mask
+    for name, tensor in given.items():
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"{name}: expected a torch.Tensor, found {type(tensor).__name__}")
+    if support.ndim < 4 or 0 in support.shape:
+        raise ValueError(f"support: expected [..., N, K, T, C], at least one of each, found {tuple(support.shape)}")
+    *leading, way, shot, frames, width = support.shape
+    expected = {
+        "support": support.shape,
+        "query": (*leading, max((1, *query.shape[-3:-2])), frames, width),
+        "class_text": (*leading, way, width),
+        "support_mask": (*leading, way, shot),
+    }
+    for name, tensor in given.items():
+        if tensor.shape != expected[name]:
+            found, beside = tuple(tensor.shape), tuple(support.shape)
+            raise ValueError(f"{name}: expected shape {expected[name]} beside a support of {beside}, found {found}")
+    if dim is not None and width != dim:
+        raise ValueError(f"support: expected width {dim}, found {width}: features of another backbone than the model's")
+    if support_mask is not None and not support_mask.any(-1).all():
+        raise ValueError("support_mask: every class needs at least one shot, found a class with none")
+
+
+def check_labels(query_labels: Tensor, query: Tensor, class_text: Tensor) -> None:
+    """Refuse labels that are not one class index of the episode for each query; raises ValueError."""
+    shape, way = tuple(query.shape[:-2]), class_text.shape[-2]
+    if query_labels.shape != shape or query_labels.dtype != torch.long:
+        found = f"{query_labels.dtype} of shape {tuple(query_labels.shape)}"
+        raise ValueError(f"query_labels: expected an int64 for each query, shape {shape}, found {found}")
+    if ((query_labels < 0) | (query_labels >= way)).any():
+        found = f"{int(query_labels.min())} … {int(query_labels.max())}"
+        raise ValueError(f"query_labels: expected class indices 0 … {way - 1} of the episode, found {found}")

@@ -35,12 +35,7 @@ def describe_head(head: Any) -> dict[str, Any]:
 
 
 def build_head(description: Mapping[str, Any]) -> Head:
-    """A new head from what `describe_head` gave for another.
-
-    Raises:
-        ValueError: an unknown model, or what its class refuses.
-        TypeError: arguments that its class does not have.
-    """
+    """A new head from what `describe_head` gave for another; raises ValueError for an unknown model."""
     arguments = dict(description)
     name = arguments.pop("model", "clip-spm")
     check_known("model", name, HEADS)

@@ -1,12 +1,11 @@
 """HSMR, Hierarchical Synergistic Motion Refinement: shallow and deep motion must agree (SPEC sections 2 and 3)."""
 
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 
-from clipspm_lite.arguments import check_known
 from clipspm_lite.model.fusion import SemanticFusion
-from clipspm_lite.model.presets import Motion, MotionReduction
+from clipspm_lite.model.presets import Motion
 from clipspm_lite.model.transformer import squared_distance
 
 
@@ -21,9 +20,8 @@ class MotionFeatureExtraction(nn.Module):
     ``reduction`` "mean" over time is the released code's; the paper's sum of both directions is 2(T − 1) times it.
     """
 
-    def __init__(self, dim: int, *, motion: Motion = "symmetric", reduction: MotionReduction = "mean"):
+    def __init__(self, dim: int, *, motion: Motion = "symmetric", reduction: str = "mean"):
         super().__init__()
-        check_known("motion", motion, get_args(Motion))
         self.motion, self.reduction = motion, reduction
         padding: Literal["zeros", "replicate"] = "zeros" if motion == "symmetric" else "replicate"
         self.conv1 = nn.Conv1d(dim, dim, kernel_size=3, padding=1, padding_mode=padding)

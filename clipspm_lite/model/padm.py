@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from clipspm_lite.model.otam import otam
 from clipspm_lite.model.transformer import Mask, TransformerBlock, shot_mean
@@ -43,10 +44,7 @@ class PADM(nn.Module):
         class_tokens = (support_sum + query.sum(-3, keepdim=True)) / members
         anchor = class_tokens.mean(-3, keepdim=True)
 
-        token_mask = None
-        if support_mask is not None:
-            tokens_present = support_mask.new_ones(*support_mask.shape[:-2], way)
-            token_mask = torch.cat([tokens_present, support_mask.flatten(-2)], dim=-1)
+        token_mask = None if support_mask is None else F.pad(support_mask.flatten(-2), (way, 0), value=True)
         class_tokens, refined_support = self._attend(class_tokens, support.flatten(-4, -3), token_mask)
         refined_support = refined_support.unflatten(-3, (way, shot))
         anchor, refined_query = self._attend(anchor, query, None)

@@ -1,15 +1,11 @@
 """CLIP-SPM's configuration, and the presets: what differs between the paper, the released code and our lite model."""
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
-from clipspm_lite.model.checks import check_fields
+from clipspm_lite.arguments import check_known, whole_number
 
 Motion = Literal["symmetric", "antisymmetric"]
-MotionReduction = Literal["mean", "sum"]
-PromptCondition = Literal["scalar", "pooled"]
-SupportText = Literal["class", "generated"]
-LossForm = Literal["mean", "summed"]  # cross-entropy: mean over queries, or the released sum / 16
 EPISODES_PER_STEP = 16  # gradients of this many episodes make one optimizer step
 
 
@@ -18,10 +14,10 @@ class Preset:
     """Conventions that a preset stands for (SPEC section 4). Arguments of `CLIPSPM` with these names override them."""
 
     consistency: bool  # train with L_cons and L_text
-    loss_form: LossForm
+    loss_form: Literal["mean", "summed"]  # cross-entropy: mean over queries, or the released sum / 16
     regularizer_weight: float  # λ before all losses that are not cross-entropy
     train_motion_loss_weight: bool  # w_m: a parameter, or a constant
-    prompt_condition: PromptCondition
+    prompt_condition: Literal["scalar", "pooled"]  # see PromptGenerator
     normalize_features: bool  # scale frame and text features to norm √C
 
 
@@ -50,7 +46,7 @@ class CLIPSPMConfig(Preset):
     prompt_weight: float = 0.2  # α, how much of the gated prompt is added to every frame
     preset: str = "paper"
     motion: Motion = "symmetric"  # see MotionFeatureExtraction
-    motion_reduction: MotionReduction = "mean"
+    motion_reduction: Literal["mean", "sum"] = "mean"
     motion_loss_weight: float = 1.0  # w_m, the weight of L_HSMR (where it starts, if it is trained)
     feature_consistency_weight: float = 0.54  # w_c
     text_consistency_weight: float = 0.07  # w_t
@@ -58,10 +54,21 @@ class CLIPSPMConfig(Preset):
     with_spm: bool = True  # without: frames go on as they came, and D_SPM is their plain OTAM distance
     with_padm: bool = True  # without: no anchor either
     with_anchor: bool = True
-    support_text: SupportText = "class"  # "generated": supports get a generated prompt, as queries do
+    support_text: Literal["class", "generated"] = "class"  # "generated": supports get a generated prompt, as queries do
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+
+def check_fields(config: Any) -> None:
+    """Refuse a configuration by its dataclass's annotations: an int is at least 1, a `Literal` one of its words."""
+    annotations = get_type_hints(type(config))
+    for field in fields(config):
+        annotation, value = annotations[field.name], getattr(config, field.name)
+        if annotation is int:
+            whole_number(field.name, value)
+        elif get_origin(annotation) is Literal:
+            check_known(field.name, value, get_args(annotation))
 
 
 # Sizes of the committed lite model, the arguments of `CLIPSPM` beside preset="lite".

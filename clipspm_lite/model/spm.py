@@ -1,14 +1,12 @@
 """SPM, Semantic Prototype Modulation: a support has its class name, a query gets a generated one (SPEC section 3)."""
 
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipspm_lite.arguments import check_known
 from clipspm_lite.model.fusion import SemanticFusion
 from clipspm_lite.model.otam import otam
-from clipspm_lite.model.presets import PromptCondition, SupportText
 from clipspm_lite.model.transformer import Mask, shot_mean
 
 
@@ -19,9 +17,8 @@ class PromptGenerator(nn.Module):
     so the prompts of different videos hardly differ. "pooled" takes the mean over frames only, a vector.
     """
 
-    def __init__(self, dim: int, mlp_dim: int, *, condition: PromptCondition, dropout: float):
+    def __init__(self, dim: int, mlp_dim: int, *, condition: str, dropout: float):
         super().__init__()
-        check_known("condition", condition, get_args(PromptCondition))
         self.condition = condition
         self.fc1 = nn.Linear(dim, mlp_dim)
         self.fc2 = nn.Linear(mlp_dim, dim)
@@ -69,7 +66,7 @@ def spm(
     fusion: SemanticFusion,
     generator: PromptGenerator,
     *,
-    support_text: SupportText = "class",
+    support_text: str = "class",
     fused: FusedSupport | None = None,
 ) -> SPMOutput:
     """Fuse supports with their class text and queries with a generated prompt, then match them in time.

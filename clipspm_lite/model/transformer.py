@@ -47,15 +47,7 @@ class TransformerBlock(nn.Module):
 
 def masked_mean(x: Tensor, mask: Mask, dim: int) -> Tensor:
     """Mean of x over ``dim`` where ``mask`` (broadcastable to x) is True; a plain mean without a mask."""
-    if mask is None:
-        return x.mean(dim)
-    weight = mask.to(x.dtype)
-    return (x * weight).sum(dim) / weight.sum(dim)
-
-
-def without_missing(support: Tensor, support_mask: Mask) -> Tensor:
-    """Supports ``[..., N, K, T, C]`` with zeros for missing shots: what stood there reaches no sum and no gradient."""
-    return support if support_mask is None else support.masked_fill(~support_mask[..., None, None], 0)
+    return x.mean(dim) if mask is None else x.masked_fill(~mask, 0).sum(dim) / mask.sum(dim)
 
 
 def shot_mean(support: Tensor, support_mask: Mask) -> Tensor:

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipspm_lite.arguments import whole_number
 from clipspm_lite.model.baselines import Scores
-from clipspm_lite.model.checks import check_fields
 from clipspm_lite.model.head import Head, Prepared
+from clipspm_lite.model.presets import check_fields
 from clipspm_lite.model.transformer import Mask
 
 
@@ -32,10 +31,8 @@ class TRXConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "tuple_sizes", tuple(self.tuple_sizes))  # a list from JSON
         check_fields(self)
-        if not self.tuple_sizes or len(set(self.tuple_sizes)) < len(self.tuple_sizes):
-            raise ValueError(f"tuple_sizes: expected different sizes, found {self.tuple_sizes}")
-        for size in self.tuple_sizes:
-            whole_number("tuple_sizes", size)
+        if len(set(self.tuple_sizes)) < max(1, len(self.tuple_sizes)) or min(self.tuple_sizes) < 1:
+            raise ValueError(f"tuple_sizes: expected different sizes of at least 1, found {self.tuple_sizes}")
 
 
 class TRX(Head):
@@ -112,13 +109,8 @@ def of_tuples(layer: nn.Linear, video: Tensor) -> Tensor:
     sum over its frames, which costs far less than joining them.
     """
     parts = layer.weight.split(video.shape[-1], dim=-1)  # one per place in the tuple, [d, C]
-    places = tuple_places(video.shape[-2], len(parts), video.device)
+    places = torch.tensor(list(combinations(range(video.shape[-2]), len(parts))), device=video.device)  # [P, ω]
     return layer.bias + sum(F.linear(video, part)[..., places[:, place], :] for place, part in enumerate(parts))
-
-
-def tuple_places(frames: int, size: int, device: torch.device | None = None) -> Tensor:
-    """Which frames each tuple of ``size`` frames has, in their order: ``[P, size]``."""
-    return torch.tensor(list(combinations(range(frames), size)), device=device)
 
 
 def positional_encoding(frames: int, dim: int) -> Tensor:

@@ -16,12 +16,13 @@ from clipspm_lite.clip.prompts import TEMPLATES
 from clipspm_lite.data.datasets import VideoDataset, open_folder
 from clipspm_lite.data.encoded import check_finite
 from clipspm_lite.data.names import readable
-from clipspm_lite.model.baselines import TRAINING_FREE, centred, prototypes
-from clipspm_lite.model.checks import check_episode
+from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.clip_fsar import CLIPFSAROutput
 from clipspm_lite.model.clipspm import CLIPSPM, CLIPSPMOutput
+from clipspm_lite.model.head import check_episode
 from clipspm_lite.model.heads import HEADS, Head, describe_head, scored_in_eval_mode
-from clipspm_lite.model.otam import frame_distances
+from clipspm_lite.model.otam import centred, frame_distances
+from clipspm_lite.model.transformer import shot_mean
 from clipspm_lite.storage.tensors import write_tensors
 
 KIND = "recogniser"  # of a file that `Recogniser.save` writes
@@ -236,14 +237,14 @@ def explain(
         if frames is None:
             assert isinstance(method, CLIPSPM)
             shots, query, _ = method.prepare(*support.episode(query, output.logits.device))
-            frames = query, prototypes(shots, support.mask.to(query.device))
+            frames = query, shot_mean(shots, support.mask.to(query.device))
         compared["spm"] = *frames, "½ D_SPM"
         if output.padm is not None:
             compared["padm"] = output.padm.query, output.padm.prototypes, "D_PADM"
     elif isinstance(output, CLIPFSAROutput):
         compared["otam"] = output.query, output.prototypes, "distance"
     elif method == "otam":
-        compared["otam"] = query, prototypes(support.features, support.mask), "distance"
+        compared["otam"] = query, shot_mean(support.features, support.mask), "distance"
     elif method == "otam centred":
-        compared["otam"] = centred(query), prototypes(centred(support.features), support.mask), "distance"
+        compared["otam"] = centred(query), shot_mean(centred(support.features), support.mask), "distance"
     return terms, compared

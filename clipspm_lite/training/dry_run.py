@@ -13,10 +13,9 @@ import torch
 from clipspm_lite.evaluation.scoring import evaluate
 from clipspm_lite.model.heads import Head
 from clipspm_lite.training.loop import training_step
-from clipspm_lite.training.processes import launch
 from clipspm_lite.training.settings import TrainingSettings
 from clipspm_lite.training.sources import FineTuning, TrainingData, training_source
-from clipspm_lite.training.state import TrainingState, check_run
+from clipspm_lite.training.state import TrainingState, check_run, launch
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,6 @@ class Plan:
 
     episodes: int
     steps: int
-    processes: int
     trained: dict[str, int]  # numbers of weights, by part
     seconds_per_step: float
     seconds_per_validation: float
@@ -43,8 +41,7 @@ class Plan:
             f"episodes: {self.episodes:,} in {self.steps:,} steps, {self.validations} validations\n"
             f"trained weights: {sum(self.trained.values()):,} ({parts})\n"
             f"peak memory, measured: {memory}\n"
-            f"a step, measured: {self.seconds_per_step:.3g} s on {self.processes} process(es); "
-            f"a validation: {self.seconds_per_validation:.3g} s\n"
+            f"a step, measured: {self.seconds_per_step:.3g} s; a validation: {self.seconds_per_validation:.3g} s\n"
             f"in all, estimated: {timedelta(seconds=math.ceil(self.seconds))} (hours:minutes:seconds)"
         )
 
@@ -69,7 +66,7 @@ def plan(
     """
     check_run(training_data, validation_data, settings)
     source = training_source(training_data, validation_data, finetuning)
-    fabric = launch(device, devices, nodes, precision, settings, finetuning is not None)
+    fabric = launch(device, devices, nodes, precision, settings, source)
 
     def now() -> float:
         """When all that was asked of every device is done."""
@@ -104,7 +101,6 @@ def plan(
     return Plan(
         episodes=settings.steps * settings.episodes_per_step,
         steps=settings.steps,
-        processes=fabric.world_size,
         trained=dict(+trained),
         seconds_per_step=(before_encoding - before_steps) / measured * math.ceil(settings.episodes_per_step / at_once),
         seconds_per_validation=encoding + scoring,

@@ -1,9 +1,8 @@
 """Episodic training, of the head on stored features or end to end from videos: the loop, and one step of it."""
 
-import hashlib
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,14 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from clipspm_lite.clip.checkpoints import load_model, save_model
+from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.episodes import EpisodeBatch
 from clipspm_lite.evaluation.scoring import evaluate
-from clipspm_lite.model.heads import Head
-from clipspm_lite.training.processes import add_up_gradients, alone_in, launch, share_weights
+from clipspm_lite.model.heads import Head, build_head, describe_head
 from clipspm_lite.training.settings import TrainingSettings
-from clipspm_lite.training.sources import FineTuning, TrainingData, training_source
-from clipspm_lite.training.state import LAST, History, TrainingState, check_run
+from clipspm_lite.training.sources import FineTuning, TrainingData, seed_of, training_source
+from clipspm_lite.training.state import LAST, History, TrainingState, alone_in, check_run, launch
 
 BEST = "best.safetensors"  # the checkpoint
 VALIDATION_SEED = 1_000_003  # of the validation episodes, the same in every run
@@ -59,8 +59,6 @@ def train(
     Args:
         training_data, validation_data: features for the head alone, or videos with ``finetuning``.
         folder: gets ``best.safetensors``, for `open_checkpoint`, and ``last.safetensors``, to resume from.
-        finetuning: trains the visual encoder too.
-        device: "cpu", "cuda", "mps" or "auto".
         devices, nodes: processes on each machine, one per GPU, and machines; all must see ``folder``.
         precision: of the visual encoder that is trained, "32-true", "bf16-mixed" or "16-mixed". The head computes in
             full precision always: its distances are small differences of large numbers.
@@ -70,16 +68,16 @@ def train(
         OSError: ``folder`` cannot be written, holds a run to ``resume``, or is another process's (FileExistsError).
         CheckpointError: ``resume`` with other settings, other data or another model than the run's.
         ValueError: data sets that share a class, or cannot make such episodes; an engine that cannot be had.
-        VideoError, RuntimeError: a video cannot be read, training diverged. What the last validation saved is kept.
+        VideoError, RuntimeError: a video cannot be read, training diverged; what was saved stays.
     """
     folder = Path(folder)
     check_run(training_data, validation_data, settings, folder, resume=resume)
     source = training_source(training_data, validation_data, finetuning)
-    fabric = launch(device, devices, nodes, precision, settings, finetuning is not None)
+    fabric = launch(device, devices, nodes, precision, settings, source)
     state = TrainingState(model, source, settings, fabric)
     with alone_in(folder, fabric):
         history = state.restore(folder / LAST) if (folder / LAST).exists() else []
-        share_weights(state.modules.values(), fabric)
+        state.share_weights()
         _train(state, history, folder, description or {}, progress)
         fabric.barrier()  # no process goes on before the files are there
     model.eval()
@@ -116,8 +114,8 @@ def _train(state: TrainingState, history: History, folder: Path, description: di
         if fabric.is_global_zero:
             if _best(history) is history[-1]:
                 validation = {"step": step + 1, "accuracy": scored.accuracy, "interval": scored.interval}
-                kept = {"training": settings.as_json(), "validation": validation}
-                state.source.save(folder / BEST, state.model, description | kept)
+                kept = {"training": settings.as_json(), "validation": validation, **state.source.kept}
+                save_model(folder / BEST, state.model, **description | kept)
             state.save(folder / LAST, history)
         if _out_of_patience(history, settings):
             break
@@ -132,14 +130,15 @@ def training_step(state: TrainingState, step: int, batches: Iterator[EpisodeBatc
     divisor = {"mean": settings.episodes_per_step, "summed": 1}[model.loss_form]  # a summed loss already has its own
     share = torch.zeros(2, device=fabric.device)
     for places in state.passes:
-        torch.manual_seed(_pass_seed(settings.seed, step, places[0]))
+        of_step = f"{settings.seed}:{step}"  # dropout is drawn from the step and the first of its episodes in this pass
+        torch.manual_seed(seed_of(f"{of_step}:{places[0]}" if places[0] else of_step))
         batch = next(batches)
         losses = model.losses(batch.support, batch.query, batch.class_text, batch.query_labels)
         total = losses.total.sum() / divisor
         fabric.backward(total)
         correct = (losses.logits.argmax(-1) == batch.query_labels).float().mean()
         share += torch.stack([total.detach(), correct * (len(places) / settings.episodes_per_step)])
-    add_up_gradients(state.parameters, fabric)
+    state.add_up_gradients()
     state.engine_optimizer.step()
     state.engine_optimizer.zero_grad()
     return share
@@ -154,7 +153,39 @@ def _out_of_patience(history: History, settings: TrainingSettings) -> bool:
     return bool(history) and len(history) - 1 - history.index(_best(history)) >= (settings.patience or math.inf)
 
 
-def _pass_seed(seed: int, step: int, place: int) -> int:
-    """What dropout is drawn from in a pass: its step and the place in it of the first of its episodes."""
-    key = f"{seed}:{step}:{place}" if place else f"{seed}:{step}"
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") >> 1
+def train_variants(
+    variants: Mapping[str, Mapping[str, Any]],
+    base: EncodedDataset,
+    validation: EncodedDataset,
+    *,
+    seeds: Sequence[int],
+    settings: TrainingSettings,
+    folder: str | Path,
+    description: dict[str, Any] | None = None,
+    committed: Mapping[str, Path] | None = None,
+) -> dict[str, list[Path]]:
+    """Train every variant with every seed, on the CPU; for each name its checkpoints, one per seed.
+
+    ``variants`` holds for each name the arguments of `build_head` beside ``dim``. A run is kept in
+    ``folder/NAME/seedSEED``, hyphens for spaces, and continued where it is there already. ``committed`` holds for some
+    names a checkpoint that is taken for seed 0 instead; raises ValueError where its head or settings differ.
+    """
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds: expected different ones, found {seeds}")
+    checkpoints: dict[str, list[Path]] = {name: [] for name in variants}
+    for name, config in variants.items():
+        for seed in seeds:
+            torch.manual_seed(seed)
+            head = build_head({"dim": base.features.shape[-1], **config})
+            of_seed = replace(settings, seed=seed)
+            if seed == 0 and committed is not None and name in committed:
+                path = committed[name]
+                kept, about = load_model(path)
+                if describe_head(kept) != describe_head(head) or about.get("training") != of_seed.as_json():
+                    raise ValueError(f"committed: {name} would be trained otherwise than this was: {path}")
+            else:
+                run = Path(folder) / name.replace(" ", "-") / f"seed{seed}"
+                how: dict[str, Any] = dict(resume=True, device="cpu", description=description)
+                path = train(head, base, validation, of_seed, run, **how).best_path
+            checkpoints[name].append(path)
+    return checkpoints

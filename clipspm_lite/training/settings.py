@@ -77,8 +77,3 @@ def preset_settings(preset: str, benchmark: str | None = None) -> TrainingSettin
         return settings
     ratio = settings.weight_decay / TRAINING_PRESETS["released"].weight_decay
     return replace(settings, steps=6250, learning_rate=1.6e-5, weight_decay=9.7e-4 * ratio)
-
-
-def pixels_are_normalised(preset: str) -> bool:
-    """Whether a preset's backbone applies CLIP's mean and standard deviation; without them pixels stay in [0, 1]."""
-    return preset != "released"

@@ -1,6 +1,7 @@
 """Where training takes its episodes from: stored features, or videos through an encoder that is trained.
 
-Both kinds answer the same calls, so there is one loop. What their ``identity`` holds must be the same to resume a run.
+Both kinds answer the same calls, so there is one loop. What their ``identity`` holds must be the same to resume a run;
+what they have ``kept`` goes into the checkpoint.
 """
 
 import hashlib
@@ -11,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, pairwise
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,13 +19,11 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from clipspm_lite.clip.backbone import Backbone
-from clipspm_lite.clip.checkpoints import save_model
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.decoding.video import load_video
 from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.episodes import Episode, EpisodeBatch, gather
-from clipspm_lite.model.heads import Head
 
 VALIDATION_VIDEOS_AT_ONCE = 16
 DECODING_THREADS = min(os.cpu_count() or 1, 8)
@@ -64,6 +62,7 @@ class FeatureSource:
         if expected != found:
             raise ValueError(f"validation_data: expected [T, C] of training_data, {expected}, found {found}")
         self.training, self.validation = training, validation
+        self.kept = {"frames": training.features.shape[1]}
         self.identity: dict[str, Any] = {"data": [training.fingerprint, validation.fingerprint]}
 
     def prepare(self, fabric: Fabric) -> dict[str, nn.Module]:
@@ -79,10 +78,6 @@ class FeatureSource:
     def validation_features(self, fabric: Fabric, limit: int | None = None) -> EncodedDataset:
         return self.validation
 
-    def save(self, path: Path, model: Head, description: dict[str, Any]) -> None:
-        """Write a checkpoint, which says of how many frames the features are."""
-        save_model(path, model, **description | {"frames": self.training.features.shape[1]})
-
 
 class VideoSource:
     """Episodes of videos, decoded ahead by threads and encoded when the loop asks for them.
@@ -95,6 +90,7 @@ class VideoSource:
     def __init__(self, training: VideoDataset, validation: VideoDataset, how: FineTuning) -> None:
         self.training, self.validation, self.how = training, validation, how
         self.store = FeatureStore(how.backbone, frames=how.frames, resize=how.resize)
+        self.kept: dict[str, Any] = {"finetuned": how.backbone, "frames": how.frames, "resize": self.store.resize}
         encoding = {name: getattr(how, name) for name in ("frames", "resize", "augment", "flip")}
         self.identity: dict[str, Any] = {
             "data": [_video_fingerprint(training), _video_fingerprint(validation)],
@@ -102,7 +98,6 @@ class VideoSource:
         }
 
     def prepare(self, fabric: Fabric) -> dict[str, nn.Module]:
-        """What is trained beside the head, by name, on the engine's device."""
         fabric.to_device(self.how.backbone)
         self.identity["encoding"]["precision"] = fabric.strategy.precision.precision
         return {"visual": self.how.backbone.set_trainable(True).clip.visual}
@@ -138,8 +133,7 @@ class VideoSource:
 
     def _training_video(self, seed: int, index: int, place: int, number: int) -> Tensor:
         how = self.how
-        digest = hashlib.sha256(f"video {seed},{index},{place}".encode()).digest()
-        generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+        generator = torch.Generator().manual_seed(seed_of(f"video {seed},{index},{place}"))
         augment = dict.fromkeys(("random_segments", "random_crop"), how.augment)
         augment["random_flip"] = how.augment and how.flip
         path, size = self.training.paths[number], how.backbone.image_size
@@ -159,10 +153,10 @@ class VideoSource:
         fabric.all_reduce(features, reduce_op="sum")
         return EncodedDataset(classes, videos_per_class, features, backbone.encode_class_names(classes))
 
-    def save(self, path: Path, model: Head, description: dict[str, Any]) -> None:
-        """Write a checkpoint of head and visual encoder, which says how videos became frames."""
-        store = self.store
-        save_model(path, model, finetuned=store.backbone, frames=store.frames, resize=store.resize, **description)
+
+def seed_of(key: str) -> int:
+    """What chance is drawn from at the place in a run that ``key`` names."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") >> 1
 
 
 def _video_fingerprint(dataset: VideoDataset) -> str:

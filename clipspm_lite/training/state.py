@@ -1,15 +1,17 @@
-"""What a training run changes: how it is set up, saved, and resumed to the bitwise same run."""
+"""What a training run changes, how that is saved and resumed bitwise, and its processes, by Lightning Fabric."""
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from clipspm_lite.arguments import check_known
+from clipspm_lite.arguments import check_known, whole_number
 from clipspm_lite.data.episodes import EpisodeBatch, EpisodeSampler
 from clipspm_lite.data.names import readable
 from clipspm_lite.model.heads import Head, describe_head
@@ -19,6 +21,8 @@ from clipspm_lite.training.settings import TrainingSettings
 from clipspm_lite.training.sources import Source, TrainingData
 
 LAST = "last.safetensors"  # the state after the last validation
+LOCK = ".lock"  # an empty file
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 History = list[dict[str, float]]  # an entry for each validation
 
 
@@ -76,6 +80,22 @@ class TrainingState:
         )
         return self.source.batches(listed, settings.seed, self.fabric)
 
+    def share_weights(self) -> None:
+        """Every process gets the first one's weights."""
+        for module in self.modules.values():
+            on_cpu = {name: tensor.cpu() for name, tensor in module.state_dict().items()}
+            module.load_state_dict(self.fabric.broadcast(on_cpu))
+
+    def add_up_gradients(self) -> None:
+        """Every process gets the sum of all: once per step, however many episodes a process has in it."""
+        if self.fabric.world_size == 1:
+            return
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        sums = torch.cat([g.flatten() for g in gradients])
+        self.fabric.all_reduce(sums, reduce_op="sum")
+        for gradient, part in zip(gradients, sums.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(part.view_as(gradient))
+
     def save(self, path: Path, history: History) -> None:
         """Write everything that `restore` needs to continue as if nothing had happened."""
         tensors = {
@@ -83,9 +103,8 @@ class TrainingState:
         }
         for index, moments in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
-        description = {"kind": "training state", "run": self.identity, "history": history}
-        if scaler := self.fabric.strategy.precision.state_dict():  # of fp16's loss
-            description["scaler"] = scaler
+        scaler = self.fabric.strategy.precision.state_dict()  # of fp16's loss
+        description = {"kind": "training state", "run": self.identity, "history": history, "scaler": scaler}
         write_tensors(path, tensors, description)
 
     def restore(self, path: Path) -> History:
@@ -110,3 +129,30 @@ class TrainingState:
             return description["history"]
         except (KeyError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"resume: damaged ({one_line(error)}); start in another folder: {path}") from None
+
+
+def launch(device: str, devices: int, nodes: int, precision: Any, settings: TrainingSettings, source: Source) -> Fabric:
+    """The engine with its processes running; raises ValueError where it cannot be had."""
+    check_known("precision", precision, PRECISIONS if source.one_by_one else PRECISIONS[:1])
+    whole_number("devices times nodes, which share a step's episodes", devices * nodes, 1, settings.episodes_per_step)
+    fabric = Fabric(accelerator=device, devices=devices, num_nodes=nodes, precision=precision)
+    fabric.launch()
+    return fabric
+
+
+@contextmanager
+def alone_in(folder: Path, fabric: Fabric) -> Iterator[None]:
+    """The folder is this run's until the block or the process ends; raises FileExistsError where it is another's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock, free = FileLock(folder / LOCK), True
+    try:
+        if fabric.is_global_zero:
+            lock.acquire(blocking=False)
+    except Timeout:
+        free = False
+    if not fabric.broadcast(free):
+        raise FileExistsError(f"another process trains into this folder (if not, delete {LOCK} in it): {folder}")
+    try:
+        yield
+    finally:
+        lock.release()

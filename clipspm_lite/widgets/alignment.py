@@ -6,8 +6,16 @@ import ipywidgets as widgets
 import torch
 from torch import Tensor
 
-from clipspm_lite.model.otam import SMOOTHING, frame_distances
-from clipspm_lite.model.paths import DIRECTIONS, Pairs, most_probable_path, share_of_path, smoothed, soft_path
+from clipspm_lite.model.otam import (
+    DIRECTIONS,
+    SMOOTHING,
+    Pairs,
+    frame_distances,
+    most_probable_path,
+    share_of_path,
+    smoothed,
+    soft_path,
+)
 from clipspm_lite.plots.alignment import aligned_frames, soft_paths
 from clipspm_lite.widgets.base import LABELLED, Explorer, Picture, dropdown, play, slider
 from clipspm_lite.widgets.choices import choose_clip
@@ -22,7 +30,7 @@ BOTH = "both (OTAM)"
 def alignment_explorer(gallery: Gallery) -> Explorer:
     """OTAM between a query and a support clip of the gallery, and the most probable path, step by step."""
     second = gallery.starts[min(1, len(gallery.names) - 1)]
-    offered = [(name, value) for name, value in FEATURES.items() if value != "fused" or gallery.model.with_spm]
+    offered = [(name, value) for name, value in FEATURES.items() if value != "fused" or gallery.model.config.with_spm]
     controls = {
         **choose_clip(gallery, ("query_class", "query_clip"), ("query action", "query clip")),
         **choose_clip(gallery, ("support_class", "support_clip"), ("support action", "support clip"), second),

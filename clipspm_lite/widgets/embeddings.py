@@ -192,11 +192,15 @@ class EmbeddingPictures:
     def _remarks(self) -> str:
         """What this model lacks, and how its queries are asked here."""
         model = self.gallery.model
-        no_anchor = model.with_padm and not self.gallery.has_anchor
-        lacks = {"SPM": not model.with_spm, "PADM": not model.with_padm, "anchor that all queries share": no_anchor}
+        no_anchor = model.config.with_padm and not self.gallery.has_anchor
+        lacks = {
+            "SPM": not model.config.with_spm,
+            "PADM": not model.config.with_padm,
+            "anchor that all queries share": no_anchor,
+        }
         text = "".join(f" This model has no {part}." for part, lacking in lacks.items() if lacking)
         together = " Queries are asked together here, though this model is inductive."
-        return text + together if model.with_padm and model.inductive else text
+        return text + together if model.config.with_padm and model.inductive else text
 
     def _nearest(self, cloud: Cloud, stage: str, chosen: Point) -> str:
         """The prototype that is nearest, with a tick or a cross where the point has a class."""
@@ -230,7 +234,7 @@ def cloud_of(gallery: Gallery, episode: Episode) -> Cloud:
         support, query, text = model.prepare(*given, None)
         generated = generate_prompt(query, text, model.prompt_generator)
         real = support_prompt(support, text)
-        if model.support_text == "generated":
+        if model.config.support_text == "generated":
             real = generate_prompt(support, text, model.prompt_generator)
     parts: dict[str, dict[str, Tensor]] = {
         RAW_CLIP: {

@@ -64,7 +64,7 @@ class Gallery:
     def has_anchor(self) -> bool:
         """Whether the model scores with one anchor for all queries of an episode."""
         own_anchors = isinstance(self.model.padm, QueryAnchorPADM)
-        return self.model.with_padm and self.model.with_anchor and not own_anchors
+        return self.model.config.with_padm and self.model.config.with_anchor and not own_anchors
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -125,7 +125,7 @@ class Gallery:
 
 def model_stages(model: CLIPSPM, first: str) -> list[str]:
     """The stages that frames go through in a model, of which the first is before its parts."""
-    return [first, *([AFTER_SPM] if model.with_spm else []), *([AFTER_PADM] if model.with_padm else [])]
+    return [first, *([AFTER_SPM] if model.config.with_spm else []), *([AFTER_PADM] if model.config.with_padm else [])]
 
 
 @lru_cache(maxsize=256)

@@ -13,8 +13,7 @@ from torch import Tensor
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.decoding.video import load_video
 from clipspm_lite.data.names import readable
-from clipspm_lite.model.otam import SMOOTHING, align
-from clipspm_lite.model.paths import soft_path
+from clipspm_lite.model.otam import SMOOTHING, align, soft_path
 from clipspm_lite.plots.alignment import soft_paths
 from clipspm_lite.plots.answers import ranking
 from clipspm_lite.plots.base import limits_around

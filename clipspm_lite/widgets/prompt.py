@@ -38,7 +38,7 @@ def prompt_explorer(gallery: Gallery, *, way: int = 5, seed: int = 0, episodes: 
         ValueError: a model without SPM, way or episodes is not a whole number of at least 1, or a class has fewer than
             two videos, which support and query need.
     """
-    if not gallery.model.with_spm:
+    if not gallery.model.config.with_spm:
         raise ValueError("this model has no SPM (with_spm=False): its clips meet no prompt")
     way, episodes = min(whole_number("way", way), len(gallery.names)), whole_number("episodes", episodes)
     data = gallery.data
@@ -160,7 +160,7 @@ class PromptPictures:
         text = "It is so from 0 to 1, in steps of 0.2."
         if changes:
             text = f"It changes from {answers[0]} at α = {', '.join(changes)}."
-        if self.gallery.model.support_text == "generated":
+        if self.gallery.model.config.support_text == "generated":
             text += " In this model supports get generated prompts, no names."
         return text
 

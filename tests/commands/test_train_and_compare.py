@@ -108,7 +108,7 @@ def test_compare_trains_scores_and_says_where_its_numbers_come_from(brief, tmp_p
 
 
 def test_compare_takes_the_committed_heads_for_training_seed_0(tmp_path, monkeypatch, run):
-    monkeypatch.setattr("clipspm_lite.training.variants.train", lambda *a, **k: pytest.fail("trains"))
+    monkeypatch.setattr("clipspm_lite.training.loop.train", lambda *a, **k: pytest.fail("trains"))
     nothing = {"rows": {}, "shot": 1, "asked": []}
     monkeypatch.setattr("clipspm_lite.commands.compare.compare", lambda *a, **k: nothing)
     file = tmp_path / "results.json"

@@ -1,5 +1,6 @@
 """Every tensor of the reference vectors (SPEC section 6), which were computed with the released code's arithmetic."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,8 @@ def test_consistency_terms(episode):
     # The weights pick the terms one by one out of the sums that the model itself computes.
     term = {name: expected[f"spm.{name}"] for name in (*terms, "consistency_query", "consistency_support")}
     for w_c, w_t in ((1, 0.5), (0, 0), (0.54, 0.07)):
-        model.feature_consistency_weight, model.text_consistency_weight = w_c, w_t
+        weights = dict(feature_consistency_weight=w_c, text_consistency_weight=w_t)
+        model.config = replace(model.config, **weights)
         losses = model.losses(episode.support, episode.query, episode.class_text, episode.labels)
         of_query = term["prompt_loss_query"] + term["token_loss_query"]
         of_support = term["prompt_loss_support"] + term["token_loss_support"]

@@ -135,8 +135,8 @@ def test_the_distances_of_an_explanation_add_up_and_are_those_of_the_frames_it_s
         why = answer.explanation
         assert why.actions == tuple(score.action for score in answer.ranking)
         torch.testing.assert_close(torch.stack([*why.terms.values()]).sum(0), -logits_of(answer))
-        assert set(why.matchings) == ({"spm", "padm"} if head.with_padm else {"spm"})
-        assert ("D_anchor" in why.terms) == (head.with_padm and head.with_anchor)
+        assert set(why.matchings) == ({"spm", "padm"} if head.config.with_padm else {"spm"})
+        assert ("D_anchor" in why.terms) == (head.config.with_padm and head.config.with_anchor)
         # The pictures show the numbers: OTAM through a matching's frame distances is its distance.
         for name, term, share in (("spm", "½ D_SPM", 0.5), ("padm", "D_PADM", 1)):
             if name in why.matchings:

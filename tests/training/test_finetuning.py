@@ -21,7 +21,7 @@ from clipspm_lite.data.decoding.video import VideoError
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.evaluation.scoring import evaluate
 from clipspm_lite.storage.tensors import read_tensors
-from clipspm_lite.training import FineTuning, dry_run, loop, plan, processes, train
+from clipspm_lite.training import FineTuning, dry_run, loop, plan, state, train
 from clipspm_lite.training.loop import BEST, VALIDATION_SEED
 from clipspm_lite.training.sources import VideoSource
 from clipspm_lite.training.state import LAST
@@ -59,7 +59,7 @@ def test_the_best_checkpoint_opens_by_itself_and_scores_what_its_history_says(wh
     [
         (3, "torch.optim.Adam", "step"),
         (2, "clipspm_lite.training.loop", "evaluate"),
-        (1, "clipspm_lite.training.sources", "save_model"),
+        (1, "clipspm_lite.training.loop", "save_model"),
         (2, "clipspm_lite.training.state", "write_tensors"),  # best.safetensors is newer than last.safetensors
     ],
 )
@@ -95,7 +95,7 @@ def test_resuming_in_half_precision_goes_on_with_the_scale_of_the_loss(tmp_path,
     def half(**arguments):
         return Fabric(**(arguments | {"precision": None}), plugins=MixedPrecision("16-mixed", "cpu"))
 
-    monkeypatch.setattr(processes, "Fabric", half)
+    monkeypatch.setattr(state, "Fabric", half)
     settings = replace(small.SETTINGS, steps=2, validate_every=1, episodes_per_step=1)
     small.run(tmp_path / "whole", settings, precision="16-mixed")
     untouched = MixedPrecision("16-mixed", "cpu").state_dict()

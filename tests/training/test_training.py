@@ -16,14 +16,13 @@ from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.episodes import EpisodeSampler, gather
 from clipspm_lite.model import clipspm
 from clipspm_lite.model.heads import build_head
-from clipspm_lite.model.presets import DATASET_SETTINGS, PRESETS
+from clipspm_lite.model.presets import DATASET_SETTINGS
 from clipspm_lite.storage.tensors import read_tensors
 from clipspm_lite.training import (
     TRAINING_PRESETS,
     TrainingSettings,
     check_run,
     loop,
-    pixels_are_normalised,
     preset_settings,
     train,
     train_variants,
@@ -115,10 +114,6 @@ def test_a_checkpoint_says_how_many_frames_it_was_trained_with(encoded, tmp_path
     result = run(data, tmp_path, description={"resize": 73, "frames": 8})
     description = load_model(result.best_path)[1]
     assert (description["frames"], description["resize"]) == (5, 73)
-
-
-def test_only_the_released_preset_leaves_pixels_as_they_are():
-    assert [preset for preset in PRESETS if not pixels_are_normalised(preset)] == ["released"]
 
 
 class Centred(CLIPSPM):
@@ -252,7 +247,7 @@ def test_every_variant_is_trained_with_every_seed_and_continued(encoded, tmp_pat
     found = train_variants(VARIANTS, *data, seeds=[0, 3], settings=short, folder=tmp_path)
     assert found["no anchor"] == [tmp_path / "no-anchor" / f"seed{seed}" / BEST for seed in (0, 3)]
     head, description = load_model(found["no anchor"][1])
-    assert not head.with_anchor and description["training"]["seed"] == 3
+    assert not head.config.with_anchor and description["training"]["seed"] == 3
     assert train_variants(VARIANTS, *data, seeds=[0, 3], settings=short, folder=tmp_path) == found
     kept = found["full"][0]
     again = partial(train_variants, VARIANTS, *data, seeds=[0], folder=tmp_path / "other", committed={"full": kept})
