@@ -222,13 +222,18 @@ def _from_architecture(name: str, weights: str | Path | None) -> Parts:
 
 
 def _from_file(name: str, path: Path) -> nn.Module:
+    ambiguous = f"{name}-quickgelu" in open_clip.list_models()
     try:
         content = {} if path.suffix == ".safetensors" else read_torch(path)
-        if f"{name}-quickgelu" in open_clip.list_models() and set(content.get("state_dict", content)) >= OPENAI_ENTRIES:
+        if ambiguous and set(content.get("state_dict", content)) >= OPENAI_ENTRIES:
             raise ValueError(f"OpenAI's, made with QuickGELU: use the name {name}-quickgelu")
-        return open_clip.create_model(name, str(path), require_pretrained=True, weights_only=True)
+        clip = open_clip.create_model(name, str(path), require_pretrained=True, weights_only=True)
     except Exception as error:  # torch, pickle and safetensors raise types of their own for a bad file
         raise ValueError(f"not weights of {name} ({type(error).__name__}: {one_line(error)}): {path}") from error
+    if ambiguous:
+        advice = f"{name} computes with GELU; weights that come from OpenAI need the name {name}-quickgelu"
+        warnings.warn(f"{path.name} does not say which activation it was trained with: {advice}", stacklevel=4)
+    return clip
 
 
 def _from_released(name: str, path: str | Path, text_weights: str | Path | None) -> Parts:

@@ -46,6 +46,8 @@ class FeatureStore:
         resize: int | None = None,
         workers: int | None = None,
     ):
+        if isinstance(backbone, str):
+            raise TypeError(f"backbone: expected a backbone, found its name: use load_backbone({backbone!r})")
         self.backbone = backbone
         self.frames = whole_number("frames", frames, most=MOST_FRAMES)
         image_size = backbone.image_size

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 UNFINISHED = ".partial"
+CLOCK_TICK = 100_000_000  # nanoseconds, coarser than any file system's times
 ABANDONED_AFTER = 3600  # seconds
 
 Stamp = tuple[int, int, int]
@@ -120,7 +121,10 @@ def hash_files(stamps: Mapping[str | Path, Stamp], cache: Path, *, progress: boo
     places = {path: (os.path.abspath(path), stamped) for path, stamped in stamps.items()}
     new = [path for path, place in places.items() if place not in known]
     for path in tqdm(new, desc="hashing videos", disable=None if progress and new else True):
+        started = time.time_ns()
         known[places[path]] = file_sha256(path)
+        if started - max(stamps[path][1:]) < CLOCK_TICK:  # another change could leave the same stamp
+            continue
         with suppress(OSError):  # a folder that cannot be written serves all the same
             cache.parent.mkdir(parents=True, exist_ok=True)
             with cache.open("ab", buffering=0) as file:

@@ -90,8 +90,7 @@ LINES = [
     ("preset_settings('papr')", "papr"),
     ("preset_settings('paper', 'hmbd51')", "hmbd51"),
     ("(folder / 's.json').write_text('[1]') and datasets.read_split(folder / 's.json', 'base')", "s.json"),
-    ("trained(ProjectedOTAM)", "ProjectedOTAM(…)"),
-    ("trained(nn.Linear(2, 2))", "Linear"),
+    ("trained(ProjectedOTAM)", "ProjectedOTAM"),
     ("trained(own(loss_form='maen'))", "maen"),
     (f"trained(own({ONE}(self(support, query, text).logits[:, :1], labels)))", "(8, 10, N)"),
 ]
