@@ -1,123 +1,58 @@
-"""Are the notebooks steady? Run each several times, in orders and on machines that could make an output differ.
+"""Are the notebooks steady? Each several times, in orders and on machines that could make an output differ:
+python tests/nightly/steadiness.py [--repetitions 3] [NOTEBOOK ...]
 
-    python tests/notebooks/steadiness.py --log steadiness.jsonl
-
-Every run is strict nbval in fresh kernels, as in CI. The log gets a line of JSON a run; a run that is in it already, of
-the same notebook, is not repeated, so what was stopped goes on. The table at the end counts the runs that passed.
+Every run is strict nbval in fresh kernels, as in CI. The table at the end counts the runs that passed.
 """
 
 import argparse
-import hashlib
-import json
 import os
 import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-SPIN = "while True: pass"
 CONDITIONS = {
     "one thread": dict(threads=1),
     "two threads": dict(threads=2),
-    "two at a time": dict(threads=1, pytest=["-n", "2", "--dist", "loadscope"], together=True),
-    "half a CPU": dict(threads=1, cpus=1, beside=1),  # one CPU, shared with a process that never waits
+    "two at a time": dict(threads=1, together=True),
+    "half a CPU": dict(threads=1, slow=True),  # one CPU, shared with a process that never waits
 }
 
 
-def fingerprint(notebook: Path) -> str:
-    return hashlib.sha256(notebook.read_bytes()).hexdigest()[:12]
-
-
-@contextmanager
-def slowed(cpus: int | None, beside: int):
-    """Where the system can do it, this process and its children keep to some CPUs, with busy processes beside them."""
-    if cpus is None or not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, sorted(before)[:cpus])
-    busy = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(beside)]
-    try:
-        yield
-    finally:
-        for process in busy:
-            process.kill()
-            process.wait()
-        os.sched_setaffinity(0, before)
-
-
-def run(notebooks: Sequence[Path], *, threads: int, pytest: Sequence[str] = (), cpus=None, beside=0) -> dict:
+def passes(notebooks: list[Path], threads: int, together: bool = False, slow: bool = False) -> bool:
     command = [sys.executable, "-m", "pytest", "--override-ini", "addopts=", "-q", "--nbval", "--nbval-current-env"]
-    started = time.perf_counter()
-    with slowed(cpus, beside):
-        done = subprocess.run(
-            [*command, *pytest, *map(str, notebooks)],
-            env=os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-    seconds = round(time.perf_counter() - started, 1)
-    passed = done.returncode == 0
-    return {"passed": passed, "seconds": seconds} | ({} if passed else {"output": done.stdout[-4000:]})
-
-
-def read_log(log: Path) -> list[dict]:
-    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
-
-
-def key(entry: dict) -> tuple:
-    return entry["condition"], entry["repetition"], tuple(map(tuple, entry["notebooks"]))
-
-
-def steadiness(
-    notebooks: Sequence[Path], conditions: Iterable[str], repetitions: int, log: Path, seed: int = 0
-) -> list[dict]:
-    """Run what the log lacks, and give the log's lines about these notebooks as they are now."""
-    wanted = []
-    for repetition in range(repetitions):
-        for condition in conditions:
-            order = list(notebooks)
-            random.Random(f"{seed} {repetition} {condition}").shuffle(order)
-            together = CONDITIONS[condition].get("together", False)
-            for group in [order] if together else [[notebook] for notebook in order]:
-                named = [[notebook.stem, fingerprint(notebook)] for notebook in group]
-                wanted.append((group, {"condition": condition, "repetition": repetition, "notebooks": named}))
-    known = {key(entry): entry for entry in read_log(log)}
-    for group, about in wanted:
-        if key(about) not in known:
-            how = {name: value for name, value in CONDITIONS[about["condition"]].items() if name != "together"}
-            entry = about | run(group, **how)
-            known[key(entry)] = entry
-            with log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
-            names = ", ".join(name for name, _ in entry["notebooks"])
-            print(f"{entry['condition']}: {names}: {'passed' if entry['passed'] else 'FAILED'}", flush=True)
-    return [known[key(about)] for _, about in wanted]
-
-
-def table(entries: Sequence[dict]) -> str:
-    lines = ["| condition | runs | passed | seconds, longest run |", "|---|---|---|---|"]
-    for condition in dict.fromkeys(entry["condition"] for entry in entries):
-        of_it = [entry for entry in entries if entry["condition"] == condition]
-        passed = sum(entry["passed"] for entry in of_it)
-        lines.append(f"| {condition} | {len(of_it)} | {passed} | {max(e['seconds'] for e in of_it):.0f} |")
-    return "\n".join(lines)
+    at_once = ["-n", "2", "--dist", "loadscope"] if together else []
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    on_a_cpu = ["taskset", "--cpu-list", "0"] if slow else []
+    busy = subprocess.Popen([*on_a_cpu, sys.executable, "-c", "while True: pass" if slow else ""])
+    try:
+        done = subprocess.run([*on_a_cpu, *command, *at_once, *map(str, notebooks)], env=environment)
+    finally:
+        busy.kill()
+        busy.wait()
+    return done.returncode == 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all")
-    parser.add_argument("--log", type=Path, required=True, metavar="FILE", help="kept and continued")
-    parser.add_argument("--conditions", nargs="+", choices=list(CONDITIONS), default=list(CONDITIONS))
+    parser.add_argument("notebooks", nargs="*", type=Path, default=sorted(FOLDER.glob("*.ipynb")), help="default: all")
     parser.add_argument("--repetitions", type=int, default=3)
     options = parser.parse_args()
-    notebooks = options.notebooks or sorted(FOLDER.glob("*.ipynb"))
-    entries = steadiness(notebooks, options.conditions, options.repetitions, options.log)
-    print(table(entries))
-    return 0 if all(entry["passed"] for entry in entries) else 1
+    lines, steady = ["| condition | runs | passed | seconds, longest run |", "|---|---|---|---|"], True
+    for condition, how in CONDITIONS.items():
+        passed, seconds = [], []
+        for repetition in range(options.repetitions):
+            order = random.Random(f"{repetition} {condition}").sample(options.notebooks, len(options.notebooks))
+            for group in [order] if how.get("together") else [[notebook] for notebook in order]:
+                started = time.perf_counter()
+                passed.append(passes(group, **how))
+                seconds.append(time.perf_counter() - started)
+        steady &= all(passed)
+        lines.append(f"| {condition} | {len(passed)} | {sum(passed)} | {max(seconds):.0f} |")
+    print("\n".join(lines))
+    return not steady
 
 
 if __name__ == "__main__":

@@ -15,17 +15,14 @@ def drawn(gallery):
 
 def test_captions_and_hints_follow(gallery):
     explorer = embeddings_explorer(gallery, episodes=3)
-    assert "raw CLIP" in explorer.pictures["map"].value and "perplexity 10" in explorer.pictures["map"].value
-    explorer.controls["stage"].value = "after PADM"
-    assert "after PADM" in explorer.pictures["map"].value
-    assert "one plane for all stages" in explorer.pictures["map"].value
-    label, value = explorer.controls["point"].options[-1]
-    explorer.controls["point"].value = value
-    assert label == "anchor" and "ringed: anchor" in explorer.pictures["map"].value
-    assert '<span title="anchor"' in explorer.pictures["map"].value
-    explorer.controls["stage"].value = "raw CLIP"
-    assert "anchor isn&#x27;t there yet" in explorer.pictures["map"].value
-    assert '<span title="anchor"' not in explorer.pictures["map"].value
+    controls, drawn = explorer.controls, explorer.pictures["map"]
+    assert "raw CLIP" in drawn.value and "perplexity 10" in drawn.value
+    controls["stage"].value = "after PADM"
+    label, controls["point"].value = controls["point"].options[-1]
+    for said in ("after PADM", "one plane for all stages", "ringed: anchor", '<span title="anchor"'):
+        assert label == "anchor" and said in drawn.value
+    controls["stage"].value = "raw CLIP"
+    assert "anchor isn&#x27;t there yet" in drawn.value and '<span title="anchor"' not in drawn.value
 
 
 def test_point_names_follow_the_episode_and_a_point_that_is_gone_breaks_nothing(gallery, drawn):

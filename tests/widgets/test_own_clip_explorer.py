@@ -16,12 +16,9 @@ from clipspm_lite.widgets.own_clip import own_clip_explorer, uploaded_file
 @pytest.fixture(scope="module")
 def support():
     world = sample_world("validation")
-    chosen = [world.classes.index(name) for name in ("raising_a_box", "lowering_a_box", "waving_the_left_arm")]
-    return VideoDataset(
-        world.root,
-        tuple(world.classes[n] for n in chosen),
-        tuple(world.videos[n][: 3 - k] for k, n in enumerate(chosen)),
-    )
+    names = ("raising_a_box", "lowering_a_box", "waving_the_left_arm")
+    videos = (world.videos[world.classes.index(name)][: 3 - k] for k, name in enumerate(names))
+    return VideoDataset(world.root, names, tuple(videos))
 
 
 @pytest.fixture
