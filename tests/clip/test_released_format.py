@@ -85,7 +85,8 @@ def test_a_converted_full_size_checkpoint_gives_the_logits_of_specs_equations(re
 def test_class_names_need_a_text_encoder_and_it_comes_from_a_file(tmp_path):
     torch.manual_seed(0)
     visual = released_code.encoder("RN50-quickgelu")
-    entries = {f"backbone.{name}": tensor for name, tensor in visual.items()} | released_code.head(1024, (512, 1536))
+    head = released_code.head(1024, (512, 1536), head_width=2, mlp=16)
+    entries = {f"backbone.{name}": tensor for name, tensor in visual.items()} | head
     path = tmp_path / "checkpoint_best.pt"
     torch.save(released_code.checkpoint(entries), path)
     settings = dict(dataset="hmdb51", frames=FRAMES, store=tmp_path)
