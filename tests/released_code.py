@@ -18,29 +18,21 @@ def _linear(out_width, in_width, bias=True):
     return weights | ({"bias": 0.1 * torch.randn(out_width)} if bias else {})
 
 
-def _norm(width):
-    return {"weight": 1 + 0.1 * torch.randn(width), "bias": 0.1 * torch.randn(width)}
-
-
-def _flat(modules):
-    return {f"{module}.{name}": tensor for module, entries in modules.items() for name, tensor in entries.items()}
-
-
 def encoder(architecture):
     """Random entries of OpenAI's visual encoder."""
+
+    def random(name, shape):
+        if len(shape) > 1:
+            return torch.randn(shape) / math.sqrt(math.prod(shape[1:]))
+        if name.endswith("num_batches_tracked"):
+            return torch.tensor(7)
+        if name.endswith("running_var"):
+            return 0.5 + torch.rand(shape)
+        return name.endswith("weight") + 0.1 * torch.randn(shape)
+
     with torch.device("meta"):
         visual = open_clip.CLIP(**open_clip.get_model_config(architecture)).visual
-    return {name: _random(name, entry.shape) for name, entry in visual.state_dict().items()}
-
-
-def _random(name, shape):
-    if len(shape) > 1:
-        return torch.randn(shape) / math.sqrt(math.prod(shape[1:]))
-    if name.endswith("num_batches_tracked"):
-        return torch.tensor(7)
-    return (
-        0.5 + torch.rand(shape) if name.endswith("running_var") else name.endswith("weight") + 0.1 * torch.randn(shape)
-    )
+    return {name: random(name, entry.shape) for name, entry in visual.state_dict().items()}
 
 
 def vit_b16_features(state, pixels):
@@ -116,12 +108,13 @@ def head(dim, gates, head_width=256, mlp=2048):
     for conv in ("motion_conv1", "motion_conv2"):
         modules[conv] = {"weight": torch.randn(dim, dim, 3) / math.sqrt(3 * dim), "bias": torch.randn(dim)}
     for block in ("context1.layers.0", "context2.layers.0"):
-        modules[f"{block}.0.norm"] = _norm(dim)
+        modules[f"{block}.0.norm"] = {"weight": 1 + 0.1 * torch.randn(dim), "bias": 0.1 * torch.randn(dim)}
         modules |= {f"{block}.0.fn.to_{name}": _linear(8 * head_width, dim, bias=False) for name in "qkv"}
         modules[f"{block}.0.fn.to_out.0"] = _linear(dim, 8 * head_width)
         modules[f"{block}.1.net.0"] = _linear(mlp, dim)
         modules[f"{block}.1.net.3"] = _linear(dim, mlp)
-    return _flat(modules) | {"mo_alpha1": torch.tensor(0.7), "scale": torch.tensor(1.0)}
+    entries = {f"{module}.{name}": tensor for module, part in modules.items() for name, tensor in part.items()}
+    return entries | {"mo_alpha1": torch.tensor(0.7), "scale": torch.tensor(1.0)}
 
 
 def checkpoint(state):
@@ -136,13 +129,15 @@ def checkpoint(state):
 
 
 def otam(x, y):
-    """SPEC section 2, cell by cell, both directions: x ``[Tx, C]``, y ``[Ty, C]`` → a number."""
+    """SPEC section 2, both directions: x ``[Tx, C]``, y ``[Ty, C]`` → a number."""
     norms = x.norm(dim=-1)[:, None] * y.norm(dim=-1)[None] + 0.01
     distances = 1 - x @ y.T / norms
-    return _one_way(distances) + _one_way(distances.T)
+    return one_way(distances) + one_way(distances.T)
 
 
-def _one_way(distances):
+def one_way(distances):
+    """OTAM's recursion cell by cell, for ``[Tx, Ty]``."""
+
     def softmin(*terms):
         return -SMOOTHING * torch.logsumexp(-torch.stack(terms) / SMOOTHING, 0)
 
@@ -181,27 +176,26 @@ def logits(state, support, query, class_text, *, prompt_weight, gate_slope):
         gated = gate("gate_vision", video) * video + prompt_weight * gate("gate_text", prompt) * prompt
         return block("context2.layers.0", torch.cat([prompt, gated], -2))[1:]
 
-    way, frames = support.shape[0], support.shape[2]
-    mean_text = class_text.mean(0)
+    def generated(clip):
+        hidden = linear("token_tr.mlp.net.0", class_text.mean(0) * clip.mean())
+        return linear("token_tr.mlp.net.3", F.gelu(hidden))[None]
+
+    def refine(tokens):
+        return torch.stack([block("context1.layers.0", tokens[:, t]) for t in range(tokens.shape[1])], 1)
+
+    def distances(queries, supports):
+        return torch.stack([torch.stack([otam(p, q) for p in supports.mean(1)]) for q in queries])
+
+    way = len(support)
     supports = torch.stack([torch.stack([fuse(clip, class_text[n][None]) for clip in support[n]]) for n in range(way)])
-    queries = torch.stack(
-        [
-            fuse(
-                clip, linear("token_tr.mlp.net.3", F.gelu(linear("token_tr.mlp.net.0", mean_text * clip.mean())))[None]
-            )
-            for clip in query
-        ]
-    )
-    d_spm = torch.stack([torch.stack([otam(p, q) for p in supports.mean(1)]) for q in queries])
+    queries = torch.stack([fuse(clip, generated(clip)) for clip in query])
+    d_spm = distances(queries, supports)
 
     u = torch.stack([torch.cat([supports[n], queries]).mean(0) for n in range(way)])
     a = u.mean(0, keepdim=True)
-    tokens = torch.cat([u, supports.flatten(0, 1)])
-    refined = torch.stack([block("context1.layers.0", tokens[:, t]) for t in range(frames)], 1)
+    refined = refine(torch.cat([u, supports.flatten(0, 1)]))
     u, supports = refined[:way], refined[way:].unflatten(0, supports.shape[:2])
-    tokens = torch.cat([a, queries])
-    refined = torch.stack([block("context1.layers.0", tokens[:, t]) for t in range(frames)], 1)
+    refined = refine(torch.cat([a, queries]))
     a, queries = refined[:1], refined[1:]
-    d_padm = torch.stack([torch.stack([otam(p, q) for p in supports.mean(1)]) for q in queries])
     d_anchor = torch.stack([otam(one, a[0]) for one in u])
-    return -(d_spm / 2 + d_padm + d_anchor)
+    return -(d_spm / 2 + distances(queries, supports) + d_anchor)

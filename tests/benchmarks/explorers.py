@@ -1,16 +1,15 @@
-"""How long a change of each control takes, and what many changes leave in memory: python tests/benchmarks/explorers.py
+"""How long a change of each control takes: python tests/benchmarks/explorers.py
 
 Every change is timed with the validation clips already encoded and, for its second row of numbers, with everything that
 it shows seen before. "× bare" is against saving a figure of one empty axis in the same run. Takes less than a minute.
 """
 
 import importlib
-import time
 from functools import partial
 from statistics import median
 
-import psutil
 from matplotlib.figure import Figure
+from timing import seconds
 
 from clipspm_lite.clip.backbone import load_backbone
 from clipspm_lite.clip.checkpoints import LITE_MODEL, load_model
@@ -21,19 +20,6 @@ from clipspm_lite.widgets.gallery import Gallery
 
 EXPLORERS = ("episode", "prototypes", "embeddings", "motion", "alignment", "prompt")
 VALUES = 2  # that each control is set to
-CHANGES = 20  # after which memory is looked at
-
-
-def seconds(act):
-    started = time.perf_counter()
-    act()
-    return time.perf_counter() - started
-
-
-def bare():
-    figure = Figure(figsize=(9, 4))
-    figure.subplots()
-    png(figure)
 
 
 def other_values(control):
@@ -52,7 +38,9 @@ def main():
     dataset = sample_world("validation")
     data = FeatureStore(load_backbone("tiny")).encode_dataset(dataset)
     gallery = Gallery(dataset, data, load_model(LITE_MODEL)[0])
-    unit = median(seconds(bare) for _ in range(20))
+    bare = Figure(figsize=(9, 4))
+    bare.subplots()
+    unit = seconds(lambda: png(bare), 20)
     print(f"a bare figure: {1000 * unit:.0f} ms\n")
     print(f"{'explorer':12s}{'control':16s}{'first time, ms':>16s}{'seen before, ms':>17s}{'× bare':>8s}")
     for name in EXPLORERS:
@@ -65,12 +53,6 @@ def main():
             )
             assert explorer.status.value == "", explorer.status.value
             print(f"{name:12s}{label:16s}{1000 * first:16.0f}{1000 * again:17.0f}{again / unit:8.1f}")
-        fastest = list(explorer.controls.values())[-1]
-        before, values = psutil.Process().memory_info().rss, [fastest.value, *other_values(fastest)]
-        for number in range(CHANGES):
-            fastest.value = values[number % len(values)]
-        grown = psutil.Process().memory_info().rss - before
-        print(f"{name:12s}{CHANGES} changes of {label}: {grown / 1e6:+.0f} MB\n", flush=True)
 
 
 if __name__ == "__main__":

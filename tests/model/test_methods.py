@@ -5,8 +5,7 @@ import json
 
 import pytest
 import torch
-from few_examples import few
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_up_episode import DESCRIPTIONS, DIM, METHODS, QUERIES, SHOT, WAY, build, close, random_episode
 
@@ -137,7 +136,7 @@ LAYOUTS = {
 }
 
 
-@few
+@settings(max_examples=10, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     seed=st.integers(0, 99),
     leading=st.lists(st.integers(1, 2), max_size=2),

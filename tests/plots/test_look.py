@@ -38,7 +38,9 @@ HISTORY = [
     for step in (10, 20)
 ]
 SAMPLER = EpisodeSampler([4, 5, 6], way=2, shot=2, queries=1, seed=0)
-
+WALK = {"there": [(0, 0), (1, 1)], "back": [(0, 1), (2, 3)]}
+ROWS = {"otam": {"right": {"5-way": [[6, 8]]}, "interval": 1.0, "difference": {}}}
+STAGE = embeddings.StageMap(np.eye(2), (-1, 2, -1, 2), -np.eye(2))
 ESTIMATES = {
     "without this": ablations.Estimate(-2.0, 0.5, -4.0, 1.0, [-3.0, -1.0]),
     "without that": ablations.Estimate(0.0, None, -1.0, 2.0, [0.0]),
@@ -48,37 +50,19 @@ ESTIMATES = {
 CALLS = {
     ablations.by_class: (NUMBERS[:, :3].numpy(), NAMES, "points"),
     ablations.draws: ([-1.0, 0.0, 1.0], {"over episodes": (-1.0, 1.0), "over seeds": (-2.0, 2.0)}, "points"),
-    ablations.comparison_panels: (
-        {
-            "shot": 1,
-            "asked": {"5-way": [10, 10]},
-            "rows": {"otam": {"right": {"5-way": [[6, 8]]}, "interval": 1.0, "difference": {}}},
-        },
-    ),
+    ablations.comparison_panels: ({"shot": 1, "asked": {"5-way": [10, 10]}, "rows": ROWS},),
     ablations.estimates: ({title: ESTIMATES for title in NAMES}, 0, "points"),
     alignment.accuracy_dots: ({"one": SCORES, "two": SCORES}, 50, "a title"),
     alignment.predecessors: (2, 3, lambda row, column: [(row, column - 1)] if column else []),
-    alignment.soft_paths: (
-        [NUMBERS.abs()],
-        [NUMBERS.abs()],
-        CLIP[:3],
-        [CLIP],
-        ["a title"],
-        [{"there": [(0, 0), (1, 1)], "back": [(0, 1), (2, 3)]}],
-    ),
-    alignment.aligned_frames: (CLIP[:3], CLIP, {"there": [(0, 0), (1, 1)], "back": [(0, 1), (2, 3)]}, 1),
+    alignment.soft_paths: ([NUMBERS.abs()], [NUMBERS.abs()], CLIP[:3], [CLIP], ["a title"], [WALK]),
+    alignment.aligned_frames: (CLIP[:3], CLIP, WALK, 1),
     answers.ranking: (CLIP, {"sit": 0.7, "stand": 0.3}),
     embeddings.accuracy_by_shot: ([1, 5], {"one": [(50, 2), (51, 1)]}, 20, {"a paper": {1: 60.0}}),
     embeddings.clips_and_names: ([CLIP] * 2, NUMBERS[:2, :3], NAMES, [0, 1]),
     embeddings.cosine_histograms: ({"above": {"one": NUMBERS, "two": NUMBERS / 2}, "below": {"one": NUMBERS}},),
     embeddings.frame_scores: ({"up": CLIP, "down": CLIP}, {"up": NUMBERS.T, "down": NUMBERS.T}, NAMES),
     embeddings.maps: ({"here": (np.eye(2), -np.eye(2)), "there": (np.eye(2), -np.eye(2))},),
-    embeddings.stage_maps: (
-        {name: embeddings.StageMap(np.eye(2), (-1, 2, -1, 2), -np.eye(2)) for name in ("t-SNE", "PCA")},
-        ["clip", "anchor"],
-        [0, None],
-        NAMES,
-    ),
+    embeddings.stage_maps: (dict.fromkeys(("t-SNE", "PCA"), STAGE), ["clip", "anchor"], [0, None], NAMES),
     embeddings.template_accuracies: (SCORES, (55.0, 1.0), 20),
     episodes.class_spread: ([60.0, 62.0], [50.0, 55.0, 70.0], 2.0),
     episodes.episode_draws: ([SAMPLER[0], SAMPLER[1]], [4, 5, 6], NAMES),
@@ -87,10 +71,7 @@ CALLS = {
     episodes.mean_texts: (torch.eye(2), {"balanced": torch.tensor([0.5, 0.5])}, NAMES[:2]),
     episodes.picked_checkpoints: ([1, 10], {"on test": [0, 2], "on validation": [0, 0]}, "a title"),
     film_strips: ({"up": CLIP, "down": CLIP},),
-    motion.answers_to_changes: (
-        {"one": {"reversed": NUMBERS[0]}, "two": {"reversed": NUMBERS[1]}},
-        {"one": {"reversed": NUMBERS[0].abs()}, "two": {"reversed": NUMBERS[1].abs()}},
-    ),
+    motion.answers_to_changes: [{name: {"reversed": NUMBERS[0].abs()} for name in ("one", "two")}] * 2,
     motion.features_of_twins: ({"one": NUMBERS, "two": NUMBERS / 2}, NAMES),
     motion.frame_shares: ({"one": NUMBERS[0], "two": NUMBERS[1]},),
     motion.lengths_by_class: ({name: NUMBERS[0].abs() for name in NAMES}, ["wave"], "there and back", "one way"),
@@ -126,10 +107,8 @@ every_drawing = pytest.mark.parametrize("draw", CALLS, ids=lambda draw: draw.__n
 
 
 def drawing_functions():
-    modules = [
-        importlib.import_module(found.name) for found in pkgutil.iter_modules(plots.__path__, "clipspm_lite.plots.")
-    ]
-    for module in modules:
+    for found in pkgutil.iter_modules(plots.__path__, "clipspm_lite.plots."):
+        module = importlib.import_module(found.name)
         for name, function in inspect.getmembers(module, inspect.isfunction):
             returned = inspect.signature(function).return_annotation
             if function.__module__ == module.__name__ and not name.startswith("_") and returned is Figure:
@@ -156,18 +135,6 @@ def names_in(value):
     return set().union(*(names_in(part) for part in value)) if isinstance(value, (list, tuple)) else set()
 
 
-@pytest.mark.parametrize(
-    "draw", [draw for draw in CALLS if draw not in NOT_ALL_WRITTEN], ids=lambda draw: draw.__name__
-)
-def test_every_name_that_is_given_is_written(draw):
-    figure = draw(*CALLS[draw])
-    figure.draw_without_rendering()
-    texts = figure.findobj(lambda artist: hasattr(artist, "get_text") and artist.get_visible())
-    written = " ".join(" ".join(text.get_text() for text in texts).split())
-    missing = {name for name in names_in(CALLS[draw]) if name not in written}
-    assert not missing, missing
-
-
 def says_what_it_shows(ax, which):
     """A label of its own, of an axis that shares its ticks, or of the figure; or ticks that are words (class names)."""
     if getattr(ax.figure, f"get_sup{which}label")():
@@ -182,33 +149,29 @@ def says_what_it_shows(ax, which):
 
 
 @every_drawing
-def test_axes_are_labelled(draw):
-    """Every visible axis of every panel, and a colour bar's long one; film strips and drawings have no axes."""
+def test_names_and_axes_are_written_in_few_sizes_of_type(draw):
+    """Every given name, a label for every visible axis of every panel, and for a colour bar; all can be read."""
     figure = draw(*CALLS[draw])
     figure.draw_without_rendering()
-    for place, ax in enumerate(figure.axes):
-        if not ax.axison:
-            continue
+    texts = figure.findobj(lambda artist: hasattr(artist, "get_fontsize") and artist.get_text().strip())
+    for text in texts:
+        assert 7 <= text.get_fontsize() <= 10, f"{text.get_text()!r} has {text.get_fontsize()} pt"
+    written = " ".join(" ".join(text.get_text() for text in texts if text.get_visible()).split())
+    assert draw in NOT_ALL_WRITTEN or not {name for name in names_in(CALLS[draw]) if name not in written}
+    for place, ax in enumerate(ax for ax in figure.axes if ax.axison):  # film strips and drawings have no axes
         if ax.get_label() == "<colorbar>":
-            assert ax.get_ylabel() or ax.get_xlabel(), f"the colour bar of {draw.__name__} has no label"
-            continue
-        for which in "xy":
-            assert says_what_it_shows(ax, which), f"{draw.__name__}: panel {place} has no {which} label"
-
-
-@every_drawing
-def test_type_has_few_sizes_and_none_is_too_small_to_read(draw):
-    figure = draw(*CALLS[draw])
-    figure.draw_without_rendering()
-    for text in figure.findobj(lambda artist: hasattr(artist, "get_fontsize") and artist.get_text().strip()):
-        assert 7 <= text.get_fontsize() <= 10, f"{draw.__name__}: {text.get_text()!r} has {text.get_fontsize()} pt"
+            assert ax.get_ylabel() or ax.get_xlabel(), "the colour bar has no label"
+        else:
+            assert all(says_what_it_shows(ax, which) for which in "xy"), f"panel {place} has no label"
 
 
 def shown_png(draw, monkeypatch):
     shown = []
     monkeypatch.setattr("clipspm_lite.plots.base.display", lambda *things: shown.extend(things))
-    plots.show(draw(*CALLS[draw]), "A caption.", "An alternative text.")
-    return shown[0].data
+    plots.show(draw(*CALLS[draw]), "A caption of [a_b](x).", "An alternative text.")
+    image, caption = shown
+    assert image.alt == "An alternative text." and caption.data == "*A caption of \\[a_b\\](x).*"
+    return image.data
 
 
 @every_drawing

@@ -6,18 +6,9 @@ import torch
 from matplotlib.figure import Figure
 
 from clipspm_lite import plots
-from clipspm_lite.plots import motion
+from clipspm_lite.plots import embeddings, motion, prompts
 from clipspm_lite.plots import prototypes as draw
-from clipspm_lite.plots.alignment import aligned_frames, predecessors, soft_paths
-from clipspm_lite.plots.embeddings import (
-    StageMap,
-    clips_and_names,
-    cosine_histograms,
-    frame_scores,
-    maps,
-    stage_maps,
-)  # fmt: skip
-from clipspm_lite.plots.prompts import cosine_matrices, gate_values, loss_bars, two_prompts
+from clipspm_lite.plots.alignment import aligned_frames, soft_paths
 
 NAMES = ["sit", "stand", "wave"]
 MANY = [f"class {n}" for n in range(12)]
@@ -35,13 +26,6 @@ def test_film_strips_show_every_clip_with_its_name_and_frames_in_order():
     assert rows == [[0, 0.5, 1], [1, 0.5, 0]]
     plots.film_strip(ax := Figure().subplots(), frames)
     assert ax.images[0].get_array().shape == (4, 12, 3)
-
-
-def test_predecessors_draw_every_cell_and_one_arrow_for_each_cell_looked_at():
-    ax = predecessors(2, 3, lambda row, column: [(row, column - 1)] if column else []).axes[0]
-    assert [text for text in words(ax.texts) if text] == [f"D[{r},{c}]" for r in range(2) for c in range(3)]
-    arrows = [(text.xyann, text.xy) for text in ax.texts if not text.get_text()]
-    assert arrows == [((c - 1, r), (c, r)) for r in range(2) for c in (1, 2)]
 
 
 def test_soft_paths_show_costs_weights_and_both_clips():
@@ -70,7 +54,7 @@ def test_a_walk_joins_all_pairs_and_frames_the_chosen_one():
 
 def test_clips_and_names_marks_the_largest_cosine_of_each_clip_right_or_wrong():
     clips, cosines = [torch.rand(3, 3, 8, 8)] * 2, torch.tensor([[0.9, 0.1], [0.7, -0.2]])
-    axes = clips_and_names(clips, cosines, ["sit", "stand"], [0, 1]).axes
+    axes = embeddings.clips_and_names(clips, cosines, ["sit", "stand"], [0, 1]).axes
     assert [ax.get_title(loc="left") for ax in axes[::2]] == ["clip 1, name 1: sit", "clip 2, name 2: stand"]
     assert [words(ax.texts) for ax in axes[1::2]] == [["0.90 ✓", "0.10"], ["0.70 ✗", "-0.20"]]
     assert words(axes[1].get_xticklabels()) == ["name 1", "name 2"]
@@ -78,7 +62,7 @@ def test_clips_and_names_marks_the_largest_cosine_of_each_clip_right_or_wrong():
 
 def test_cosine_histograms_name_each_group_with_its_mean():
     groups = {f"group {n}": torch.full((2, 3), n / 8) for n in range(6)}
-    figure = cosine_histograms({"same": groups, "other": {"three": torch.zeros(4)}})
+    figure = embeddings.cosine_histograms({"same": groups, "other": {"three": torch.zeros(4)}})
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["same", "other"]
     ax = figure.axes[0]
     assert words(ax.get_legend().get_texts()) == [f"group {n} (mean {n / 8:.2f})" for n in range(6)]
@@ -89,31 +73,34 @@ def test_cosine_histograms_name_each_group_with_its_mean():
 def test_maps_place_videos_and_sentences_and_the_chosen_class():
     video, text = np.arange(8.0).reshape(4, 2), -np.arange(6.0).reshape(3, 2)
     chosen = np.array([True, False, False, False]), np.array([False, False, True])
-    figure = maps({"here": (video, text), "there": (2 * video, text)}, chosen, "sit")
+    figure = embeddings.maps({"here": (video, text), "there": (2 * video, text)}, chosen, "sit")
     places = [points.get_offsets() for points in figure.axes[1].collections]
     for found, expected in zip(places, (2 * video, text, 2 * video[:1], text[2:]), strict=True):
         assert np.array_equal(found, expected)
     assert words(figure.legends[0].get_texts())[2:] == ["video: sit", "sentence: sit"]
-    assert len(maps({"here": (video, text)}).axes[0].collections) == 2
+    assert len(embeddings.maps({"here": (video, text)}).axes[0].collections) == 2
 
 
 def test_frame_scores_draw_one_curve_per_name_below_each_clip():
     cosines = {"up": torch.rand(4, 5), "down": torch.rand(4, 5)}
     clips = {title: torch.rand(4, 3, 8, 8) for title in cosines}
-    axes = frame_scores(clips, cosines, MANY[:5]).axes
+    axes = embeddings.frame_scores(clips, cosines, MANY[:5]).axes
     assert [ax.get_title() for ax in axes[:2]] == ["up", "down"]
     for ax, values in zip(axes[2:], cosines.values(), strict=True):
         assert np.allclose(np.stack([line.get_ydata() for line in ax.lines], axis=-1), values.numpy())
         assert len({(line.get_linestyle(), line.get_marker()) for line in ax.lines}) == 5
     with pytest.raises(ValueError):
-        frame_scores(clips, cosines, MANY[:4])
+        embeddings.frame_scores(clips, cosines, MANY[:4])
 
 
 def test_stage_maps_draw_every_point_on_each_map_with_where_it_came_from():
     places = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
     before = np.array([[1.0, 1.0], [2.0, 2.0], [np.nan, np.nan]])
-    shown = {"t-SNE": StageMap(places, (0, 6, 0, 6), before), "PCA": StageMap(2 * places, (-9, 9, -9, 9))}
-    figure = stage_maps(shown, ["clip", "clip", "anchor"], [0, 1, None], ["sit", "stand"], chosen=2)
+    shown = {
+        "t-SNE": embeddings.StageMap(places, (0, 6, 0, 6), before),
+        "PCA": embeddings.StageMap(2 * places, (-9, 9, -9, 9)),
+    }
+    figure = embeddings.stage_maps(shown, ["clip", "clip", "anchor"], [0, 1, None], ["sit", "stand"], chosen=2)
     one, other = figure.axes
     assert one.get_title() == "t-SNE" and one.get_xlim() == (0, 6) and other.get_xlim() == (-9, 9)
     clips, anchor, of_sit, of_stand, ring = (points.get_offsets().tolist() for points in other.collections)
@@ -125,14 +112,12 @@ def test_stage_maps_draw_every_point_on_each_map_with_where_it_came_from():
 
 def test_every_case_and_every_gate_has_its_panel():
     cases = {name: torch.tensor([0.25, 0.5, 0.25]) for name in MANY}
-    for figure in (motion.frame_shares(cases), gate_values(cases)):
-        assert [ax.get_title() for ax in figure.axes] == MANY
-        assert all(ax.patches for ax in figure.axes)
-    assert [bar.get_height() for bar in motion.frame_shares(cases).axes[11].patches] == [0.25, 0.5, 0.25]
-    first = gate_values({"video": torch.tensor([[0.1, 0.1], [0.1, 0.9]])}).axes[0]
+    shares, gates = motion.frame_shares(cases).axes, prompts.gate_values(cases).axes
+    assert [ax.get_title() for ax in shares] == [ax.get_title() for ax in gates] == MANY
+    assert [bar.get_height() for bar in shares[11].patches] == [0.25, 0.5, 0.25]
+    first = prompts.gate_values({"video": torch.tensor([[0.1, 0.1], [0.1, 0.9]])}).axes[0]
     heights = [bar.get_height() for bar in first.patches]
     assert sum(heights) == pytest.approx(100) and max(heights) == pytest.approx(75)
-    assert words(first.get_legend().get_texts()) == ["mean 0.30"]
 
 
 def test_answers_to_changes_show_every_clip_their_mean_and_what_has_no_length():
@@ -159,7 +144,7 @@ def test_bars_of_heads_and_of_losses_show_every_series_in_its_own_style():
     length, loss = motion.motion_of_heads(heads, "a title").axes
     assert [bar.get_height() for bar in length.patches] == [n + 1 for n in range(12)]
     assert words(loss.texts) == [f"{n + 80.4:.0f}" for n in range(12)] and loss.get_ylabel() == "loss"
-    ax = loss_bars({name: {"L_cons": n + 1.0, "L_text": n + 2.0} for n, name in enumerate(MANY)}).axes[0]
+    ax = prompts.loss_bars({name: {"L_cons": n + 1.0, "L_text": n + 2.0} for n, name in enumerate(MANY)}).axes[0]
     assert [bar.get_width() for bar in ax.patches] == [value for n in range(12) for value in (n + 1, n + 2)]
     assert len({(bar.get_hatch(), bar.get_facecolor()) for bar in ax.patches}) == 12
     assert words(ax.get_yticklabels()) == ["L_cons", "L_text"] and ax.get_xlim()[0] == 0 and ax.get_xlim()[1] > 13
@@ -177,21 +162,15 @@ def test_features_of_twins_are_sorted_by_the_first_and_compared_with_it():
     assert motion.compared_with_first(rows) == [(1, 1), (0.5, 0), (0, None)]
 
 
-def test_two_prompts_show_both_clips_and_only_the_supports_name():
-    figure = two_prompts(torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4), "raising a box")
-    strips = [ax for ax in figure.axes if ax.images]
-    assert [ax.get_title(loc="left") for ax in strips] == ["support", "query"]
-    assert [float(ax.images[0].get_array().max()) for ax in strips] == [0, 1]
-    named = ["raising a box" in ax.texts[0].get_text() for ax in figure.axes if ax.texts]
-    assert named == [True, False]
-
-
-def test_cosine_matrices_share_a_scale_and_leave_the_diagonal_out_of_the_mean():
+def test_matrices_share_a_scale_and_cosines_leave_the_diagonal_out_of_the_mean():
     matrix = torch.tensor([[1.0, 0.5], [0.5, 1.0]])
-    panels = [ax for ax in cosine_matrices({"one": matrix, "two": -matrix}).axes if ax.get_title()]
+    panels = [ax for ax in prompts.cosine_matrices({"one": matrix, "two": -matrix}).axes if ax.get_title()]
     assert [ax.get_title() for ax in panels] == ["one\nmean 0.50", "two\nmean -0.50"]
     assert all(ax.images[0].get_clim() == (-1, 1) for ax in panels)
     assert torch.equal(torch.as_tensor(panels[1].images[0].get_array().data), -matrix)
+    meshes = [ax.collections[0] for ax in draw.distance_matrices(torch.eye(3), 10 * torch.eye(3), NAMES).axes[:2]]
+    assert np.array_equal(meshes[1].get_array().reshape(3, 3), 10 * np.eye(3))
+    assert meshes[0].get_clim() == meshes[1].get_clim() == (0, 10)
 
 
 def test_who_sees_whom_has_a_row_per_output_and_attention_in_two_blocks():
@@ -202,14 +181,6 @@ def test_who_sees_whom_has_a_row_per_output_and_attention_in_two_blocks():
     below = {(column, row) for column in (2, 3, 4) for row in range(4, 8)}
     assert attended == {(column, row) for column in (0, 1) for row in range(4)} | below
     assert len(ax.texts) == 8 * 5
-
-
-def test_distance_matrices_show_both_on_one_scale():
-    figure = draw.distance_matrices(torch.eye(3), 10 * torch.eye(3), NAMES)
-    meshes = [ax.collections[0] for ax in figure.axes[:2]]
-    assert np.array_equal(meshes[1].get_array().reshape(3, 3), 10 * np.eye(3))
-    assert meshes[0].get_clim() == meshes[1].get_clim() == (0, 10)
-    assert words(figure.axes[0].get_yticklabels()) == NAMES
 
 
 def test_prototype_maps_join_each_query_to_its_class():
@@ -266,7 +237,9 @@ def test_names_beside_a_map_stay_on_the_figure_however_many_there_are():
     for figure in (
         draw.prototype_paths(paths, paths[:, 0], range(way), names, np.zeros((1, 2)), (-1, 1, -1, 1)),
         draw.distances_by_frame({name: torch.ones(3) for name in names}, names[0], "d"),
-        stage_maps({"PCA": StageMap(np.ones((way, 2)), (0, 2, 0, 2))}, ["clip"] * way, range(way), names),
+        embeddings.stage_maps(
+            {"PCA": embeddings.StageMap(np.ones((way, 2)), (0, 2, 0, 2))}, ["clip"] * way, range(way), names
+        ),
     ):
         shown = {text.get_text() for text in figure.texts if 0 <= text.get_position()[1] <= 1}
         assert set(names[1:]) <= shown

@@ -4,25 +4,15 @@ import numpy as np
 import pytest
 import torch
 from made_up_table import made_up_table
-from matplotlib.figure import Figure
 
 from clipspm_lite import plots
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.evaluation.published import published_numbers
-from clipspm_lite.plots.ablations import Estimate, by_class, comparison_panels, draws, estimate, estimates
+from clipspm_lite.plots import ablations, embeddings, episodes, results
+from clipspm_lite.plots.ablations import Estimate, estimate
 from clipspm_lite.plots.alignment import accuracy_dots
-from clipspm_lite.plots.embeddings import accuracy_by_shot, template_accuracies
-from clipspm_lite.plots.episodes import (
-    class_spread,
-    episode_draws,
-    frame_timeline,
-    interval_pieces,
-    mean_texts,
-    picked_checkpoints,
-)  # fmt: skip
 from clipspm_lite.plots.prototypes import accuracy_by_company
-from clipspm_lite.plots.results import beside_published, episode_board
-from clipspm_lite.plots.training import architecture, learning_curves
+from clipspm_lite.plots.training import learning_curves
 
 ROWS = {
     "without this": Estimate(-2.0, 0.5, -4.0, 1.0, [-3.0, -1.0]),
@@ -39,28 +29,37 @@ def words(texts):
 
 
 def test_estimates_show_value_both_intervals_and_every_seed():
-    ax = estimates({"here": ROWS}, 0, "points").axes[0]
+    ax = ablations.estimates({"here": ROWS}, 0, "points").axes[0]
     shown = points(ax.lines)
     for expected in ([-4, 1], [-2.5, -1.5], [-3, -1], [-2], [-1, 2]):
         assert expected in shown
     assert words(ax.get_yticklabels()) == list(ROWS) and ax.get_xlabel() == "points"
     assert sum(line.get_linewidth() > 3 for line in ax.lines) == 1  # one row has an interval over episodes
-    assert not any(line.get_linestyle() == ":" for line in estimates({"here": ROWS}, None, "x").axes[0].lines)
+    assert not any(line.get_linestyle() == ":" for line in ablations.estimates({"here": ROWS}, None, "x").axes[0].lines)
 
 
 def test_draws_are_counted_and_all_intervals_named():
     intervals = {f"kind {n}": (-n, n) for n in range(1, 7)}
-    above, below = draws([-1.0, 0.0, 0.0, 3.0], intervals, "points").axes
+    above, below = ablations.draws([-1.0, 0.0, 0.0, 3.0], intervals, "points").axes
     assert sorted(bar.get_height() for bar in above.patches)[-3:] == [1, 1, 2]
     assert [text.strip() for text in words(below.texts)] == list(intervals)
     assert points(below.lines)[:6] == [[-n, n] for n in range(1, 7)]
 
 
 def test_classes_are_sorted_and_each_seed_is_there():
-    ax = by_class(np.array([[1.0, -5.0, 3.0], [3.0, -7.0, 5.0]]), ["a_b", "c", "d"], "points").axes[0]
+    ax = ablations.by_class(np.array([[1.0, -5.0, 3.0], [3.0, -7.0, 5.0]]), ["a_b", "c", "d"], "points").axes[0]
     assert words(ax.get_yticklabels()) == ["c", "a b", "d"]
     assert [bar.get_width() for bar in ax.patches] == [-6, 2, 4]
     assert points(ax.lines)[:2] == [[-5, 1, 3], [-7, 3, 5]]
+
+
+def test_class_spread_and_templates_show_every_run_best_first_and_the_interval():
+    ax = episodes.class_spread([60.0, 62.0], [50.0, 55.0, 70.0], interval=2.0).axes[0]
+    assert points(ax.lines) == [[60, 62], [50, 55, 70]]
+    assert (ax.patches[0].get_x(), ax.patches[0].get_width()) == (59, 4)
+    ax = embeddings.template_accuracies({"{}": (40.0, 1.0), "a {}": (60.0, 2.0)}, (55.0, 1.0), chance=20).axes[0]
+    assert words(ax.get_yticklabels()) == ["a {}", "{}"]
+    assert [60, 40] in points(ax.lines) and [55, 55] in points(ax.lines)
 
 
 def test_an_estimate_is_the_rows_accuracy_or_its_difference_with_each_training_seeds():
@@ -81,7 +80,7 @@ def test_an_estimate_is_the_rows_accuracy_or_its_difference_with_each_training_s
     assert (against.value, against.half_width, against.per_seed) == (10.0, 1.5, [10.0, 10.0])
     assert estimate(results, "otam", minus="head").half_width is None  # the head was not a reference
     assert estimate(results, "head", "reversed").half_width is None
-    figure = comparison_panels(results)
+    figure = ablations.comparison_panels(results)
     assert [ax.get_title() for ax in figure.axes] == ["5-way 1-shot", "reversed pairs, 2-way"]
     assert words(figure.axes[0].get_yticklabels()) == ["head", "otam"]
 
@@ -95,14 +94,8 @@ def test_accuracy_dots_put_every_method_on_every_row():
     assert words(ax.get_yticklabels()) == ["a", "b"] and words(ax.get_legend().get_texts()) == list(results)
 
 
-def test_templates_stand_best_first_beside_all_together():
-    ax = template_accuracies({"{}": (40.0, 1.0), "a {}": (60.0, 2.0)}, (55.0, 1.0), chance=20).axes[0]
-    assert words(ax.get_yticklabels()) == ["a {}", "{}"] and "20 %" in ax.get_xlabel()
-    assert [60, 40] in points(ax.lines) and [55, 55] in points(ax.lines)
-
-
 def test_accuracy_by_shot_draws_values_and_intervals():
-    ax = accuracy_by_shot([1, 5], {"names": [(50, 2), (51, 1)], "examples": [(40, 3), (70, 2)]}, 20).axes[0]
+    ax = embeddings.accuracy_by_shot([1, 5], {"names": [(50, 2), (51, 1)], "examples": [(40, 3), (70, 2)]}, 20).axes[0]
     names, examples = ax.containers
     assert list(names.lines[0].get_ydata()) == [50, 51] and list(examples.lines[0].get_ydata()) == [40, 70]
     spans = [segment[:, 1].tolist() for segment in examples.lines[2][0].get_segments()]
@@ -110,7 +103,7 @@ def test_accuracy_by_shot_draws_values_and_intervals():
 
 
 def test_the_timeline_shows_every_frame_and_every_choice():
-    pictures, ax = frame_timeline(torch.rand(6, 3, 4, 4), [0, 2, 4], [[1, 3, 5], [0, 3, 4]]).axes
+    pictures, ax = episodes.frame_timeline(torch.rand(6, 3, 4, 4), [0, 2, 4], [[1, 3, 5], [0, 3, 4]]).axes
     assert len(pictures.images) == 6 and len(ax.patches) == 3
     assert points(ax.lines) == [[0, 2, 4], [1, 3, 5], [0, 3, 4]]
     assert words(ax.get_yticklabels()) == ["segment centres", "random draw 1", "random draw 2"]
@@ -119,7 +112,7 @@ def test_the_timeline_shows_every_frame_and_every_choice():
 def test_episode_draws_mark_support_and_query_videos_in_their_class_row():
     sampler, first = EpisodeSampler([4, 5, 6], way=2, shot=2, queries=1, seed=0), (0, 4, 9)
     listed = [sampler[index] for index in range(3)]
-    for ax, episode in zip(episode_draws(listed, [4, 5, 6], ["a", "b", "c"]).axes, listed, strict=True):
+    for ax, episode in zip(episodes.episode_draws(listed, [4, 5, 6], ["a", "b", "c"]).axes, listed, strict=True):
         shown = [
             [first[int(row)] + column for column, row in line.get_xydata()]
             for line in ax.lines
@@ -129,26 +122,20 @@ def test_episode_draws_mark_support_and_query_videos_in_their_class_row():
 
 
 def test_intervals_that_miss_the_reference_are_crosses():
-    ax = interval_pieces({"one": ([50.0, 60.0, 58.0], [3.0, 3.0, 3.0])}, reference=59.0).axes[0]
+    ax = episodes.interval_pieces({"one": ([50.0, 60.0, 58.0], [3.0, 3.0, 3.0])}, reference=59.0).axes[0]
     held, missed = (container.lines[0] for container in ax.containers)
     assert missed.get_ydata().tolist() == [50] and missed.get_marker() == "x"
     assert held.get_ydata().tolist() == [58, 60]
     assert words(ax.get_legend().get_texts()) == ["holds the mean of all: 2", "misses it: 1"]
 
 
-def test_class_spread_shows_both_kinds_of_run_and_the_interval():
-    ax = class_spread([60.0, 62.0], [50.0, 55.0, 70.0], interval=2.0).axes[0]
-    assert points(ax.lines) == [[60, 62], [50, 55, 70]]
-    assert (ax.patches[0].get_x(), ax.patches[0].get_width()) == (59, 4)
-
-
 def test_picked_checkpoints_and_mean_texts_have_a_style_for_every_label():
-    ax = picked_checkpoints([1, 10], {f"way {n}": [0, n] for n in range(12)}).axes[0]
+    ax = episodes.picked_checkpoints([1, 10], {f"way {n}": [0, n] for n in range(12)}).axes[0]
     assert [list(line.get_ydata()) for line in ax.lines[1:]] == [[0, n] for n in range(12)]
     assert len({(line.get_marker(), line.get_color()) for line in ax.lines[1:]}) == 12
     assert words(ax.get_xticklabels()) == ["1", "10"]
     means = {f"mean {n}": torch.tensor([0.5, n / 12]) for n in range(12)}
-    ax = mean_texts(torch.eye(2), means, ["a", "b"]).axes[0]
+    ax = episodes.mean_texts(torch.eye(2), means, ["a", "b"]).axes[0]
     assert np.allclose([line.get_xydata()[0] for line in ax.lines[2:]], torch.stack(list(means.values())))
     assert words(ax.texts) == ["a", "b"]
 
@@ -174,7 +161,7 @@ def test_an_episode_has_a_row_per_class_and_says_right_and_wrong():
 
 def test_an_episode_board_shows_one_moment_of_every_clip():
     clips = [torch.stack([torch.full((3, 8, 8), (10 * n + t) / 100) for t in range(4)]) for n in range(6)]
-    figure = episode_board([clips[:2], clips[2:4]], clips[4:], ["sit", "stand"], [0, 1], [1, 1], frame=3)
+    figure = results.episode_board([clips[:2], clips[2:4]], clips[4:], ["sit", "stand"], [0, 1], [1, 1], frame=3)
     image = figure.axes[0].images[0].get_array()
     for row, shown in enumerate(([0, 1, 4], [2, 3, 5])):
         middle = image[8 * row + 4, :, 0]
@@ -184,21 +171,16 @@ def test_an_episode_board_shows_one_moment_of_every_clip():
     assert words(figure.texts)[4:] == ["class", "support", "query", "answer"]
 
 
-def drawn(figure):
-    """By its name in the legend, what is drawn: places, marker, and whether the marker is open."""
-    handles, names = figure.axes[0].get_legend_handles_labels()
-    lines = [handle.lines[0] if hasattr(handle, "lines") else handle for handle in handles]
-    return {
+def test_measured_and_published_numbers_are_told_apart_by_filled_and_open_markers():
+    table = made_up_table("ssv2_full", methods=("zero-shot", "otam", "clip-spm"))
+    figure = results.beside_published(table)
+    lines = [getattr(handle, "lines", [handle])[0] for handle in figure.axes[0].get_legend_handles_labels()[0]]
+    names = figure.axes[0].get_legend_handles_labels()[1]
+    shown = {
         name: (dict(line.get_xydata()), line.get_marker(), line.get_markerfacecolor() == "none")
         for name, line in zip(names, lines, strict=True)
     }
-
-
-def test_measured_and_published_numbers_are_told_apart_by_filled_and_open_markers():
-    results = made_up_table("ssv2_full", methods=("zero-shot", "otam", "clip-spm"))
-    figure = beside_published(results)
-    shown = drawn(figure)
-    for row in results["rows"]:
+    for row in table["rows"]:
         places, _, is_open = shown[row["method"]]
         assert places[row["shot"]] == row["accuracy"] and not is_open
     expected: dict[str, dict[int, float]] = {}
@@ -229,22 +211,3 @@ def test_learning_curves_show_every_validation_of_every_run():
     solid = right.containers[1]
     assert solid.lines[0].get_ydata().tolist() == [60, 70] and solid.lines[0].get_linestyle() == "-"
     assert [bar[:, 1].tolist() for bar in solid.lines[2][0].get_segments()] == [[58, 62], [68, 72]]
-
-
-def test_the_architecture_names_every_part_and_stays_inside_its_axes():
-    (ax,) = architecture().axes
-    said = " ".join(words(ax.texts))
-    for part in ("support", "query", "class names", "SF", "prompt", "HSMR", "PADM", "D_SPM", "D_anchor", "logits"):
-        assert part in said
-    for patch in ax.patches:
-        box = patch.get_path().get_extents()
-        assert box.x0 >= -1 and box.x1 <= 101 and box.y0 >= -1 and box.y1 <= 56
-
-
-def test_show_gives_a_png_with_alt_text_and_the_caption(monkeypatch):
-    shown = []
-    monkeypatch.setattr("clipspm_lite.plots.base.display", lambda *things: shown.extend(things))
-    plots.show(Figure((1, 1)), "A caption of [a_b](x).", "A bar.")
-    image, caption = shown
-    assert image.data.startswith(b"\x89PNG") and image.alt == "A bar."
-    assert caption.data == "*A caption of \\[a_b\\](x).*"

@@ -20,7 +20,7 @@ from clipspm_lite.data.datasets import DatasetError, VideoDataset, sample_world
 from clipspm_lite.model import baselines
 from clipspm_lite.model.heads import build_head
 from clipspm_lite.model.otam import align
-from clipspm_lite.recognition.recogniser import Recogniser, Support, encode_support
+from clipspm_lite.recognition.recogniser import Recogniser
 
 VERSION_1 = Path(__file__).parents[1] / "recogniser_version_1.safetensors"
 
@@ -79,23 +79,16 @@ def test_uneven_counts_of_clips_are_padded_and_masked(tmp_path):
 @pytest.mark.parametrize("method", list(baselines.TRAINING_FREE))
 def test_an_answer_ranks_every_action_with_a_probability_and_its_logit(method, tmp_path):
     support = VideoDataset(tmp_path, ("alpha", "beta", "gamma"), (("a.mp4",), ("b.mp4",), ("g.mp4",)))
-    query = tmp_path / "b2.mp4"
-    answer = Recogniser(method, Letters()).with_support(support).predict([query])[0]
+    answer = Recogniser(method, Letters()).with_support(support).predict([tmp_path / "b2.mp4"])[0]
     assert {score.action for score in answer.ranking} == set(support.classes)
     assert sum(score.probability for score in answer.ranking) == pytest.approx(1)
     logits = logits_of(answer)
     assert logits.tolist() == sorted(logits.tolist(), reverse=True)
     expected = (logits * (10 if method in ("zero-shot", "prototype") else 1)).softmax(0).tolist()
     assert [score.probability for score in answer.ranking] == pytest.approx(expected)
-    assert answer.video == str(query) and answer.runner_up == answer.ranking[1]
+    assert answer.video == str(tmp_path / "b2.mp4") and answer.runner_up == answer.ranking[1]
     if method != "otam centred":  # which sees nothing in clips that stand still
         assert answer.action == "beta"
-
-
-def test_other_sentences_around_the_names_make_other_texts(known, store):
-    ours, other = (encode_support(store, known, *templates) for templates in ((), (["{}"],)))
-    torch.testing.assert_close(other.class_text, store.backbone.encode_class_names(known.classes, ["{}"]))
-    assert not torch.allclose(ours.class_text, other.class_text)
 
 
 def test_what_cannot_be_a_recogniser_is_refused(tmp_path, store):
@@ -111,18 +104,10 @@ def test_what_cannot_be_a_recogniser_is_refused(tmp_path, store):
     for use in (lambda r: r.predict([tmp_path / "a.mp4"]), lambda r: r.save(tmp_path / "r.safetensors")):
         with pytest.raises(ValueError, match="with_support"):
             use(Recogniser("otam", store))
-    one = torch.ones(1, 1, dtype=torch.bool)
-    for names, way, width in ((("a", "b"), 1, 3), (("a", "a"), 2, 3), (("a", "b"), 2, 4)):
-        with pytest.raises(ValueError, match="classes|class_text"):
-            Support(names, torch.zeros(way, 1, 2, 3), one.expand(way, 1), torch.zeros(way, width))
 
 
 CHANGES = [
-    {},
-    {"with_anchor": False},
-    {"with_padm": False},
-    {"with_spm": False},
-    {"with_spm": False, "preset": "lite"},
+    *({}, {"with_anchor": False}, {"with_padm": False}, {"with_spm": False, "preset": "lite"}),
     {"model": "clip-spm-extended", "with_spm": False, "motion_kept": True, "position_weight": 0.3},
     {"model": "clip-spm-extended", "centred_distance": True, "anchor": "query"},
 ]
@@ -170,19 +155,13 @@ def test_any_method_recognises_is_kept_without_the_clips_and_explains_what_it_ca
     assert again.predict(QUERIES[:1])[0].ranking == answer.ranking
 
 
-def test_clips_do_not_change_each_others_answers_unless_asked_together(known, store):
+def test_clips_do_not_change_each_others_answers_unless_asked_together_and_dropout_is_off(known, store):
     recogniser = clipspm_lite.load(LITE_INDUCTIVE_MODEL, store=store.folder).with_support(known)
     alone = [recogniser.predict([query])[0].ranking for query in QUERIES]
-    assert [answer.ranking for answer in recogniser.predict(QUERIES)] == alone
+    recogniser.head.train()
+    assert [answer.ranking for answer in recogniser.predict(QUERIES)] == alone and recogniser.head.training
     together = [answer.ranking for answer in recogniser.predict(QUERIES, together=True)]
     assert together != alone
-
-
-def test_a_head_in_training_mode_answers_without_dropout_and_goes_on_in_training_mode(known, store):
-    recogniser = Recogniser(small_head().eval(), store).with_support(known)
-    expected = recogniser.predict(QUERIES)[0].ranking
-    recogniser.head.train()
-    assert recogniser.predict(QUERIES)[0].ranking == expected and recogniser.head.training
 
 
 def test_the_file_holds_no_video_no_weights_of_the_backbone_and_no_folder(known, store, tmp_path):
@@ -226,28 +205,17 @@ DAMAGED = [
     *({"method": "eval"}, {"method": "clip-spm"}, {"method": "clip-spm", "head": {"dim": 10**40}}),
     *({"backbone": backbone} for backbone in (None, {"visual_fingerprint": "x"}, OTHER | {"name": None})),
     *({"backbone": OTHER | {"name": name}} for name in ("RN50-quickgelu", "tiny")),
+    *({"without": name} for name in ("support", "support_mask", "class_text")),
 ]
 
 
 @pytest.mark.parametrize("changes", DAMAGED, ids=str)
 def test_a_damaged_or_made_up_file_is_one_error_that_names_it(changes, tmp_path):
+    file, tensors = tmp_path / "wrong.safetensors", load_file(VERSION_1)
     with safe_open(VERSION_1, "pt") as opened:
         description = json.loads(opened.metadata()["clipspm_lite"])
-    file = tmp_path / "wrong.safetensors"
-    save_file(load_file(VERSION_1), file, {"clipspm_lite": json.dumps(description | changes)})
-    with pytest.raises(CheckpointError, match=r"wrong\.safetensors") as error:
+    tensors.pop(changes.get("without"), None)
+    save_file(tensors, file, {"clipspm_lite": json.dumps(description | changes)})
+    with pytest.raises(CheckpointError, match=rf"{changes.get('without', '')}.*wrong\.safetensors") as error:
         clipspm_lite.load(file)
     assert "\n" not in str(error.value)
-
-
-def test_tensors_that_are_missing_or_cut_off_are_one_error_that_names_the_file(tmp_path):
-    with safe_open(VERSION_1, "pt") as opened:
-        metadata = opened.metadata()
-    file, tensors = tmp_path / "wrong.safetensors", load_file(VERSION_1)
-    for name in tensors:
-        save_file({k: v for k, v in tensors.items() if k != name}, file, metadata)
-        with pytest.raises(CheckpointError, match=f"{name}.*wrong.safetensors$"):
-            clipspm_lite.load(file)
-    file.write_bytes(VERSION_1.read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match=r"wrong.safetensors$"):
-        clipspm_lite.load(file)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-import torch
 
 from clipspm_lite.model.heads import build_head
 from clipspm_lite.widgets.gallery import PICTURE_SIZE
@@ -33,12 +32,3 @@ def test_hard_pairs_are_the_order_reversed_ones_and_then_those_that_look_alike(g
         ("raising a box", "lowering a box", "order-reversed"),
         ("picking up a ball", "putting down a ball", "order-reversed"),
     }
-
-
-def test_the_model_is_asked_in_evaluation_mode_and_handed_back_in_its_own(with_head):
-    model = with_head(dropout=0.5).model.train()
-    model.fusion.eval()
-    gallery = replace(with_head(), model=model)
-    with gallery.scoring():
-        assert not any(part.training for part in model.modules()) and torch.is_inference_mode_enabled()
-    assert model.training and model.padm.training and not model.fusion.training

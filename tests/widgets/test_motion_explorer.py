@@ -63,6 +63,11 @@ def test_antisymmetric_motion_is_silent_for_the_still_twin(explorer):
     assert "still 0.00 × as long, no direction" in said and "for symmetric motion" in said
 
 
+def test_the_background_of_its_own_class_comes_from_another_clip(explorer, gallery):
+    explorer.controls["donor"].value = 0
+    assert f"that of {gallery.names[0]} 2 put in its place" in explorer.pictures["clips"].value
+
+
 def test_the_steps_average_to_the_motion_feature():
     for motion, reduction in (("symmetric", "mean"), ("antisymmetric", "mean"), ("symmetric", "sum")):
         mfe = MotionFeatureExtraction(3, motion=motion, reduction=reduction)
@@ -71,8 +76,3 @@ def test_the_steps_average_to_the_motion_feature():
         torch.testing.assert_close(mfe(CLIP), found.mean(0) * (1 if reduction == "mean" else 14))
         other = with_motion(mfe, "antisymmetric")
         assert other.reduction == reduction and torch.equal(other.conv1.weight, mfe.conv1.weight)
-
-
-def test_the_background_of_its_own_class_comes_from_another_clip(explorer, gallery):
-    explorer.controls["donor"].value = 0
-    assert f"that of {gallery.names[0]} 2 put in its place" in explorer.pictures["clips"].value

@@ -10,18 +10,15 @@ from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, load_model
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.datasets import VideoDataset, sample_world
 from clipspm_lite.recognition.recogniser import Recogniser
-from clipspm_lite.widgets.own_clip import own_clip_explorer, uploaded_file
+from clipspm_lite.widgets.own_clip import own_clip_explorer
 
 
 @pytest.fixture(scope="module")
 def support():
     world = sample_world("validation")
-    chosen = [world.classes.index(name) for name in ("raising_a_box", "lowering_a_box", "waving_the_left_arm")]
-    return VideoDataset(
-        world.root,
-        tuple(world.classes[n] for n in chosen),
-        tuple(world.videos[n][: 3 - k] for k, n in enumerate(chosen)),
-    )
+    names = ("raising_a_box", "lowering_a_box", "waving_the_left_arm")
+    videos = (world.videos[world.classes.index(name)][: 3 - k] for k, name in enumerate(names))
+    return VideoDataset(world.root, names, tuple(videos))
 
 
 @pytest.fixture
@@ -85,9 +82,3 @@ def test_what_is_no_video_is_refused_by_its_name_and_the_answer_stays(explorer, 
     button = upload(explorer, name, content)
     assert expected in explorer.status.value and "/tmp" not in explorer.status.value
     assert explorer.pictures["ranking"].value == before and not button.value
-
-
-def test_both_forms_of_an_uploads_value_are_read():
-    assert uploaded_file(()) is None and uploaded_file({}) is None
-    assert uploaded_file(({"name": "a.mp4", "content": memoryview(b"xy")},)) == ("a.mp4", b"xy")
-    assert uploaded_file({"a.mp4": {"metadata": {}, "content": b"xy"}}) == ("a.mp4", b"xy")

@@ -1,7 +1,5 @@
 """The prompt explorer: the model's own gates, prompts and distances; α never touches the model that was given."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 
@@ -17,7 +15,7 @@ def batch(gallery):
     return gather(gallery.data.features, gallery.data.class_text, [episode])
 
 
-def test_captions_say_the_present_values(gallery):
+def test_captions_say_the_present_values(gallery, with_head):
     explorer = prompt_explorer(gallery, episodes=3)
     explorer.controls["alpha"].value = 0.65
     explorer.controls["names"].value = WRONG_NAMES
@@ -25,6 +23,8 @@ def test_captions_say_the_present_values(gallery):
     assert "next class&#x27;s (wrong)" in explorer.pictures["alphas"].value
     explorer.controls["query"].value = 2
     assert "Query 2" in explorer.pictures["gates"].value
+    explorer = prompt_explorer(with_head(support_text="generated"))
+    assert "supports get generated prompts" in explorer.pictures["alphas"].value
 
 
 @pytest.mark.parametrize("shown", [D_SPM, SCORE])
@@ -76,8 +76,3 @@ def test_another_alpha_shares_the_weights_and_leaves_the_model_alone(gallery):
     assert all(a is b for a, b in zip(other.parameters(), gallery.model.parameters(), strict=True))
     prompt_explorer(gallery).controls["alpha"].value = 1.0
     assert gallery.model.fusion.prompt_weight == before
-
-
-def test_generated_support_prompts_are_said(gallery, with_head):
-    explorer = prompt_explorer(replace(gallery, model=with_head(support_text="generated").model))
-    assert "supports get generated prompts" in explorer.pictures["alphas"].value
