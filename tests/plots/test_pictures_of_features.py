@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from clipspm_lite import plots
 from clipspm_lite.plots import embeddings, motion, prompts
 from clipspm_lite.plots import prototypes as draw
-from clipspm_lite.plots.alignment import aligned_frames, soft_paths
+from clipspm_lite.plots.alignment import aligned_frames, predecessors, soft_paths
+from clipspm_lite.plots.prompts import two_prompts
 
 NAMES = ["sit", "stand", "wave"]
 MANY = [f"class {n}" for n in range(12)]
@@ -243,3 +244,19 @@ def test_names_beside_a_map_stay_on_the_figure_however_many_there_are():
     ):
         shown = {text.get_text() for text in figure.texts if 0 <= text.get_position()[1] <= 1}
         assert set(names[1:]) <= shown
+
+
+def test_predecessors_draw_every_cell_and_one_arrow_for_each_cell_looked_at():
+    ax = predecessors(2, 3, lambda row, column: [(row, column - 1)] if column else []).axes[0]
+    assert [text for text in words(ax.texts) if text] == [f"D[{r},{c}]" for r in range(2) for c in range(3)]
+    arrows = [(text.xyann, text.xy) for text in ax.texts if not text.get_text()]
+    assert arrows == [((c - 1, r), (c, r)) for r in range(2) for c in (1, 2)]
+
+
+def test_two_prompts_show_both_clips_and_only_the_supports_name():
+    figure = two_prompts(torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4), "raising a box")
+    strips = [ax for ax in figure.axes if ax.images]
+    assert [ax.get_title(loc="left") for ax in strips] == ["support", "query"]
+    assert [float(ax.images[0].get_array().max()) for ax in strips] == [0, 1]
+    named = ["raising a box" in ax.texts[0].get_text() for ax in figure.axes if ax.texts]
+    assert named == [True, False]

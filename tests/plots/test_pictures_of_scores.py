@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from made_up_table import made_up_table
+from matplotlib.figure import Figure
 
 from clipspm_lite import plots
 from clipspm_lite.data.episodes import EpisodeSampler
@@ -12,7 +13,7 @@ from clipspm_lite.plots import ablations, embeddings, episodes, results
 from clipspm_lite.plots.ablations import Estimate, estimate
 from clipspm_lite.plots.alignment import accuracy_dots
 from clipspm_lite.plots.prototypes import accuracy_by_company
-from clipspm_lite.plots.training import learning_curves
+from clipspm_lite.plots.training import architecture, learning_curves
 
 ROWS = {
     "without this": Estimate(-2.0, 0.5, -4.0, 1.0, [-3.0, -1.0]),
@@ -211,3 +212,22 @@ def test_learning_curves_show_every_validation_of_every_run():
     solid = right.containers[1]
     assert solid.lines[0].get_ydata().tolist() == [60, 70] and solid.lines[0].get_linestyle() == "-"
     assert [bar[:, 1].tolist() for bar in solid.lines[2][0].get_segments()] == [[58, 62], [68, 72]]
+
+
+def test_the_architecture_names_every_part_and_stays_inside_its_axes():
+    (ax,) = architecture().axes
+    said = " ".join(words(ax.texts))
+    for part in ("support", "query", "class names", "SF", "prompt", "HSMR", "PADM", "D_SPM", "D_anchor", "logits"):
+        assert part in said
+    for patch in ax.patches:
+        box = patch.get_path().get_extents()
+        assert box.x0 >= -1 and box.x1 <= 101 and box.y0 >= -1 and box.y1 <= 56
+
+
+def test_show_gives_a_png_with_alt_text_and_the_caption(monkeypatch):
+    shown = []
+    monkeypatch.setattr("clipspm_lite.plots.base.display", lambda *things: shown.extend(things))
+    plots.show(Figure((1, 1)), "A caption of [a_b](x).", "A bar.")
+    image, caption = shown
+    assert image.data.startswith(b"\x89PNG") and image.alt == "A bar."
+    assert caption.data == "*A caption of \\[a_b\\](x).*"
