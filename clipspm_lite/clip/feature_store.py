@@ -24,7 +24,7 @@ from clipspm_lite.storage.files import CheckpointError, Stamp, check_writable, h
 from clipspm_lite.storage.tensors import read_tensors, write_tensors
 
 VIDEOS_PER_BATCH = 16
-KIND = "features of a video"
+VIDEO_FEATURES = "features of a video"
 
 
 class FeatureStore:
@@ -101,7 +101,7 @@ class FeatureStore:
                 check_finite("features of the videos", encoded)
                 rows |= dict(zip(loaded, encoded, strict=True))
             for content in loaded:
-                description = {"kind": KIND, "crc32": zlib.crc32(rows[content].numpy().data)}
+                description = {"kind": VIDEO_FEATURES, "crc32": zlib.crc32(rows[content].numpy().data)}
                 write_tensors(files[content], {"features": rows[content]}, description, sync=False)
         for path, content in contents.items():
             if content not in rows:
@@ -138,7 +138,7 @@ class FeatureStore:
 def _stored(file: Path) -> Tensor | None:
     """A row that is there and sound; a damaged one is encoded again, which loses nothing."""
     with suppress(CheckpointError, KeyError):
-        tensors, description = read_tensors(file, KIND)
+        tensors, description = read_tensors(file, VIDEO_FEATURES)
         if description["crc32"] == zlib.crc32(tensors["features"].numpy().data):
             return tensors["features"]
     return None

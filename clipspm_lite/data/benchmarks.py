@@ -67,7 +67,7 @@ def open_benchmark(
         video_lists: the published lists, needed for the last three; lists of other parts may be among them.
 
     Raises:
-        ValueError: there is no such benchmark or part.
+        ValueError: an unknown benchmark or part.
         DatasetError: videos are missing (which, from which page), or a list is needed or cannot be read.
     """
     check_known("benchmark", name, BENCHMARKS)

@@ -123,8 +123,8 @@ def sample_world(part: str = "novel", split: str = "default") -> VideoDataset:
     """A part (base, validation or novel) of the sample clips that come with a clone of the repository.
 
     Raises:
-        DatasetError: the package is not used from a clone, or there is no such part.
-        ValueError: there is no such split.
+        DatasetError: the package is not used from a clone, or an unknown part.
+        ValueError: an unknown split.
     """
     if not (SAMPLES / "clips").is_dir():
         advice = "clipspm_lite is used from a clone of its repository (git clone it, then pip install -e . in it)"

@@ -11,7 +11,7 @@ from clipspm_lite.data.decoding.video import VideoError, count_frames
 from clipspm_lite.data.names import printable
 from clipspm_lite.storage.files import file_sha256
 
-FRAMES = 8  # T; a shorter video repeats some
+FRAMES_WANTED = 8  # T; a shorter video repeats some
 Progress = Callable[[Path], object] | None  # called with each video before it is read
 
 
@@ -55,8 +55,8 @@ class Report:
                 self.problems.append(str(error))
                 continue
             self.readable[class_name] += 1
-            if count < FRAMES:
-                self.remarks.append(f"{count} frames, fewer than {FRAMES}, so some repeat: {printable(path)}")
+            if count < FRAMES_WANTED:
+                self.remarks.append(f"{count} frames, fewer than {FRAMES_WANTED}, so some repeat: {printable(path)}")
             if same != path:
                 self.remarks.append(f"the same content as {printable(same)}: {printable(path)}")
 

@@ -111,7 +111,10 @@ CLAIMS: dict[str, tuple[bool, str]] = {
         "the narrower interval answers a smaller question; another lab also trains again and meets other classes.",
     ),
     "D": (True, "compare the two columns of the full model."),
-    "E": (False, "resolved beside unresolved is no comparison: the difference of the two needs its own interval."),
+    "E": (
+        False,
+        "one interval without zero and one around it are not compared: the difference needs its own interval.",
+    ),
     "F": (True, 'look at the panel of order-reversed pairs and the row "otam centred".'),
     "G": (False, "nothing outside of this one small world, this backbone and this recipe was measured."),
 }

@@ -9,7 +9,7 @@ import torch
 from clipspm_lite.clip.backbone import Backbone
 from clipspm_lite.clip.checkpoints import checkpoint_kind, open_checkpoint, open_store, restore_head
 from clipspm_lite.model.baselines import TRAINING_FREE
-from clipspm_lite.recognition.recogniser import HEAD, KIND, Recogniser, Support
+from clipspm_lite.recognition.recogniser import HEAD, RECOGNISER, Recogniser, Support
 from clipspm_lite.storage.files import CheckpointError, one_line
 from clipspm_lite.storage.tensors import read_tensors
 
@@ -34,11 +34,11 @@ def load(
     """
     encoder = dict[str, Any](weights=weights, text_weights=text_weights, device=device, store=store)
     encoder |= {"backbone": backbone, "frames": frames}
-    if checkpoint_kind(path) != KIND:
+    if checkpoint_kind(path) != RECOGNISER:
         released = dict[str, Any](dataset=dataset, prompt_weight=prompt_weight, gate_slope=gate_slope)
         opened = open_checkpoint(path, **encoder, **released)
         return Recogniser(opened.head, opened.store)
-    tensors, description = read_tensors(path, KIND)
+    tensors, description = read_tensors(path, RECOGNISER)
     try:
         features, class_text = tensors["support"].float(), tensors["class_text"].float()
         support = Support(tuple(description["classes"]), features, tensors["support_mask"], class_text)

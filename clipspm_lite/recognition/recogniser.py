@@ -25,7 +25,7 @@ from clipspm_lite.model.otam import centred, frame_distances
 from clipspm_lite.model.transformer import shot_mean
 from clipspm_lite.storage.tensors import write_tensors
 
-KIND = "recogniser"  # of a file that `Recogniser.save` writes
+RECOGNISER = "recogniser"  # of a file that `Recogniser.save` writes
 HEAD = "head."  # before the names of the head's weights in it
 COSINES = ("zero-shot", "prototype")  # methods whose logits are cosines
 
@@ -185,7 +185,7 @@ class Recogniser:
         made_with = {"name": public_name(backbone.name), "weights": backbone.weights}
         made_with |= {key: getattr(backbone, key) for key in ("normalize_pixels", "visual_fingerprint")}
         head = self.head and describe_head(self.head)
-        description = dict[str, Any](kind=KIND, method=self.method, classes=list(support.classes), head=head)
+        description = dict[str, Any](kind=RECOGNISER, method=self.method, classes=list(support.classes), head=head)
         description |= {"frames": self.store.frames, "resize": self.store.resize, "backbone": made_with}
         write_tensors(path, tensors, description)
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from multiprocessing.connection import wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -113,11 +114,7 @@ def stamp(status: os.stat_result) -> Stamp:
 
 def hash_files(stamps: Mapping[str | Path, Stamp], cache: Path, *, progress: bool = False) -> dict[str | Path, str]:
     """`file_sha256` of each file; ``cache`` keeps it by absolute path and `stamp`. A damaged line is passed over."""
-    known: dict[tuple[str, Stamp], str] = {}
-    for line in cache.read_bytes().splitlines() if cache.is_file() else []:
-        with suppress(ValueError, TypeError):
-            name, stamped, sha256 = json.loads(line)
-            known[name, tuple(stamped)] = sha256
+    known = _known_hashes(cache, stamp(cache.stat())).copy() if cache.is_file() else {}
     places = {path: (os.path.abspath(path), stamped) for path, stamped in stamps.items()}
     new = [path for path, place in places.items() if place not in known]
     for path in tqdm(new, desc="hashing videos", disable=None if progress and new else True):
@@ -130,6 +127,16 @@ def hash_files(stamps: Mapping[str | Path, Stamp], cache: Path, *, progress: boo
             with cache.open("ab", buffering=0) as file:
                 file.write(b"\n" + json.dumps([*places[path], known[places[path]]]).encode())
     return {path: known[place] for path, place in places.items()}
+
+
+@lru_cache(maxsize=1)  # many calls for a few videos each would read the same file again
+def _known_hashes(cache: Path, _stamp: Stamp) -> dict[tuple[str, Stamp], str]:
+    known: dict[tuple[str, Stamp], str] = {}
+    for line in cache.read_bytes().splitlines():
+        with suppress(ValueError, TypeError):
+            name, stamped, sha256 = json.loads(line)
+            known[name, tuple(stamped)] = sha256
+    return known
 
 
 def is_safetensors(path: Path) -> bool:

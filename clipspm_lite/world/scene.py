@@ -50,7 +50,7 @@ def make_scene(class_name: str | None, seed: int) -> Scene:
     """The scene of a class (or, for None, of free poses) and a seed: always the same one.
 
     Raises:
-        ValueError: if there is no such class.
+        ValueError: an unknown class.
     """
     if class_name is not None and class_name not in RECIPES:
         raise ValueError(f"class_name is {class_name!r}; expected one of the {len(RECIPES)} names in CLASSES, or None")

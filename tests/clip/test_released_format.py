@@ -28,7 +28,7 @@ ENCODERS = {
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(("ViT-B-16-quickgelu", "ucf101", ""), marks=pytest.mark.slow),
+        pytest.param(("ViT-B-16-quickgelu", "ucf101", ""), marks=pytest.mark.nightly),
         ("RN50-quickgelu", "ssv2_full", "module."),
     ],
 )

@@ -212,7 +212,7 @@ def test_a_head_alone_takes_features_and_finetuning_takes_videos(encoded, tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["ViT-B-16-quickgelu", "RN50-quickgelu"])
+@pytest.mark.parametrize("name", ["RN50-quickgelu", pytest.param("ViT-B-16-quickgelu", marks=pytest.mark.nightly)])
 def test_real_sizes_take_a_training_step_and_an_evaluation_within_memory(name, tmp_path):
     torch.manual_seed(0)
     # Two frames per video and not eight, to keep the test short; chunks bound the memory either way.
