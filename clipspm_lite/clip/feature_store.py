@@ -102,7 +102,7 @@ class FeatureStore:
                 rows |= dict(zip(loaded, encoded, strict=True))
             for content in loaded:
                 description = {"kind": VIDEO_FEATURES, "crc32": zlib.crc32(rows[content].numpy().data)}
-                write_tensors(files[content], {"features": rows[content]}, description, sync=False)
+                write_tensors(files[content], {"features": rows[content]}, description, small=True)
         for path, content in contents.items():
             if content not in rows:
                 errors.setdefault(path, VideoError(f"a copy of a video that cannot be read: {printable(path)}"))

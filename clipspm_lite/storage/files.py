@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from multiprocessing.connection import wait
 from pathlib import Path
+from stat import S_ISREG
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -34,12 +35,12 @@ class CheckpointError(ValueError):
 
 
 @contextmanager
-def replacing(path: str | os.PathLike, *, sync: bool = True) -> Iterator[str]:
+def replacing(path: str | os.PathLike) -> Iterator[str]:
     """Give the name of a file near ``path`` to write to; it takes ``path``'s place when the block ends well.
 
-    Whatever happens, ``path`` afterwards holds what it held before or the complete new content; with ``sync`` after a
-    loss of power too, which takes milliseconds. A link is followed. A process that is killed meanwhile leaves its
-    unfinished file; a later write to ``path`` removes it. Raises OSError where it cannot be written.
+    Whatever happens, a loss of power included, ``path`` afterwards holds what it held before or the complete new
+    content. A link is followed. A process that is killed meanwhile leaves its unfinished file; a later write to
+    ``path`` removes it. Raises OSError where it cannot be written.
     """
     with _target(path) as target:
         # In a folder, because some libraries first write to another name and would leave that file behind.
@@ -50,9 +51,8 @@ def replacing(path: str | os.PathLike, *, sync: bool = True) -> Iterator[str]:
             umask = os.umask(0)
             os.umask(umask)
             os.chmod(unfinished, 0o666 & ~umask)  # some libraries let nobody else read
-            if sync:
-                with open(unfinished, "rb+") as written:
-                    os.fsync(written.fileno())
+            with open(unfinished, "rb+") as written:
+                os.fsync(written.fileno())
             os.replace(unfinished, target)
 
 
@@ -60,6 +60,14 @@ def replace_file(path: str | os.PathLike, content: bytes) -> None:
     """Write ``content`` to ``path`` as `replacing` does."""
     with replacing(path) as unfinished:
         Path(unfinished).write_bytes(content)
+
+
+def replace_small_file(path: str | os.PathLike, content: bytes) -> None:
+    """The same, five times as fast, but a loss of power may damage the file: for files that can be made again."""
+    with _target(path) as target:
+        unfinished = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}{UNFINISHED}")
+        unfinished.write_bytes(content)
+        os.replace(unfinished, target)
 
 
 def write_json(path: str | os.PathLike, content: Mapping[str, Any]) -> None:
@@ -79,13 +87,14 @@ def _target(path: str | os.PathLike) -> Iterator[Path]:
     """What ``path`` really is, in a folder that is there; errors in the block say what to do."""
     target = Path(os.path.realpath(path))
     try:
-        if target.exists() and not target.is_file():
-            raise OSError("not a regular file")
+        with suppress(FileNotFoundError):  # asked once, as another process may write or remove it
+            if not S_ISREG(target.stat().st_mode):
+                raise OSError("not a regular file")
         target.parent.mkdir(parents=True, exist_ok=True)
         for left in target.parent.glob(f".{glob.escape(target.name)}.*{UNFINISHED}"):
             with suppress(OSError):  # nobody wrote to it for an hour: its process was killed
                 if time.time() - max(file.stat().st_mtime for file in (left, *left.glob("*"))) > ABANDONED_AFTER:
-                    shutil.rmtree(left)
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
         yield target
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
