@@ -24,6 +24,7 @@ from clipspm_lite.data.names import printable
 __all__ = ["MOST_FRAMES", "VideoError", "check_file", "count_frames", "frame_indices", "load_video", "load_videos"]
 
 CONVERT = "get it again, convert it with `ffmpeg -i IN -pix_fmt yuv420p OUT.mp4` if a player shows it, or leave it out"
+PIXELS_AT_ONCE = 2**20  # of a clip that are resized together; more would only take more memory
 MOST_FRAMES = 1024  # T of one video; all of them are kept in memory and encoded
 MOST_WORKERS = 8  # unless more are asked for
 
@@ -72,7 +73,9 @@ def load_video(
     if size is None or shorter is None:
         clip = _to_float(pictures)
     else:
-        clip = torch.stack([_resized(_to_float(picture), shorter) for picture in pictures])
+        at_once = max(1, PIXELS_AT_ONCE // (pictures.shape[1] * pictures.shape[2]))
+        parts = (pictures[start : start + at_once] for start in range(0, len(pictures), at_once))
+        clip = torch.cat([_resized(_to_float(part), shorter) for part in parts])
         clip = _cropped(clip, size, random_crop, generator)
     return clip.flip(-1) if random_flip and torch.rand((), generator=generator) < 0.5 else clip
 
@@ -156,13 +159,13 @@ def _to_float(picture: np.ndarray) -> Tensor:
     return torch.from_numpy(np.divide(np.moveaxis(picture, -1, -3), np.float32(255), order="C"))
 
 
-def _resized(image: Tensor, shorter: int) -> Tensor:
-    """`[3, H, W]` with the shorter side at `shorter` pixels, proportions kept, antialiased."""
-    height, width = image.shape[-2:]
+def _resized(clip: Tensor, shorter: int) -> Tensor:
+    """`[T, 3, H, W]` with the shorter side at `shorter` pixels, proportions kept, antialiased."""
+    height, width = clip.shape[-2:]
     scale = shorter / min(height, width)
     target = (max(shorter, round(height * scale)), max(shorter, round(width * scale)))
-    large = F.interpolate(image[None], target, mode="bicubic", antialias=True, align_corners=False)
-    return large[0].clamp(0, 1)  # bicubic overshoots at edges
+    large = F.interpolate(clip, target, mode="bicubic", antialias=True, align_corners=False)
+    return large.clamp(0, 1)  # bicubic overshoots at edges
 
 
 def _cropped(clip: Tensor, size: int, random: bool, generator: torch.Generator | None) -> Tensor:
