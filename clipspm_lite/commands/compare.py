@@ -14,8 +14,6 @@ from clipspm_lite.evaluation.results import comparison_table
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.presets import LITE_SIZES
 from clipspm_lite.model.variants import ABLATIONS, EXTENSIONS, FULL, INDUCTIVE, TRAINED_BASELINES
-from clipspm_lite.plots.ablations import comparison_panels
-from clipspm_lite.plots.base import png
 from clipspm_lite.storage.files import file_sha256, replace_file, write_json
 from clipspm_lite.training import TRAINING_PRESETS, train_variants
 
@@ -64,6 +62,9 @@ def run(options: argparse.Namespace) -> int:
     if options.results:
         write_json(options.results, about | results)
     if options.figure:
+        from clipspm_lite.plots.ablations import comparison_panels  # drawing takes a second to import
+        from clipspm_lite.plots.base import png
+
         replace_file(options.figure, png(comparison_panels(results)))
     return 0
 

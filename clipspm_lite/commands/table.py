@@ -10,8 +10,6 @@ from clipspm_lite.evaluation.benchmark_table import Entry, markdown, measure, wr
 from clipspm_lite.evaluation.results import SHOTS
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.heads import HEADS
-from clipspm_lite.plots.base import png
-from clipspm_lite.plots.results import beside_published
 from clipspm_lite.storage.files import replace_file
 
 
@@ -47,6 +45,9 @@ def run(options: argparse.Namespace) -> int:
     if options.results:
         write_results(options.results, results)
     if options.figure:
+        from clipspm_lite.plots.base import png  # drawing takes a second to import
+        from clipspm_lite.plots.results import beside_published
+
         replace_file(options.figure, png(beside_published(results)))
     print(on_terminal(markdown(results)))
     return 0
