@@ -18,7 +18,7 @@ from clipspm_lite.arguments import check_known
 from clipspm_lite.clip.prompts import TEMPLATES, fill_templates
 from clipspm_lite.clip.released_format import is_released, read_released
 from clipspm_lite.data.names import readable
-from clipspm_lite.storage.files import CheckpointError, fill, is_safetensors, one_line, read_torch, read_torchscript
+from clipspm_lite.storage.files import CheckpointError, fill, is_safetensors, one_line, read_torch
 
 TINY_CLIP_DIR = Path(__file__).parents[1] / "tiny_clip"
 LOCAL_DIR, HUB = "local-dir:", "hf-hub:"  # open_clip's prefixes
@@ -198,13 +198,11 @@ def _from_folder(name: str, weights: str | Path | None) -> Parts:
     if weights not in (None, "random"):
         raise ValueError(f"weights: {name} holds its own; give None or 'random', found {str(weights)!r}")
     if name.startswith(LOCAL_DIR) and own and not any(folder.glob("open_clip_*model.*")):  # it would take another file
-        found = f" (model.safetensors is {OF_TRANSFORMERS})" if (folder / "model.safetensors").is_file() else ""
-        raise FileNotFoundError(f"the folder of a CLIP needs {WEIGHTS_FILE}, not found{found}: {folder}")
+        raise FileNotFoundError(f"the folder of a CLIP needs {WEIGHTS_FILE}, not found: {folder}")
     try:
         config: Any = open_clip.get_model_config(name)
-        how: dict[str, Any] = dict(require_pretrained=own, pretrained_text=False, weights_only=True)
-        clip = open_clip.create_model(name, load_weights=own, **how)
-        text, how = config["text_cfg"], {}
+        clip = open_clip.create_model(name, load_weights=own, require_pretrained=own, weights_only=True)
+        text, how = config["text_cfg"], dict[str, Any]()
         if text.get("hf_tokenizer_name"):
             how["trust_remote_code"] = False  # whatever the configuration says
         elif merges := text.get("tokenizer_kwargs", {}).get("bpe_path"):
@@ -237,16 +235,15 @@ def _from_architecture(name: str, weights: str | Path | None) -> Parts:
 def _from_file(name: str, path: Path) -> nn.Module:
     ambiguous = f"{name}-quickgelu" in open_clip.list_models()
     try:
-        content = _read(path)
+        content = load_file(path) if is_safetensors(path) else read_torch(path)
         state = _state_dict(content)
         if ambiguous and state.keys() >= OPENAI_ENTRIES:
             raise ValueError(f"OpenAI's, made with QuickGELU: use the name {name}-quickgelu")
-        if any(key.startswith("vision_model.") for key in state):
+        if any(key.startswith(("vision_model.", "text_model.")) for key in state):
             raise ValueError(OF_TRANSFORMERS)
         wanted = {k: v for k, v in state.items() if k not in OPENAI_ENTRIES and not k.endswith("attn_mask")}
         own = wanted.keys() == content.keys()  # open_clip reads it, and knows older forms
-        how: dict[str, Any] = dict(require_pretrained=own, pretrained_text=False, weights_only=True)
-        clip = open_clip.create_model(name, str(path) if own else None, **how)
+        clip = open_clip.create_model(name, str(path), load_weights=own, require_pretrained=own, weights_only=True)
         if not own:
             clip.load_state_dict(wanted)
     except Exception as error:  # torch, pickle and safetensors raise types of their own for a bad file
@@ -255,15 +252,6 @@ def _from_file(name: str, path: Path) -> nn.Module:
         advice = f"{name} computes with GELU; weights that come from OpenAI need the name {name}-quickgelu"
         warnings.warn(f"{path.name} does not say which activation it was trained with: {advice}", stacklevel=4)
     return clip
-
-
-def _read(path: Path) -> Any:
-    if is_safetensors(path):
-        return load_file(path)
-    try:
-        return read_torch(path)
-    except CheckpointError:
-        return {"state_dict": read_torchscript(path)}
 
 
 def _state_dict(content: Any) -> dict[str, Any]:
