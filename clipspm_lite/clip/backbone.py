@@ -166,12 +166,12 @@ def load_backbone(
     device: str | torch.device = "cpu",
     normalize_pixels: bool = True,
 ) -> Backbone:
-    """Build a frozen backbone: the tiny CLIP, a local folder, or any open_clip architecture.
+    """Build a frozen backbone: the tiny CLIP, any open_clip architecture, or a CLIP from a folder or the hub.
 
     Args:
-        name: "tiny", "local-dir:FOLDER" (as `clipspm_lite.tiny_clip.train` writes it), or an open_clip architecture.
-        weights: for an architecture an open_clip tag such as "openai" (downloaded once), a file (.safetensors or a
-            torch state dict), or "random". A checkpoint of the released code gives its fine-tuned visual encoder.
+        name: "tiny", an open_clip architecture, or, with its own configuration, "local-dir:FOLDER" or "hf-hub:NAME".
+        weights: for an architecture an open_clip tag such as "openai" (downloaded once), a file (OpenAI's own, a state
+            dict or .safetensors), or "random". A checkpoint of the released code gives its fine-tuned visual encoder.
         text_weights: a tag or a file for the text encoder, which a released checkpoint lacks.
         normalize_pixels: False feeds raw [0, 1] pixels, as the released code does (SPEC section 1).
 

@@ -197,7 +197,7 @@ def _head_note(rows: Sequence[Row]) -> str:
     training = about["training"] or {}
     shot, seed = training.get("shot"), training.get("seed")
     model = about.get("model", "clip-spm")  # older files have none
-    other = OTHER_HEADS.get(model, None if model == "clip-spm" else f"{model}, a head of your own")
+    other = OTHER_HEADS.get(model, None if model == "clip-spm" else "a head of your own")
     trained = f"trained for {shot}-shot"
     if shot is None:
         trained = "for how many shots it was trained is not recorded"

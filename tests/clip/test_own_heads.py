@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 import torch
@@ -32,7 +33,7 @@ class Plain(nn.Module):
 
     def __init__(self, dim, scale=1.0):
         super().__init__()
-        self.config = {"model": "one matrix", "dim": dim, "scale": scale}
+        self.config = {"dim": dim, "scale": scale}
         self.project = nn.Linear(dim, dim)
         self.register_buffer("steps", torch.arange(3) * scale, persistent=False)
 
@@ -41,14 +42,9 @@ class Plain(nn.Module):
         return baselines.otam(support, query, class_text, support_mask)
 
 
-class Nameless(Plain):
-    def __init__(self, dim):
-        super().__init__(dim)
-        self.config = {"dim": dim}
-
-
 @dataclass(frozen=True)
 class Config:
+    model: ClassVar[str] = "one matrix"
     dim: int
     normalize_features: bool = False
     width: int = 4
@@ -68,12 +64,10 @@ class Child(CLIPSPM):
     pass
 
 
-SMALL = {"heads": 1, "head_dim": 2, "mlp_dim": 2}
 OWN = {
-    "one matrix": lambda: Plain(128, scale=2.0),
-    "Nameless": lambda: Nameless(128),
-    "Mine": lambda: Mine(128, width=3),
-    "Child": lambda: Child(128, **SMALL),
+    "Plain": lambda: Plain(128, scale=2.0),
+    "one matrix": lambda: Mine(128, width=3),
+    "Child": lambda: Child(128, heads=1, head_dim=2, mlp_dim=2),
 }
 
 
@@ -95,7 +89,7 @@ def test_an_own_head_opens_with_its_class_alone_as_a_recogniser_and_kept_in_one(
         for twin in (opened.head, recogniser.head, load(kept, head=type(head), store=tmp_path).head):
             assert type(twin) is type(head) and twin.config == head.config and not twin.training
             torch.testing.assert_close(twin(*episode).logits, expected)
-    wrong = Plain if name == "Mine" else Mine
+    wrong = Plain if name == "one matrix" else Mine
     for file in (path, kept):
         for given in ({}, {"head": wrong}, {"head": nn.Linear}):
             with pytest.raises(CheckpointError, match=f"{file.name}$"):
@@ -114,13 +108,13 @@ def trained(tmp_path):
 def test_evaluate_and_table_score_it_under_its_name(trained, tmp_path, capsys):
     own = ["--checkpoint", str(trained), "--head", f"{MODULE}:Plain"]
     assert main(["evaluate", *own, "--episodes", "4", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["method"] == "one matrix"
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["method"] == "Plain"
     results = str(tmp_path / "table.json")
-    methods = ["--methods", "otam", "one matrix", "clip-spm", "--shots", "1", "--episodes", "4", "--results", results]
+    methods = ["--methods", "otam", "Plain", "clip-spm", "--shots", "1", "--episodes", "4", "--results", results]
     assert main(["table", *own[:2], str(LITE_MODEL), *own[2:], *methods]) == 0
     rows = {row["method"]: row["head"] for row in read_results(results)["rows"]}
-    assert list(rows) == ["otam", "one matrix", "clip-spm"] and rows["one matrix"]["file"] == trained.name
-    assert "one matrix, a head of your own" in capsys.readouterr().out
+    assert list(rows) == ["otam", "Plain", "clip-spm"] and rows["Plain"]["file"] == trained.name
+    assert "a head of your own" in capsys.readouterr().out
     assert f"--head {MODULE}:Plain" in read_results(results)["command"]
 
 
@@ -135,7 +129,7 @@ def test_predict_answers_with_it_and_keeps_it(trained, tmp_path, capsys):
     for known in (support, ["--recogniser", kept]):
         assert main(["predict", *known, *head, str(clip)]) == 0
         answers.append(json.loads(capsys.readouterr().out.splitlines()[-1]))
-    assert answers[0]["method"] == answers[1]["method"] == "one matrix"
+    assert answers[0]["method"] == answers[1]["method"] == "Plain"
     assert answers[0]["predictions"] == answers[1]["predictions"]
 
 
