@@ -10,6 +10,7 @@ from typing import Any
 
 import open_clip
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -17,12 +18,13 @@ from clipspm_lite.arguments import check_known
 from clipspm_lite.clip.prompts import TEMPLATES, fill_templates
 from clipspm_lite.clip.released_format import is_released, read_released
 from clipspm_lite.data.names import readable
-from clipspm_lite.storage.files import CheckpointError, fill, one_line, read_torch
+from clipspm_lite.storage.files import CheckpointError, fill, is_safetensors, one_line, read_torch
 
 TINY_CLIP_DIR = Path(__file__).parents[1] / "tiny_clip"
-LOCAL_DIR = "local-dir:"
+LOCAL_DIR, HUB = "local-dir:", "hf-hub:"  # open_clip's prefixes
 WEIGHTS_FILE = "open_clip_model.safetensors"
 OPENAI_ENTRIES = {"input_resolution", "context_length", "vocab_size"}  # only OpenAI's own files have these
+OF_TRANSFORMERS = f"in the format of transformers: take {WEIGHTS_FILE} from the same page, or OpenAI's own .pt file"
 
 Tokenizer = Callable[..., Tensor]  # (sentences, context_length=None) → [sentences, context_length]
 Parts = tuple[Any, Tokenizer, dict[str, Any]]  # an open_clip model, its tokenizer and its configuration
@@ -164,19 +166,19 @@ def load_backbone(
     device: str | torch.device = "cpu",
     normalize_pixels: bool = True,
 ) -> Backbone:
-    """Build a frozen backbone: the tiny CLIP, a local folder, or any open_clip architecture.
+    """Build a frozen backbone: the tiny CLIP, any open_clip architecture, or a CLIP from a folder or the hub.
 
     Args:
-        name: "tiny", "local-dir:FOLDER" (as `clipspm_lite.tiny_clip.train` writes it), or an open_clip architecture.
-        weights: for an architecture an open_clip tag such as "openai" (downloaded once), a file (.safetensors or a
-            torch state dict), or "random". A checkpoint of the released code gives its fine-tuned visual encoder.
+        name: "tiny", an open_clip architecture, or, with its own configuration, "local-dir:FOLDER" or "hf-hub:NAME".
+        weights: for an architecture an open_clip tag such as "openai" (downloaded once), a file (OpenAI's own, a state
+            dict or .safetensors), or "random". A checkpoint of the released code gives its fine-tuned visual encoder.
         text_weights: a tag or a file for the text encoder, which a released checkpoint lacks.
         normalize_pixels: False feeds raw [0, 1] pixels, as the released code does (SPEC section 1).
 
     Raises ValueError for an unknown name, tag or file, or a file that does not fit, FileNotFoundError for a folder.
     """
-    if name == "tiny" or name.startswith(LOCAL_DIR):
-        parts = _from_folder(TINY_CLIP_DIR if name == "tiny" else Path(name.removeprefix(LOCAL_DIR)), weights)
+    if name == "tiny" or name.startswith((LOCAL_DIR, HUB)):
+        parts = _from_folder(f"{LOCAL_DIR}{TINY_CLIP_DIR}" if name == "tiny" else name, weights)
     elif weights is not None and is_released(weights):
         parts = _from_released(name, weights, text_weights)
     else:
@@ -190,22 +192,31 @@ def public_name(name: str) -> str:
     return LOCAL_DIR + Path(name.removeprefix(LOCAL_DIR)).name if name.startswith(LOCAL_DIR) else name
 
 
-def _from_folder(folder: Path, weights: str | Path | None) -> Parts:
+def _from_folder(name: str, weights: str | Path | None) -> Parts:
+    """A CLIP with its own configuration: in a folder, or on the hub, from where open_clip downloads it."""
+    folder, own = Path(name.removeprefix(LOCAL_DIR)), weights is None
     if weights not in (None, "random"):
-        raise ValueError(f"weights: {folder} holds its own; give None or 'random', found {str(weights)!r}")
-    if weights is None and not (folder / WEIGHTS_FILE).is_file():  # open_clip would take random weights
+        raise ValueError(f"weights: {name} holds its own; give None or 'random', found {str(weights)!r}")
+    if name.startswith(LOCAL_DIR) and own and not any(folder.glob("open_clip_*model.*")):  # it would take another file
         raise FileNotFoundError(f"the folder of a CLIP needs {WEIGHTS_FILE}, not found: {folder}")
-    name = f"{LOCAL_DIR}{folder}"
-    config = open_clip.get_model_config(name)
-    clip = open_clip.create_model(name, load_weights=weights is None, weights_only=True)
-    # open_clip looks for the merges in the working directory; they lie beside the weights.
-    merges = folder / config["text_cfg"]["tokenizer_kwargs"]["bpe_path"]
-    return clip, open_clip.get_tokenizer(name, bpe_path=str(merges)), config
+    try:
+        config: Any = open_clip.get_model_config(name)
+        clip = open_clip.create_model(name, load_weights=own, require_pretrained=own, weights_only=True)
+        text, how = config["text_cfg"], dict[str, Any]()
+        if text.get("hf_tokenizer_name"):
+            how["trust_remote_code"] = False  # whatever the configuration says
+        elif merges := text.get("tokenizer_kwargs", {}).get("bpe_path"):
+            how["bpe_path"] = str(folder / Path(merges).name)  # open_clip looks for it in the working directory
+        return clip, open_clip.get_tokenizer(name, **how), config
+    except Exception as error:  # whatever is in the folder, or the network does
+        offline = "without a network give local-dir:FOLDER; " if name.startswith(HUB) else ""
+        raise ValueError(f"backbone {name}: {offline}{type(error).__name__}: {one_line(error)}") from error
 
 
 def _from_architecture(name: str, weights: str | Path | None) -> Parts:
     if name not in open_clip.list_models():
-        raise ValueError(f"backbone: expected 'tiny' or one of open_clip.list_models(), found {name!r}")
+        known = f"'tiny', {LOCAL_DIR}FOLDER, {HUB}NAME or one of open_clip.list_models()"
+        raise ValueError(f"backbone: expected {known}, found {name!r}")
     config: Any = open_clip.get_model_config(name)
     if weights == "random":
         clip = open_clip.create_model(name, load_weights=False, pretrained_text=False)
@@ -224,16 +235,32 @@ def _from_architecture(name: str, weights: str | Path | None) -> Parts:
 def _from_file(name: str, path: Path) -> nn.Module:
     ambiguous = f"{name}-quickgelu" in open_clip.list_models()
     try:
-        content = {} if path.suffix == ".safetensors" else read_torch(path)
-        if ambiguous and set(content.get("state_dict", content)) >= OPENAI_ENTRIES:
+        content = load_file(path) if is_safetensors(path) else read_torch(path)
+        state = _state_dict(content)
+        if ambiguous and state.keys() >= OPENAI_ENTRIES:
             raise ValueError(f"OpenAI's, made with QuickGELU: use the name {name}-quickgelu")
-        clip = open_clip.create_model(name, str(path), require_pretrained=True, weights_only=True)
+        if any(key.startswith(("vision_model.", "text_model.")) for key in state):
+            raise ValueError(OF_TRANSFORMERS)
+        wanted = {k: v for k, v in state.items() if k not in OPENAI_ENTRIES and not k.endswith("attn_mask")}
+        own = wanted.keys() == content.keys()  # open_clip reads it, and knows older forms
+        clip = open_clip.create_model(name, str(path), load_weights=own, require_pretrained=own, weights_only=True)
+        if not own:
+            clip.load_state_dict(wanted)
     except Exception as error:  # torch, pickle and safetensors raise types of their own for a bad file
         raise ValueError(f"not weights of {name} ({type(error).__name__}: {one_line(error)}): {path}") from error
     if ambiguous:
         advice = f"{name} computes with GELU; weights that come from OpenAI need the name {name}-quickgelu"
         warnings.warn(f"{path.name} does not say which activation it was trained with: {advice}", stacklevel=4)
     return clip
+
+
+def _state_dict(content: Any) -> dict[str, Any]:
+    """The weights of a CLIP in what a file holds, from the dict around them and without their prefix ("module.")."""
+    for found in (content, *content.values()):
+        names = map(str, found) if isinstance(found, dict) else ()
+        if scale := next((name for name in names if name.endswith("logit_scale")), None):  # every CLIP has it
+            return {name.removeprefix(scale.removesuffix("logit_scale")): tensor for name, tensor in found.items()}
+    return content.get("state_dict", content)
 
 
 def _from_released(name: str, path: str | Path, text_weights: str | Path | None) -> Parts:

@@ -38,6 +38,7 @@ class OpenedCheckpoint(NamedTuple):
 def open_checkpoint(
     path: str | os.PathLike,
     *,
+    head: Any = None,
     backbone: Backbone | str | None = None,
     weights: str | Path | None = None,
     text_weights: str | Path | None = None,
@@ -52,6 +53,7 @@ def open_checkpoint(
 
     Args:
         path: what `train` or `save_model` wrote, or a released `checkpoint_best.pt` (SPEC section 6).
+        head: the class of a head that is none of `HEADS`; the file's configuration becomes its keyword arguments.
         backbone, weights: as for `load_backbone`, or a `Backbone`; by default what the file says. A fine-tuned or
             released checkpoint brings its visual encoder; ``weights`` are then of the CLIP that training started from.
         text_weights: another name for ``weights`` where the file lacks only the text encoder.
@@ -62,12 +64,12 @@ def open_checkpoint(
     """
     if checkpoint_kind(path) == "released":
         architecture, _, tensors = read_released(path)
-        head = _released_head(tensors, path, dataset, prompt_weight=prompt_weight, gate_slope=gate_slope)
+        released = _released_head(tensors, path, dataset, prompt_weight=prompt_weight, gate_slope=gate_slope)
         name = backbone.name if isinstance(backbone, Backbone) else backbone or architecture
         text = text_weights or weights
         clip = load_backbone(name, weights=Path(path), text_weights=text, device=device, normalize_pixels=False)
         kept = FeatureStore(clip, store, frames=DEFAULT_FRAMES if frames is None else frames, resize=RELEASED_RESIZE)
-        return OpenedCheckpoint(head.to(device), kept, {"config": describe_head(head), "backbone_name": name})
+        return OpenedCheckpoint(released.to(device), kept, {"config": describe_head(released), "backbone_name": name})
     tensors, description = read_tensors(path, "model")
     made_with: dict[str, Any] = {"name": description.get("backbone_name"), "fingerprint": description.get("backbone")}
     made_with |= {key: description[key] for key in ("frames", "resize", "normalize_pixels") if key in description}
@@ -75,9 +77,9 @@ def open_checkpoint(
     if isinstance(description.get("backbone"), dict):  # fine-tuned; a head alone has a fingerprint there
         encoder = {k.removeprefix(VISUAL): tensors.pop(k) for k in list(tensors) if k.startswith(VISUAL)}
         made_with |= description["backbone"]
-    head = restore_head(description.get("config"), tensors, path)
+    opened = restore_head(description.get("config"), tensors, path, head)
     kept = open_store(made_with, path, encoder, backbone, weights, text_weights, frames, device, store)
-    return OpenedCheckpoint(head.to(device), kept, description)
+    return OpenedCheckpoint(opened.to(device), kept, description)
 
 
 def checkpoint_kind(path: str | os.PathLike) -> str:
@@ -87,12 +89,13 @@ def checkpoint_kind(path: str | os.PathLike) -> str:
     return read_description(path, "model", "recogniser")["kind"]
 
 
-def head_name(path: str | os.PathLike) -> str:
-    """Which of `HEADS` a checkpoint holds, from its header alone; raises CheckpointError if none."""
+def head_name(path: str | os.PathLike, own: object = None) -> str:
+    """What a checkpoint's head is called, from its header alone; CheckpointError if not one of `HEADS`, or ``own``."""
     config = {} if checkpoint_kind(path) == "released" else read_description(path, "model").get("config")
     name = config.get("model", DEFAULT_HEAD) if isinstance(config, dict) else None
-    if name not in tuple(HEADS):
-        raise CheckpointError(f"model: expected one of {', '.join(HEADS)}, found {repr(name)[:80]}: {path}")
+    if name not in tuple(HEADS) and not (own and isinstance(name, str)):
+        known = f"{', '.join(HEADS)}, or your own class with --head"
+        raise CheckpointError(f"model: expected one of {known}, found {repr(name)[:80]}: {path}")
     return name
 
 
@@ -116,11 +119,12 @@ def load_model(path: str | os.PathLike) -> tuple[Head, dict[str, Any]]:
     return restore_head(description.get("config"), tensors, path), description
 
 
-def restore_head(config: Any, tensors: Mapping[str, Tensor], path: str | os.PathLike) -> Head:
+def restore_head(config: Any, tensors: Mapping[str, Tensor], path: str | os.PathLike, own: Any = None) -> Head:
     """The head, in evaluation mode, of a configuration and weights from ``path``; CheckpointError if they don't fit."""
     try:
-        with torch.device("meta"):  # no random numbers are drawn, and a made-up size takes no memory
-            head = build_head(config)
+        # No random numbers are drawn, and a made-up size takes no memory; your own class may compute what it keeps.
+        with torch.device("meta") if own is None else torch.random.fork_rng(devices=[]):
+            head = build_head(config, own)
         fill(head, tensors)
     except (RuntimeError, TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
         raise CheckpointError(f"weights and configuration do not fit ({one_line(error)}): {path}") from error

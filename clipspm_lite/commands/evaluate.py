@@ -13,7 +13,7 @@ from clipspm_lite.evaluation.scoring import evaluate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    common.declare(parser, "method", "checkpoint", "dataset_settings", *common.DATA, *common.ENCODER, "threads")
+    common.declare(parser, "method", *common.HEAD, *common.DATA, *common.ENCODER, "threads")
     common.declare(parser, *common.EPISODES, "shot", "inductive", "json")
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ def writable(path: str) -> str:
 
 
 METHODS = (*TRAINING_FREE, *HEADS)
+HEAD = ("checkpoint", "head", "dataset_settings")
 ENCODER = ("backbone", "weights", "frames", "device", "store")
 DATA = ("data", "split", "benchmark", "video_list")
 EPISODES = ("part", "way", "queries", "episodes", "seed")
@@ -42,13 +44,18 @@ DECLARED: dict[str, dict[str, Any]] = {
     "split": dict(help="JSON file with the classes of each part; of the samples default, study_a or study_b"),
     "benchmark": dict(choices=list(BENCHMARKS), help="the folder is this benchmark's official download"),
     "video_list": dict(nargs="+", metavar="FILE", help="its published lists (Kinetics-100 and SSv2)"),
-    "backbone": dict(help='"tiny", or an open_clip architecture (default: as in --checkpoint, or tiny)'),
+    "backbone": dict(
+        help="tiny, an open_clip architecture, local-dir:FOLDER or hf-hub:NAME (default: the file's, or tiny)"
+    ),
     "weights": dict(help="an open_clip tag, a file, or random (not for tiny)"),
     "frames": dict(type=int, help="frames that stand for a video (default: as in --checkpoint, or 8)"),
     "device": dict(default="cuda" if torch.cuda.is_available() else "cpu", help="where it runs (default: %(default)s)"),
     "store": dict(metavar="FOLDER", help="feature store (default: your cache folder)"),
     "threads": dict(type=int, help="CPU threads (default: OMP_NUM_THREADS, or 1 for the tiny CLIP)"),
     "checkpoint": dict(metavar="FILE", help="of `train`, or released (default: the committed head)"),
+    "head": dict(
+        metavar="MODULE:CLASS", help="your own class, of a --checkpoint that holds such a head; it is imported"
+    ),
     "dataset_settings": dict(choices=list(DATASET_SETTINGS), help="of a released one (default: the --benchmark)"),
     "method": dict(choices=METHODS, help="default: the head in --checkpoint"),
     "part": dict(default=PART, help="base, validation or novel classes (default: %(default)s)"),
@@ -114,7 +121,16 @@ def make_store(options: argparse.Namespace, like: FeatureStore | None = None, **
 def open_head(options: argparse.Namespace, path: str | Path) -> OpenedCheckpoint:
     """A trained head; the options add what its checkpoint lacks."""
     encoder = {name: getattr(options, name) for name in ENCODER}
-    return open_checkpoint(path, dataset=options.dataset_settings or options.benchmark, **encoder)
+    own = None if head_name(path, options.head) in HEADS else own_class(options)
+    return open_checkpoint(path, head=own, dataset=options.dataset_settings or options.benchmark, **encoder)
+
+
+def own_class(options: argparse.Namespace) -> Any:
+    """What --head names; this imports its module."""
+    try:
+        return resolve_name(options.head) if options.head else None
+    except (AttributeError, ImportError, ValueError) as error:
+        raise ValueError(f"--head: {error}") from error
 
 
 def open_method(options: argparse.Namespace, default: Path) -> tuple[str, Any, FeatureStore]:
@@ -122,7 +138,7 @@ def open_method(options: argparse.Namespace, default: Path) -> tuple[str, Any, F
     if options.method in TRAINING_FREE:
         return options.method, TRAINING_FREE[options.method], make_store(options)
     path = options.checkpoint or default
-    found = head_name(path)
+    found = head_name(path, options.head)
     if options.method not in (None, found):
         raise ValueError(f"--checkpoint: expected a head of {options.method}, found one of {found}: {path}")
     opened = open_head(options, path)

@@ -9,7 +9,7 @@ from clipspm_lite.commands import options as common
 from clipspm_lite.data.datasets import open_folder
 from clipspm_lite.data.decoding.video import VideoError
 from clipspm_lite.data.names import on_one_line, on_terminal, printable
-from clipspm_lite.model.heads import HEADS
+from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.recognition.leave_one_out import LeaveOneOut, leave_one_out
 from clipspm_lite.recognition.loading import load
 from clipspm_lite.recognition.recogniser import Recogniser, Support, encode_support
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     known.add_argument("--recogniser", metavar="FILE", help="what --save wrote, in place of --support")
     add("--save", type=common.writable, metavar="FILE", help="keep the recogniser: features and settings, no video")
     add("--choose", action="store_true", help="leave out each clip in turn; take the method that does best")
-    common.declare(parser, "method", "checkpoint", "dataset_settings", *common.ENCODER, "threads", "json")
+    common.declare(parser, "method", *common.HEAD, *common.ENCODER, "threads", "json")
     parser.set_defaults(benchmark=None)  # which the shared options ask for
     parser.epilog = "A --recogniser has its settings, but no --weights from a file and no encoder of a --checkpoint."
 
@@ -59,7 +59,7 @@ def open_recogniser(options: argparse.Namespace) -> Recogniser:
         encoder = {name: getattr(options, name) for name in common.ENCODER}
         if options.checkpoint:  # the encoder that was trained with the head is not in the recogniser's file
             encoder["backbone"] = common.open_head(options, options.checkpoint).store.backbone
-        recogniser = load(options.recogniser, **encoder)
+        recogniser = load(options.recogniser, head=common.own_class(options), **encoder)
         if recogniser.support is None:
             raise ValueError(f"--recogniser: expected what --save wrote, found a head: {options.recogniser}")
         common.start_computing(options, recogniser.store, videos=options.videos)
@@ -70,7 +70,8 @@ def open_recogniser(options: argparse.Namespace) -> Recogniser:
         options.method = CHOICES[0]
     name, method, store = common.open_method(options, LITE_INDUCTIVE_MODEL)
     common.start_computing(options, store, videos=[options.support, *options.videos])
-    return Recogniser(method if name in HEADS else name, store, encode_support(store, dataset, progress=True))
+    method = name if options.method in TRAINING_FREE else method
+    return Recogniser(method, store, encode_support(store, dataset, progress=True))
 
 
 def choose_method(recogniser: Recogniser) -> tuple[Recogniser, LeaveOneOut]:

@@ -3,21 +3,21 @@
 import argparse
 from pathlib import Path
 
+from clipspm_lite.arguments import check_known
 from clipspm_lite.clip.checkpoints import LITE_MODEL, head_name
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.names import on_terminal
 from clipspm_lite.evaluation.benchmark_table import Entry, markdown, measure, write_results
 from clipspm_lite.evaluation.results import SHOTS
 from clipspm_lite.model.baselines import TRAINING_FREE
-from clipspm_lite.model.heads import HEADS
 from clipspm_lite.storage.files import replace_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--methods", nargs="+", choices=common.METHODS, help="default: zero-shot, otam, --checkpoint")
+    add("--methods", nargs="+", help="default: zero-shot, otam, --checkpoint")
     add("--shots", type=int, nargs="+", default=list(SHOTS), help="support videos per class (default: %(default)s)")
-    common.declare(parser, "checkpoint", "dataset_settings", *common.DATA, *common.ENCODER, checkpoint={"nargs": "+"})
+    common.declare(parser, *common.HEAD, *common.DATA, *common.ENCODER, checkpoint={"nargs": "+"})
     common.declare(parser, *common.EPISODES, "inductive", "threads", "results", "figure", episodes={"default": 10_000})
     parser.epilog = (
         "Differences are to the first of --methods. A head is trained for one shot: give a --checkpoint for each of "
@@ -60,10 +60,12 @@ def assign_checkpoints(options: argparse.Namespace) -> dict[str, list[Path]]:
         options.checkpoint = [LITE_MODEL]
     checkpoints: dict[str, list[Path]] = {}
     for path in options.checkpoint or []:
-        checkpoints.setdefault(head_name(path), []).append(Path(path))
+        checkpoints.setdefault(head_name(path, options.head), []).append(Path(path))
     if options.methods is None:
         options.methods = ["zero-shot", "otam", *(checkpoints or ["clip-spm"])]
-    wanted = [name for name in options.methods if name in HEADS]
+    for name in options.methods:
+        check_known("--methods", name, (*common.METHODS, *checkpoints))
+    wanted = [name for name in options.methods if name not in TRAINING_FREE]
     for name in {*wanted, *checkpoints}:
         found = len(checkpoints.get(name, []))
         if name not in wanted or found not in (1, len(options.shots)):

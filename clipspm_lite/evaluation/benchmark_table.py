@@ -18,7 +18,7 @@ from clipspm_lite.evaluation import published
 from clipspm_lite.evaluation.published import Row, Table
 from clipspm_lite.evaluation.results import markdown_table, with_interval
 from clipspm_lite.evaluation.scoring import Evaluation, count_by_class, evaluate, paired_difference
-from clipspm_lite.model.heads import Head, describe_head
+from clipspm_lite.model.heads import describe_head
 from clipspm_lite.storage.files import file_sha256, is_safetensors, write_json
 from clipspm_lite.storage.tensors import read_description
 
@@ -121,12 +121,12 @@ def _about_backbone(store: FeatureStore) -> dict[str, Any]:
 
 
 def _about_head(entry: Entry) -> dict[str, Any] | None:
-    if not isinstance(entry.method, Head):
+    if not hasattr(entry.method, "config"):
         return None
     description, path = describe_head(entry.method), entry.checkpoint
-    alone = description.get("inductive", True)  # a head without the setting knows no other way
+    alone = description.get("inductive", getattr(entry.method, "inductive", None))  # None: it does not say
     about = {"model": description.get("model", "clip-spm"), "preset": description.get("preset")}
-    about |= {"trained_inductive": alone, "asked_inductive": alone or entry.inductive}
+    about |= {"trained_inductive": alone, "asked_inductive": bool(alone or entry.inductive)}
     about |= {"file": path and Path(path).name, "sha256": path and file_sha256(path)}
     kept = read_description(path, "model") if path and is_safetensors(Path(path)) else {}
     return about | {"training": kept.get("training")}
@@ -196,7 +196,8 @@ def _head_note(rows: Sequence[Row]) -> str:
     about = rows[0]["head"]
     training = about["training"] or {}
     shot, seed = training.get("shot"), training.get("seed")
-    other = OTHER_HEADS.get(about.get("model", "clip-spm"))  # older files have no model
+    model = about.get("model", "clip-spm")  # older files have none
+    other = OTHER_HEADS.get(model, None if model == "clip-spm" else "a head of your own")
     trained = f"trained for {shot}-shot"
     if shot is None:
         trained = "for how many shots it was trained is not recorded"
@@ -204,7 +205,8 @@ def _head_note(rows: Sequence[Row]) -> str:
         trained = f"**{trained} only**" + ("" if other else ", where the paper trains one for each")
     asked = "Transductive, as the released code is: it sees all queries of an episode and uses that."
     if about["preset"] is None:  # presets are CLIP-SPM's
-        asked = "Not transductive: it answers each query by itself."
+        alone = about["asked_inductive"]
+        asked = "Not transductive: it answers each query by itself." if alone else "It may be transductive."
     elif about["trained_inductive"]:
         asked = "Inductive: trained and asked one query at a time, which the paper does not report."
     elif about["asked_inductive"]:

@@ -73,19 +73,20 @@ def bootstrap(
 
 
 def comparison_table(
-    results: Results, reference: str, names: Sequence[str] | None = None, measures: Sequence[str] | None = None
+    results: Results, reference: str = "", names: Sequence[str] | None = None, measures: Sequence[str] | None = None
 ) -> str:
-    """Rows of `compare`'s results, all or those of ``names``, as a Markdown table; ± is over episodes."""
+    """Rows of `compare`'s results, all or ``names``, as Markdown, with differences to one of its ``references``."""
     others = [m for m in (measures or results["asked"]) if m != FIVE_WAY]
-    heads = ["method", f"5-way {results['shot']}-shot, %", f"minus {reference}, points"]
+    heads = ["method", f"5-way {results['shot']}-shot, %", *([f"minus {reference}, points"] if reference else [])]
     heads += [f"{m}{' pairs, 2-way' if m in PAIR_KINDS else ''}, %" for m in others]
     lines = []
     for name in names or results["rows"]:
         ours, row = accuracy(results, name), results["rows"][name]
-        check_known("reference", reference, row["difference"])
-        minus = "" if name == reference else with_interval(**row["difference"][reference], sign="+")
         values = [f"{accuracy(results, name, m):.1f}" for m in others]
-        lines.append([name, with_interval(ours, row["interval"]), minus, *values])
+        if reference:
+            check_known("reference", reference, row["difference"])
+            values.insert(0, "" if name == reference else with_interval(**row["difference"][reference], sign="+"))
+        lines.append([name, with_interval(ours, row["interval"]), *values])
     return markdown_table(heads, lines)
 
 

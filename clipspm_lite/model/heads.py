@@ -24,22 +24,25 @@ def describe_head(head: Any) -> dict[str, Any]:
     """The configuration of a head as JSON can hold it, for `build_head`.
 
     "model" says which head it is; CLIP-SPM's description has none, as files had before there was another model. A
-    module of your own may keep a dict as its ``config``, which is returned as it is.
+    module of your own may keep a dict as its ``config``: the arguments of its class, and a name for it as "model".
     """
-    config = head.config
+    config, own_name = head.config, type(head).__name__
     if not is_dataclass(config):
-        return config
+        return {"model": own_name} | config
     described = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(config).items()}
-    model = getattr(config, "model", type(head).__name__)
+    model = getattr(config, "model", own_name)
+    if HEADS.get(model, type(head)) is not type(head):  # a subclass, which must not be opened as its parent
+        model = own_name
     return described if model == "clip-spm" else {"model": model} | described
 
 
-def build_head(description: Mapping[str, Any]) -> Head:
-    """A new head from what `describe_head` gave for another; raises ValueError for an unknown model."""
+def build_head(description: Mapping[str, Any], own: Any = None) -> Head:
+    """A new head from what `describe_head` gave for another: of your ``own`` class or, else ValueError, of `HEADS`."""
     arguments = dict(description)
     name = arguments.pop("model", "clip-spm")
-    check_known("model", name, HEADS)
-    return HEADS[name](**arguments)
+    if own is None:
+        check_known("model", name, [*HEADS, "your own class with head= (--head)"])
+    return (own or HEADS[name])(**arguments)
 
 
 @contextmanager

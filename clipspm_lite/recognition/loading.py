@@ -17,6 +17,7 @@ from clipspm_lite.storage.tensors import read_tensors
 def load(
     path: str | os.PathLike,
     *,
+    head: Any = None,
     backbone: Backbone | str | None = None,
     weights: str | Path | None = None,
     text_weights: str | Path | None = None,
@@ -36,7 +37,7 @@ def load(
     encoder |= {"backbone": backbone, "frames": frames}
     if checkpoint_kind(path) != RECOGNISER:
         released = dict[str, Any](dataset=dataset, prompt_weight=prompt_weight, gate_slope=gate_slope)
-        opened = open_checkpoint(path, **encoder, **released)
+        opened = open_checkpoint(path, head=head, **encoder, **released)
         return Recogniser(opened.head, opened.store)
     tensors, description = read_tensors(path, RECOGNISER)
     try:
@@ -47,8 +48,8 @@ def load(
         made_with["visual_fingerprint"] = str(made_with["visual_fingerprint"])
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise CheckpointError(f"a damaged recogniser ({one_line(error)}): {path}") from None
-    if method not in TRAINING_FREE:
+    if method not in TRAINING_FREE or description.get("head"):
         of_head = {name.removeprefix(HEAD): t for name, t in tensors.items() if name.startswith(HEAD)}
-        method = restore_head(description.get("head"), of_head, path).to(device)
+        method = restore_head(description.get("head"), of_head, path, head).to(device)
     encoder["frames"] = features.shape[-2] if frames is None else frames
     return Recogniser(method, open_store(made_with, path, {}, **encoder), support)

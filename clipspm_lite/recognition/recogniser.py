@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from clipspm_lite.clip.backbone import public_name
 from clipspm_lite.clip.checkpoints import DEFAULT_HEAD
@@ -20,7 +20,7 @@ from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.clip_fsar import CLIPFSAROutput
 from clipspm_lite.model.clipspm import CLIPSPM, CLIPSPMOutput
 from clipspm_lite.model.head import check_episode
-from clipspm_lite.model.heads import HEADS, Head, describe_head, scored_in_eval_mode
+from clipspm_lite.model.heads import Head, describe_head, scored_in_eval_mode
 from clipspm_lite.model.otam import centred, frame_distances
 from clipspm_lite.model.transformer import shot_mean
 from clipspm_lite.storage.tensors import write_tensors
@@ -138,9 +138,9 @@ class Recogniser:
     def __init__(self, method: str | Head, store: FeatureStore, support: Support | None = None):
         self.method, self.head = method_name(method), None if isinstance(method, str) else method
         self.store, self.support = store, support
-        if self.head is not None and self.head.dim != store.backbone.dim:
+        if (dim := getattr(self.head, "dim", store.backbone.dim)) != store.backbone.dim:
             made = f"{store.backbone.name} makes {store.backbone.dim}: give the backbone it was trained with"
-            raise ValueError(f"the head was built for features of width {self.head.dim}, {made}")
+            raise ValueError(f"the head was built for features of width {dim}, {made}")
 
     def __repr__(self) -> str:
         backbone, known = self.store.backbone, self.support
@@ -212,7 +212,7 @@ class Recogniser:
 
 def method_name(method: object) -> str:
     """What a method is called; raises ValueError for what is neither a head nor a training-free method."""
-    if isinstance(method, tuple(HEADS.values())):
+    if isinstance(method, nn.Module) and hasattr(method, "config"):
         return str(describe_head(method).get("model", DEFAULT_HEAD))
     if isinstance(method, str) and method in TRAINING_FREE:
         return method

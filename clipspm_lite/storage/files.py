@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+import io
 import json
 import multiprocessing
 import os
@@ -9,6 +10,7 @@ import shutil
 import textwrap
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -16,6 +18,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from stat import S_ISREG
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 import torch
@@ -175,13 +178,38 @@ def is_safetensors(path: Path) -> bool:
 
 
 def read_torch(path: str | os.PathLike, allowed: Collection[tuple[Callable[..., Any], str]] = ()) -> Any:
-    """Tensors, numbers, containers and what is ``allowed`` (callable, its name there); else CheckpointError."""
+    """Tensors, numbers, containers, what is ``allowed`` (callable, its name there); else CheckpointError.
+
+    Of a TorchScript archive, whose code is neither compiled nor run, it gives the tensors: ``{"state_dict": …}``.
+    """
     try:
+        with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+                return {"state_dict": dict(_tensors_in(_read_torchscript(path)))}
         with torch.serialization.safe_globals(list(allowed)):
             # Mapped, so that an optimizer's state, twice the size of the model, is never read.
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception:  # torch, pickle and zipfile raise their own types, with advice that is unsafe here
         raise CheckpointError(f"not a torch file of tensors and numbers, or damaged; nothing was run: {path}") from None
+
+
+def _read_torchscript(path: str | os.PathLike) -> SimpleNamespace:
+    # By this name torch.load would know the archive and refuse it.
+    archive = io.BytesIO(Path(path).read_bytes().replace(b"/constants.pkl", b"/constants.not"))
+    used = torch.serialization.get_unsafe_globals_in_checkpoint(archive)
+    allowed: list[Any] = [(SimpleNamespace, name) for name in used if name.startswith("__torch__.")]
+    allowed += [(list, f"torch.jit._pickle.build_{kind}list") for kind in ("int", "double", "bool")]
+    archive.seek(0)
+    with torch.serialization.safe_globals(allowed):
+        return torch.load(archive, map_location="cpu", weights_only=True)
+
+
+def _tensors_in(module: SimpleNamespace, place: str = "") -> Iterator[tuple[str, Tensor]]:
+    for name, value in vars(module).items():
+        if isinstance(value, Tensor):
+            yield place + name, value
+        elif isinstance(value, SimpleNamespace):
+            yield from _tensors_in(value, f"{place}{name}.")
 
 
 def fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:

@@ -55,7 +55,7 @@ class MotionPictures:
         self.gallery = gallery
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(FRESH_SEED)
-            fresh = build_head(describe_head(gallery.model)).eval()
+            fresh = build_head(describe_head(gallery.model), type(gallery.model)).eval()
             self.heads: dict[str, Any] = {GIVEN: gallery.model, FRESH: fresh}
             self.mfes = {
                 (weights, motion): with_motion(self.heads[weights].mfe, motion)

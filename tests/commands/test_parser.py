@@ -42,7 +42,7 @@ def test_every_command_has_a_help(command, capsys):
         (["evalute"], "evalute"),
         (["evaluate", "--methd", "otam"], "--methd"),
         (["evaluate", "--way", "two"], "--way"),
-        (["table", "--methods", "otm"], "--methods.*otam"),
+        (["evaluate", "--method", "otm"], "--method.*otam"),
         (["predict", "clip.mp4"], "--support.*--recogniser"),
     ],
 )
@@ -68,6 +68,7 @@ def test_a_wrong_option_is_one_line_and_exit_status_2(arguments, named, capsys):
         (["evaluate", "--data", "nowhere", "--part", "base"], "--split"),
         (["evaluate", "--benchmark", "ucf101"], "--data"),
         (["table", "--methods", "otam", "--checkpoint", str(LITE_MODEL)], "--checkpoint.*clip-spm"),
+        (["table", "--methods", "otm"], "--methods.*otam.*otm"),
         (["table", "--results", "."], "cannot be written"),
         (["predict", "--support", "nowhere", "x.mp4"], "nowhere"),
         (["predict", "--recogniser", str(LITE_MODEL), "x.mp4"], "lite.safetensors"),

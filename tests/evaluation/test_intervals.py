@@ -88,5 +88,6 @@ def test_a_table_shows_an_interval_only_where_there_is_one():
     results = fake({"a": [[2, 9]], "b": [[4, 8], [6, 6]]})
     lines = comparison_table(results, "a").splitlines()
     assert lines[2:] == ["| a | 55.0 ± 1.3 |  |", "| b | 60.0 ± 1.3 | -2.0 |"]
+    assert comparison_table(results).splitlines()[2:] == ["| a | 55.0 ± 1.3 |", "| b | 60.0 ± 1.3 |"]
     results["rows"]["a"]["interval"] = None
     assert comparison_table(json.loads(json.dumps(results)), "a", ["a"]).endswith("| a | 55.0 |  |")

@@ -50,13 +50,17 @@ GADGETS = {
 def test_no_pickle_runs_code(gadget, protocol, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = set(sys.modules)
-    archive, bare = tmp_path / "archive.pt", tmp_path / "bare.pt"
-    with zipfile.ZipFile(archive, "w") as file:  # what torch.save would write, with another pickle in it
-        file.writestr("archive/data.pkl", pickle.dumps({"model_state_dict": GADGETS[gadget]}, protocol))
-        file.writestr("archive/version", "3\n")
-        file.writestr("archive/data/0", bytes(64))
+    archive, script, bare = tmp_path / "archive.pt", tmp_path / "script.pt", tmp_path / "bare.pt"
+    for path in (archive, script):  # what torch.save or torch.jit.save would write, with another pickle in it
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("archive/data.pkl", pickle.dumps({"model_state_dict": GADGETS[gadget]}, protocol))
+            file.writestr("archive/version", "3\n")
+            file.writestr("archive/data/0", bytes(64))
+            if path == script:
+                file.writestr("archive/constants.pkl", pickle.dumps(GADGETS[gadget], protocol))
+                file.writestr("archive/code/__torch__.py", f"open({PROOF!r}, 'w')")
     bare.write_bytes(pickle.dumps(GADGETS[gadget], protocol))
-    for path in (archive, bare):
+    for path in (archive, script, bare):
         with pytest.raises(CheckpointError, match=path.name):
             read_torch(path)
         with pytest.raises(CheckpointError, match=path.name):
