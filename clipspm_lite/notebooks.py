@@ -34,7 +34,7 @@ def execute(path: Path) -> tuple[NotebookNode, float]:
 
 def strip(notebook: NotebookNode, seconds: float) -> None:
     """Remove what must not be stored, and write the measured seconds into the first cell."""
-    kept = {"kernelspec", ("language_info", "name")}
+    kept = {"kernelspec", ("language_info", "name", "file_extension", "nbconvert_exporter")}
     clean = preprocessors.ClearMetadataPreprocessor(clear_cell_metadata=False, preserve_nb_metadata_mask=kept)
     clean.preprocess(notebook, {})
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
