@@ -21,7 +21,7 @@ def readable(name: str) -> str:
     >>> readable("ApplyEyeMakeup"), readable("raising_both_arms"), readable("Pushing [something] off [something]")
     ('apply eye makeup', 'raising both arms', 'pushing something off something')
     """
-    return composed(_NOT_A_WORD.sub(" ", _WORD_BOUNDARY.sub(" ", composed(name))).strip().lower())
+    return _NOT_A_WORD.sub(" ", _WORD_BOUNDARY.sub(" ", composed(name))).strip().lower()
 
 
 def composed(name: str) -> str:
