@@ -67,7 +67,7 @@ def show_start(out: str | Path) -> None:
     # The template "classic" keeps alt texts, "lab" does not.
     replace_file(page, HTMLExporter(template_name="classic").from_notebook_node(notebook)[0].encode())
     print(f"The page with its pictures ({seconds:.0f} s): {page}")
-    print("To work through it: python -m jupyterlab notebooks/00_start_here.ipynb")
+    print(f'To work through it: python -m jupyterlab "{path}"')
 
 
 def main() -> None:

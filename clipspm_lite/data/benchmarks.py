@@ -85,7 +85,6 @@ def open_benchmark(
     benchmark, root = BENCHMARKS[name], Path(root)
     check_known("part", part, benchmark.classes)
     classes = tuple(benchmark.classes[part])
-    video_lists = [video_lists] if isinstance(video_lists, str | Path) else video_lists
     listed = read_video_lists(benchmark, video_lists)
     found = find_videos(benchmark, root, classes, listed)
     missing = [f"{name}/{video}" for name in classes for video in found.missing[name]]
@@ -104,10 +103,10 @@ def open_benchmark(
     raise DatasetError(f"{problem}; {benchmark.how_to_get(root)}")
 
 
-def check_command(name: str, root: str | Path, video_lists: Sequence[str | Path]) -> str:
+def check_command(name: str, root: str | Path, lists: Sequence[str | Path]) -> str:
     """What to type to compare a benchmark's download with what is published, for messages."""
-    lists = ["--video-list", *map(str, video_lists)] if video_lists else []
-    return shlex.join(["python", "-m", "clipspm_lite", "check", str(root), "--benchmark", name, "--no-decode", *lists])
+    given = ["--video-list", *map(str, [lists] if isinstance(lists, str | Path) else lists)] if lists else []
+    return shlex.join(["python", "-m", "clipspm_lite", "check", str(root), "--benchmark", name, "--no-decode", *given])
 
 
 def find_videos(benchmark: Benchmark, root: Path, classes: Iterable[str], listed: ListedVideos | None) -> FoundVideos:
@@ -124,10 +123,11 @@ def find_videos(benchmark: Benchmark, root: Path, classes: Iterable[str], listed
     for _ in range(_DEEPEST):
         deeper = []
         for place in places:
-            loose += (f"{place}{video}" for video in video_names(root / place))
+            clips = {*video_names(root / place)}
+            loose += (f"{place}{video}" for video in clips)
             for folder in class_folders(root / place):
                 name = class_of.get(class_key(folder))
-                if name is None:
+                if name is None and folder not in clips:
                     deeper.append(f"{place}{folder}/")
                 elif name in files:
                     files[name] += class_videos(root, f"{place}{folder}")

@@ -2,10 +2,13 @@
 
 import json
 import os
+import re
+import shlex
 
 import pytest
 from small_benchmarks import CLASSES, VIDEOS, content, make_download, make_published_numbers_small
 
+from clipspm_lite.commands.main import main
 from clipspm_lite.data.benchmarks import BENCHMARKS, class_key, open_benchmark, read_video_lists
 from clipspm_lite.data.datasets import DatasetError
 from clipspm_lite.data.decoding.video import load_video
@@ -330,6 +333,19 @@ def test_missing_videos_are_named_with_the_official_page_and_the_folder(download
         for line, path in enumerate(gone, start=VIDEOS + 1):
             assert f"{path.stem} ({lists['novel']}, line {line})" in message
     assert open_benchmark(name, root, "base", list(lists.values())).videos_per_class == (VIDEOS, VIDEOS)
+
+
+def test_the_command_that_an_error_advises_works_when_it_is_typed(small, tmp_path, capsys):
+    root = tmp_path / "my data"
+    lists = [*make_download(root, "kinetics100").values()]
+    for path in (root / "tap dancing").iterdir():
+        path.unlink()
+    with pytest.raises(DatasetError) as error:
+        open_benchmark("kinetics100", root, "novel", lists)
+    python, _, package, *arguments = shlex.split(re.search("(python -m .*?); expected", str(error.value))[1])
+    assert (python, package, main(arguments)) == ("python", "clipspm_lite", 1)
+    printed = capsys.readouterr()
+    assert "missing: all 2 listed videos of tap_dancing" in printed.out and not printed.err
 
 
 def test_an_unknown_benchmark_or_part_is_refused(small, tmp_path):
