@@ -34,7 +34,7 @@ def execute(path: Path) -> tuple[NotebookNode, float]:
 
 def strip(notebook: NotebookNode, seconds: float) -> None:
     """Remove what must not be stored, and write the measured seconds into the first cell."""
-    kept = {"kernelspec", ("language_info", "name")}
+    kept = {"kernelspec", ("language_info", "name", "file_extension", "nbconvert_exporter")}
     clean = preprocessors.ClearMetadataPreprocessor(clear_cell_metadata=False, preserve_nb_metadata_mask=kept)
     clean.preprocess(notebook, {})
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
@@ -67,7 +67,7 @@ def show_start(out: str | Path) -> None:
     # The template "classic" keeps alt texts, "lab" does not.
     replace_file(page, HTMLExporter(template_name="classic").from_notebook_node(notebook)[0].encode())
     print(f"The page with its pictures ({seconds:.0f} s): {page}")
-    print("To work through it: python -m jupyterlab notebooks/00_start_here.ipynb")
+    print(f'To work through it: python -m jupyterlab "{path}"')
 
 
 def main() -> None:

@@ -196,7 +196,7 @@ def _from_folder(name: str, weights: str | Path | None) -> Parts:
     """A CLIP with its own configuration: in a folder, or on the hub, from where open_clip downloads it."""
     folder, own = Path(name.removeprefix(LOCAL_DIR)), weights is None
     if weights not in (None, "random"):
-        raise ValueError(f"weights: {name} holds its own; give None or 'random', found {str(weights)!r}")
+        raise ValueError(f"weights: {name} holds its own; leave weights out or give 'random', found {str(weights)!r}")
     if name.startswith(LOCAL_DIR) and own and not any(folder.glob("open_clip_*model.*")):  # it would take another file
         raise FileNotFoundError(f"the folder of a CLIP needs {WEIGHTS_FILE}, not found: {folder}")
     try:

@@ -158,7 +158,8 @@ def open_store(
             weights = weights or (tag if tag in open_clip.list_pretrained_tags_by_model(name) else None)
             if name not in open_clip.list_models() or weights is None:
                 made = f"the backbone {name[:80]!r} and weights {str(tag)[:80]!r}"
-                raise CheckpointError(f"made with {made}, not found here: give backbone= and weights=: {path}")
+                advice = "give backbone and weights, or the checkpoint that has them"
+                raise CheckpointError(f"made with {made}, not found here: {advice}: {path}")
         about: dict[str, Any] = dict(device=device, normalize_pixels=made_with.get("normalize_pixels", True))
         opened = load_backbone(name, weights=weights, text_weights=text_weights, **about)
     try:
@@ -170,7 +171,7 @@ def open_store(
         return FeatureStore(opened, store, frames=recorded, resize=made_with.get("resize"))
     except (RuntimeError, ValueError) as error:
         found = f"{opened.name} with weights {opened.weights} ({one_line(error)})"
-        raise CheckpointError(f"does not fit {found}: give backbone= and weights= of its training: {path}") from None
+        raise CheckpointError(f"does not fit {found}: give the backbone and weights of its training: {path}") from None
 
 
 def _released_head(

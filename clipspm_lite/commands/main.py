@@ -49,5 +49,6 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         if name == chosen:
             command = import_module(f"clipspm_lite.commands.{name}")
             command.add_arguments(sub)
+            parser.prog = sub.prog  # an unknown option's error says where the known ones are
             sub.set_defaults(run=command.run)
     return parser

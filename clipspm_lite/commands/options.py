@@ -15,7 +15,7 @@ import torch
 from clipspm_lite.clip.backbone import load_backbone, public_name
 from clipspm_lite.clip.checkpoints import DEFAULT_FRAMES, OpenedCheckpoint, head_name, open_checkpoint
 from clipspm_lite.clip.feature_store import FeatureStore
-from clipspm_lite.data.benchmarks import BENCHMARKS, open_benchmark
+from clipspm_lite.data.benchmarks import BENCHMARKS, check_command, open_benchmark
 from clipspm_lite.data.datasets import SAMPLES, VideoDataset, open_folder, read_split, sample_world
 from clipspm_lite.data.names import printable
 from clipspm_lite.evaluation.published import BENCHMARK_RESIZE, PART
@@ -88,9 +88,11 @@ def open_part(options: argparse.Namespace, part: str) -> VideoDataset:
     if options.data is None:
         raise ValueError(f"--data: expected the folder of the videos of {options.benchmark}, found none")
     dataset = open_benchmark(options.benchmark, options.data, part, options.video_list or ())
-    found, published = len(dataset.paths), BENCHMARKS[options.benchmark].videos[part]
-    if found != published:
-        warn(f"{found} videos of {part} classes, published are {published}: `check --benchmark` says what is wrong")
+    found, published = len(dataset.paths), BENCHMARKS[options.benchmark].counts(part)
+    if found not in published:
+        command = check_command(options.benchmark, options.data, options.video_list or ())
+        expected = f"published are {' or '.join(map(str, published))}"
+        warn(f"{found} videos of {part} classes, {expected}; this says what is wrong: {command}")
     return dataset
 
 

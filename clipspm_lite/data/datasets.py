@@ -5,10 +5,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from clipspm_lite.arguments import check_known
-from clipspm_lite.data.names import readable
+from clipspm_lite.data.names import composed, printable, readable, some
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".webm", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
 SPLIT_FORMAT = 1
@@ -41,6 +42,9 @@ class VideoDataset:
 def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> VideoDataset:
     """The data set in `root/<class>/<video>`; hidden files and files that are not videos are passed over.
 
+    Archives unpack into folders of their own, so `root` may hold one folder with all classes, and a class folder one
+    of the same name with its videos.
+
     Args:
         root: links in it are followed.
         classes: the class folders to take, in this order; default: all of them, sorted.
@@ -48,35 +52,56 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
     Raises:
         DatasetError: `root` or a class folder is missing, a class has no video, or a name cannot be used.
     """
-    root = Path(root)
-    classes = find_classes(root) if classes is None else tuple(classes)
-    check_class_names(classes, root)
-    there = find_classes(root)
+    root, there = find_classes(Path(root))
+    wanted = there if classes is None else tuple(classes)
+    check_class_names(wanted, root)
     videos = []
-    for name in classes:
-        names = video_names(root / name) if name in there else ()
-        if not names:
-            found = "no videos" if name in there else "no folder here"
-            expected = f"expected a folder with {' '.join(VIDEO_SUFFIXES)}"
+    for name in map(composed, wanted):
+        folders = [folder for folder in there if composed(folder) == name]
+        check_class_names(folders, root)  # the name in two forms, side by side
+        videos.append(tuple(video for folder in folders for video in class_videos(root, folder)))
+        if not videos[-1]:
+            found = "no videos" if folders else "no folder here"
+            expected = f"expected a folder with {' '.join(VIDEO_SUFFIXES)}{videos_below(root / name)}"
             raise DatasetError(f"the class {name!r} has {found}; {expected}: {root / name}")
-        videos.append(tuple(f"{name}/{video}" for video in names))
-    return VideoDataset(root, classes, tuple(videos))
+    return VideoDataset(root, tuple(map(composed, wanted)), tuple(videos))
 
 
-def find_classes(root: Path) -> tuple[str, ...]:
-    """The classes of a data set folder, sorted; raises DatasetError where it is not one."""
+def find_classes(root: Path) -> tuple[Path, tuple[str, ...]]:
+    """The folder of a data set's classes, `root` or the only folder in it, and their names, sorted.
+
+    Raises DatasetError where `root` has no folders.
+    """
     if os.path.isdir(root) and (classes := class_folders(root)):
-        return classes
+        inner, inside = root, classes
+        while len(inside) == 1 and not class_videos(inner, inside[0]):
+            inner, inside = inner / inside[0], class_folders(inner / inside[0])
+        return (inner, inside) if any(class_videos(inner, name) for name in inside) else (root, classes)
     found = "no class folders" if root.is_dir() else "this is a file" if root.is_file() else "no such folder"
     if not root.is_absolute():  # a notebook runs in its own folder, which its reader may not think of
         found += f" in {Path.cwd()}{'; ~ is not read as your home' if root.parts[:1] == ('~',) else ''}"
-    raise DatasetError(f"{found}; expected a folder with one for each class, its videos in it: {root}")
+    expected = f"expected a folder with one for each class, its videos in it{videos_below(root)}"
+    raise DatasetError(f"{found}; {expected}: {root}")
+
+
+def class_videos(root: Path, folder: str) -> tuple[str, ...]:
+    """The videos in a class folder, as paths below `root`; where it has none, those in one of its name inside it."""
+    places, name = [folder], readable(folder.rpartition("/")[2])
+    if not video_names(root / folder):
+        places = [f"{folder}/{inner}" for inner in class_folders(root / folder) if readable(inner) == name]
+    return tuple(f"{place}/{video}" for place in places for video in video_names(root / place))
+
+
+def videos_below(folder: Path) -> str:
+    """The end of a message that no videos were found in `folder`: where else in it there are some."""
+    places = [place for place, *_ in islice(os.walk(folder), 1000) if video_names(Path(place))]
+    return f"; there are videos in {some(map(printable, places))}" if places else ""
 
 
 def class_folders(root: Path) -> tuple[str, ...]:
-    """Names of the folders in `root`, sorted, hidden ones left out."""
+    """Names of the folders in `root`, sorted, hidden ones left out, and what macOS adds to an archive."""
     with os.scandir(root) as items:
-        return tuple(sorted(item.name for item in items if item.is_dir() and not item.name.startswith(".")))
+        return tuple(sorted(i.name for i in items if i.is_dir() and not i.name.startswith((".", "__MACOSX"))))
 
 
 def video_names(folder: Path) -> tuple[str, ...]:
@@ -101,7 +126,7 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
     parts = {name: names for name, names in split.items() if isinstance(names, list) and names} if known else {}
     if part in parts:
         check_class_names(parts[part], path)
-        return tuple(parts[part])
+        return tuple(map(composed, parts[part]))
     expected = f'a split file, {{"format_version": {SPLIT_FORMAT}, "{part}": ["a class", …], …}}'
     raise DatasetError(f"expected {expected}, found the parts {', '.join([*parts][:10]) or 'none'}: {path}")
 
@@ -154,9 +179,11 @@ def check_class_names(classes: Sequence[str], source: str | Path) -> None:
         words = readable(name) if _is_folder_name(name) else ""
         if not words or words in first:
             found = "is not a class name; expected the name of a folder, with words in it"
+            # Two forms of one name look the same, so their characters are spelled out.
+            show = ascii if words and name != first[words] and composed(name) == composed(first[words]) else repr
             if words:
-                found = f"and {first[words]!r} read alike; rename one of the classes or join them"
-            raise DatasetError(f"{repr(name)[:100]} {found}: {source}")
+                found = f"and {show(first[words])} read alike; rename one of the classes or join them"
+            raise DatasetError(f"{show(name)[:100]} {found}: {source}")
         first[words] = name
 
 

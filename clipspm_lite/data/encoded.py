@@ -9,6 +9,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from clipspm_lite.data.names import composed
+
 
 @dataclass(frozen=True)
 class EncodedDataset:
@@ -46,14 +48,15 @@ class EncodedDataset:
 
     def subset(self, classes: Sequence[str]) -> "EncodedDataset":
         """Only these classes, in this order; raises ValueError where one is unknown or there are none."""
-        if not classes or (unknown := [name for name in classes if name not in self.classes]):
+        places = {composed(name): place for place, name in enumerate(self.classes)}
+        if not classes or (unknown := [name for name in classes if composed(name) not in places]):
             found = unknown if classes else "none"
             raise ValueError(f"classes: expected some of the {len(self.classes)} that are here, found {found}")
-        positions = [self.classes.index(name) for name in classes]
+        positions = [places[composed(name)] for name in classes]
         rows = torch.arange(len(self.features)).split(list(self.videos_per_class))
         return replace(
             self,
-            classes=tuple(classes),
+            classes=tuple(self.classes[p] for p in positions),
             videos_per_class=tuple(self.videos_per_class[p] for p in positions),
             features=self.features[torch.cat([rows[p] for p in positions])],
             class_text=self.class_text[positions],

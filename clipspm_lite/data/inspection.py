@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clipspm_lite.arguments import check_known, whole_number
-from clipspm_lite.data.benchmarks import BENCHMARKS, FoundVideos, class_key, find_videos, read_video_lists
-from clipspm_lite.data.datasets import class_folders, find_classes, video_names
+from clipspm_lite.data.benchmarks import BENCHMARKS, FoundVideos, find_videos, read_video_lists
+from clipspm_lite.data.datasets import DatasetError, check_class_names, class_folders, class_videos, find_classes
 from clipspm_lite.data.decoding.video import VideoError, count_frames
-from clipspm_lite.data.names import printable
+from clipspm_lite.data.names import printable, some
 from clipspm_lite.storage.files import file_sha256
 
 FRAMES_WANTED = 8  # T; a shorter video repeats some
@@ -68,12 +68,16 @@ def check_folder(root: str | Path, minimum: int = 2, progress: Progress = None) 
         DatasetError: `root` is not a folder, or has no class folders.
     """
     minimum = whole_number("minimum", minimum, least=0)
-    report = Report(Path(root))
-    classes = find_classes(report.root)
-    videos = {name: [f"{name}/{video}" for video in video_names(report.root / name)] for name in classes}
-    used = {report.root / path for paths in videos.values() for path in paths}
-    inside = [path for name in videos for path in (report.root / name).iterdir()]
-    for path in sorted([*report.root.iterdir(), *inside]):
+    folder, classes = find_classes(Path(root))
+    report = Report(folder)
+    try:
+        check_class_names(classes, folder)
+    except DatasetError as error:
+        report.problems.append(str(error))
+    videos = {name: class_videos(folder, name) for name in classes}
+    used = {part for paths in videos.values() for path in paths for part in (folder / path, (folder / path).parent)}
+    inside = [path for name in videos for path in (folder / name).iterdir()]
+    for path in sorted([*folder.iterdir(), *inside]):
         if path not in used and path.name not in videos and not path.name.startswith("."):
             report.remarks.append(f"not a video of a class by its place and name, ignored: {printable(path)}")
     report.read_videos(videos, progress)
@@ -111,14 +115,14 @@ def check_benchmark(
         for class_name, published in classes.items():
             report.problems += _differences(class_name, published, found, listed)
         total = sum(len(found.videos[class_name]) for class_name in classes)
-        if total != benchmark.videos[part]:
-            report.problems.append(f"{part}: {total} videos, published are {benchmark.videos[part]}: {root}")
-    if found.unlisted:
-        examples = ", ".join(map(printable, found.unlisted[:3]))
-        report.remarks.append(f"{len(found.unlisted)} videos that no list names, not used, such as {examples}")
+        if total not in (counts := benchmark.counts(part)):
+            report.problems.append(f"{part}: {total} videos, published are {' or '.join(map(str, counts))}: {root}")
+    if found.unused:
+        which = f"{len(found.unused)} videos that no {'class folder holds' if listed is None else 'list names'}"
+        report.remarks.append(f"{which}, not used, such as {some(map(printable, found.unused))}")
     if listed is None:
-        known = {class_key(folder) for folder in (*found.videos, *benchmark.folders)}
-        others = (report.root / folder for folder in class_folders(report.root) if class_key(folder) not in known)
+        known = {path.split("/")[0] for paths in found.videos.values() for path in paths}
+        others = (report.root / folder for folder in class_folders(report.root) if folder not in known)
         report.remarks += [f"not a class of {benchmark.title}, ignored: {printable(folder)}" for folder in others]
     if decode:
         report.read_videos(found.videos, progress)

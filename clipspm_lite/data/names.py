@@ -1,6 +1,8 @@
 """Names as people read them: classes as the words that a prompt is made of (SPEC section 1), files on one line."""
 
 import re
+import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 _WORD_BOUNDARY = re.compile(
@@ -19,7 +21,18 @@ def readable(name: str) -> str:
     >>> readable("ApplyEyeMakeup"), readable("raising_both_arms"), readable("Pushing [something] off [something]")
     ('apply eye makeup', 'raising both arms', 'pushing something off something')
     """
-    return _NOT_A_WORD.sub(" ", _WORD_BOUNDARY.sub(" ", name)).strip().lower()
+    return _NOT_A_WORD.sub(" ", _WORD_BOUNDARY.sub(" ", composed(name))).strip().lower()
+
+
+def composed(name: str) -> str:
+    """The form (NFC) in which names are compared: "é" may be one character, or as on macOS two, and is one name."""
+    return unicodedata.normalize("NFC", name)
+
+
+def some(names: Iterable[str]) -> str:
+    """The first three names, and how many more there are."""
+    names = list(names)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def printable(path: str | Path) -> str:

@@ -3,15 +3,20 @@
 import html
 import io
 import re
+import unicodedata
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import numpy as np
 import seaborn as sns
 from IPython.display import Image, Markdown, display
-from matplotlib import style
+from matplotlib import font_manager, style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from torch import Tensor
 
 COLORS = sns.color_palette("colorblind")
@@ -68,8 +73,55 @@ def png(figure: Figure, *, tight: bool = False) -> bytes:
     """The figure as PNG; ``tight`` crops it to what is drawn, which takes twice as long."""
     image = io.BytesIO()
     crop: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.15} if tight else {}
-    figure.savefig(image, format="png", dpi=90, pil_kwargs={"compress_level": 6 if tight else 1}, **crop)
+    find_fonts(figure)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph ")  # one for each character; `find_fonts` has said it
+        figure.savefig(image, format="png", dpi=90, pil_kwargs={"compress_level": 6 if tight else 1}, **crop)
     return image.getvalue()
+
+
+def find_fonts(figure: Figure) -> None:
+    """Let texts in other scripts be drawn in installed fonts that have them; warn once of a script that none has."""
+    texts = [text for text in figure.findobj(Text) if not text.get_text().isascii()]
+    characters = {c for text in texts for c in text.get_text() if c.isprintable() and not c.isspace()}
+    families, scripts = fonts_with("".join(sorted(characters)))
+    for text in texts if families else ():
+        text.set_fontfamily([*text.get_fontfamily(), *families])
+    for name in scripts:
+        warn_of_boxes(name)
+
+
+@cache
+def fonts_with(characters: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Families of fonts that have what matplotlib's own lacks of ``characters``, and the scripts that none has."""
+    own = font_manager.get_font(font_manager.findfont("DejaVu Sans"))
+    lacking, families = set(map(ord, characters)) - own.get_charmap().keys(), []
+    fonts = font_manager.fontManager
+    for path in {*font_manager.findSystemFonts()} - {font.fname for font in fonts.ttflist} if lacking else ():
+        with suppress(RuntimeError, OSError, ValueError):  # a kind of font that matplotlib does not draw
+            fonts.addfont(path)  # it was installed after matplotlib looked
+    for font in sorted(fonts.ttflist, key=lambda f: (f.style != "normal", f.weight != 400, "Sans" not in f.name)):
+        if not lacking or font.name.startswith("Last Resort"):  # that one has boxes for all
+            continue
+        with suppress(RuntimeError, OSError):
+            if has := lacking & font_manager.get_font(font.fname).get_charmap().keys():
+                families.append(font.name)
+                lacking -= has
+    return tuple(families), tuple(sorted(set(map(script_of, map(chr, lacking)))))
+
+
+def script_of(character: str) -> str:
+    """The name of a character's script, as Google's Noto fonts have it: CJK, Devanagari, Symbols, …"""
+    if unicodedata.category(character)[0] not in "LM":
+        return "Symbols"
+    first = unicodedata.name(character, "Symbols").split()[0].title()
+    return "CJK" if first in ("Cjk", "Hiragana", "Katakana", "Hangul", "Bopomofo") else first
+
+
+@cache  # once
+def warn_of_boxes(script: str) -> None:
+    found = f"no font here has the {script} characters of some names, and figures show boxes in their place"
+    warnings.warn(f"{found}; install one, such as Noto Sans {script}", stacklevel=2)
 
 
 def show(figure: Figure, caption: str, alt: str) -> None:

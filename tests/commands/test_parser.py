@@ -51,6 +51,8 @@ def test_a_wrong_option_is_one_line_and_exit_status_2(arguments, named, capsys):
         main(arguments)
     [line] = capsys.readouterr().err.splitlines()
     assert stop.value.code == 2 and line.startswith("error: ") and re.search(named, line)
+    advised = re.search(r"all options: python -m clipspm_lite (.*)\)$", line)[1].split()
+    assert advised == [*(word for word in arguments[:1] if word in COMMANDS), "--help"]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,14 @@
 """The benchmarks open from their official layouts, and nothing wrong with a download or a list goes unsaid."""
 
+import json
 import os
+import re
+import shlex
 
 import pytest
 from small_benchmarks import CLASSES, VIDEOS, content, make_download, make_published_numbers_small
 
+from clipspm_lite.commands.main import main
 from clipspm_lite.data.benchmarks import BENCHMARKS, class_key, open_benchmark, read_video_lists
 from clipspm_lite.data.datasets import DatasetError
 from clipspm_lite.data.decoding.video import load_video
@@ -75,11 +79,80 @@ def test_the_list_of_one_part_is_enough_for_it(small, tmp_path):
         open_benchmark("ssv2_full", tmp_path / "ssv2", "base", [lists["novel"]])
 
 
-@pytest.mark.parametrize("name", CLASSES)
-def test_the_folder_that_the_archive_unpacks_into_may_be_inside(name, small, tmp_path):
-    lists = make_download(tmp_path / "data" / BENCHMARKS[name].folders[0], name)
-    lists = list(lists.values()) if name in WITH_LISTS else []
-    assert open_benchmark(name, tmp_path / "data", "novel", lists).videos_per_class == (VIDEOS, VIDEOS)
+def laid_out(root, name, place):
+    """A small download with each video moved to where ``place`` says: of folder, class and name of the file."""
+    lists = make_download(root.with_name("official"), name)
+    for path in sorted(p for p in root.with_name("official").rglob("*.*") if p.is_file()):
+        target = root / place.format(folder=path.parent.name, file=path.name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+    return lists if name in WITH_LISTS else {}
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("hmdb51", "{folder}/{folder}/{file}"),
+        ("hmdb51", "hmdb51_org/{folder}/{folder}/{file}"),
+        ("ucf101", "UCF101/UCF-101/{folder}/{file}"),
+        ("ucf101", "downloads/UCF101/UCF-101/{folder}/{file}"),
+        ("kinetics100", "train_256/{folder}/{file}"),
+        ("kinetics100", "k400/compress/val_256/{folder}/{file}"),
+        ("kinetics100", "train/{file}"),
+        ("kinetics100", "Kinetics400/train/part_0/{file}"),
+        ("kinetics100", "{folder}/{folder}/{file}"),
+        ("ssv2_full", "20bn-something-something-v2/{file}"),
+        ("ssv2_small", "sthv2/videos/0/{file}"),
+    ],
+)
+def test_the_ways_in_which_downloads_lie_on_disks_open(small, tmp_path, name, place):
+    lists = laid_out(tmp_path / "data", name, place)
+    (tmp_path / "data" / "__MACOSX" / "golf").mkdir(parents=True)
+    data = open_benchmark(name, tmp_path / "data", "novel", list(lists.values()))
+    assert data.classes == CLASSES[name]["novel"] and data.videos_per_class == (VIDEOS, VIDEOS)
+    assert all(path.is_file() for path in data.paths)
+
+
+@pytest.mark.parametrize(("name", "place"), [("ucf101", "one/{folder}/{file}"), ("kinetics100", "one/{file}")])
+def test_two_copies_of_a_video_are_named_and_none_is_chosen(small, tmp_path, name, place):
+    root, lists = tmp_path / "data", list(laid_out(tmp_path / "data", name, place).values())
+    path = open_benchmark(name, root, "novel", lists).paths[0]
+    copy = root / "two" / path.relative_to(root / "one")
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(path.read_bytes())
+    with pytest.raises(DatasetError, match=f"one/.*{path.name}.*two/.*{path.name}.* check "):
+        open_benchmark(name, root, "novel", lists)
+    assert not check_benchmark(name, root, lists, decode=False).ok
+
+
+def test_an_error_says_where_other_videos_are(small, tmp_path):
+    laid_out(tmp_path / "data", "ucf101", "all/{file}")
+    with pytest.raises(DatasetError, match="no videos of 2 .*all/v_HandstandPushups_g"):
+        open_benchmark("ucf101", tmp_path / "data")
+    lists = laid_out(tmp_path / "k" / "data", "kinetics100", "{folder}/{file}")
+    video = min((tmp_path / "k" / "data" / "tap dancing").iterdir())
+    video.rename(video.parents[1] / "hurling (sport)" / video.name)
+    with pytest.raises(DatasetError, match=f"tap_dancing/{video.stem}.*found hurling .sport./{video.name}"):
+        open_benchmark("kinetics100", tmp_path / "k" / "data", "novel", [lists["novel"]])
+
+
+@pytest.mark.parametrize("place", ["train/{file}", "train_256/{folder}/{file}"])
+def test_annotation_files_say_the_class_of_the_videos_that_are_there(small, tmp_path, place):
+    laid_out(tmp_path / "data", "kinetics100", place)
+    rows = ["label,youtube_id,time_start,time_end,split", "abseiling,x,1,11,train", '"tap dancing","gone",1,11,train']
+    rows += [f'"{c}","-id_{n:07d}",{n},{n + 10},"train"' for n, c in ((8, "hurling (sport)"), (10, "tap dancing"))]
+    data = open_benchmark("kinetics100", tmp_path / "data", "novel", a_list(tmp_path, *rows))
+    assert [path.name[:11] for path in data.paths] == ["-id_0000008", "-id_0000010"]
+    laid_out(tmp_path / "s" / "data", "ssv2_full", "{file}")
+    entries = [{"id": "1008", "template": "Digging [something] out of [something]", "label": "digging a ball"}]
+    entries += [{"id": "1010", "template": REMOVING}, {"id": "1", "template": REMOVING}, {"id": "2", "template": "No"}]
+    data = open_benchmark("ssv2_full", tmp_path / "s" / "data", "novel", a_list(tmp_path, json.dumps(entries)))
+    assert [path.name for path in data.paths] == ["1008.webm", "1010.webm"]
+
+
+def test_both_published_lengths_of_ssv2_fulls_training_list_are_right():
+    assert BENCHMARKS["ssv2_full"].counts("base") == (77500, 67013)
+    assert BENCHMARKS["ssv2_full"].counts("novel") == (2857,)
 
 
 def test_kinetics_videos_are_found_in_its_train_and_val_folders_together(small, tmp_path):
@@ -117,6 +190,11 @@ BENDING, REMOVING = CLASSES["ssv2_full"]["base"][0], CLASSES["ssv2_full"]["novel
         ("kinetics100", "tap_dancing/abc_000001_000011.mp4", "tap_dancing", "abc_000001_000011"),
         ("kinetics100", "test0//k400/val/hurling (sport)/abc", "hurling_(sport)", "abc"),
         ("kinetics100", "val/hurling_(sport)/abc", "hurling_(sport)", "abc"),
+        ("kinetics100", "train/abc_000001_000011.mp4 tap dancing", "tap_dancing", "abc_000001_000011"),
+        ("kinetics100", "train_256/tap_dancing/abc.MP4 331", "tap_dancing", "abc"),
+        ("kinetics100", "tap dancing/abc.mp4\t300 3", "tap_dancing", "abc"),
+        ("kinetics100", 'abc.mp4,"hurling (sport)"', "hurling_(sport)", "abc"),
+        ("ssv2_full", "12345.webm Removing [something], revealing [something] behind", REMOVING, "12345"),
     ],
 )
 def test_spellings_that_are_met_in_published_lists_are_understood(small, tmp_path, name, line, class_name, video):
@@ -128,7 +206,9 @@ def test_spellings_that_are_met_in_published_lists_are_understood(small, tmp_pat
 OUTSIDE = ["../secret/Twisting something/1", "Twisting something/../../1", "/etc/Twisting something/1"]
 OUTSIDE += ["Twisting something/..", "C:/Twisting something/1", "Twisting something\\1"]
 OTHER = ["Twisting something/\x1b[2J1", "12345", "///", "Twisting something/.webm", "Juggling something/1", "test2/1"]
-OTHER += ["train0/Twisting something/1", "x" * 10_000]
+OTHER += ["train0/Twisting something/1", "x" * 10_000, "12345.webm 3", "Twisting something/1 Poking nothing"]
+OTHER += ["Twisting something/1 Poking a hole into some substance", "1.webm Juggling", '[{"template": "x"}', "[1, 2]"]
+OTHER += ["label,youtube_id,time_start,time_end,split", "[" * 100_000]
 
 
 @pytest.mark.parametrize("line", OUTSIDE + OTHER)
@@ -195,7 +275,7 @@ def test_times_of_a_kinetics_clip_count_only_where_both_sides_have_them(small, t
     assert found("two_000020_000030") == ["two_000020_000030.mp4"]
     with pytest.raises(DatasetError, match="timed_000002_000012"):
         found("timed_000002_000012")
-    with pytest.raises(DatasetError, match=r"with which times\? there are .*two_000001.*two_000020"):
+    with pytest.raises(DatasetError, match=r"two .*two_000001.*two_000020"):
         found("two")
 
 
@@ -249,10 +329,23 @@ def test_missing_videos_are_named_with_the_official_page_and_the_folder(download
     assert CLASSES[name]["novel"][1] in message
     assert BENCHMARKS[name].page in message and message.endswith(str(root))
     if lists:
-        assert message.startswith("2 of 4 listed videos are missing")
+        assert message.startswith("2 of 4 videos are missing")
         for line, path in enumerate(gone, start=VIDEOS + 1):
             assert f"{path.stem} ({lists['novel']}, line {line})" in message
     assert open_benchmark(name, root, "base", list(lists.values())).videos_per_class == (VIDEOS, VIDEOS)
+
+
+def test_the_command_that_an_error_advises_works_when_it_is_typed(small, tmp_path, capsys):
+    root = tmp_path / "my data"
+    lists = [*make_download(root, "kinetics100").values()]
+    for path in (root / "tap dancing").iterdir():
+        path.unlink()
+    with pytest.raises(DatasetError) as error:
+        open_benchmark("kinetics100", root, "novel", lists)
+    python, _, package, *arguments = shlex.split(re.search("(python -m .*?); expected", str(error.value))[1])
+    assert (python, package, main(arguments)) == ("python", "clipspm_lite", 1)
+    printed = capsys.readouterr()
+    assert "missing: all 2 listed videos of tap_dancing" in printed.out and not printed.err
 
 
 def test_an_unknown_benchmark_or_part_is_refused(small, tmp_path):
@@ -309,7 +402,7 @@ def test_counting_reads_no_video_and_says_so(download):
 
 def test_a_class_with_none_of_its_listed_videos_is_one_problem(small, tmp_path):
     lists = make_download(tmp_path / "k", "kinetics100")
-    (tmp_path / "k" / "tap dancing").rename(tmp_path / "k" / "tapping")
+    (tmp_path / "k" / "tap dancing").rename(tmp_path / "elsewhere")
     report = check_benchmark("kinetics100", tmp_path / "k", [lists["novel"]], decode=False)
     assert [p for p in report.problems if "tap_dancing" in p] == ["missing: all 2 listed videos of tap_dancing"]
     assert [remark.split()[-1] for remark in report.remarks] == ["base", "validation"]

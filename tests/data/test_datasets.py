@@ -1,11 +1,13 @@
 """A folder of classes is a data set; a split is a list of class names; names do not lead out of the folder."""
 
 import json
+import unicodedata
 
 import pytest
 
 from clipspm_lite.data import datasets
 from clipspm_lite.data.datasets import DatasetError, open_folder, read_split, sample_world
+from clipspm_lite.data.inspection import check_folder
 
 
 @pytest.fixture
@@ -65,6 +67,58 @@ def test_missing_and_empty_folders_are_named(root, tmp_path):
         open_folder(root)
     with pytest.raises(DatasetError, match="no class folders.*empty"):
         open_folder(root / "empty")
+
+
+@pytest.mark.parametrize("place", ["data", "running/running", "__MACOSX"])
+def test_folders_that_archives_unpack_into_are_looked_through(root, tmp_path, place):
+    top = tmp_path / "data"
+    if place == "data":  # one folder too high, twice
+        (tmp_path / "download" / "unpacked").mkdir(parents=True)
+        top = tmp_path / "download"
+        root = root.rename(top / "unpacked" / "data")
+    elif place == "running/running":
+        (root / "running").rename(root / "inner")
+        (root / "Running").mkdir()
+        (root / "inner").rename(root / "Running" / "running")
+    else:
+        (root / place).mkdir()
+    data = open_folder(top)
+    assert len(data.classes) == 2 and data.videos_per_class == (2, 2)
+    assert all(path.is_file() and root in path.parents for path in data.paths)
+    assert len(check_folder(top, minimum=0).readable) == 2
+
+
+def test_an_error_says_where_the_videos_are(root):
+    (root / "running").rename(root / "jumping" / "other")
+    (root / "jumping" / "c.webm").unlink()
+    (root / "jumping" / "d.mov").unlink()
+    (root / "swimming").mkdir()
+    with pytest.raises(DatasetError, match="'jumping' has no videos.* videos in .*jumping.other.*jumping$"):
+        open_folder(root)
+    with pytest.raises(DatasetError, match="no class folders.* videos in .*other$"):
+        open_folder(root / "jumping" / "other")
+
+
+def test_names_in_nfc_and_nfd_are_one_name(root, tmp_path):
+    composed, apart = (unicodedata.normalize(form, "arrêter à 跳绳") for form in ("NFC", "NFD"))
+    assert composed != apart
+    (root / "running").rename(root / apart)
+    split = split_file(tmp_path / "split.json", novel=[composed], base=[apart])
+    assert read_split(split, "novel") == read_split(split, "base")
+    for classes in ([composed], [apart], None):
+        data = open_folder(root, classes)
+        assert composed in data.classes and apart not in data.classes
+        assert all(path.exists() for path in data.paths)
+    with pytest.raises(DatasetError, match="'arr.xeater.*'arre.u0302ter"):
+        read_split(split_file(tmp_path / "both.json", novel=[apart, composed]), "novel")
+    try:
+        (root / composed).mkdir()
+    except FileExistsError:
+        return  # this system has one name for both
+    for refused in (lambda: open_folder(root), lambda: open_folder(root, [composed])):
+        with pytest.raises(DatasetError, match="arr.xeater.*arre.u0302ter|arre.u0302ter.*arr.xeater"):
+            refused()
+    assert any("u0302" in problem for problem in check_folder(root, minimum=0).problems)
 
 
 def test_a_class_named_twice_is_refused(root, tmp_path):

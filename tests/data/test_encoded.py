@@ -1,5 +1,7 @@
 """Features of a data set: what does not fit together is refused, and the fingerprint is of the values."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -44,6 +46,8 @@ def test_a_subset_takes_the_rows_and_the_text_of_its_classes(encoded):
     assert part.classes == ("action 2", "action 0") and part.videos_per_class == (3, 3)
     assert torch.equal(part.features, torch.cat([data.features[6:9], data.features[0:3]]))
     assert torch.equal(part.class_text, data.class_text[[2, 0]])
+    named = replace(data, classes=("arre\u0302ter", *data.classes[1:])).subset(["arr\xeater"])  # NFD and NFC
+    assert torch.equal(named.features, data.features[:3])
     for wrong in ([], ["nobody"], ["action 0", "action 0"]):
         with pytest.raises(ValueError, match="classes"):
             data.subset(wrong)

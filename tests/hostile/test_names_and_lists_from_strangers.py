@@ -32,7 +32,6 @@ NAMES = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Glyph")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_figure_draws_any_class_name_as_it_is(name):
     names = [readable(NAMES[name]), "sit"]

@@ -8,8 +8,12 @@ import re
 from pathlib import Path
 from statistics import median
 
+import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
+from nbconvert import ScriptExporter
+
+from clipspm_lite.notebooks import strip
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
@@ -53,6 +57,13 @@ def test_nothing_stored_that_belongs_to_one_machine(notebook):
     assert not re.search(r"[A-Z]:\\\\\\\\\w", text)
     for cell in code_cells(notebook):
         assert "video/" not in json.dumps(cell["outputs"]) and "widget-view" not in json.dumps(cell["outputs"])
+
+
+def test_exported_as_a_script_it_is_python(notebook):
+    node = nbformat.reads(json.dumps(notebook), as_version=4)
+    strip(node, 1)  # as after it is executed again
+    script, resources = ScriptExporter().from_notebook_node(node)
+    assert resources["output_extension"] == ".py" and ast.parse(script)
 
 
 def test_ignored_outputs_are_few_and_nothing_is_skipped(notebook):

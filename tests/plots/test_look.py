@@ -9,7 +9,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 from made_up_table import made_up_table
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -19,6 +22,7 @@ from clipspm_lite.plots import (
     ablations,
     alignment,
     answers,
+    base,
     embeddings,
     episodes,
     motion,
@@ -184,3 +188,57 @@ def test_a_shown_figure_is_an_opaque_white_card_whatever_the_reader_has_set(draw
     assert card.getextrema()[3] == (255, 255)
     with plt.style.context(["dark_background", {"font.size": 20, "axes.spines.left": False}]):
         assert shown_png(draw, monkeypatch) == png
+
+
+CHINESE = ["挥手", "跳绳"]
+
+
+@pytest.fixture
+def fonts(monkeypatch):
+    """matplotlib's own fonts alone, and nothing remembered."""
+    own = [font for font in font_manager.fontManager.ttflist if "mpl-data" in font.fname]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", own)
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [])
+    for remembered in (base.fonts_with, base.warn_of_boxes):
+        remembered.cache_clear()
+    yield
+    base.fonts_with.cache_clear()
+
+
+def pictures():
+    """Of names as texts and as the labels of ticks."""
+    return [
+        base.png(figure)
+        for figure in (
+            answers.ranking(CLIP, dict(zip(CHINESE, (0.7, 0.3), strict=True))),
+            prototypes.prototype_distances(torch.eye(2), CHINESE, (0, 1), "distance"),
+        )
+    ]
+
+
+def test_names_that_no_font_has_are_one_warning_that_says_what_to_install(fonts):
+    with pytest.warns(UserWarning) as warned:
+        pictures()
+    assert [str(warning.message).split()[-1] for warning in warned] == ["CJK"]
+
+
+def test_names_are_drawn_in_an_installed_font_that_has_them(fonts, tmp_path, monkeypatch, recwarn):
+    boxes = pictures()
+    pen = TTGlyphPen(None)
+    pen.moveTo((0, 0)), pen.lineTo((0, 900)), pen.lineTo((900, 0)), pen.closePath()
+    font = FontBuilder(1000)
+    glyphs = [".notdef", *(f"u{ord(c)}" for c in "".join(CHINESE))]
+    font.setupGlyphOrder(glyphs)
+    font.setupCharacterMap({ord(c): f"u{ord(c)}" for c in "".join(CHINESE)})
+    font.setupGlyf(dict.fromkeys(glyphs, pen.glyph()))
+    font.setupHorizontalMetrics(dict.fromkeys(glyphs, (1000, 0)))
+    font.setupHorizontalHeader(ascent=900, descent=-100)
+    font.setupNameTable({"familyName": "Triangles", "styleName": "Regular"})
+    font.setupOS2()
+    font.setupPost()
+    font.save(tmp_path / "triangles.ttf")
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [str(tmp_path / "triangles.ttf")])
+    base.fonts_with.cache_clear()
+    recwarn.clear()
+    assert all(drawn != box for drawn, box in zip(pictures(), boxes, strict=True))
+    assert not recwarn
