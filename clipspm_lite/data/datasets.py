@@ -1,16 +1,15 @@
 """Data sets: a folder of classes is a data set, and a split is a list of class names."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from clipspm_lite.arguments import check_known
-from clipspm_lite.data.names import readable
+from clipspm_lite.data.clips import VIDEO_SUFFIXES, class_folders, is_folder, video_names
+from clipspm_lite.data.names import is_file_name, readable
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".webm", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
 SPLIT_FORMAT = 1
 SAMPLES = Path(__file__).resolve().parents[2] / "data_samples"
 
@@ -21,7 +20,7 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class VideoDataset:
-    """Videos by class."""
+    """Clips by class: what `load_video` takes."""
 
     root: Path  # the folder that holds all of them
     classes: tuple[str, ...]
@@ -41,6 +40,8 @@ class VideoDataset:
 def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> VideoDataset:
     """The data set in `root/<class>/<video>`; hidden files and files that are not videos are passed over.
 
+    A clip may also be a folder with its frames as images, and `root` a prepared folder.
+
     Args:
         root: links in it are followed.
         classes: the class folders to take, in this order; default: all of them, sorted.
@@ -57,7 +58,7 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
         names = video_names(root / name) if name in there else ()
         if not names:
             found = "no videos" if name in there else "no folder here"
-            expected = f"expected a folder with {' '.join(VIDEO_SUFFIXES)}"
+            expected = f"expected a folder with {' '.join(VIDEO_SUFFIXES)}, or with a folder of images for each clip"
             raise DatasetError(f"the class {name!r} has {found}; {expected}: {root / name}")
         videos.append(tuple(f"{name}/{video}" for video in names))
     return VideoDataset(root, classes, tuple(videos))
@@ -65,25 +66,12 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
 
 def find_classes(root: Path) -> tuple[str, ...]:
     """The classes of a data set folder, sorted; raises DatasetError where it is not one."""
-    if os.path.isdir(root) and (classes := class_folders(root)):
+    if is_folder(root) and (classes := class_folders(root)):
         return classes
     found = "no class folders" if root.is_dir() else "this is a file" if root.is_file() else "no such folder"
     if not root.is_absolute():  # a notebook runs in its own folder, which its reader may not think of
         found += f" in {Path.cwd()}{'; ~ is not read as your home' if root.parts[:1] == ('~',) else ''}"
     raise DatasetError(f"{found}; expected a folder with one for each class, its videos in it: {root}")
-
-
-def class_folders(root: Path) -> tuple[str, ...]:
-    """Names of the folders in `root`, sorted, hidden ones left out."""
-    with os.scandir(root) as items:
-        return tuple(sorted(item.name for item in items if item.is_dir() and not item.name.startswith(".")))
-
-
-def video_names(folder: Path) -> tuple[str, ...]:
-    """Names of the videos in a class folder, sorted, hidden ones left out."""
-    with os.scandir(folder) as items:  # asks for no file's status; SSv2 has 220,847 in one folder
-        names = [item.name for item in items if not item.is_dir()]
-    return tuple(sorted(n for n in names if n.lower().endswith(VIDEO_SUFFIXES) and not n.startswith(".")))
 
 
 def read_split(path: str | Path, part: str) -> tuple[str, ...]:
@@ -151,19 +139,10 @@ def check_class_names(classes: Sequence[str], source: str | Path) -> None:
     """
     first: dict[str, str] = {}
     for name in classes:
-        words = readable(name) if _is_folder_name(name) else ""
+        words = readable(name) if is_file_name(name) else ""
         if not words or words in first:
             found = "is not a class name; expected the name of a folder, with words in it"
             if words:
                 found = f"and {first[words]!r} read alike; rename one of the classes or join them"
             raise DatasetError(f"{repr(name)[:100]} {found}: {source}")
         first[words] = name
-
-
-def _is_folder_name(name: object) -> bool:
-    if not isinstance(name, str) or name in ("", ".", "..") or name[1:2] == ":":  # a drive of Windows
-        return False
-    try:
-        return len(os.fsencode(name)) <= 255 and not any(c in name for c in "/\\\0")
-    except UnicodeEncodeError:  # half a character, which JSON can hold
-        return False

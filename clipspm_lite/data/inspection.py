@@ -6,10 +6,10 @@ from pathlib import Path
 
 from clipspm_lite.arguments import check_known, whole_number
 from clipspm_lite.data.benchmarks import BENCHMARKS, FoundVideos, class_key, find_videos, read_video_lists
-from clipspm_lite.data.datasets import class_folders, find_classes, video_names
+from clipspm_lite.data.clips import class_folders, clip_sha256, find_prepared, video_names
+from clipspm_lite.data.datasets import find_classes
 from clipspm_lite.data.decoding.video import VideoError, count_frames
 from clipspm_lite.data.names import printable
-from clipspm_lite.storage.files import file_sha256
 
 FRAMES_WANTED = 8  # T; a shorter video repeats some
 Progress = Callable[[Path], object] | None  # called with each video before it is read
@@ -50,7 +50,7 @@ class Report:
                 progress(path)
             try:
                 count = count_frames(path)
-                same = first_with.setdefault(file_sha256(path), path)
+                same = first_with.setdefault(clip_sha256(path), path)
             except (VideoError, OSError) as error:
                 self.problems.append(str(error))
                 continue
@@ -72,10 +72,13 @@ def check_folder(root: str | Path, minimum: int = 2, progress: Progress = None) 
     classes = find_classes(report.root)
     videos = {name: [f"{name}/{video}" for video in video_names(report.root / name)] for name in classes}
     used = {report.root / path for paths in videos.values() for path in paths}
-    inside = [path for name in videos for path in (report.root / name).iterdir()]
-    for path in sorted([*report.root.iterdir(), *inside]):
+    prepared, _ = find_prepared(report.root)
+    places = [] if prepared else [report.root, *(report.root / name for name in videos)]
+    for path in sorted(path for place in places for path in place.iterdir()):
         if path not in used and path.name not in videos and not path.name.startswith("."):
             report.remarks.append(f"not a video of a class by its place and name, ignored: {printable(path)}")
+    left_out = (prepared and prepared.left_out) or {}
+    report.remarks += (f"left out when it was prepared: {error}" for error in left_out.values())
     report.read_videos(videos, progress)
     for name, count in report.readable.items():
         if count < minimum:

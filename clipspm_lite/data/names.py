@@ -1,5 +1,6 @@
 """Names as people read them: classes as the words that a prompt is made of (SPEC section 1), files on one line."""
 
+import os
 import re
 from pathlib import Path
 
@@ -20,6 +21,16 @@ def readable(name: str) -> str:
     ('apply eye makeup', 'raising both arms', 'pushing something off something')
     """
     return _NOT_A_WORD.sub(" ", _WORD_BOUNDARY.sub(" ", name)).strip().lower()
+
+
+def is_file_name(name: object) -> bool:
+    """Whether it is the name of one file or folder, which leads nowhere else."""
+    if not isinstance(name, str) or name in ("", ".", "..") or name[1:2] == ":":  # a drive of Windows
+        return False
+    try:
+        return len(os.fsencode(name)) <= 255 and not any(c in name for c in "/\\\0")
+    except UnicodeEncodeError:  # half a character, which JSON can hold
+        return False
 
 
 def printable(path: str | Path) -> str:
