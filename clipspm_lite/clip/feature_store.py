@@ -21,7 +21,7 @@ from clipspm_lite.data.decoding.video import MOST_FRAMES, VideoError, load_video
 from clipspm_lite.data.encoded import EncodedDataset, check_finite
 from clipspm_lite.data.names import printable
 from clipspm_lite.model.heads import scored_in_eval_mode
-from clipspm_lite.storage.files import CheckpointError, Stamp, check_writable, keep_hashes
+from clipspm_lite.storage.files import CheckpointError, Stamp, check_writable, hash_all
 from clipspm_lite.storage.tensors import read_tensors, write_tensors
 
 VIDEOS_PER_BATCH = 16
@@ -80,7 +80,7 @@ class FeatureStore:
                 stamps[path] = find_clip(path).stamp()
             except VideoError as error:
                 errors[path] = error
-        contents = keep_hashes(stamps, clip_sha256, self.folder / "hashes.jsonl", progress=progress)
+        contents = hash_all(stamps, clip_sha256, self.folder / "hashes.jsonl", progress=progress)
         files = {content: folder / content[:2] / f"{content}.safetensors" for content in contents.values()}
         rows = {content: row for content, file in files.items() if (row := _stored(file)) is not None}
         todo = {content: path for path, content in contents.items() if content not in rows}

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipspm_lite.arguments import check_known
-from clipspm_lite.data.clips import class_folders, is_folder, stem, video_names
-from clipspm_lite.data.datasets import DatasetError, VideoDataset, read_text
+from clipspm_lite.data.datasets import VIDEO_SUFFIXES, DatasetError, VideoDataset, class_folders, read_text, video_names
 
 ListedVideos = dict[str, dict[str, str]]  # for each class its videos, and where they are listed
 _PART_OF_PREFIX = {"test": "novel", "train": "base", "val": "validation"}
@@ -92,11 +91,11 @@ def open_benchmark(
 
 def find_videos(benchmark: Benchmark, root: Path, classes: Iterable[str], listed: ListedVideos | None) -> FoundVideos:
     """The videos of `classes`: all of them, or those that are listed; raises DatasetError without a folder `root`."""
-    if not is_folder(root):
+    if not root.is_dir():
         raise DatasetError(f"no such folder; {benchmark.how_to_get(root)}")
     key_of = {name: "" if benchmark.flat else class_key(name) for name in classes}
     files: dict[str, list[str]] = {key: [] for key in key_of.values()}
-    for place in [root, *(root / name for name in benchmark.folders if is_folder(root / name))]:
+    for place in [root, *(root / name for name in benchmark.folders if (root / name).is_dir())]:
         for name in ("",) if benchmark.flat else class_folders(place):
             if (key := class_key(name)) in files:
                 folder = place / name
@@ -118,7 +117,7 @@ class _FileIndex:
         self.by_name: dict[str, str] = {}
         self.by_id: dict[str, list[str]] = defaultdict(list)
         for path in files:
-            name = stem(Path(path).name)
+            name = Path(path).stem
             if self.by_name.setdefault(name, path) == path:
                 self.by_id[_TIMES.sub("", name)].append(path)
 
@@ -205,7 +204,8 @@ def _listed_video(line: str, classes: dict[str, str], numbered: dict[str, str]) 
     parts = [part for part in line.split("/") if part]
     leads_out = line.startswith("/") or line[1:2] == ":" or "\\" in line or {".", ".."} & {*parts}
     folder, video = ["", "", *parts][-2:]
-    video = stem(video)
+    if video.lower().endswith(VIDEO_SUFFIXES):
+        video = video[: video.rindex(".")]
     by_name, by_number = classes.get(class_key(folder)), numbered.get(line.split("/")[0])
     if leads_out or not line.isprintable() or not folder or not video or (by_name and by_number not in (by_name, None)):
         return None, video

@@ -31,7 +31,7 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 CONVERT = "get it again, convert it with `ffmpeg -i IN -pix_fmt yuv420p OUT.mp4` if a player shows it, or leave it out"
 A_FOLDER = f"this is a folder; expected a video, or a folder with its frames as images ({' '.join(IMAGE_SUFFIXES)})"
 PREPARE_AGAIN = "prepare its clips again, in another folder"
-INDEX, PREPARED_FORMAT = "prepared_clips.jsonl", 1
+INDEX, PICTURES, PREPARED_FORMAT = "prepared_clips.jsonl", "pictures_{:04d}.bin", 1
 
 
 class VideoError(RuntimeError):
@@ -78,7 +78,7 @@ class Pictures:
     encoded: Callable[[int], bytes]  # an image by its number
     stamp: Callable[[], Stamp]
     sha256: Callable[[], str]
-    largest: int | None = None  # shorter side in pixels that it may be resized to, where it was prepared for less
+    largest: int | None = None  # what its shorter side was reduced to
 
     def decode(self, offsets: Sequence[float], each: Each | None = None) -> tuple[np.ndarray, int]:
         """As `VideoFile.decode`; reads only the images at `offsets`, or all of them where there are no offsets."""
@@ -105,10 +105,7 @@ class Pictures:
 
 def image_folder(path: Path) -> Pictures:
     """The clip whose frames are the images in a folder, in the order of the numbers in their names."""
-    try:
-        names = [name for name in os.listdir(path) if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != "."]
-    except OSError as error:
-        raise _error(path, f"cannot be opened ({error.strerror}); check its permissions") from None
+    names = [name for name in os.listdir(path) if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != "."]
     patterns = sorted({re.sub(r"\d+", "#", name.lower()) for name in names})
     if len(patterns) != 1:  # several are img_#.jpg beside flow_x_#.jpg, or a picture of something else
         several = f"images of several kinds ({', '.join(patterns[:3])}); expected the frames of one clip"
@@ -158,7 +155,7 @@ class PreparedFolder:
         try:
             file, start, length = record["place"]
             if file not in self._maps:
-                with pictures_file(self.folder, file).open("rb") as opened:
+                with (self.folder / PICTURES.format(file)).open("rb") as opened:
                     self._maps[file] = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
             content = self._maps[file][start : start + length]
             table = np.frombuffer(content, "<u4", 2 * record["frames"]).reshape(-1, 2)
@@ -181,11 +178,6 @@ class PreparedFolder:
 
 
 _opened = lru_cache(maxsize=8)(PreparedFolder)
-
-
-def pictures_file(folder: Path, number: int) -> Path:
-    """The file with the records of a prepared folder whose lines have this number."""
-    return folder / f"pictures_{number:04d}.bin"
 
 
 def find_prepared(path: Path) -> tuple[PreparedFolder | None, str]:
@@ -217,19 +209,13 @@ def clip_sha256(path: str | Path) -> str:
     return find_clip(path).sha256()
 
 
-def is_folder(path: Path) -> bool:
-    """Whether a path is a folder, or one in a prepared folder."""
-    prepared, inside = find_prepared(path)
-    return os.path.isdir(path) if prepared is None else bool(prepared.inside(inside))
-
-
 def class_folders(root: Path) -> tuple[str, ...]:
-    """Names of the folders in `root`, sorted, hidden ones left out."""
+    """Names of the folders in `root`, sorted, hidden ones left out, and what macOS adds to an archive."""
     prepared, inside = find_prepared(root)
     if prepared:
         return tuple(sorted({source.split("/")[0] for source in prepared.inside(inside) if "/" in source}))
     with os.scandir(root) as items:
-        return tuple(sorted(item.name for item in items if item.is_dir() and item.name[0] != "."))
+        return tuple(sorted(i.name for i in items if i.is_dir() and not i.name.startswith((".", "__MACOSX"))))
 
 
 def video_names(folder: Path) -> tuple[str, ...]:
@@ -245,11 +231,6 @@ def video_names(folder: Path) -> tuple[str, ...]:
 def is_video(name: str) -> bool:
     """Whether it is the name of a video, or of the folder with its frames."""
     return name.lower().endswith(VIDEO_SUFFIXES)
-
-
-def stem(name: str) -> str:
-    """The name of a clip without the suffix of a video."""
-    return name[: name.rindex(".")] if is_video(name) else name
 
 
 def find_clips(root: Path, above: str = "") -> list[str]:

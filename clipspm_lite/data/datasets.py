@@ -1,13 +1,14 @@
 """Data sets: a folder of classes is a data set, and a split is a list of class names."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from clipspm_lite.arguments import check_known
-from clipspm_lite.data.clips import VIDEO_SUFFIXES, class_folders, is_folder, video_names
+from clipspm_lite.data.clips import VIDEO_SUFFIXES, class_folders, video_names
 from clipspm_lite.data.names import is_file_name, readable
 
 SPLIT_FORMAT = 1
@@ -66,7 +67,7 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
 
 def find_classes(root: Path) -> tuple[str, ...]:
     """The classes of a data set folder, sorted; raises DatasetError where it is not one."""
-    if is_folder(root) and (classes := class_folders(root)):
+    if os.path.isdir(root) and (classes := class_folders(root)):
         return classes
     found = "no class folders" if root.is_dir() else "this is a file" if root.is_file() else "no such folder"
     if not root.is_absolute():  # a notebook runs in its own folder, which its reader may not think of

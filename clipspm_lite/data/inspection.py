@@ -77,8 +77,8 @@ def check_folder(root: str | Path, minimum: int = 2, progress: Progress = None) 
     for path in sorted(path for place in places for path in place.iterdir()):
         if path not in used and path.name not in videos and not path.name.startswith("."):
             report.remarks.append(f"not a video of a class by its place and name, ignored: {printable(path)}")
-    left_out = (prepared and prepared.left_out) or {}
-    report.remarks += (f"left out when it was prepared: {error}" for error in left_out.values())
+    if prepared and prepared.left_out:
+        report.remarks += (f"left out when it was prepared: {error}" for error in prepared.left_out.values())
     report.read_videos(videos, progress)
     for name, count in report.readable.items():
         if count < minimum:

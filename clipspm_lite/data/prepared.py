@@ -1,7 +1,6 @@
 """Preparing clips: each is decoded once, and its frames are kept as JPEGs that are read one by one (`clips.py`).
 
-A clip's pictures are appended to a file and synced before its line goes into the index, and only what the index names
-counts. So whatever stops this, the next call cuts off the rest and goes on.
+A record is appended and synced before the index gets its line. Whatever stops this, the next call cuts off the rest.
 """
 
 import json
@@ -10,26 +9,19 @@ import shutil
 import sys
 import time
 import zlib
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from tqdm.auto import tqdm
 
 from clipspm_lite.arguments import whole_number
-from clipspm_lite.data.clips import (
-    INDEX,
-    PREPARED_FORMAT,
-    PreparedFolder,
-    VideoError,
-    VideoFile,
-    find_clip,
-    find_clips,
-    pictures_file,
-)
+from clipspm_lite.data import clips
+from clipspm_lite.data.clips import INDEX, PICTURES, PreparedFolder, VideoError, VideoFile, find_clip, find_clips
 from clipspm_lite.data.decoding import frame_indices
 from clipspm_lite.data.decoding.video import load_ahead, resized
 from clipspm_lite.data.names import printable
@@ -37,6 +29,7 @@ from clipspm_lite.storage.files import check_writable, replace_file, stamp
 
 QUALITY = 95  # of the JPEGs
 LARGEST = 1 << 30  # bytes of a file with pictures
+PICTURES_GLOB = "pictures_*.bin"
 FEW = 5  # clips from which space and time are estimated
 
 
@@ -66,15 +59,11 @@ def prepare(
     """
     source, target = Path(source), Path(target)
     frames = None if frames is None else whole_number("frames", frames)
-    settings = {"format_version": PREPARED_FORMAT, "shorter": whole_number("shorter", shorter), "frames": frames}
+    settings = {"format_version": clips.PREPARED_FORMAT, "shorter": whole_number("shorter", shorter), "frames": frames}
     if source.resolve() in (target.resolve(), *target.resolve().parents):
         raise ValueError(f"expected a folder for the prepared clips outside of {source}, found {target}")
     check_writable(target / INDEX)  # and makes the folder
-    try:
-        lock = FileLock(target / ".lock").acquire(blocking=False)
-    except Timeout:
-        raise FileExistsError(f"another process prepares clips in this folder: {target}") from None
-    with lock:
+    with FileLock(target / ".lock", blocking=False):
         there = _resumed(source, target, settings | {"quality": QUALITY})
         todo = [name for name in find_clips(source) if name not in there]
         few = todo[:: max(1, len(todo) // FEW)][:FEW]
@@ -91,8 +80,8 @@ def prepare(
                 left = (len(todo) - done) / done
                 _check_room(target, written * left, (time.monotonic() - started) * left, progress)
         if left_out and not skip_unreadable:
-            found = f"{len(left_out)} clips cannot be read, the others are prepared; repair or remove them, or give "
-            raise VideoError("\n".join([f"{found}--skip-unreadable, and the same command again:", *left_out.values()]))
+            found = f"{len(left_out)} clips cannot be read, the others are prepared; --skip-unreadable leaves them out:"
+            raise VideoError("\n".join([found, *left_out.values()]))
         _append_line(target, {"left_out": left_out})
     return PreparedFolder(target, stamp((target / INDEX).stat()))
 
@@ -110,21 +99,18 @@ def _resumed(source: Path, target: Path, settings: dict[str, Any]) -> set[str]:
         found = f"{len(changed)} clips changed or are gone since they were prepared, such as {printable(changed[0])}"
         raise VideoError(f"{found}; prepare them in another folder, or delete this one first: {target}")
     os.truncate(target / INDEX, there.stamp[0] - len(there.torn))
-    for number, path in enumerate(sorted(target.glob("pictures_*.bin"))):
+    for path in target.glob(PICTURES_GLOB):
         places = [record["place"] for record in there.records.values()]
-        ends = [start + length for file, start, length in places if file == number]
+        ends = [start + length for number, start, length in places if path.name == PICTURES.format(number)]
         os.truncate(path, min(max(ends, default=0), path.stat().st_size))
     return set(there.records)
 
 
 def _changed(path: Path, record: dict[str, Any]) -> bool:
-    try:
-        clip = find_clip(path)
-        size, modified, _ = clip.stamp()
-        same = size == record["size"] and (modified == record["modified"] or clip.sha256() == record["sha256"])
-    except VideoError:
-        same = False
-    return not same
+    with suppress(VideoError):  # it is gone
+        (size, modified, _), sha256 = (clip := find_clip(path)).stamp(), clip.sha256
+        return size != record["size"] or (modified != record["modified"] and sha256() != record["sha256"])
+    return True
 
 
 def _encode(path: Path, shorter: int, frames: int | None) -> tuple[dict[str, Any], bytes]:
@@ -163,10 +149,9 @@ def _encode(path: Path, shorter: int, frames: int | None) -> tuple[dict[str, Any
 
 def _append(target: Path, about: dict[str, Any], record: bytes) -> int:
     """Writes a record and then its line; returns its length."""
-    number = max(0, len(list(target.glob("pictures_*.bin"))) - 1)
-    path = pictures_file(target, number)
-    number += path.exists() and path.stat().st_size + len(record) > LARGEST
-    with pictures_file(target, number).open("ab") as file:
+    sizes = [path.stat().st_size for path in sorted(target.glob(PICTURES_GLOB))] or [0]
+    number = len(sizes) - (sizes[-1] + len(record) <= LARGEST or sizes[-1] == 0)
+    with (target / PICTURES.format(number)).open("ab") as file:
         place = [number, file.tell(), len(record)]
         file.write(record)
         file.flush()

@@ -135,9 +135,7 @@ def stamp(status: os.stat_result) -> Stamp:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def keep_hashes(
-    stamps: Mapping[str | Path, Stamp], sha256: Callable[[Any], str], cache: Path, *, progress: bool = False
-) -> dict[str | Path, str]:
+def hash_all(stamps: Mapping[Any, Stamp], sha256: Any, cache: Path, *, progress: bool = False) -> dict[Any, str]:
     """The hash of each path; ``cache`` keeps it by absolute path and stamp. A damaged line is passed over."""
     known = _known_hashes(cache, stamp(cache.stat())).copy() if cache.is_file() else {}
     places = {path: (os.path.abspath(path), stamped) for path, stamped in stamps.items()}

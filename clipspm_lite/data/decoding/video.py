@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +26,6 @@ __all__ = ["MOST_FRAMES", "VideoError", "count_frames", "frame_indices", "load_v
 PIXELS_AT_ONCE = 2**20  # of a clip that are resized together; more would only take more memory
 MOST_FRAMES = 1024  # T of one video; all of them are kept in memory and encoded
 MOST_WORKERS = 8  # unless more are asked for
-Loaded = TypeVar("Loaded")
 
 
 def load_video(
@@ -77,11 +76,13 @@ def load_video(
         at_once = max(1, PIXELS_AT_ONCE // (pictures.shape[1] * pictures.shape[2]))
         parts = (pictures[start : start + at_once] for start in range(0, len(pictures), at_once))
         clip = torch.cat([resized(_to_float(part), shorter) for part in parts])
+        clip = _cropped(clip, size, random_crop, generator).contiguous()
+    else:  # whole numbers to the end, which takes a third of the time
+        clip = resized(torch.from_numpy(pictures).movedim(-1, -3), shorter)
         clip = _cropped(clip, size, random_crop, generator)
-    else:  # in whole numbers, which is three times as fast
-        clip = _cropped(resized(torch.from_numpy(pictures).movedim(-1, -3), shorter), size, random_crop, generator)
-        clip = clip.div(255)
-    return clip.flip(-1) if random_flip and torch.rand((), generator=generator) < 0.5 else clip
+    if random_flip and torch.rand((), generator=generator) < 0.5:
+        clip = clip.flip(-1)
+    return clip if clip.is_floating_point() else _to_float(clip.movedim(-3, -1).numpy())
 
 
 def load_videos(
@@ -102,20 +103,25 @@ def load_videos(
     return load_ahead(lambda path: load_video(path, frames, size, resize=resize), iter(paths), workers, ahead)
 
 
-def load_ahead(
-    load: Callable[[Any], Loaded], paths: Iterator[Any], workers: int | None, ahead: int = 0
-) -> Iterator[Loaded | VideoError]:
-    """What `load` answers for each path, or the VideoError that it raises; otherwise as `load_videos`."""
+def load_ahead(load: Callable[[Any], Any], paths: Iterator[Any], workers: int | None, ahead: int = 0) -> Iterator[Any]:
+    """What `load` gives for each path, or the VideoError that it raises; the rest is as for `load_videos`."""
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     workers = min(len(cores), MOST_WORKERS) if workers is None else whole_number("workers", workers)
 
-    def loaded(path: Any) -> Loaded | VideoError:
+    def in_order() -> Iterator[Any]:  # a thread for each worker process waits for it and resizes what comes back
+        pool = ThreadPoolExecutor(workers, "load_videos")
         try:
-            return load(path)
-        except VideoError as error:
-            return error
+            loading = deque(pool.submit(load, path) for path in islice(paths, max(ahead, 2 * workers)))
+            while loading:
+                error = loading[0].exception()
+                loaded = error if isinstance(error, VideoError) else loading[0].result()
+                loading.popleft()
+                loading.extend(pool.submit(load, path) for path in islice(paths, 1))
+                yield loaded
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
-    return _in_order(loaded, paths, workers, max(ahead, 2 * workers))
+    return in_order()
 
 
 def count_frames(path: str | Path) -> int:
@@ -132,21 +138,6 @@ def _checked(frames: int, size: int | None, resize: int | None) -> tuple[int, in
         return frames, None, None
     size = whole_number("size", size)
     return frames, size, size if resize is None else whole_number("resize", resize, least=size)
-
-
-def _in_order(
-    load: Callable[[Any], Loaded | VideoError], paths: Iterator[Any], workers: int, ahead_of_use: int
-) -> Iterator[Loaded | VideoError]:
-    """One thread for each worker process: it waits for the decoder and resizes what comes back."""
-    pool = ThreadPoolExecutor(workers, "load_videos")
-    try:
-        ahead = deque(pool.submit(load, path) for path in islice(paths, ahead_of_use))
-        while ahead:
-            loaded = ahead.popleft().result()
-            ahead.extend(pool.submit(load, path) for path in islice(paths, 1))
-            yield loaded
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _to_float(picture: np.ndarray) -> Tensor:
@@ -170,4 +161,4 @@ def _cropped(clip: Tensor, size: int, random: bool, generator: torch.Generator |
         int(torch.randint(side - size + 1, (), generator=generator)) if random else (side - size) // 2
         for side in clip.shape[-2:]
     )
-    return clip[..., top : top + size, left : left + size].contiguous()
+    return clip[..., top : top + size, left : left + size]
