@@ -107,9 +107,10 @@ def image_folder(path: Path) -> Pictures:
     """The clip whose frames are the images in a folder, in the order of the numbers in their names."""
     names = [name for name in os.listdir(path) if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != "."]
     patterns = sorted({re.sub(r"\d+", "#", name.lower()) for name in names})
-    if len(patterns) != 1:  # several are img_#.jpg beside flow_x_#.jpg, or a picture of something else
-        several = f"images of several kinds ({', '.join(patterns[:3])}); expected the frames of one clip"
-        raise _error(path, several if names else A_FOLDER)
+    if not _holds_images(path):
+        raise _error(path, A_FOLDER)
+    if len(patterns) > 1:  # such as img_#.jpg beside flow_x_#.jpg
+        raise _error(path, f"images of several kinds ({', '.join(patterns[:3])}); expected the frames of one clip")
     names.sort(key=lambda name: (re.sub(r"\d+", lambda digits: digits[0].zfill(20), name.lower()), name))
     images = [path / name for name in names]
 
@@ -240,7 +241,7 @@ def find_clips(root: Path, above: str = "") -> list[str]:
     return [above + name for name in clips] + [c for name in inner for c in find_clips(root / name, f"{above}{name}/")]
 
 
-def _holds_images(folder: str) -> bool:
+def _holds_images(folder: str | Path) -> bool:
     """Whether a folder is a clip: it has images, and neither videos nor folders."""
     with os.scandir(folder) as items:
         shown = [item for item in items if item.name[0] != "."]
