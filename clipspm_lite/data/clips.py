@@ -107,10 +107,9 @@ def image_folder(path: Path) -> Pictures:
     """The clip whose frames are the images in a folder, in the order of the numbers in their names."""
     names = [name for name in os.listdir(path) if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != "."]
     patterns = sorted({re.sub(r"\d+", "#", name.lower()) for name in names})
-    if not _holds_images(path):
-        raise _error(path, A_FOLDER)
-    if len(patterns) > 1:  # such as img_#.jpg beside flow_x_#.jpg
-        raise _error(path, f"images of several kinds ({', '.join(patterns[:3])}); expected the frames of one clip")
+    several = f"images of several kinds ({', '.join(patterns[:3])}); expected the frames of one clip"
+    if len(patterns) > 1 or not _holds_images(path):  # such as img_#.jpg beside flow_x_#.jpg
+        raise _error(path, several if _holds_images(path) else A_FOLDER)
     names.sort(key=lambda name: (re.sub(r"\d+", lambda digits: digits[0].zfill(20), name.lower()), name))
     images = [path / name for name in names]
 
@@ -134,11 +133,10 @@ class PreparedFolder:
         try:
             *lines, self.torn = (folder / INDEX).read_bytes().split(b"\n")  # a kill leaves half a line
             self.settings, *entries = map(json.loads, lines)
-            if self.settings["format_version"] != PREPARED_FORMAT:
-                raise ValueError(f"format {self.settings['format_version']}, known is {PREPARED_FORMAT}")
             self.records: dict[str, dict[str, Any]] = {e["source"]: e for e in entries if "source" in e}
-            if wrong := [name for source in self.records for name in source.split("/") if not is_file_name(name)]:
-                raise ValueError(f"{wrong[0]!r} is not a name")
+            wrong = [source for source in self.records if not all(map(is_file_name, source.split("/")))]
+            if wrong or (found := self.settings["format_version"]) != PREPARED_FORMAT:
+                raise ValueError(f"{wrong[0]!r} is not a path" if wrong else f"format {found}, not {PREPARED_FORMAT}")
             # The errors of clips that were left out, by path; None until the folder is complete.
             self.left_out: dict[str, str] | None = entries[-1].get("left_out") if entries and not self.torn else None
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
