@@ -15,12 +15,13 @@ from tqdm.auto import tqdm
 
 from clipspm_lite.arguments import whole_number
 from clipspm_lite.clip.backbone import Backbone
+from clipspm_lite.data.clips import clip_sha256, find_clip
 from clipspm_lite.data.datasets import VideoDataset
-from clipspm_lite.data.decoding.video import MOST_FRAMES, VideoError, check_file, load_videos
+from clipspm_lite.data.decoding.video import MOST_FRAMES, VideoError, load_videos
 from clipspm_lite.data.encoded import EncodedDataset, check_finite
 from clipspm_lite.data.names import printable
 from clipspm_lite.model.heads import scored_in_eval_mode
-from clipspm_lite.storage.files import CheckpointError, Stamp, check_writable, hash_files, stamp
+from clipspm_lite.storage.files import CheckpointError, Stamp, check_writable, hash_all
 from clipspm_lite.storage.tensors import read_tensors, write_tensors
 
 VIDEOS_PER_BATCH = 16
@@ -76,10 +77,10 @@ class FeatureStore:
         errors: dict[str | Path, VideoError] = {}
         for path in paths:
             try:
-                stamps[path] = stamp(check_file(path))
+                stamps[path] = find_clip(path).stamp()
             except VideoError as error:
                 errors[path] = error
-        contents = hash_files(stamps, self.folder / "hashes.jsonl", progress=progress)
+        contents = hash_all(stamps, clip_sha256, self.folder / "hashes.jsonl", progress=progress)
         files = {content: folder / content[:2] / f"{content}.safetensors" for content in contents.values()}
         rows = {content: row for content, file in files.items() if (row := _stored(file)) is not None}
         todo = {content: path for path, content in contents.items() if content not in rows}
@@ -91,7 +92,7 @@ class FeatureStore:
             loaded: dict[str, Tensor] = {}
             for (content, path), video in batch:
                 try:
-                    if stamp(check_file(path)) != stamps[path]:  # what was hashed is not what was decoded
+                    if find_clip(path).stamp() != stamps[path]:  # what was hashed is not what was decoded
                         raise VideoError(f"it changed while it was read; try again: {printable(path)}")
                     loaded[content] = _frames(video)
                 except VideoError as error:

@@ -16,6 +16,7 @@ COMMANDS = {
     "table": "Score methods at several shots on the paper's 10,000 episodes, beside the numbers that papers report.",
     "compare": "Train CLIP-SPM with several seeds; score it and the baselines on the same episodes.",
     "predict": "Name the action in videos, from a folder ACTION/clip.mp4.",
+    "prepare": "Decode every video once, so that training never waits for one.",
     "check": "Read every video of a data set and list what cannot be used.",
 }
 

@@ -9,9 +9,9 @@ from itertools import islice
 from pathlib import Path
 
 from clipspm_lite.arguments import check_known
-from clipspm_lite.data.names import composed, printable, readable, some
+from clipspm_lite.data.clips import VIDEO_SUFFIXES, class_folders, video_names
+from clipspm_lite.data.names import composed, is_file_name, printable, readable, some
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".webm", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
 SPLIT_FORMAT = 1
 SAMPLES = Path(__file__).resolve().parents[2] / "data_samples"
 
@@ -22,7 +22,7 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class VideoDataset:
-    """Videos by class."""
+    """Clips by class: what `load_video` takes."""
 
     root: Path  # the folder that holds all of them
     classes: tuple[str, ...]
@@ -42,8 +42,8 @@ class VideoDataset:
 def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> VideoDataset:
     """The data set in `root/<class>/<video>`; hidden files and files that are not videos are passed over.
 
-    Archives unpack into folders of their own, so `root` may hold one folder with all classes, and a class folder one
-    of the same name with its videos.
+    A clip may also be a folder with its frames as images, and `root` a prepared folder. Archives unpack into folders of
+    their own, so `root` may hold one folder with all classes, and a class folder one of the same name with its videos.
 
     Args:
         root: links in it are followed.
@@ -62,7 +62,8 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
         videos.append(tuple(video for folder in folders for video in class_videos(root, folder)))
         if not videos[-1]:
             found = "no videos" if folders else "no folder here"
-            expected = f"expected a folder with {' '.join(VIDEO_SUFFIXES)}{videos_below(root / name)}"
+            expected = f"expected a folder with {' '.join(VIDEO_SUFFIXES)}, or with a folder of images for each clip"
+            expected += videos_below(root / name)
             raise DatasetError(f"the class {name!r} has {found}; {expected}: {root / name}")
     return VideoDataset(root, tuple(map(composed, wanted)), tuple(videos))
 
@@ -96,19 +97,6 @@ def videos_below(folder: Path) -> str:
     """The end of a message that no videos were found in `folder`: where else in it there are some."""
     places = [place for place, *_ in islice(os.walk(folder), 1000) if video_names(Path(place))]
     return f"; there are videos in {some(map(printable, places))}" if places else ""
-
-
-def class_folders(root: Path) -> tuple[str, ...]:
-    """Names of the folders in `root`, sorted, hidden ones left out, and what macOS adds to an archive."""
-    with os.scandir(root) as items:
-        return tuple(sorted(i.name for i in items if i.is_dir() and not i.name.startswith((".", "__MACOSX"))))
-
-
-def video_names(folder: Path) -> tuple[str, ...]:
-    """Names of the videos in a class folder, sorted, hidden ones left out."""
-    with os.scandir(folder) as items:  # asks for no file's status; SSv2 has 220,847 in one folder
-        names = [item.name for item in items if not item.is_dir()]
-    return tuple(sorted(n for n in names if n.lower().endswith(VIDEO_SUFFIXES) and not n.startswith(".")))
 
 
 def read_split(path: str | Path, part: str) -> tuple[str, ...]:
@@ -176,7 +164,7 @@ def check_class_names(classes: Sequence[str], source: str | Path) -> None:
     """
     first: dict[str, str] = {}
     for name in classes:
-        words = readable(name) if _is_folder_name(name) else ""
+        words = readable(name) if is_file_name(name) else ""
         if not words or words in first:
             found = "is not a class name; expected the name of a folder, with words in it"
             # Two forms of one name look the same, so their characters are spelled out.
@@ -185,12 +173,3 @@ def check_class_names(classes: Sequence[str], source: str | Path) -> None:
                 found = f"and {show(first[words])} read alike; rename one of the classes or join them"
             raise DatasetError(f"{show(name)[:100]} {found}: {source}")
         first[words] = name
-
-
-def _is_folder_name(name: object) -> bool:
-    if not isinstance(name, str) or name in ("", ".", "..") or name[1:2] == ":":  # a drive of Windows
-        return False
-    try:
-        return len(os.fsencode(name)) <= 255 and not any(c in name for c in "/\\\0")
-    except UnicodeEncodeError:  # half a character, which JSON can hold
-        return False

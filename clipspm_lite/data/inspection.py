@@ -6,10 +6,10 @@ from pathlib import Path
 
 from clipspm_lite.arguments import check_known, whole_number
 from clipspm_lite.data.benchmarks import BENCHMARKS, FoundVideos, find_videos, read_video_lists
-from clipspm_lite.data.datasets import DatasetError, check_class_names, class_folders, class_videos, find_classes
+from clipspm_lite.data.clips import class_folders, clip_sha256, find_prepared
+from clipspm_lite.data.datasets import DatasetError, check_class_names, class_videos, find_classes
 from clipspm_lite.data.decoding.video import VideoError, count_frames
 from clipspm_lite.data.names import printable, some
-from clipspm_lite.storage.files import file_sha256
 
 FRAMES_WANTED = 8  # T; a shorter video repeats some
 Progress = Callable[[Path], object] | None  # called with each video before it is read
@@ -50,7 +50,7 @@ class Report:
                 progress(path)
             try:
                 count = count_frames(path)
-                same = first_with.setdefault(file_sha256(path), path)
+                same = first_with.setdefault(clip_sha256(path), path)
             except (VideoError, OSError) as error:
                 self.problems.append(str(error))
                 continue
@@ -76,10 +76,13 @@ def check_folder(root: str | Path, minimum: int = 2, progress: Progress = None) 
         report.problems.append(str(error))
     videos = {name: class_videos(folder, name) for name in classes}
     used = {part for paths in videos.values() for path in paths for part in (folder / path, (folder / path).parent)}
-    inside = [path for name in videos for path in (folder / name).iterdir()]
-    for path in sorted([*folder.iterdir(), *inside]):
+    prepared, _ = find_prepared(folder)
+    places = [] if prepared else [folder, *(folder / name for name in videos)]
+    for path in sorted(path for place in places for path in place.iterdir()):
         if path not in used and path.name not in videos and not path.name.startswith("."):
             report.remarks.append(f"not a video of a class by its place and name, ignored: {printable(path)}")
+    if prepared and prepared.left_out:
+        report.remarks += (f"left out when it was prepared: {error}" for error in prepared.left_out.values())
     report.read_videos(videos, progress)
     for name, count in report.readable.items():
         if count < minimum:

@@ -1,5 +1,6 @@
 """Names as people read them: classes as the words that a prompt is made of (SPEC section 1), files on one line."""
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -33,6 +34,16 @@ def some(names: Iterable[str]) -> str:
     """The first three names, and how many more there are."""
     names = list(names)
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def is_file_name(name: object) -> bool:
+    """Whether it is the name of one file or folder, which leads nowhere else."""
+    if not isinstance(name, str) or name in ("", ".", "..") or name[1:2] == ":":  # a drive of Windows
+        return False
+    try:
+        return len(os.fsencode(name)) <= 255 and not any(c in name for c in "/\\\0")
+    except UnicodeEncodeError:  # half a character, which JSON can hold
+        return False
 
 
 def printable(path: str | Path) -> str:

@@ -135,8 +135,8 @@ def stamp(status: os.stat_result) -> Stamp:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def hash_files(stamps: Mapping[str | Path, Stamp], cache: Path, *, progress: bool = False) -> dict[str | Path, str]:
-    """`file_sha256` of each file; ``cache`` keeps it by absolute path and `stamp`. A damaged line is passed over."""
+def hash_all(stamps: Mapping[Any, Stamp], sha256: Any, cache: Path, *, progress: bool = False) -> dict[Any, str]:
+    """The hash of each path; ``cache`` keeps it by absolute path and stamp. A damaged line is passed over."""
     known = _known_hashes(cache, stamp(cache.stat())).copy() if cache.is_file() else {}
     places = {path: (os.path.abspath(path), stamped) for path, stamped in stamps.items()}
     new = [path for path, place in places.items() if place not in known]
@@ -144,7 +144,7 @@ def hash_files(stamps: Mapping[str | Path, Stamp], cache: Path, *, progress: boo
         with _appending(cache) as kept:
             for path in tqdm(new, desc="hashing videos", disable=None if progress else True):
                 started = time.time_ns()
-                known[places[path]] = file_sha256(path)
+                known[places[path]] = sha256(path)
                 if started - max(stamps[path][1:]) < CLOCK_TICK:  # another change could leave the same stamp
                     continue
                 with suppress(OSError):

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from clipspm_lite.clip.backbone import Backbone
 from clipspm_lite.clip.feature_store import FeatureStore
+from clipspm_lite.data.clips import find_clip
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.decoding.video import load_video
 from clipspm_lite.data.encoded import EncodedDataset
@@ -161,7 +162,7 @@ def seed_of(key: str) -> int:
 
 def _video_fingerprint(dataset: VideoDataset) -> str:
     """SHA-256 over classes, names and sizes: hashing the videos themselves would take hours for the large sets."""
-    sizes = [path.stat().st_size for path in dataset.paths]
+    sizes = [find_clip(path).stamp()[0] for path in dataset.paths]
     return hashlib.sha256(json.dumps([dataset.classes, dataset.videos, sizes]).encode()).hexdigest()
 
 

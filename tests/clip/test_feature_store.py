@@ -141,7 +141,7 @@ def test_what_is_written_grows_linearly(videos, tmp_path, monkeypatch):
 
 def test_a_file_is_hashed_once_until_it_changes(videos, tmp_path, monkeypatch):
     hashed = []
-    monkeypatch.setattr(files, "file_sha256", lambda path: hashed.append(path) or path.read_text() * 16)
+    monkeypatch.setattr(feature_store, "clip_sha256", lambda path: hashed.append(path) or path.read_text() * 16)
     store, paths = FeatureStore(CountingBackbone(), tmp_path / "store"), videos(0.25, 0.5)
     time.sleep(0.2)  # of a file that changed just now the times do not tell whether it changes again
     store.encode(paths)

@@ -17,8 +17,10 @@ from lightning_fabric.plugins.precision import MixedPrecision
 from clipspm_lite import CLIPSPM, load_video
 from clipspm_lite.clip.backbone import load_backbone
 from clipspm_lite.clip.checkpoints import CheckpointError, open_checkpoint
+from clipspm_lite.data.datasets import open_folder
 from clipspm_lite.data.decoding.video import VideoError
 from clipspm_lite.data.episodes import EpisodeSampler
+from clipspm_lite.data.prepared import prepare
 from clipspm_lite.evaluation.scoring import evaluate
 from clipspm_lite.storage.tensors import read_tensors
 from clipspm_lite.training import FineTuning, dry_run, loop, plan, state, train
@@ -52,6 +54,16 @@ def test_the_best_checkpoint_opens_by_itself_and_scores_what_its_history_says(wh
     data = opened.store.encode_dataset(small.VALIDATION)
     scored = evaluate(opened.head, data, way=2, episodes=10, seed=VALIDATION_SEED)
     assert scored.accuracy == whole[1].best_accuracy == opened.description["validation"]["accuracy"]
+
+
+def test_a_prepared_folder_trains_as_its_videos_do(whole, tmp_path):
+    for path in small.TRAINING.paths:
+        (tmp_path / "videos" / path.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, tmp_path / "videos" / path.parent.name)
+    prepare(tmp_path / "videos", tmp_path / "prepared")
+    data = open_folder(tmp_path / "prepared", small.TRAINING.classes)
+    first = small.run(tmp_path / "run", replace(small.SETTINGS, steps=2), data=data).history[0]
+    assert first["loss"] == pytest.approx(whole[1].history[0]["loss"], rel=0.05)
 
 
 @pytest.mark.parametrize(

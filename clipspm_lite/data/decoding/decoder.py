@@ -16,7 +16,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,7 @@ _NO_COPIES = "0.000000001"
 SMALL = 2_000_000  # bytes; starting threads for a smaller file costs more than they save
 MAX_PIXELS = 8192 * 8192  # per picture; FFmpeg would take up to 16000 x 16000, 0.8 GB each
 MAX_MEMORY = 8 << 30  # bytes, beside the pictures that are kept; where the system can limit it
+Each = Callable[[int, np.ndarray], None]  # gets the number of a frame and the frame
 
 
 class Unreadable(Exception):
@@ -54,8 +55,14 @@ def serve() -> None:
 
     A request has `path`, `offsets` and `limit`: the seconds without a new frame after which the process ends itself, as
     it does without its parent. An answer is one line of JSON, `{"error": …}` or `{"count": …, "shape": [T, H, W, 3]}`,
-    and then the T pictures, uint8.
+    and then the T pictures, uint8. With `every`, each frame is sent before it, `{"number": …, "shape": [H, W, 3]}`.
     """
+
+    def send(answer: dict[str, Any], *pictures: np.ndarray) -> None:
+        answers.write(json.dumps(answer).encode() + b"\n")
+        for picture in pictures:
+            answers.write(np.ascontiguousarray(picture).data)
+
     answers = os.fdopen(os.dup(1), "wb")
     remarks = _Remarks()
     answers.write(b"ready\n")
@@ -68,7 +75,8 @@ def serve() -> None:
         remarks.clear()
         pictures: list[np.ndarray] = []
         try:
-            count, pictures = _decoded(request["path"], request["offsets"], watchdog, remarks)
+            each = (lambda i, p: send({"number": i, "shape": p.shape}, p)) if request["every"] else None
+            count, pictures = _decoded(request["path"], request["offsets"], watchdog, remarks, each)
             answer: dict[str, Any] = {"count": count, "shape": [len(pictures), *np.shape(pictures[:1])[1:]]}
         except Unreadable as error:
             answer = {"error": str(error)}
@@ -77,9 +85,7 @@ def serve() -> None:
         except Exception as error:
             answer = {"error": f"damaged ({type(error).__name__}: {_reason(error)})"}
         faulthandler.cancel_dump_traceback_later()
-        answers.write(json.dumps(answer).encode() + b"\n")
-        for picture in pictures:
-            answers.write(np.ascontiguousarray(picture).data)
+        send(answer, *pictures)
         answers.flush()
 
 
@@ -130,12 +136,12 @@ def _limit(name: str, size: int) -> None:
 
 
 def _decoded(
-    path: str, offsets: Sequence[float], watchdog: _Watchdog, remarks: _Remarks
+    path: str, offsets: Sequence[float], watchdog: _Watchdog, remarks: _Remarks, each: Each | None
 ) -> tuple[int, list[np.ndarray]]:
     """How many frames an intact file has, and the picture for each offset."""
     reader = _open(path)
     claimed = len(reader)
-    kept, count = _read_forward(reader, frame_indices(claimed, offsets), watchdog)
+    kept, count = _read_forward(reader, frame_indices(claimed, offsets), watchdog, each)
     del reader  # an idle reader keeps on decoding ahead
     if count < claimed and offsets:  # the file claims more frames than it has
         kept, count = _read_forward(_open(path), frame_indices(count, offsets), watchdog)
@@ -148,7 +154,7 @@ def _decoded(
 
 
 def _read_forward(
-    reader: decord.VideoReader, wanted: Sequence[int], watchdog: _Watchdog
+    reader: decord.VideoReader, wanted: Sequence[int], watchdog: _Watchdog, each: Each | None = None
 ) -> tuple[dict[int, np.ndarray], int]:
     """Decodes a fresh reader to its end: the wanted frames by index, and how many frames there really are."""
     kept: dict[int, np.ndarray] = {}
@@ -161,6 +167,8 @@ def _read_forward(
             if height * width > MAX_PIXELS:
                 found = f"its pictures are too large ({width} x {height}, at most 8192 x 8192 pixels are read)"
                 raise Unreadable(f"{found}; make them smaller with -vf scale=1920:-2")
+            if each is not None:
+                each(count, _picture(frame.asnumpy()))
             if count in chosen:
                 kept[count] = _picture(frame.asnumpy())
             count += 1

@@ -11,8 +11,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
-from typing import IO, cast
+from collections.abc import Callable, Sequence
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -30,29 +30,32 @@ else:
     serve()
 """
 
+Each = Callable[[int, np.ndarray], None]  # gets the number of a frame and the frame
+
 
 class DecodingFailed(Exception):
     """What is wrong with a file, without its name."""
 
 
-def decode(path: str, offsets: Sequence[float]) -> tuple[np.ndarray, int]:
+def decode(path: str, offsets: Sequence[float], each: Each | None = None) -> tuple[np.ndarray, int]:
     """The frames that stand for a video, uint8 `[T, H, W, 3]`, and how many it has. Several threads may call it.
 
-    `path` is absolute. `offsets` are those of the T frames in their segments, in [0, 1); none only counts.
+    `path` is absolute. `offsets` are those of the T frames in their segments, in [0, 1); none only counts. `each` gets
+    every frame as it is decoded, with its number; after a crash for which an earlier file is to blame, again from 0.
 
     Raises:
         DecodingFailed: the file cannot be decoded.
         RuntimeError: no worker can be started.
     """
     limit = TIME_LIMIT + os.stat(path).st_size / SLOWEST_DISK
-    request = json.dumps({"path": path, "offsets": list(offsets), "limit": limit}).encode() + b"\n"
+    request = {"path": path, "offsets": list(offsets), "limit": limit, "every": each is not None}
     while True:
         try:
             worker, fresh = _idle.pop(), False
         except IndexError:
             worker, fresh = _Worker(), True
         try:
-            decoded = worker.answer(request)
+            decoded = worker.answer(request, each)
         except (EOFError, OSError):
             status = worker.kill(patience=10)  # it ends by itself
             if status == _WATCHDOG_STATUS:
@@ -82,7 +85,7 @@ class _Worker:
         self._requests, self._answers = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
         found = ""
         try:
-            self._send(json.dumps([entry for entry in sys.path if isinstance(entry, str)]).encode() + b"\n")
+            self._send([entry for entry in sys.path if isinstance(entry, str)])
             found = self._answers.readline().decode(errors="replace").strip()
         finally:
             if found != "ready":
@@ -91,22 +94,25 @@ class _Worker:
             advice = "pip install -e . in clipspm_lite's folder installs what it needs, decord2 among it"
             raise RuntimeError(f"{sys.executable} does not start the video decoder ({found}); {advice}")
 
-    def answer(self, request: bytes) -> tuple[np.ndarray, int]:
+    def answer(self, request: dict[str, Any], each: Each | None) -> tuple[np.ndarray, int]:
         """The frames and their number; raises DecodingFailed, and EOFError or OSError where the process ended."""
         self._send(request)
-        line = self._answers.readline()
-        if not line.endswith(b"\n"):
-            raise EOFError
-        answer = json.loads(line)
-        if "error" in answer:
-            raise DecodingFailed(answer["error"])
-        pictures = np.empty(answer["shape"], np.uint8)
-        if self._answers.readinto(pictures.reshape(-1)) < pictures.nbytes:  # type: ignore[attr-defined]
-            raise EOFError
-        return pictures, answer["count"]
+        while True:
+            line = self._answers.readline()
+            if not line.endswith(b"\n"):
+                raise EOFError
+            answer = json.loads(line)
+            if "error" in answer:
+                raise DecodingFailed(answer["error"])
+            pictures = np.empty(answer["shape"], np.uint8)
+            if self._answers.readinto(pictures.reshape(-1)) < pictures.nbytes:  # type: ignore[attr-defined]
+                raise EOFError
+            if each is None or "count" in answer:
+                return pictures, answer["count"]
+            each(answer["number"], pictures)
 
-    def _send(self, line: bytes) -> None:
-        self._requests.write(line)
+    def _send(self, message: Any) -> None:
+        self._requests.write(json.dumps(message).encode() + b"\n")
         self._requests.flush()
 
     def kill(self, patience: float = 0) -> int:

@@ -1,0 +1,290 @@
+"""What a clip is, and which clips a folder has: a video file, a folder of images, a record of a prepared folder.
+
+Whoever lists, hashes or reads clips asks here, so all three are taken everywhere. A prepared folder (`prepared.py`) has
+its clips' frames as JPEGs in a few large files, and an index: a line for the settings, one for each clip, and when it
+is complete one for what was left out. A clip's line says where its record is: [file, offset, length]. A record is a
+table, the length and the CRC-32 of each picture in 4 bytes each, and then the pictures.
+"""
+
+import hashlib
+import json
+import mmap
+import os
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from clipspm_lite.data.decoding import frame_indices
+from clipspm_lite.data.decoding.worker import DecodingFailed, Each, decode
+from clipspm_lite.data.names import is_file_name, printable
+from clipspm_lite.storage.files import Stamp, file_sha256, one_line, stamp
+
+VIDEO_SUFFIXES = (".mp4", ".avi", ".webm", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+CONVERT = "get it again, convert it with `ffmpeg -i IN -pix_fmt yuv420p OUT.mp4` if a player shows it, or leave it out"
+A_FOLDER = f"this is a folder; expected a video, or a folder with its frames as images ({' '.join(IMAGE_SUFFIXES)})"
+PREPARE_AGAIN = "prepare its clips again, in another folder"
+INDEX, PICTURES, PREPARED_FORMAT = "prepared_clips.jsonl", "pictures_{:04d}.bin", 1
+
+
+class VideoError(RuntimeError):
+    """A clip could not be read; says what was found, what to do, and its name, in one line."""
+
+
+class VideoFile:
+    """A video in a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def stamp(self) -> Stamp:
+        return stamp(check_file(self.path))
+
+    def sha256(self) -> str:
+        return file_sha256(self.path)
+
+    def decode(self, offsets: Sequence[float], each: Each | None = None) -> tuple[np.ndarray, int]:
+        """The frames at `offsets` (`frame_indices`), uint8 `[T, H, W, 3]`, and how many there are; raises VideoError.
+
+        `each` gets every frame as it is decoded, again from frame 0 where the decoder had to start again.
+        """
+        path = self.path
+        before, failure = check_file(path), None
+        try:  # an absolute path, because FFmpeg would take a name such as "http:clip.mp4" for an address
+            decoded = decode(str(path.absolute()), offsets, each)
+        except DecodingFailed as error:
+            failure = f"{error}; {CONVERT}"
+        if failure or path.exists():  # one that was removed meanwhile was read to its end all the same
+            after = check_file(path)
+            if any(getattr(before, stat) != getattr(after, stat) for stat in ("st_size", "st_mtime_ns", "st_ino")):
+                failure = "it changed while it was read; try again when it is complete"
+        if failure:
+            raise _error(path, failure)
+        return decoded
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """A clip of images, which torchvision reads one by one."""
+
+    names: Sequence[str]  # for messages
+    encoded: Callable[[int], bytes]  # an image by its number
+    stamp: Callable[[], Stamp]
+    sha256: Callable[[], str]
+    largest: int | None = None  # what its shorter side was reduced to
+
+    def decode(self, offsets: Sequence[float], each: Each | None = None) -> tuple[np.ndarray, int]:
+        """As `VideoFile.decode`; reads only the images at `offsets`, or all of them where there are no offsets."""
+        from torchvision.io import ImageReadMode, decode_image  # takes a second to import
+
+        chosen, pictures, sizes = frame_indices(len(self.names), offsets), {}, {}
+        for number in sorted(set(chosen)) or range(len(self.names)):
+            try:
+                encoded = torch.frombuffer(bytearray(self.encoded(number)), dtype=torch.uint8)
+                image = decode_image(encoded, ImageReadMode.RGB, apply_exif_orientation=True)
+                image = image if image.dtype == torch.uint8 else (image.int() // 257).byte()  # of 16 bits
+                picture = image.permute(1, 2, 0).numpy()
+            except (OSError, ValueError, RuntimeError) as error:
+                raise _error(self.names[number], f"an image that cannot be read ({one_line(error)})") from None
+            sizes[picture.shape] = f"{picture.shape[1]} x {picture.shape[0]}"
+            if len(sizes) > 1:
+                raise _error(self.names[number], f"images of one clip have {' and '.join(sizes.values())} pixels")
+            if each is not None:
+                each(number, picture)
+            if chosen:
+                pictures[number] = picture
+        return np.stack([pictures[number] for number in chosen] or [picture]), len(self.names)
+
+
+def image_folder(path: Path) -> Pictures:
+    """The clip whose frames are the images in a folder, in the order of the numbers in their names."""
+    names = [name for name in os.listdir(path) if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != "."]
+    patterns = sorted({re.sub(r"\d+", "#", name.lower()) for name in names})
+    several = f"images of several kinds ({', '.join(patterns[:3])}); expected the frames of one clip"
+    if len(patterns) > 1 or not _holds_images(path):  # such as img_#.jpg beside flow_x_#.jpg
+        raise _error(path, several if _holds_images(path) else A_FOLDER)
+    names.sort(key=lambda name: (re.sub(r"\d+", lambda digits: digits[0].zfill(20), name.lower()), name))
+    images = [path / name for name in names]
+
+    def stamp_of_all() -> Stamp:
+        sizes, changes, moves = zip(*(stamp(file.stat()) for file in (path, *images)), strict=True)
+        return sum(sizes[1:]), max(changes), max(moves)
+
+    def sha256_of_all() -> str:
+        contents = (os.fsencode(image.name) + b"/" + file_sha256(image).encode() for image in images)
+        return hashlib.sha256(b"".join(contents)).hexdigest()
+
+    return Pictures([*map(str, images)], lambda number: images[number].read_bytes(), stamp_of_all, sha256_of_all)
+
+
+class PreparedFolder:
+    """What the index of a prepared folder says; raises VideoError where it is damaged."""
+
+    def __init__(self, folder: Path, stamp: Stamp) -> None:
+        self.folder, self.stamp = folder, stamp  # the index's
+        self._maps: dict[int, memoryview] = {}
+        try:
+            *lines, self.torn = (folder / INDEX).read_bytes().split(b"\n")  # a kill leaves half a line
+            self.settings, *entries = map(json.loads, lines)
+            self.records: dict[str, dict[str, Any]] = {e["source"]: e for e in entries if "source" in e}
+            wrong = [source for source in self.records if not all(map(is_file_name, source.split("/")))]
+            if wrong or (found := self.settings["format_version"]) != PREPARED_FORMAT:
+                raise ValueError(f"{wrong[0]!r} is not a path" if wrong else f"format {found}, not {PREPARED_FORMAT}")
+            # The errors of clips that were left out, by path; None until the folder is complete.
+            self.left_out: dict[str, str] | None = entries[-1].get("left_out") if entries and not self.torn else None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            found = f"not an index of prepared clips, or damaged ({one_line(error)}); {PREPARE_AGAIN}"
+            raise _error(folder / INDEX, found) from None
+
+    def inside(self, folder: str) -> list[str]:
+        """All clips below one of its folders, as paths below that."""
+        above = "" if folder == "." else f"{folder}/"
+        return [source[len(above) :] for source in self.records if source.startswith(above)]
+
+    def clip(self, path: Path, source: str) -> Pictures:
+        """The clip of a path: its frame i is picture i of the record, which is read where it is used."""
+        record = self.records[source]
+        try:
+            file, start, length = record["place"]
+            if file not in self._maps:
+                with (self.folder / PICTURES.format(file)).open("rb") as opened:
+                    self._maps[file] = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
+            content = self._maps[file][start : start + length]
+            table = np.frombuffer(content, "<u4", 2 * record["frames"]).reshape(-1, 2)
+            ends = (table.nbytes + table[:, 0].cumsum(dtype=np.int64)).tolist()
+            if not len(content) == length == ends[-1]:
+                raise ValueError("not as long as the index says")
+            digest = hashlib.sha256(record["sha256"].encode() + table.tobytes())
+            largest = self.settings["shorter"] if record["stored"] != record["original"] else None
+        except (OSError, ValueError, TypeError, LookupError, OverflowError, AttributeError) as error:
+            raise _error(path, f"damaged ({one_line(error)}); {PREPARE_AGAIN}") from None
+
+        def encoded(number: int) -> bytes:
+            picture = bytes(content[ends[number] - int(table[number, 0]) : ends[number]])
+            if zlib.crc32(picture) != table[number, 1]:
+                raise ValueError(f"damaged; {PREPARE_AGAIN}")
+            return picture
+
+        names = [f"{path}, frame {number}" for number in range(len(table))]
+        return Pictures(names, encoded, lambda: (length, *self.stamp[1:]), digest.hexdigest, largest)
+
+
+_opened = lru_cache(maxsize=8)(PreparedFolder)
+
+
+def find_prepared(path: Path) -> tuple[PreparedFolder | None, str]:
+    """The prepared folder that a path leads into, if there is one, and the rest of the path; raises VideoError."""
+    for folder in (path, *path.parents):
+        if os.path.isfile(folder / INDEX):
+            prepared = _opened(folder.absolute(), stamp((folder / INDEX).stat()))
+            if prepared.left_out is None:
+                raise _error(folder, "not prepared to its end; give the command `prepare` again, and it goes on")
+            return prepared, path.relative_to(folder).as_posix()
+        if os.path.lexists(folder):  # clips of a prepared folder have no files of their own
+            break
+    return None, ""
+
+
+def find_clip(path: str | Path) -> VideoFile | Pictures:
+    """The clip at a path, not decoded yet; raises VideoError for a folder that is none, or a damaged one."""
+    path = Path(path)
+    prepared, source = find_prepared(path)
+    if prepared is None:
+        return image_folder(path) if os.path.isdir(path) else VideoFile(path)
+    if source in prepared.records:
+        return prepared.clip(path, source)
+    raise _error(path, A_FOLDER if prepared.inside(source) else "the prepared folder has no such clip")
+
+
+def clip_sha256(path: str | Path) -> str:
+    """SHA-256 of a clip: of a file's bytes, or of the names and the bytes of its images."""
+    return find_clip(path).sha256()
+
+
+def class_folders(root: Path) -> tuple[str, ...]:
+    """Names of the folders in `root`, sorted, hidden ones left out, and what macOS adds to an archive."""
+    prepared, inside = find_prepared(root)
+    if prepared:
+        return tuple(sorted({source.split("/")[0] for source in prepared.inside(inside) if "/" in source}))
+    with os.scandir(root) as items:
+        return tuple(sorted(i.name for i in items if i.is_dir() and not i.name.startswith((".", "__MACOSX"))))
+
+
+def video_names(folder: Path) -> tuple[str, ...]:
+    """Names of the clips in a class folder, sorted, hidden ones left out."""
+    prepared, inside = find_prepared(folder)
+    if prepared:
+        return tuple(sorted(source for source in prepared.inside(inside) if "/" not in source))
+    with os.scandir(folder) as items:  # asks for no file's status; SSv2 has 220,847 in one folder
+        shown = [item for item in items if item.name[0] != "."]
+        return tuple(sorted(i.name for i in shown if is_video(i.name) or (i.is_dir() and _holds_images(i.path))))
+
+
+def is_video(name: str) -> bool:
+    """Whether it is the name of a video, or of the folder with its frames."""
+    return name.lower().endswith(VIDEO_SUFFIXES)
+
+
+def find_clips(root: Path, above: str = "") -> list[str]:
+    """All clips in a folder and in the folders in it, as paths below it."""
+    clips = dict.fromkeys(video_names(root))
+    inner = [name for name in class_folders(root) if name not in clips]
+    return [above + name for name in clips] + [c for name in inner for c in find_clips(root / name, f"{above}{name}/")]
+
+
+def _holds_images(folder: str | Path) -> bool:
+    """Whether a folder is a clip: it has images, and neither videos nor folders."""
+    with os.scandir(folder) as items:
+        shown = [item for item in items if item.name[0] != "."]
+    images = any(item.name.lower().endswith(IMAGE_SUFFIXES) for item in shown)
+    return images and not any(is_video(item.name) or item.is_dir() for item in shown)
+
+
+def check_file(path: str | Path) -> os.stat_result:
+    """The status of a file that may be a video, found without decoding it.
+
+    Raises:
+        VideoError: it is not a file, cannot be opened, or does not start like a video. decord would call it only
+            unreadable, or wait for it without end.
+    """
+    path = Path(path)
+    try:
+        if path.is_file():
+            with path.open("rb") as file:
+                status, found = os.fstat(file.fileno()), _instead_of_a_video(file.read(256))
+            if found is None:
+                return status
+        elif path.is_dir():
+            found = A_FOLDER
+        elif path.exists():
+            found = "not a regular file; expected a video"
+        else:
+            found = f"a link to nothing ({printable(os.readlink(path))})" if path.is_symlink() else "no such file"
+    except (OSError, ValueError) as error:  # ValueError: a null byte in its name
+        found = f"cannot be opened ({getattr(error, 'strerror', None) or error}); check its name and permissions"
+    raise _error(path, found)
+
+
+def _instead_of_a_video(start: bytes) -> str | None:
+    if not start:
+        return "the file is empty; copy or download it again"
+    beginning = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if beginning.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, not the video; fetch it with `git lfs pull`"
+    if beginning.startswith((b"<!doctype html", b"<html")):
+        return "a web page under a video's name; download the video again"
+    if beginning.startswith((b"#extm3u", b"ffconcat", b"<?xml", b"<mpd", b"v=0")):
+        # FFmpeg would open what a playlist names: other files, or addresses in the network.
+        return "a playlist or another text, not a video; give the video itself, or download it again"
+    return None
+
+
+def _error(path: str | Path, found: str) -> VideoError:
+    return VideoError(f"{found}: {printable(path)}")
