@@ -92,11 +92,11 @@ def open_checkpoint(
 
 def _for_features(head: Head, about: dict[str, Any], features: EncodedDataset, path: str | os.PathLike) -> Any:
     """The head alone; CheckpointError where it was trained on other features than these."""
-    known = {"width": getattr(head, "dim", None), "frames": about.get("frames", DEFAULT_FRAMES)}
-    known["encoder"] = about.get("encoder", about.get("fingerprint"))
-    for (name, expected), found in zip(known.items(), (*features.features.shape[:0:-1], features.encoder), strict=True):
-        if expected != found and None not in (expected, found):
-            wanted = f"the {expected} of this head's training (give a head trained on such features)"
+    trained = {"width": getattr(head, "dim", None), "frames": about.get("frames", DEFAULT_FRAMES)}
+    trained["encoder"] = about.get("encoder", about.get("fingerprint"))
+    for (name, known), found in zip(trained.items(), (*features.features.shape[:0:-1], features.encoder), strict=True):
+        if known != found and None not in (known, found):
+            wanted = f"the {known} of this head's training, or a head trained on such features"
             raise CheckpointError(f"{name} of the features: expected {wanted}, found {found}: {path}")
     return OpenedCheckpoint(head, None, about)  # type: ignore[arg-type]
 

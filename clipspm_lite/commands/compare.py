@@ -37,11 +37,8 @@ def run(options: argparse.Namespace) -> int:
     store = None if options.features else FeatureStore(load_backbone("tiny"))
     common.start_computing(options, *filter(None, [store]))
     data = [common.open_part(options, part) for part in ("base", "validation", options.part)]
-    made_with = None
-    if store is not None:
-        data = [store.encode_dataset(part, progress=True) for part in data]
-        made_with = dict(backbone=store.backbone.fingerprint, backbone_name="tiny", resize=store.resize)
-    base, validation, scored = data
+    base, validation, scored = (store.encode_dataset(part, progress=True) if store else part for part in data)
+    of_tiny = store and dict(backbone=base.encoder, backbone_name="tiny", resize=store.resize)
     checkpoints = train_variants(
         compared_variants(options),
         base,
@@ -49,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         seeds=options.seeds,
         settings=replace(TRAINING_PRESETS["lite"], shot=options.shot),
         folder=options.out,
-        description=made_with or {"encoder": base.encoder},
+        description=of_tiny or {"encoder": base.encoder},
         committed=COMMITTED if options.committed else None,
     )
     methods: dict[str, list[Any]] = {name: [method] for name, method in TRAINING_FREE.items()}
@@ -59,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     print(comparison_table(results, "otam"))
     hashes = {
         "backbone": base.encoder,
-        "features" if store is None else "clips": file_sha256(options.features or SAMPLES / "manifest.json"),
+        "clips" if store else "features": file_sha256(options.features or SAMPLES / "manifest.json"),
         "heads": {name: [file_sha256(path) for path in paths] for name, paths in checkpoints.items()},
     }
     about = {"format_version": 1, **common.provenance("compare", options), "part": options.part}

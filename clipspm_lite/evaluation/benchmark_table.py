@@ -78,7 +78,7 @@ def measure(
     for shot in shots:  # refused before a video is read
         EpisodeSampler(dataset.videos_per_class, way, shot, queries, seed, dataset.classes)
     stores: dict[Any, Any] = dict.fromkeys(entry.store for entry in entries)
-    encoded = {store: store.encode_dataset(dataset, progress=progress) if store else dataset for store in stores}
+    encoded: Any = {s: s.encode_dataset(dataset, progress=progress) if s else dataset for s in stores}
     reference = entries[0].name
     rows: list[Row] = []
     references: dict[int, Evaluation] = {}  # by shot, where the first method comes first
