@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     EpisodeSampler(dataset.videos_per_class, options.way, options.shot, options.queries, class_names=dataset.classes)
     name, method, store = common.open_method(options, LITE_MODEL, dataset)
     common.start_computing(options, store, videos=[options.data])
-    [dataset], unreadable = common.readable(options, store, dataset)
+    [dataset], unreadable = common.without_unreadable(options, store, dataset)
     if store is not None:
         print(f"features: {store.backbone.name}, {store.frames} frames, shorter side {store.resize}")
         dataset = store.encode_dataset(dataset, progress=True)

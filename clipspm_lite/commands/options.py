@@ -107,7 +107,9 @@ def open_part(options: argparse.Namespace, part: str) -> Any:
     return dataset
 
 
-def readable(options: argparse.Namespace, store: FeatureStore, *data: Any, warns: bool = True) -> tuple[Any, list[str]]:
+def without_unreadable(
+    options: argparse.Namespace, store: FeatureStore, *data: Any, warns: bool = True
+) -> tuple[Any, list[str]]:
     """The data sets, and the names of the videos that --skip-unreadable leaves out; the store then has the others."""
     kept, left_out = list(data), list[str]()
     for place, videos in enumerate(data if options.skip_unreadable else ()):

@@ -33,8 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     recogniser, unreadable = open_recogniser(options)
     print(on_one_line(recogniser), file=sys.stderr)
-    summary: dict[str, Any] = {"support": options.support, "recogniser": options.recogniser}
-    summary["unreadable"] = unreadable
+    summary: dict[str, Any] = {"support": options.support, "recogniser": options.recogniser, "unreadable": unreadable}
     if options.choose:
         recogniser, chosen = choose_method(recogniser)
         print(on_terminal(chosen))
@@ -71,7 +70,7 @@ def open_recogniser(options: argparse.Namespace) -> tuple[Recogniser, list[str]]
         options.method = CHOICES[0]
     name, method, store = common.open_method(options, LITE_INDUCTIVE_MODEL)
     common.start_computing(options, store, videos=[options.support, *options.videos])
-    [dataset], unreadable = common.readable(options, store, dataset)
+    [dataset], unreadable = common.without_unreadable(options, store, dataset)
     method = name if options.method in TRAINING_FREE else method
     return Recogniser(method, store, encode_support(store, dataset, progress=True)), unreadable
 

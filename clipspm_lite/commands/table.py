@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     if set(options.methods) - set(checkpoints):  # training-free methods see what the heads see
         stores.append(common.make_store(options, *stores[:1]))
     common.start_computing(options, *stores, videos=[options.data])
-    [dataset], unreadable = common.readable(options, stores[0], dataset)
+    [dataset], unreadable = common.without_unreadable(options, stores[0], dataset)
     entries = []
     for place, shot in enumerate(options.shots):
         for name in options.methods:

@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     reader = store
     if options.skip_unreadable and (options.finetune or options.dry_run):  # videos are read, and little is encoded
         reader = FeatureStore(load_backbone(), options.store, frames=1)
-    data, unreadable = common.readable(options, reader, *data, warns=prints)
+    data, unreadable = common.without_unreadable(options, reader, *data, warns=prints)
     torch.manual_seed(settings.seed)
     model = build_head({"dim": store.backbone.dim if store else data[0].features.shape[-1], **config})
     how: dict[str, Any] = {name: getattr(options, name) for name in ("device", "devices", "nodes", "precision")}

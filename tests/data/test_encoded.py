@@ -7,9 +7,6 @@ import torch
 from safetensors.torch import save_file
 
 from clipspm_lite.data.encoded import EncodedDataset
-from clipspm_lite.evaluation.scoring import evaluate
-from clipspm_lite.model.baselines import TRAINING_FREE
-from clipspm_lite.model.trx import TRX
 from clipspm_lite.storage.files import CheckpointError
 
 GOOD = dict(classes=("a", "b"), videos_per_class=(2, 1), features=torch.ones(3, 4, 5), class_text=torch.ones(2, 5))
@@ -97,15 +94,3 @@ def test_a_file_that_is_not_features_is_one_error_that_names_it(tensors, header,
     with pytest.raises(CheckpointError, match="mine.safetensors") as error:
         EncodedDataset.load(path)
     assert "\n" not in str(error.value)
-
-
-def test_without_class_text_only_the_methods_that_read_it_are_refused(encoded):
-    data = encoded()
-    nameless = replace(data, class_text=None).subset(data.classes[:5])
-    for name, method in {**TRAINING_FREE, "trx": TRX(16, width=8)}.items():
-        if name == "zero-shot":
-            with pytest.raises(ValueError, match="class_text"):
-                evaluate(method, nameless, way=3, episodes=2)
-        else:
-            with_text = evaluate(method, data.subset(data.classes[:5]), way=3, episodes=9)
-            assert evaluate(method, nameless, way=3, episodes=9).accuracy == with_text.accuracy
