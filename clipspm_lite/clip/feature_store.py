@@ -110,8 +110,7 @@ class FeatureStore:
         unreadable = [path for path in dict.fromkeys(paths) if path in errors]
         lines = [str(errors[path]) for path in unreadable]
         if len(lines) > 1:
-            found = f"{len(lines)} of {len(paths)} videos cannot be read, the others are encoded and kept"
-            lines.insert(0, f"{found} (--skip-unreadable goes on without these):")
+            lines.insert(0, f"{len(lines)} of {len(paths)} videos cannot be read, others are kept (--skip-unreadable):")
         if lines:
             failed = VideoError("\n".join(lines))
             failed.paths = unreadable
@@ -121,9 +120,8 @@ class FeatureStore:
     def encode_dataset(self, dataset: VideoDataset, *, progress: bool = False) -> EncodedDataset:
         """All videos and class names of a data set; raises what `encode` does, ValueError without a text encoder."""
         class_text = self.backbone.encode_class_names(dataset.classes).cpu()
-        features = self.encode(dataset.paths, progress=progress)
-        fingerprint = self.backbone.fingerprint
-        return EncodedDataset(dataset.classes, dataset.videos_per_class, features, class_text, fingerprint)
+        encoded = self.encode(dataset.paths, progress=progress), class_text, self.backbone.fingerprint
+        return EncodedDataset(dataset.classes, dataset.videos_per_class, *encoded)
 
     def encode_anew(self, paths: Sequence[str | Path]) -> Tensor:
         """Features ``[V, T, C]`` of a few videos, all at once; nothing is looked up or kept; raises VideoError."""

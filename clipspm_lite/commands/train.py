@@ -76,11 +76,10 @@ def run(options: argparse.Namespace) -> int:
         result: Any = training.plan(model, data[0], data[1], settings, **how)
         summary = asdict(result) | {"seconds": result.seconds}
     else:
-        made_with = {"encoder": data[0].encoder} if options.features else {}
+        how["description"] = {"encoder": data[0].encoder} if options.features else {}
         if store and not options.finetune:
-            made_with = {"backbone": store.backbone.fingerprint, "backbone_name": store.backbone.name} | pixels
-            made_with["resize"] = store.resize
-        how["description"] = made_with
+            made_with = {"backbone": data[0].encoder, "backbone_name": store.backbone.name}
+            how["description"] = {**made_with, **pixels, "resize": store.resize}
         result = training.train(model, data[0], data[1], settings, options.out, resume=options.resume, **how)
         summary = {"best_step": result.best_step, "validation_accuracy": result.best_accuracy}
         summary |= {"checkpoint": str(result.best_path), "seconds": time.perf_counter() - started}

@@ -83,9 +83,8 @@ class EncodedDataset:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write it to one safetensors file, whole or not at all, for `load` and ``--features``."""
-        header = {"format_version": str(FEATURES_VERSION), "classes": json.dumps(self.classes)}
-        header |= {"videos_per_class": json.dumps(self.videos_per_class)}
-        header |= {"encoder": self.encoder} if self.encoder else {}
+        header = {"format_version": str(FEATURES_VERSION)} | ({"encoder": self.encoder} if self.encoder else {})
+        header |= {name: json.dumps(getattr(self, name)) for name in ("classes", "videos_per_class")}
         with replacing(path) as unfinished:
             own = {name: tensor.detach().cpu().contiguous() for name, tensor in self._tensors().items()}
             save_file(own, unfinished, header)

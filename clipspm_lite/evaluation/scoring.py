@@ -148,9 +148,8 @@ def _logits(method: Method, batch: EpisodeBatch, known: dict[str, Any], one_quer
         if answer != expected:
             raise ValueError(f"method: expected something with .logits [B, Q, N] back, here {expected}, found {answer}")
         if logits.isnan().any():
-            nameless = batch.class_text.isnan().all()
             found_nan = "its logits contain NaN; the weights are damaged, or training diverged"
-            raise ValueError(f"method: {NO_TEXT if nameless else found_nan}")
+            raise ValueError(f"method: {NO_TEXT if batch.class_text.isnan().all() else found_nan}")
         found.append(logits)
     return torch.cat(found, dim=1)
 

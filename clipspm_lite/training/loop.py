@@ -97,8 +97,7 @@ def _train(state: TrainingState, history: History, folder: Path, description: di
     hidden = None if progress and fabric.is_global_zero else True
     for step in tqdm(steps, initial=start, total=settings.steps, disable=hidden, desc="steps"):
         window.append(training_step(state, step, batches))
-        nameless = step == start and getattr(state.source.training, "class_text", True) is None
-        if nameless and window[0].isnan().any():
+        if step == start and getattr(state.source.training, "class_text", 0) is None and window[0].isnan().any():
             raise ValueError(f"model: {NO_TEXT}")
         if (step + 1) % settings.validate_every and step + 1 < settings.steps:
             continue
