@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 
 import nbformat
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
 from nbconvert import HTMLExporter, preprocessors
 from nbconvert.preprocessors import CellExecutionError
 from nbformat import NotebookNode
@@ -26,9 +28,11 @@ def execute(path: Path) -> tuple[NotebookNode, float]:
     notebook = nbformat.read(path, as_version=4)
     started = time.perf_counter()
     # Without the log level, the kernel's warnings would be stored beside the results.
-    how = dict(kernel_name="python3", record_timing=False, store_widget_state=False, coalesce_streams=True)
+    how = dict(record_timing=False, store_widget_state=False, coalesce_streams=True)
     runner = preprocessors.ExecutePreprocessor(timeout=600, extra_arguments=["--log-level=40"], **how)
-    runner.preprocess(notebook, {"metadata": {"path": str(path.parent)}})
+    # The kernel of this Python; one that is installed as "python3" may be of another environment.
+    kernel = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+    runner.preprocess(notebook, {"metadata": {"path": str(path.parent)}}, kernel)
     return notebook, time.perf_counter() - started
 
 

@@ -1,5 +1,8 @@
 """What `python -m clipspm_lite.notebooks` and `start` do with an executed notebook."""
 
+import json
+import sys
+
 import nbformat
 import pytest
 
@@ -57,3 +60,13 @@ def test_handouts_lack_the_solutions_and_nothing_else(notebook, tmp_path, monkey
     notebooks.main()
     handout = nbformat.read(tmp_path / "handout" / "00_start_here.ipynb", as_version=4)
     assert [cell.source for cell in handout.cells] == [cell.source for cell in notebook.cells[:-1]]
+
+
+def test_the_kernel_is_this_python_whatever_is_installed_as_python3(notebook, tmp_path, monkeypatch):
+    spec = {"argv": ["nowhere", "{connection_file}"], "display_name": "another", "language": "python"}
+    (tmp_path / "kernels" / "python3").mkdir(parents=True)
+    (tmp_path / "kernels" / "python3" / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    notebook.cells = [nbformat.v4.new_code_cell("import sys; print(sys.executable)")]
+    nbformat.write(notebook, tmp_path / "one.ipynb")
+    assert notebooks.execute(tmp_path / "one.ipynb")[0].cells[0].outputs[0].text.strip() == sys.executable

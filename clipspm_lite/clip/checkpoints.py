@@ -13,6 +13,7 @@ from torch import Tensor
 from clipspm_lite.clip.backbone import Backbone, load_backbone
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.clip.released_format import read_released
+from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.model.heads import HEADS, Head, build_head, describe_head
 from clipspm_lite.model.presets import DATASET_SETTINGS
 from clipspm_lite.storage.files import CheckpointError, fill, is_safetensors, one_line
@@ -31,7 +32,7 @@ class OpenedCheckpoint(NamedTuple):
     """A trained head and what makes its features."""
 
     head: Head  # in evaluation mode
-    store: FeatureStore  # takes and encodes videos as when the head was trained
+    store: FeatureStore  # takes and encodes videos as when the head was trained; None with features
     description: dict[str, Any]  # what the file says beside its weights
 
 
@@ -48,6 +49,7 @@ def open_checkpoint(
     frames: int | None = None,
     device: str | torch.device = "cpu",
     store: str | Path | None = None,
+    features: EncodedDataset | None = None,
 ) -> OpenedCheckpoint:
     """Open a trained head, alone or with the encoder that was fine-tuned with it, or the authors' released checkpoint.
 
@@ -59,27 +61,44 @@ def open_checkpoint(
         text_weights: another name for ``weights`` where the file lacks only the text encoder.
         dataset: of a released checkpoint, a name of `DATASET_SETTINGS`, which has the next two: α, LeakyReLU's slope.
         frames: T. What the head was trained with, and by default that. Only a released file does not say it: 8.
+        features: what the head shall be asked about; no encoder is opened then.
 
     Raises CheckpointError for another or damaged file, backbone or number of frames, or as `load_backbone`.
     """
     if checkpoint_kind(path) == "released":
         architecture, _, tensors = read_released(path)
         released = _released_head(tensors, path, dataset, prompt_weight=prompt_weight, gate_slope=gate_slope)
+        if features is not None:
+            return _for_features(released.to(device), {}, features, path)
         name = backbone.name if isinstance(backbone, Backbone) else backbone or architecture
         text = text_weights or weights
         clip = load_backbone(name, weights=Path(path), text_weights=text, device=device, normalize_pixels=False)
         kept = FeatureStore(clip, store, frames=DEFAULT_FRAMES if frames is None else frames, resize=RELEASED_RESIZE)
         return OpenedCheckpoint(released.to(device), kept, {"config": describe_head(released), "backbone_name": name})
     tensors, description = read_tensors(path, "model")
-    made_with: dict[str, Any] = {"name": description.get("backbone_name"), "fingerprint": description.get("backbone")}
+    name = description.get("backbone_name", f"(features= of {description.get('encoder') or 'a nameless encoder'})")
+    made_with: dict[str, Any] = {"name": name, "fingerprint": description.get("backbone")}
     made_with |= {key: description[key] for key in ("frames", "resize", "normalize_pixels") if key in description}
     encoder = {}
     if isinstance(description.get("backbone"), dict):  # fine-tuned; a head alone has a fingerprint there
         encoder = {k.removeprefix(VISUAL): tensors.pop(k) for k in list(tensors) if k.startswith(VISUAL)}
         made_with |= description["backbone"]
     opened = restore_head(description.get("config"), tensors, path, head)
+    if features is not None:
+        return _for_features(opened.to(device), description | made_with, features, path)
     kept = open_store(made_with, path, encoder, backbone, weights, text_weights, frames, device, store)
     return OpenedCheckpoint(opened.to(device), kept, description)
+
+
+def _for_features(head: Head, about: dict[str, Any], features: EncodedDataset, path: str | os.PathLike) -> Any:
+    """The head alone; CheckpointError where it was trained on other features than these."""
+    trained = {"width": getattr(head, "dim", None), "frames": about.get("frames", DEFAULT_FRAMES)}
+    trained["encoder"] = about.get("encoder", about.get("fingerprint"))
+    for (name, known), found in zip(trained.items(), (*features.features.shape[:0:-1], features.encoder), strict=True):
+        if known != found and None not in (known, found):
+            wanted = f"the {known} of this head's training, or a head trained on such features"
+            raise CheckpointError(f"{name} of the features: expected {wanted}, found {found}: {path}")
+    return OpenedCheckpoint(head, None, about)  # type: ignore[arg-type]
 
 
 def checkpoint_kind(path: str | os.PathLike) -> str:

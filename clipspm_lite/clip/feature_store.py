@@ -65,7 +65,7 @@ class FeatureStore:
     def encode(self, paths: Sequence[str | Path], *, progress: bool = False) -> Tensor:
         """Features ``[V, T, C]`` of video files, on the CPU; only what the store lacks is decoded and encoded.
 
-        Raises VideoError, which names each video that cannot be read (the others are encoded all the same and kept),
+        Raises VideoError, whose ``paths`` are the videos that cannot be read (the others are encoded and kept),
         TypeError or ValueError for one path, none, or features that are not finite, OSError if it cannot be written.
         """
         if isinstance(paths, (str, Path)):
@@ -107,18 +107,21 @@ class FeatureStore:
         for path, content in contents.items():
             if content not in rows:
                 errors.setdefault(path, VideoError(f"a copy of a video that cannot be read: {printable(path)}"))
-        lines = [str(errors[path]) for path in dict.fromkeys(paths) if path in errors]
+        unreadable = [path for path in dict.fromkeys(paths) if path in errors]
+        lines = [str(errors[path]) for path in unreadable]
         if len(lines) > 1:
-            lines.insert(0, f"{len(lines)} of {len(paths)} videos cannot be read, the others are encoded and kept:")
+            lines.insert(0, f"{len(lines)} of {len(paths)} videos cannot be read, others are kept (--skip-unreadable):")
         if lines:
-            raise VideoError("\n".join(lines))
+            failed = VideoError("\n".join(lines))
+            failed.paths = unreadable
+            raise failed
         return torch.stack([rows[contents[path]] for path in paths])
 
     def encode_dataset(self, dataset: VideoDataset, *, progress: bool = False) -> EncodedDataset:
         """All videos and class names of a data set; raises what `encode` does, ValueError without a text encoder."""
         class_text = self.backbone.encode_class_names(dataset.classes).cpu()
-        features = self.encode(dataset.paths, progress=progress)
-        return EncodedDataset(dataset.classes, dataset.videos_per_class, features, class_text)
+        encoded = self.encode(dataset.paths, progress=progress), class_text, self.backbone.fingerprint
+        return EncodedDataset(dataset.classes, dataset.videos_per_class, *encoded)
 
     def encode_anew(self, paths: Sequence[str | Path]) -> Tensor:
         """Features ``[V, T, C]`` of a few videos, all at once; nothing is looked up or kept; raises VideoError."""

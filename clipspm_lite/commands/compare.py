@@ -8,7 +8,7 @@ from clipspm_lite.clip.backbone import load_backbone
 from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.commands import options as common
-from clipspm_lite.data.datasets import SAMPLES, sample_world
+from clipspm_lite.data.datasets import SAMPLES
 from clipspm_lite.evaluation.comparison import compare
 from clipspm_lite.evaluation.results import comparison_table
 from clipspm_lite.model.baselines import TRAINING_FREE
@@ -29,14 +29,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--extensions", nargs="*", choices=list(EXTENSIONS), metavar="NAME", help="also these of our changes, or all")
     add("--committed", action="store_true", help="train no head that this repository holds for seed 0")
     add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of training (default: %(default)s)")
-    common.declare(parser, "shot", "episodes", "seed", "threads", "results", "figure")
+    common.declare(parser, "features", "split", "shot", "episodes", "seed", "threads", "results", "figure")
+    parser.set_defaults(data=None, benchmark=None)  # which the shared options ask for
 
 
 def run(options: argparse.Namespace) -> int:
-    store = FeatureStore(load_backbone("tiny"))
-    common.start_computing(options, store)
-    parts = map(sample_world, ("base", "validation", options.part))
-    base, validation, scored = (store.encode_dataset(part, progress=True) for part in parts)
+    store = None if options.features else FeatureStore(load_backbone("tiny"))
+    common.start_computing(options, *filter(None, [store]))
+    data = [common.open_part(options, part) for part in ("base", "validation", options.part)]
+    base, validation, scored = (store.encode_dataset(part, progress=True) if store else part for part in data)
+    of_tiny = store and dict(backbone=base.encoder, backbone_name="tiny", resize=store.resize)
     checkpoints = train_variants(
         compared_variants(options),
         base,
@@ -44,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         seeds=options.seeds,
         settings=replace(TRAINING_PRESETS["lite"], shot=options.shot),
         folder=options.out,
-        description=dict(backbone=store.backbone.fingerprint, backbone_name="tiny", resize=store.resize),
+        description=of_tiny or {"encoder": base.encoder},
         committed=COMMITTED if options.committed else None,
     )
     methods: dict[str, list[Any]] = {name: [method] for name, method in TRAINING_FREE.items()}
@@ -53,8 +55,8 @@ def run(options: argparse.Namespace) -> int:
     results = compare(methods, scored, references=["otam", FULL], **listed)
     print(comparison_table(results, "otam"))
     hashes = {
-        "backbone": store.backbone.fingerprint,
-        "clips": file_sha256(SAMPLES / "manifest.json"),
+        "backbone": base.encoder,
+        "clips" if store else "features": file_sha256(options.features or SAMPLES / "manifest.json"),
         "heads": {name: [file_sha256(path) for path in paths] for name, paths in checkpoints.items()},
     }
     about = {"format_version": 1, **common.provenance("compare", options), "part": options.part}

@@ -10,6 +10,7 @@ from clipspm_lite.data.names import readable
 from clipspm_lite.evaluation.benchmark_table import episodes_at_once
 from clipspm_lite.evaluation.results import with_interval
 from clipspm_lite.evaluation.scoring import evaluate
+from clipspm_lite.model.baselines import TRAINING_FREE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,12 +24,15 @@ def run(options: argparse.Namespace) -> int:
     listed = {name: getattr(options, name) for name in ("way", "shot", "queries", "episodes", "seed")}
     # Impossible episodes are refused before any video is decoded.
     EpisodeSampler(dataset.videos_per_class, options.way, options.shot, options.queries, class_names=dataset.classes)
-    name, method, store = common.open_method(options, LITE_MODEL)
+    name, method, store = common.open_method(options, LITE_MODEL, dataset)
     common.start_computing(options, store, videos=[options.data])
-    print(f"features: {store.backbone.name}, {store.frames} frames, shorter side {store.resize}")
+    [dataset], unreadable = common.without_unreadable(options, store, dataset)
+    if store is not None:
+        print(f"features: {store.backbone.name}, {store.frames} frames, shorter side {store.resize}")
+        dataset = store.encode_dataset(dataset, progress=True)
     result = evaluate(
         method,
-        store.encode_dataset(dataset, progress=True),
+        dataset,
         **listed,
         one_query_at_a_time=options.inductive,
         device=options.device,
@@ -36,11 +40,15 @@ def run(options: argparse.Namespace) -> int:
         progress=True,
     )
     data, interval = common.data_title(options), result.interval if result.episodes > 1 else None  # JSON has no NaN
+    alone = options.inductive or getattr(method, "inductive", name in TRAINING_FREE)
     episodes = f"{options.way}-way {options.shot}-shot, {options.episodes} episodes, seed {options.seed}"
-    print(f"{name} on {data}: {with_interval(result.accuracy, interval)} % ({episodes})")
+    asked = "each query alone" if alone else "all queries of an episode together"
+    print(f"{name} on {data}: {with_interval(result.accuracy, interval)} % ({episodes}, {asked})")
+    print(f"  {len(result.classes)} classes: {', '.join(map(readable, result.classes))}")
     for asked, answered, rate in result.most_confused(5):
         print(f"  {readable(asked)} taken for {readable(answered)}: {rate:.0f} %")
     if options.json:
         numbers = {"accuracy": result.accuracy, "interval": interval, "seconds": time.perf_counter() - started}
-        common.print_json({"method": name, "data": data, **listed, **numbers})
+        about = {"classes": result.classes, "asked_inductive": alone, "unreadable": unreadable}
+        common.print_json({"method": name, "data": data, **listed, **about, **numbers})
     return 0

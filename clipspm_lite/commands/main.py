@@ -1,6 +1,7 @@
 """The parser of `python -m clipspm_lite`. It imports no command but the chosen one, so that `--help` is quick."""
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -31,6 +32,9 @@ class OneLineParser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command: 0, or 1 with the error on stderr; a wrong option exits with status 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console or file may lack a character: its code is shown instead
+            stream.reconfigure(errors="backslashreplace")
     try:
         options = build_parser(arguments).parse_args(arguments)
         return options.run(options)

@@ -16,8 +16,10 @@ from clipspm_lite.clip.backbone import load_backbone, public_name
 from clipspm_lite.clip.checkpoints import DEFAULT_FRAMES, OpenedCheckpoint, head_name, open_checkpoint
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.benchmarks import BENCHMARKS, check_command, open_benchmark
-from clipspm_lite.data.datasets import SAMPLES, VideoDataset, open_folder, read_split, sample_world
-from clipspm_lite.data.names import printable
+from clipspm_lite.data.datasets import SAMPLES, open_folder, read_split, sample_world
+from clipspm_lite.data.decoding.video import VideoError
+from clipspm_lite.data.encoded import EncodedDataset
+from clipspm_lite.data.names import on_terminal, printable
 from clipspm_lite.evaluation.published import BENCHMARK_RESIZE, PART
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.heads import HEADS
@@ -35,12 +37,15 @@ def writable(path: str) -> str:
 METHODS = (*TRAINING_FREE, *HEADS)
 HEAD = ("checkpoint", "head", "dataset_settings")
 ENCODER = ("backbone", "weights", "frames", "device", "store")
-DATA = ("data", "split", "benchmark", "video_list")
+DATA = ("data", "features", "split", "benchmark", "video_list", "skip_unreadable")
 EPISODES = ("part", "way", "queries", "episodes", "seed")
-PATHS = ("data", "split", "video_list", "weights", "checkpoint")  # a result file has their names without folders
+PATHS = ("data", "features", "split", "video_list", "weights", "checkpoint")  # in a result file without folders
+NOT_WITH_FEATURES = ("data", "benchmark", "backbone", "weights", "frames", "store", "finetune", "skip_unreadable")
 NOT_REPEATED = ("run", "out", "results", "figure", "device", "store", "threads")  # what a result file leaves out
 DECLARED: dict[str, dict[str, Any]] = {
     "data": dict(metavar="FOLDER", help="a folder of classes (default: the sample clips)"),
+    "features": dict(metavar="FILE", help="what EncodedDataset.save wrote, of any encoder, in place of --data"),
+    "skip_unreadable": dict(action="store_true", help="go on without videos that cannot be read, and name them"),
     "split": dict(help="JSON file with the classes of each part; of the samples default, study_a or study_b"),
     "benchmark": dict(choices=list(BENCHMARKS), help="the folder is this benchmark's official download"),
     "video_list": dict(nargs="+", metavar="FILE", help="its published lists (Kinetics-100 and SSv2)"),
@@ -77,14 +82,20 @@ def declare(parser: argparse.ArgumentParser, *names: str, **changes: dict[str, A
         parser.add_argument(f"--{name.replace('_', '-')}", **DECLARED[name] | changes.get(name, {}))
 
 
-def open_part(options: argparse.Namespace, part: str) -> VideoDataset:
-    """The videos of one part of the data set that the data options name."""
+def open_part(options: argparse.Namespace, part: str) -> Any:
+    """One part of the data set that the data options name: a VideoDataset, or with --features an EncodedDataset."""
+    if options.features and (unused := [n for n in NOT_WITH_FEATURES if getattr(options, n, None)]):
+        raise ValueError(f"--features: expected without --{unused[0].replace('_', '-')}, found both")
     if options.benchmark is None:
-        if options.data is None:
+        if options.data is None and options.features is None:
             return sample_world(part, options.split or "default")
         if options.split is None and part != PART:
-            raise ValueError(f"--split: expected a JSON file with the {part} classes of --data, found none")
-        return open_folder(options.data, read_split(options.split, part) if options.split else None)
+            raise ValueError(f"--split: expected a JSON file with the {part} classes of the data, found none")
+        classes = read_split(options.split, part) if options.split else None
+        if options.features is None:
+            return open_folder(options.data, classes)
+        features = EncodedDataset.load(options.features)
+        return features if classes is None else features.subset(classes)
     if options.data is None:
         raise ValueError(f"--data: expected the folder of the videos of {options.benchmark}, found none")
     dataset = open_benchmark(options.benchmark, options.data, part, options.video_list or ())
@@ -96,18 +107,36 @@ def open_part(options: argparse.Namespace, part: str) -> VideoDataset:
     return dataset
 
 
+def without_unreadable(
+    options: argparse.Namespace, store: FeatureStore, *data: Any, warns: bool = True
+) -> tuple[Any, list[str]]:
+    """The data sets, and the names of the videos that --skip-unreadable leaves out; the store then has the others."""
+    kept, left_out = list(data), list[str]()
+    for place, videos in enumerate(data if options.skip_unreadable else ()):
+        try:
+            store.encode(videos.paths, progress=warns)
+        except VideoError as error:
+            kept[place] = videos.without(error.paths)
+            left_out += [path.relative_to(videos.root).as_posix() for path in error.paths]
+            if warns:
+                warn(f"{len(error.paths)} of {len(videos.paths)} videos are left out: {on_terminal(error)}")
+    return kept, left_out
+
+
 def data_title(options: argparse.Namespace) -> str:
     """What is measured, without the folders of this machine."""
     if options.benchmark:
         return f"{BENCHMARKS[options.benchmark].title}, {options.part} classes"
-    if options.data:
+    if given := options.data or options.features:
         part = f", {options.part} classes" if options.split else ""
-        return f"the videos in {printable(Path(options.data).resolve().name)}{part}"
+        return f"the {'videos' if options.data else 'features'} in {printable(Path(given).resolve().name)}{part}"
     return f"the sample world, {options.split or 'default'} split, {options.part} classes"
 
 
-def make_store(options: argparse.Namespace, like: FeatureStore | None = None, **how: Any) -> FeatureStore:
+def make_store(options: argparse.Namespace, like: FeatureStore | None = None, **how: Any) -> Any:
     """The feature store of the encoder options, and of ``like`` what they do not say; ``how`` is `load_backbone`'s."""
+    if options.features:  # which need no encoder
+        return None
     if like is None or options.backbone:
         how = {"weights": options.weights, "device": options.device} | how
         backbone = load_backbone(options.backbone or "tiny", **how)
@@ -120,9 +149,10 @@ def make_store(options: argparse.Namespace, like: FeatureStore | None = None, **
     return FeatureStore(backbone, options.store, frames=frames, resize=resize)
 
 
-def open_head(options: argparse.Namespace, path: str | Path) -> OpenedCheckpoint:
-    """A trained head; the options add what its checkpoint lacks."""
+def open_head(options: argparse.Namespace, path: str | Path, data: Any = None) -> OpenedCheckpoint:
+    """A trained head, to be asked about ``data``; the options add what its checkpoint lacks."""
     encoder = {name: getattr(options, name) for name in ENCODER}
+    encoder["features"] = data if isinstance(data, EncodedDataset) else None
     own = None if head_name(path, options.head) in HEADS else own_class(options)
     return open_checkpoint(path, head=own, dataset=options.dataset_settings or options.benchmark, **encoder)
 
@@ -135,24 +165,24 @@ def own_class(options: argparse.Namespace) -> Any:
         raise ValueError(f"--head: {error}") from error
 
 
-def open_method(options: argparse.Namespace, default: Path) -> tuple[str, Any, FeatureStore]:
-    """The name of --method or of the head in --checkpoint, the method, and what encodes videos for it."""
+def open_method(options: argparse.Namespace, default: Path, data: Any = None) -> tuple[str, Any, FeatureStore]:
+    """The name of --method or of the head in --checkpoint, the method, and what encodes ``data`` for it."""
     if options.method in TRAINING_FREE:
         return options.method, TRAINING_FREE[options.method], make_store(options)
     path = options.checkpoint or default
     found = head_name(path, options.head)
     if options.method not in (None, found):
         raise ValueError(f"--checkpoint: expected a head of {options.method}, found one of {found}: {path}")
-    opened = open_head(options, path)
+    opened = open_head(options, path, data)
     return found, opened.head, opened.store
 
 
 def start_computing(options: argparse.Namespace, *stores: FeatureStore, videos: Iterable[str | None] = ()) -> None:
     """Set the number of threads, and warn where the tiny CLIP is to see other ``videos`` than the samples."""
-    tiny = [store.backbone.name == "tiny" for store in stores]
+    tiny = [store.backbone.name == "tiny" for store in stores if store is not None]
     if options.threads is not None:
         torch.set_num_threads(options.threads)
-    elif all(tiny):
+    elif tiny and all(tiny):
         use_one_thread()
     if any(tiny) and any(SAMPLES not in Path(path).resolve().parents for path in videos if path):
         warn("the tiny CLIP knows only this project's drawn figures; for filmed videos give --backbone and --weights")
@@ -174,13 +204,13 @@ def source_commit(package: Path = Path(__file__).parents[1]) -> str:
 
     def git(*words: str) -> str:
         command = ["git", "-C", str(package.parent), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.strip()
 
     try:
         git("ls-files", "--error-unmatch", "pyproject.toml", f"{package.name}/__init__.py")
         inside_another = git("rev-parse", "--show-prefix")
         return "unknown" if inside_another else git("describe", "--always", "--abbrev=40", "--dirty=+")
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, ValueError, subprocess.CalledProcessError):
         return "unknown"
 
 

@@ -25,15 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     known.add_argument("--recogniser", metavar="FILE", help="what --save wrote, in place of --support")
     add("--save", type=common.writable, metavar="FILE", help="keep the recogniser: features and settings, no video")
     add("--choose", action="store_true", help="leave out each clip in turn; take the method that does best")
-    common.declare(parser, "method", *common.HEAD, *common.ENCODER, "threads", "json")
-    parser.set_defaults(benchmark=None)  # which the shared options ask for
+    common.declare(parser, "method", *common.HEAD, *common.ENCODER, "threads", "skip_unreadable", "json")
+    parser.set_defaults(benchmark=None, features=None)  # which the shared options ask for
     parser.epilog = "A --recogniser has its settings, but no --weights from a file and no encoder of a --checkpoint."
 
 
 def run(options: argparse.Namespace) -> int:
-    recogniser = open_recogniser(options)
+    recogniser, unreadable = open_recogniser(options)
     print(on_one_line(recogniser), file=sys.stderr)
-    summary: dict[str, Any] = {"support": options.support, "recogniser": options.recogniser}
+    summary: dict[str, Any] = {"support": options.support, "recogniser": options.recogniser, "unreadable": unreadable}
     if options.choose:
         recogniser, chosen = choose_method(recogniser)
         print(on_terminal(chosen))
@@ -53,8 +53,8 @@ def run(options: argparse.Namespace) -> int:
     return 1 if any("error" in prediction for prediction in predictions) else 0
 
 
-def open_recogniser(options: argparse.Namespace) -> Recogniser:
-    """From --recogniser, with its own settings, or from --support."""
+def open_recogniser(options: argparse.Namespace) -> tuple[Recogniser, list[str]]:
+    """From --recogniser, with its own settings, or from --support, and what of that was left out."""
     if options.recogniser:
         encoder = {name: getattr(options, name) for name in common.ENCODER}
         if options.checkpoint:  # the encoder that was trained with the head is not in the recogniser's file
@@ -63,15 +63,16 @@ def open_recogniser(options: argparse.Namespace) -> Recogniser:
         if recogniser.support is None:
             raise ValueError(f"--recogniser: expected what --save wrote, found a head: {options.recogniser}")
         common.start_computing(options, recogniser.store, videos=options.videos)
-        return recogniser
+        return recogniser, []
     dataset = open_folder(options.support)
     if options.choose and options.backbone not in (None, "tiny") and options.checkpoint is None:
         common.warn("clip-spm is not compared: no --checkpoint of a head for this backbone")
         options.method = CHOICES[0]
     name, method, store = common.open_method(options, LITE_INDUCTIVE_MODEL)
     common.start_computing(options, store, videos=[options.support, *options.videos])
+    [dataset], unreadable = common.without_unreadable(options, store, dataset)
     method = name if options.method in TRAINING_FREE else method
-    return Recogniser(method, store, encode_support(store, dataset, progress=True))
+    return Recogniser(method, store, encode_support(store, dataset, progress=True)), unreadable
 
 
 def choose_method(recogniser: Recogniser) -> tuple[Recogniser, LeaveOneOut]:

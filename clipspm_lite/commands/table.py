@@ -15,7 +15,7 @@ from clipspm_lite.storage.files import replace_file
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--methods", nargs="+", help="default: zero-shot, otam, --checkpoint")
+    add("--methods", nargs="+", help="default: zero-shot (prototype with --features), otam, --checkpoint")
     add("--shots", type=int, nargs="+", default=list(SHOTS), help="support videos per class (default: %(default)s)")
     common.declare(parser, *common.HEAD, *common.DATA, *common.ENCODER, checkpoint={"nargs": "+"})
     common.declare(parser, *common.EPISODES, "inductive", "threads", "results", "figure", episodes={"default": 10_000})
@@ -28,11 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     checkpoints = assign_checkpoints(options)
     dataset = common.open_part(options, options.part)
-    opened = {path: common.open_head(options, path) for paths in checkpoints.values() for path in paths}
+    opened = {path: common.open_head(options, path, dataset) for paths in checkpoints.values() for path in paths}
     stores = [one.store for one in opened.values()]
     if set(options.methods) - set(checkpoints):  # training-free methods see what the heads see
         stores.append(common.make_store(options, *stores[:1]))
     common.start_computing(options, *stores, videos=[options.data])
+    [dataset], unreadable = common.without_unreadable(options, stores[0], dataset)
     entries = []
     for place, shot in enumerate(options.shots):
         for name in options.methods:
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
             entries.append(Entry(name, shot, method, store, path, options.inductive and path is not None))
     listed = {name: getattr(options, name) for name in (*common.EPISODES, "benchmark", "device")}
     results = measure(entries, dataset, data=common.data_title(options), **listed, progress=True)
-    results |= common.provenance("table", options) | {"device": options.device}
+    results |= common.provenance("table", options) | {"device": options.device, "unreadable": unreadable}
     if options.results:
         write_results(options.results, results)
     if options.figure:
@@ -55,14 +56,15 @@ def run(options: argparse.Namespace) -> int:
 
 def assign_checkpoints(options: argparse.Namespace) -> dict[str, list[Path]]:
     """For each method that is a head its checkpoint at each of --shots; fills in the defaults."""
-    default = options.checkpoint is None and options.backbone in (None, "tiny")
+    default = not options.features and options.checkpoint is None and options.backbone in (None, "tiny")
     if default and "clip-spm" in (options.methods or ["clip-spm"]):
         options.checkpoint = [LITE_MODEL]
     checkpoints: dict[str, list[Path]] = {}
     for path in options.checkpoint or []:
         checkpoints.setdefault(head_name(path, options.head), []).append(Path(path))
     if options.methods is None:
-        options.methods = ["zero-shot", "otam", *(checkpoints or ["clip-spm"])]
+        simplest = "prototype" if options.features else "zero-shot"  # the features may know no class names
+        options.methods = [simplest, "otam", *(checkpoints or ([] if options.features else ["clip-spm"]))]
     for name in options.methods:
         check_known("--methods", name, (*common.METHODS, *checkpoints))
     wanted = [name for name in options.methods if name not in TRAINING_FREE]

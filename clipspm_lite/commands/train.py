@@ -10,6 +10,7 @@ import torch
 from lightning_fabric.utilities import rank_zero_only
 
 from clipspm_lite import training
+from clipspm_lite.clip.backbone import load_backbone
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.datasets import VideoDataset
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--model", choices=(FULL, *TRAINED_BASELINES), default=FULL, help="the head (default: %(default)s)")
     add("--preset", choices=list(PRESETS), default="lite", help="conventions and sizes (default: %(default)s)")
     common.declare(parser, *common.DATA, *common.ENCODER, "threads", "way", "shot", "inductive", "json")
+    add("--queries", type=int, help="query videos per class while training (default: the preset's)")
     add("--seed", type=int, help="of weights, episodes, frames and dropout (default: the preset's)")
     add("--steps", type=int, help="optimizer steps (default: the preset's number of episodes)")
     add("--episodes-per-step", type=int, help="whose gradients make a step")
@@ -52,10 +54,14 @@ def run(options: argparse.Namespace) -> int:
     pixels: dict[str, Any] = {"normalize_pixels": options.preset != "released"}  # whose pixels stay in [0, 1]
     store = common.make_store(options, device="cpu" if options.finetune else options.device, **pixels)
     common.start_computing(options, store, videos=[options.data])
-    torch.manual_seed(settings.seed)
-    model = build_head({"dim": store.backbone.dim, **config})
-    how: dict[str, Any] = {name: getattr(options, name) for name in ("device", "devices", "nodes", "precision")}
     prints = getattr(rank_zero_only, "rank", 0) == 0  # one of the processes that train together
+    reader = store
+    if options.skip_unreadable and (options.finetune or options.dry_run):  # videos are read, and little is encoded
+        reader = FeatureStore(load_backbone(), options.store, frames=1)
+    data, unreadable = common.without_unreadable(options, reader, *data, warns=prints)
+    torch.manual_seed(settings.seed)
+    model = build_head({"dim": store.backbone.dim if store else data[0].features.shape[-1], **config})
+    how: dict[str, Any] = {name: getattr(options, name) for name in ("device", "devices", "nodes", "precision")}
     resolved = {"head": {"model": FULL} | config, "training": asdict(settings)}
     if options.finetune:
         how["finetuning"] = finetuning_of(options, store)
@@ -63,22 +69,24 @@ def run(options: argparse.Namespace) -> int:
         resolved["fine-tuned visual encoder"] = encoder | pixels | {"precision": options.precision}
     for part, values in resolved.items() if prints else ():
         print(f"{part}: " + ", ".join(f"{name} {value}" for name, value in values.items()))
-    if not options.finetune:
+    if store and not options.finetune:
         encode = stand_in if options.dry_run else FeatureStore.encode_dataset
         data = [encode(store, part, progress=prints) for part in data]
     if options.dry_run:
         result: Any = training.plan(model, data[0], data[1], settings, **how)
         summary = asdict(result) | {"seconds": result.seconds}
     else:
-        made_with = {"backbone": store.backbone.fingerprint, "backbone_name": store.backbone.name} | pixels
-        how["description"] = None if options.finetune else made_with | {"resize": store.resize}
+        how["description"] = {"encoder": data[0].encoder} if options.features else {}
+        if store and not options.finetune:
+            made_with = {"backbone": data[0].encoder, "backbone_name": store.backbone.name}
+            how["description"] = {**made_with, **pixels, "resize": store.resize}
         result = training.train(model, data[0], data[1], settings, options.out, resume=options.resume, **how)
         summary = {"best_step": result.best_step, "validation_accuracy": result.best_accuracy}
         summary |= {"checkpoint": str(result.best_path), "seconds": time.perf_counter() - started}
     if prints:
         print(result if options.dry_run else curve(result))
         if options.json:
-            common.print_json(summary)
+            common.print_json(summary | {"unreadable": unreadable})
     return 0
 
 
@@ -87,7 +95,7 @@ def resolve_settings(options: argparse.Namespace) -> training.TrainingSettings:
     # The decay of "released" belongs to CLIP-SPM's summed loss; the other heads' loss is a mean, as in "paper".
     summed = options.model == FULL or options.preset == "lite"
     preset = training.preset_settings(options.preset if summed else "paper", options.benchmark)
-    names = ("way", "shot", "steps", "episodes_per_step", "learning_rate", "patience", "seed")
+    names = ("way", "shot", "queries", "steps", "episodes_per_step", "learning_rate", "patience", "seed")
     given = {name: value for name in names if (value := getattr(options, name)) is not None}
     settings = replace(preset, **given)
     ratio = preset.episodes_per_step / settings.episodes_per_step

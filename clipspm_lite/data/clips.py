@@ -37,6 +37,8 @@ INDEX, PICTURES, PREPARED_FORMAT = "prepared_clips.jsonl", "pictures_{:04d}.bin"
 class VideoError(RuntimeError):
     """A clip could not be read; says what was found, what to do, and its name, in one line."""
 
+    paths: Sequence[Any] = ()  # of `FeatureStore.encode`: the files that it is about
+
 
 class VideoFile:
     """A video in a file."""

@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -37,6 +37,13 @@ class VideoDataset:
     def paths(self) -> tuple[Path, ...]:
         """All videos, class after class: an episode's video number is a place in this list."""
         return tuple(self.root / name for names in self.videos for name in names)
+
+    def without(self, paths: Collection[Path]) -> "VideoDataset":
+        """All but these of its `paths`; raises DatasetError where a class has no other."""
+        videos = tuple(tuple(name for name in names if self.root / name not in paths) for names in self.videos)
+        if not all(videos):
+            raise DatasetError(f"no video of {self.classes[videos.index(())]!r} can be read: {self.root}")
+        return replace(self, videos=videos)
 
 
 def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> VideoDataset:

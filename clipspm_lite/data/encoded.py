@@ -2,14 +2,21 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from clipspm_lite.data.names import composed
+from clipspm_lite.storage.files import CheckpointError, one_line, replacing
+
+FEATURES_VERSION = 1  # of the format of `EncodedDataset.save`
+NO_TEXT = "reads class names, and these features have none: give class_text, or a method such as otam or trx"
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,8 @@ class EncodedDataset:
     classes: tuple[str, ...]
     videos_per_class: tuple[int, ...]  # how many rows of `features` each class has
     features: Tensor  # of frames, [V, T, C]
-    class_text: Tensor  # features of the class names, [classes, C]
+    class_text: Tensor | None = None  # features of the class names, [classes, C], for the methods that read them
+    encoder: str | None = None  # what made the features: a name, or a `Backbone.fingerprint`; compared, never loaded
 
     def __post_init__(self) -> None:
         counts, number = self.videos_per_class, len(self.classes)
@@ -32,17 +40,28 @@ class EncodedDataset:
             wanted = "different names, and for each a number of at least 1"
             raise ValueError(f"classes, videos_per_class: expected {wanted}, found {self.classes} and {counts}")
         frames, dim = (*self.features.shape[1:], 0, 0)[:2]
-        for name, expected in {"features": (sum(counts), frames, dim), "class_text": (number, dim)}.items():
-            shape = tuple(getattr(self, name).shape)
-            if shape != expected or 0 in shape:
-                raise ValueError(f"{name}: expected {list(expected)} for these classes, found {list(shape)}")
-            check_finite(name, getattr(self, name))
+        expected = {"features": (sum(counts), frames, dim), "class_text": (number, dim)}
+        for name, tensor in self._tensors().items():
+            shape = tuple(tensor.shape)
+            if shape != expected[name] or 0 in shape:
+                raise ValueError(f"{name}: expected {list(expected[name])} for these classes, found {list(shape)}")
+            check_finite(name, tensor)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        both = {"features": self.features, "class_text": self.class_text}
+        return {name: tensor for name, tensor in both.items() if tensor is not None}
+
+    @property
+    def text(self) -> Tensor:
+        """``class_text``, or NaN in its place: logits or a loss that are NaN then show who reads it."""
+        missing = self.features.new_full((len(self.classes), self.features.shape[-1]), torch.nan)
+        return missing if self.class_text is None else self.class_text
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of everything in it."""
+        """SHA-256 of everything in it but the encoder's name."""
         digest = hashlib.sha256(json.dumps([self.classes, self.videos_per_class]).encode())
-        for tensor in (self.features, self.class_text):
+        for tensor in self._tensors().values():
             digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
         return digest.hexdigest()
 
@@ -59,8 +78,36 @@ class EncodedDataset:
             classes=tuple(self.classes[p] for p in positions),
             videos_per_class=tuple(self.videos_per_class[p] for p in positions),
             features=self.features[torch.cat([rows[p] for p in positions])],
-            class_text=self.class_text[positions],
+            class_text=None if self.class_text is None else self.class_text[positions],
         )
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write it to one safetensors file, whole or not at all, for `load` and ``--features``."""
+        header = {"format_version": str(FEATURES_VERSION)} | ({"encoder": self.encoder} if self.encoder else {})
+        header |= {name: json.dumps(getattr(self, name)) for name in ("classes", "videos_per_class")}
+        with replacing(path) as unfinished:
+            own = {name: tensor.detach().cpu().contiguous() for name, tensor in self._tensors().items()}
+            save_file(own, unfinished, header)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "EncodedDataset":
+        """What `save` wrote, or anybody: a safetensors file of ``features`` and, if there are any, ``class_text``.
+
+        They may be of any floating-point type and become float32. The file's metadata hold, as JSON lists, ``classes``
+        and ``videos_per_class``, and may name the ``encoder``. Raises CheckpointError for another or damaged file.
+        """
+        try:
+            with safe_open(path, framework="pt") as file:
+                header, names = file.metadata() or {}, {"features", "class_text"} & set(file.keys())
+                tensors = {name: file.get_tensor(name) for name in names}
+            if int(header.get("format_version", 1)) > FEATURES_VERSION:
+                raise ValueError(f"format_version {header['format_version']}: update clipspm_lite")
+            tensors = {n: t.to(torch.float32, copy=True) if t.is_floating_point() else t for n, t in tensors.items()}
+            classes, counts = (json.loads(header[name]) for name in ("classes", "videos_per_class"))
+            return cls(tuple(map(str, classes)), tuple(map(int, counts)), **tensors, encoder=header.get("encoder"))
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+            wanted = "expected a safetensors file with features, and with classes and videos_per_class in its metadata"
+            raise CheckpointError(f"not features of a data set ({one_line(error)}); {wanted}: {path}") from None
 
 
 def check_encoded(data: object) -> None:

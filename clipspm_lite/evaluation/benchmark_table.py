@@ -13,6 +13,7 @@ from clipspm_lite.arguments import whole_number
 from clipspm_lite.clip.backbone import public_name
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.datasets import VideoDataset
+from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.evaluation import published
 from clipspm_lite.evaluation.published import Row, Table
@@ -40,14 +41,14 @@ class Entry:
     name: str  # the same at every shot
     shot: int
     method: Callable[..., Any]  # a training-free method or a head
-    store: FeatureStore  # encodes videos and class names for it
+    store: FeatureStore | None  # encodes videos and class names for it; None: the data are features
     checkpoint: str | Path | None = None  # the file that a head came from
     inductive: bool = False  # ask one query at a time, so that no query helps another
 
 
 def measure(
     entries: Sequence[Entry],
-    dataset: VideoDataset,
+    dataset: VideoDataset | EncodedDataset,
     *,
     data: str,
     benchmark: str | None = None,
@@ -76,8 +77,8 @@ def measure(
     shots = sorted({entry.shot for entry in entries})
     for shot in shots:  # refused before a video is read
         EpisodeSampler(dataset.videos_per_class, way, shot, queries, seed, dataset.classes)
-    stores = dict.fromkeys(entry.store for entry in entries)
-    encoded = {store: store.encode_dataset(dataset, progress=progress) for store in stores}
+    stores: dict[Any, Any] = dict.fromkeys(entry.store for entry in entries)
+    encoded: Any = {s: s.encode_dataset(dataset, progress=progress) if s else dataset for s in stores}
     reference = entries[0].name
     rows: list[Row] = []
     references: dict[int, Evaluation] = {}  # by shot, where the first method comes first
@@ -102,7 +103,7 @@ def measure(
             )
         row = {"method": entry.name, "shot": entry.shot, "accuracy": result.accuracy, "interval": result.interval}
         row |= {"right": right, "asked": asked, "difference": difference}
-        row |= {"seconds": round(time.perf_counter() - started, 2), "backbone": _about_backbone(entry.store)}
+        row |= {"seconds": round(time.perf_counter() - started, 2), "backbone": _about_features(entry.store, features)}
         rows.append(row | {"features": features.fingerprint, "head": _about_head(entry)})
     about = {"data": data, "benchmark": benchmark, "part": part, **settings, "shots": shots, "reference": reference}
     about |= {"classes": list(dataset.classes), "videos_per_class": list(dataset.videos_per_class)}
@@ -114,7 +115,10 @@ def episodes_at_once(way: int, shot: int, queries: int) -> int:
     return max(1, SCORED_AT_ONCE // (way * (shot + queries)))
 
 
-def _about_backbone(store: FeatureStore) -> dict[str, Any]:
+def _about_features(store: FeatureStore | None, features: EncodedDataset) -> dict[str, Any]:
+    if store is None:
+        unknown = dict.fromkeys(("weights", "fingerprint", "normalize_pixels", "resize"))
+        return unknown | {"name": features.encoder or "a nameless encoder", "frames": features.features.shape[1]}
     backbone = store.backbone
     about = {"name": public_name(backbone.name), "weights": backbone.weights, "fingerprint": backbone.fingerprint}
     return about | {"normalize_pixels": backbone.normalize_pixels, "frames": store.frames, "resize": store.resize}
@@ -177,9 +181,9 @@ def _notes(table: Table) -> list[str]:
         about = rows[0]["backbone"]
         weights = f" ({about['weights']})" if about["weights"] else ""
         pixels = "CLIP's mean and standard deviation" if about["normalize_pixels"] else "raw [0, 1] pixels"
-        frames = f"{about['frames']} frames, shorter side {about['resize']}"
+        how = f"{about['frames']} frames" + (f", shorter side {about['resize']}, {pixels}" if about["resize"] else "")
         why_not = "" if nothing else published.not_comparable(table, about) or ""
-        lines.append(f"{titles}: features of {about['name']}{weights}, {frames}, {pixels}. {why_not}".rstrip())
+        lines.append(f"{titles}: features of {about['name']}{weights}, {how}. {why_not}".rstrip())
     return lines + [f"{titles}: {_head_note(rows)}" for titles, rows in _grouped(table, "head") if rows[0]["head"]]
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from clipspm_lite.arguments import whole_number
-from clipspm_lite.data.encoded import EncodedDataset, check_encoded
+from clipspm_lite.data.encoded import NO_TEXT, EncodedDataset, check_encoded
 from clipspm_lite.data.episodes import EpisodeBatch, EpisodeSampler, gather
 from clipspm_lite.evaluation.results import half_width
 from clipspm_lite.model.heads import scored_in_eval_mode
@@ -110,7 +110,7 @@ def evaluate(
     check_encoded(data)
     episodes, batch_size = whole_number("episodes", episodes), whole_number("batch_size", batch_size)
     sampler = EpisodeSampler(data.videos_per_class, way, shot, queries, seed, class_names=data.classes)
-    features, class_text = data.features.to(device), data.class_text.to(device)
+    features, class_text = data.features.to(device), data.text.to(device)
     if isinstance(method, nn.Module):
         method.to(device)
     # Made beforehand: small tensors kept from every batch would lie between the large ones and keep their memory taken.
@@ -148,7 +148,8 @@ def _logits(method: Method, batch: EpisodeBatch, known: dict[str, Any], one_quer
         if answer != expected:
             raise ValueError(f"method: expected something with .logits [B, Q, N] back, here {expected}, found {answer}")
         if logits.isnan().any():
-            raise ValueError("method: its logits contain NaN; the weights are damaged, or training diverged")
+            found_nan = "its logits contain NaN; the weights are damaged, or training diverged"
+            raise ValueError(f"method: {NO_TEXT if batch.class_text.isnan().all() else found_nan}")
         found.append(logits)
     return torch.cat(found, dim=1)
 
@@ -158,7 +159,7 @@ def _fuse_all(method: Method, data: EncodedDataset, device: str | torch.device) 
     fuse_supports = getattr(method.func if isinstance(method, partial) else method, "fuse_supports", None)
     if fuse_supports is None:
         return None
-    text = data.class_text.repeat_interleave(torch.tensor(data.videos_per_class), dim=0)
+    text = data.text.repeat_interleave(torch.tensor(data.videos_per_class), dim=0)
     batches = zip(data.features.split(FUSED_AT_ONCE), text.split(FUSED_AT_ONCE), strict=True)
     parts = [fuse_supports(v[:, None, None].to(device), names[:, None].to(device)) for v, names in batches]
     if parts[0] is None:

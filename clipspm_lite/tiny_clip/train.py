@@ -243,7 +243,7 @@ def make_tiny_clip(out: Path, cache: Path, recipe: TrainingRecipe) -> float:
         (folder / MERGES_FILE).write_bytes(gzip.compress("\n".join(lines).encode(), mtime=0))
         pixels = {"mean": [0.5] * 3, "std": [0.25] * 3}
         config = {"model_cfg": model_config(len(merges)), "preprocess_cfg": pixels}
-        (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n")
+        (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
         backbone = fit(folder, examples, recipe)
         state = {key: value.contiguous() for key, value in backbone.clip.half().state_dict().items()}

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from clipspm_lite.clip.checkpoints import load_model, save_model
-from clipspm_lite.data.encoded import EncodedDataset
+from clipspm_lite.data.encoded import NO_TEXT, EncodedDataset
 from clipspm_lite.data.episodes import EpisodeBatch
 from clipspm_lite.evaluation.scoring import evaluate
 from clipspm_lite.model.heads import Head, build_head, describe_head
@@ -97,6 +97,8 @@ def _train(state: TrainingState, history: History, folder: Path, description: di
     hidden = None if progress and fabric.is_global_zero else True
     for step in tqdm(steps, initial=start, total=settings.steps, disable=hidden, desc="steps"):
         window.append(training_step(state, step, batches))
+        if step == start and getattr(state.source.training, "class_text", 0) is None and window[0].isnan().any():
+            raise ValueError(f"model: {NO_TEXT}")
         if (step + 1) % settings.validate_every and step + 1 < settings.steps:
             continue
 

@@ -72,7 +72,7 @@ class FeatureSource:
 
     def batches(self, listed: Iterable[Listed], seed: int, fabric: Fabric) -> Iterator[EpisodeBatch]:
         """A batch for each of `listed`."""
-        features, class_text = map(fabric.to_device, (self.training.features, self.training.class_text))
+        features, class_text = map(fabric.to_device, (self.training.features, self.training.text))
         for episodes in listed:
             yield gather(features, class_text, [episode for _, episode in episodes])
 

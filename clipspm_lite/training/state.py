@@ -1,6 +1,7 @@
 """What a training run changes, how that is saved and resumed bitwise, and its processes, by Lightning Fabric."""
 
 import json
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -152,6 +153,8 @@ def alone_in(folder: Path, fabric: Fabric) -> Iterator[None]:
             lock.acquire(blocking=False)
     except Timeout:
         free = False
+    except (OSError, NotImplementedError) as error:  # Timeout is an OSError too
+        warnings.warn(f"no locks here ({error}): start no second training into this folder: {folder}", stacklevel=3)
     if not fabric.broadcast(free):
         raise FileExistsError(f"another process trains into this folder (if not, delete {LOCK} in it): {folder}")
     try:

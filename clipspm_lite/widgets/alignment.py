@@ -122,7 +122,7 @@ class AlignmentPictures:
             return videos[query] - videos[query].mean(0), videos[support] - videos[support].mean(0)
         classes = self._episode_classes(query, support)
         shots = [support, *(self.gallery.starts[number] for number in classes[1:])]
-        class_text = self.gallery.data.class_text[classes]
+        class_text = self.gallery.data.text[classes]
         with self.gallery.scoring() as model:
             spm = model(videos[shots].unsqueeze(1), videos[[query]], class_text).spm
         return spm.query[0], spm.support[0, 0]

@@ -115,7 +115,7 @@ class Gallery:
 
     def tensors(self, episode: Episode) -> tuple[Tensor, Tensor, Tensor]:
         """Support, query and class text of an episode, each with one leading axis."""
-        batch = gather(self.data.features, self.data.class_text, [episode])
+        batch = gather(self.data.features, self.data.text, [episode])
         return batch.support, batch.query, batch.class_text
 
     def clip(self, video: int) -> Tensor:

@@ -127,7 +127,7 @@ class MotionPictures:
         features, head, mfe = self.gallery.data.features, self.heads[weights], self.mfes[weights, motion]
         twins = torch.stack(list(twins_of(features[video], features[donor]).values()))
         with self.gallery.scoring():
-            frames, _, _ = head.prepare(twins, twins, self.gallery.data.class_text, None)
+            frames, _, _ = head.prepare(twins, twins, self.gallery.data.text, None)
             output = hsmr(frames, mfe, head.fusion)
             return output, {"shallow": mfe.steps(frames), "deep": mfe.steps(output.fused)}
 

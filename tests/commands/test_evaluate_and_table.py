@@ -19,7 +19,11 @@ def test_evaluate_ends_with_one_json_object(method, episodes, run):
     printed = run("evaluate", "--method", method, "--episodes", episodes, "--shot", 3, "--json").out
     result = json.loads(printed.splitlines()[-1], parse_constant=pytest.fail)
     keys = {"method", "data", "way", "shot", "queries", "episodes", "seed", "accuracy", "interval", "seconds"}
-    assert keys == set(result)
+    assert keys | {"classes", "asked_inductive", "unreadable"} == set(result)
+    together = method == "clip-spm"
+    assert ("all queries of an episode together" if together else "each query alone") in printed
+    assert len(result["classes"]) == 24 and result["asked_inductive"] != together and not result["unreadable"]
+    assert "24 classes: " in printed
     assert (result["method"], result["way"], result["shot"], result["episodes"]) == (method, 5, 3, episodes)
     assert 20 < result["accuracy"] <= 100
     assert result["interval"] is None if episodes == 1 else 0 < result["interval"] < 20, "JSON has no NaN"

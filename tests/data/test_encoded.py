@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from clipspm_lite.data.encoded import EncodedDataset
+from clipspm_lite.storage.files import CheckpointError
 
 GOOD = dict(classes=("a", "b"), videos_per_class=(2, 1), features=torch.ones(3, 4, 5), class_text=torch.ones(2, 5))
 NAN = torch.full((3, 4, 5), float("nan"))
@@ -51,3 +53,44 @@ def test_a_subset_takes_the_rows_and_the_text_of_its_classes(encoded):
     for wrong in ([], ["nobody"], ["action 0", "action 0"]):
         with pytest.raises(ValueError, match="classes"):
             data.subset(wrong)
+
+
+def test_what_is_saved_comes_back(encoded, tmp_path):
+    data = replace(encoded(), encoder="DINO ViT-S/16, żółć")
+    for kept in (data, replace(data, class_text=None, encoder=None)):
+        kept.save(tmp_path / "features")
+        again = EncodedDataset.load(tmp_path / "features")
+        assert again.fingerprint == kept.fingerprint and again.encoder == kept.encoder
+        assert (again.classes, again.class_text is None) == (kept.classes, kept.class_text is None)
+
+
+LISTS = {"classes": '["跳绳", "b/c"]', "videos_per_class": "[2, 1]"}
+HALF = {"features": torch.ones(3, 4, 5, dtype=torch.bfloat16)}
+
+
+def test_a_file_that_anybody_wrote_is_read_as_float32(tmp_path):
+    save_file(HALF | {"more": torch.ones(1)}, tmp_path / "features", LISTS)
+    data = EncodedDataset.load(tmp_path / "features")
+    assert (data.classes, data.videos_per_class, data.features.dtype) == (("跳绳", "b/c"), (2, 1), torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "header"),
+    [
+        (HALF, {}),
+        (HALF, LISTS | {"classes": "x"}),
+        (HALF, LISTS | {"videos_per_class": "[1, 1]"}),
+        (HALF, LISTS | {"format_version": "2"}),
+        ({"feature": HALF["features"]}, LISTS),
+        ({"features": torch.ones(3, 4, 5, dtype=torch.uint8)}, LISTS),
+        ({"features": NAN}, LISTS),
+        (HALF | {"class_text": torch.ones(2, 6)}, LISTS),
+        (None, "no safetensors"),
+    ],
+)
+def test_a_file_that_is_not_features_is_one_error_that_names_it(tensors, header, tmp_path):
+    path = tmp_path / "mine.safetensors"
+    path.write_text(header) if tensors is None else save_file(tensors, path, header)
+    with pytest.raises(CheckpointError, match="mine.safetensors") as error:
+        EncodedDataset.load(path)
+    assert "\n" not in str(error.value)

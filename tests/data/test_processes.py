@@ -190,3 +190,13 @@ def test_where_decord_is_missing_the_error_says_what_to_install(clip, children, 
     with pytest.raises(RuntimeError, match=r"No module named 'decord'.*decord2"):
         load_video(clip)
     assert not children()
+
+
+def test_a_broken_decoder_is_one_line_with_the_commands_that_help(tmp_path, clip, monkeypatch):
+    (tmp_path / "decord").mkdir()
+    (tmp_path / "decord" / "__init__.py").touch()  # two packages share this folder, and one of them was removed
+    monkeypatch.syspath_prepend(str(tmp_path))
+    workers.end_workers()
+    with pytest.raises(RuntimeError, match="uninstall -y decord decord2 .* install") as error:
+        load_video(clip)
+    assert "\n" not in str(error.value) and sys.executable in str(error.value)

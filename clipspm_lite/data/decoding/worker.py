@@ -25,7 +25,7 @@ sys.path[:] = json.loads(sys.stdin.buffer.readline())
 try:
     from clipspm_lite.data.decoding.decoder import serve
 except Exception as error:
-    print(error)
+    print(ascii(str(error)))
 else:
     serve()
 """
@@ -91,8 +91,10 @@ class _Worker:
             if found != "ready":
                 self.kill()
         if found != "ready":
-            advice = "pip install -e . in clipspm_lite's folder installs what it needs, decord2 among it"
-            raise RuntimeError(f"{sys.executable} does not start the video decoder ({found}); {advice}")
+            # Packages that bring a module `decord` overwrite, and take away, each other's files.
+            pip = f"{sys.executable} -m pip"
+            advice = f'do `{pip} uninstall -y decord decord2 eva-decord`, then `{pip} install "decord2>=3.4,<4"`'
+            raise RuntimeError(f"{sys.executable} does not start the video decoder ({found or 'it ended'}); {advice}")
 
     def answer(self, request: dict[str, Any], each: Each | None) -> tuple[np.ndarray, int]:
         """The frames and their number; raises DecodingFailed, and EOFError or OSError where the process ended."""
