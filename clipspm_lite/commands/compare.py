@@ -29,11 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--extensions", nargs="*", choices=list(EXTENSIONS), metavar="NAME", help="also these of our changes, or all")
     add("--committed", action="store_true", help="train no head that this repository holds for seed 0")
     add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of training (default: %(default)s)")
-    common.declare(parser, "shot", "episodes", "seed", "threads", "results", "figure")
+    common.declare(parser, "shot", "episodes", "seed", "device", "threads", "results", "figure")
 
 
 def run(options: argparse.Namespace) -> int:
-    store = FeatureStore(load_backbone("tiny"))
+    store = FeatureStore(load_backbone("tiny", device=options.device))
     common.start_computing(options, store)
     parts = map(sample_world, ("base", "validation", options.part))
     base, validation, scored = (store.encode_dataset(part, progress=True) for part in parts)
@@ -44,12 +44,13 @@ def run(options: argparse.Namespace) -> int:
         seeds=options.seeds,
         settings=replace(TRAINING_PRESETS["lite"], shot=options.shot),
         folder=options.out,
+        device=options.device,
         description=dict(backbone=store.backbone.fingerprint, backbone_name="tiny", resize=store.resize),
         committed=COMMITTED if options.committed else None,
     )
     methods: dict[str, list[Any]] = {name: [method] for name, method in TRAINING_FREE.items()}
     methods |= {name: [load_model(path)[0] for path in paths] for name, paths in checkpoints.items()}
-    listed = dict(shot=options.shot, episodes=options.episodes, seed=options.seed)
+    listed = {name: getattr(options, name) for name in ("shot", "episodes", "seed", "device")}
     results = compare(methods, scored, references=["otam", FULL], **listed)
     print(comparison_table(results, "otam"))
     hashes = {
