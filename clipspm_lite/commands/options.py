@@ -149,10 +149,11 @@ def open_method(options: argparse.Namespace, default: Path) -> tuple[str, Any, F
 
 def start_computing(options: argparse.Namespace, *stores: FeatureStore, videos: Iterable[str | None] = ()) -> None:
     """Set the number of threads, and warn where the tiny CLIP is to see other ``videos`` than the samples."""
+    options.device = str(pick_device(options.device))  # "auto" is resolved, for what is printed and written
     tiny = [store.backbone.name == "tiny" for store in stores]
     if options.threads is not None:
         torch.set_num_threads(options.threads)
-    elif all(tiny) and pick_device(options.device).type == "cpu":
+    elif all(tiny) and options.device == "cpu":
         use_one_thread()
     if any(tiny) and any(SAMPLES not in Path(path).resolve().parents for path in videos if path):
         warn("the tiny CLIP knows only this project's drawn figures; for filmed videos give --backbone and --weights")

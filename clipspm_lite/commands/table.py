@@ -11,7 +11,6 @@ from clipspm_lite.evaluation.benchmark_table import Entry, markdown, measure, wr
 from clipspm_lite.evaluation.results import SHOTS
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.storage.files import replace_file
-from clipspm_lite.threads import pick_device
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
             entries.append(Entry(name, shot, method, store, path, options.inductive and path is not None))
     listed = {name: getattr(options, name) for name in (*common.EPISODES, "benchmark", "device")}
     results = measure(entries, dataset, data=common.data_title(options), **listed, progress=True)
-    results |= common.provenance("table", options) | {"device": pick_device(options.device).type}
+    results |= common.provenance("table", options) | {"device": options.device}
     if options.results:
         write_results(options.results, results)
     if options.figure:

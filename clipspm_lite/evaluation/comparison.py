@@ -46,8 +46,7 @@ def compare(
     Args:
         methods: for each name its trained versions, one per training seed; a training-free method has one.
         references: names of methods; the differences of all others to them are taken, episode by episode.
-        shot, episodes, seed: of each measure but those that name another shot. Pairs of a kind share the episodes.
-        device: where to compute, as for `evaluate`.
+        shot, episodes, seed, device: of each measure but those that name another shot. Pairs of a kind share episodes.
 
     The result can be JSON. ``asked[measure]`` counts the queries of each class, ``rows[name]["right"][measure]`` the
     right answers, a list over classes for each training seed. ``interval`` and ``difference[reference]`` are over 5-way

@@ -103,8 +103,7 @@ def evaluate(
         method: a model, a ``functools.partial`` of one, or a function such as those of `baselines`.
         way, shot, queries: classes in an episode; support and query videos per class.
         one_query_at_a_time: ask each query as an episode of its own, so that no query helps another.
-        device, batch_size: where to compute, as for `load_backbone`, and how many episodes at once. The model is moved
-            there and afterwards back.
+        device, batch_size: where to compute (a model is moved there and back), and how many episodes at once.
         progress: whether to show a bar, or the bar's title.
 
     Raises TypeError or ValueError for videos in place of features, too few of them, or logits of another shape.

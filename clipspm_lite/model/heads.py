@@ -19,6 +19,7 @@ from clipspm_lite.model.trx import TRX
 
 # By the name under "model" in a description.
 HEADS = {"clip-spm": CLIPSPM, "clip-spm-extended": ExtendedCLIPSPM, "clip-fsar": CLIPFSAR, "trx": TRX}
+_move = torch.inference_mode(False)(nn.Module.to)  # weights that are moved in that mode can never be trained again
 
 
 def describe_head(head: Any) -> dict[str, Any]:
@@ -48,9 +49,8 @@ def build_head(description: Mapping[str, Any], own: Any = None) -> Head:
 
 @contextmanager
 def scored_in_eval_mode(*methods: Any, device: torch.device | None = None) -> Iterator[None]:
-    """Put every torch module behind the methods into eval mode, and hand each submodule back in the mode it came in.
+    """Put every torch module behind the methods into eval mode and on ``device``, and back as they were afterwards.
 
-    With ``device`` the modules are there meanwhile, and then back where they came from.
     Behind a method are: the module itself; what a `functools.partial` holds; the owner of a bound method such as
     ``model.forward``; and a function's closure and the globals that it names, also through other functions of its file.
     What is hidden deeper, in a list or an object for example, can't be known: call ``.eval()`` on such a module
@@ -68,9 +68,6 @@ def scored_in_eval_mode(*methods: Any, device: torch.device | None = None) -> It
             _move(module, home)
         for part, training in modes:
             part.training = training
-
-
-_move = torch.inference_mode(False)(nn.Module.to)  # weights that are moved in that mode can never be trained again
 
 
 def _modules_behind(methods: tuple[Any, ...]) -> list[nn.Module]:

@@ -59,8 +59,7 @@ def train(
     Args:
         training_data, validation_data: features for the head alone, or videos with ``finetuning``.
         folder: gets ``best.safetensors``, for `open_checkpoint`, and ``last.safetensors``, to resume from.
-        device: as for `load_backbone`.
-        devices, nodes: processes on each machine, one per GPU, and machines; all must see ``folder``.
+        device, devices, nodes: its name, processes on each machine, one per GPU, and machines; all must see ``folder``.
         precision: of the visual encoder that is trained, "32-true", "bf16-mixed", "16-mixed" or "mixed": bf16, but fp16
             on a card that only emulates it. The head's is full: its distances are small differences of large numbers.
         description: kept in the checkpoint beside the configuration, the settings and the number of frames.
