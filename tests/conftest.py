@@ -4,6 +4,8 @@ import os
 
 # One thread each, for the notebooks' kernels too: pytest-xdist runs a process per core. Set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Expected numbers are those of a CPU, so CUDA's devices are hidden; tests/gpu/check.py is what runs on a card.
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 import pytest
 import torch

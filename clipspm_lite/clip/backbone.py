@@ -19,6 +19,7 @@ from clipspm_lite.clip.prompts import TEMPLATES, fill_templates
 from clipspm_lite.clip.released_format import is_released, read_released
 from clipspm_lite.data.names import readable
 from clipspm_lite.storage.files import CheckpointError, fill, is_safetensors, one_line, read_torch
+from clipspm_lite.threads import pick_device
 
 TINY_CLIP_DIR = Path(__file__).parents[1] / "tiny_clip"
 LOCAL_DIR, HUB = "local-dir:", "hf-hub:"  # open_clip's prefixes
@@ -98,7 +99,7 @@ class Backbone(nn.Module):
         if frames.ndim < 4 or frames.shape[-3:] != (3, size, size):
             wanted = f"[..., T, 3, {size}, {size}], as from load_video(path, size={size}),"
             raise ValueError(f"frames: expected {wanted} for {self.name}, found {list(frames.shape)}")
-        flat = frames.reshape(-1, 3, size, size).to(self.pixel_mean.dtype)
+        flat = frames.reshape(-1, 3, size, size).to(self.pixel_mean)  # type and device
         # A resize may overshoot by a rounding error, hence the margin.
         if frames.dtype == torch.uint8 or (len(flat) and not -1e-3 <= flat.min() <= flat.max() <= 1.001):
             found = f"{frames.dtype} in [{flat.min():.3g}, {flat.max():.3g}]"
@@ -163,7 +164,7 @@ def load_backbone(
     *,
     weights: str | Path | None = None,
     text_weights: str | Path | None = None,
-    device: str | torch.device = "cpu",
+    device: str | torch.device = "auto",
     normalize_pixels: bool = True,
 ) -> Backbone:
     """Build a frozen backbone: the tiny CLIP, any open_clip architecture, or a CLIP from a folder or the hub.
@@ -173,6 +174,7 @@ def load_backbone(
         weights: for an architecture an open_clip tag such as "openai" (downloaded once), a file (OpenAI's own, a state
             dict or .safetensors), or "random". A checkpoint of the released code gives its fine-tuned visual encoder.
         text_weights: a tag or a file for the text encoder, which a released checkpoint lacks.
+        device: a name that torch knows, or "auto": cuda, mps or the CPU, the first of them that there is.
         normalize_pixels: False feeds raw [0, 1] pixels, as the released code does (SPEC section 1).
 
     Raises ValueError for an unknown name, tag or file, or a file that does not fit, FileNotFoundError for a folder.
@@ -184,7 +186,7 @@ def load_backbone(
     else:
         parts = _from_architecture(name, weights)
     source = None if weights is None else Path(weights).name
-    return Backbone(parts, name=name, weights=source, normalize_pixels=normalize_pixels).to(device)
+    return Backbone(parts, name=name, weights=source, normalize_pixels=normalize_pixels).to(pick_device(device))
 
 
 def public_name(name: str) -> str:

@@ -18,6 +18,7 @@ from clipspm_lite.model.heads import HEADS, Head, build_head, describe_head
 from clipspm_lite.model.presets import DATASET_SETTINGS
 from clipspm_lite.storage.files import CheckpointError, fill, is_safetensors, one_line
 from clipspm_lite.storage.tensors import read_description, read_tensors, write_tensors
+from clipspm_lite.threads import pick_device
 
 VISUAL = "visual."  # before the names of a fine-tuned visual encoder's entries
 DEFAULT_HEAD = "clip-spm"  # what a configuration without "model" is of
@@ -47,7 +48,7 @@ def open_checkpoint(
     prompt_weight: float | None = None,
     gate_slope: float | None = None,
     frames: int | None = None,
-    device: str | torch.device = "cpu",
+    device: str | torch.device = "auto",
     store: str | Path | None = None,
     features: EncodedDataset | None = None,
 ) -> OpenedCheckpoint:
@@ -65,6 +66,7 @@ def open_checkpoint(
 
     Raises CheckpointError for another or damaged file, backbone or number of frames, or as `load_backbone`.
     """
+    device = pick_device(device)
     if checkpoint_kind(path) == "released":
         architecture, _, tensors = read_released(path)
         released = _released_head(tensors, path, dataset, prompt_weight=prompt_weight, gate_slope=gate_slope)

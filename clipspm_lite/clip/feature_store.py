@@ -134,9 +134,8 @@ class FeatureStore:
 
     @torch.inference_mode()
     def _encode(self, videos: list[Tensor]) -> Tensor:
-        device = next(self.backbone.parameters()).device
         with scored_in_eval_mode(self.backbone):
-            return self.backbone.encode_frames(torch.stack(videos).to(device)).float().cpu()
+            return self.backbone.encode_frames(torch.stack(videos)).float().cpu()
 
 
 def _stored(file: Path) -> Tensor | None:

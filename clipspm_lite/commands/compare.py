@@ -29,12 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--extensions", nargs="*", choices=list(EXTENSIONS), metavar="NAME", help="also these of our changes, or all")
     add("--committed", action="store_true", help="train no head that this repository holds for seed 0")
     add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of training (default: %(default)s)")
-    common.declare(parser, "features", "split", "shot", "episodes", "seed", "threads", "results", "figure")
+    common.declare(parser, "features", "split", "shot", "episodes", "seed", "device", "threads", "results", "figure")
     parser.set_defaults(data=None, benchmark=None)  # which the shared options ask for
 
 
 def run(options: argparse.Namespace) -> int:
-    store = None if options.features else FeatureStore(load_backbone("tiny"))
+    store = None if options.features else FeatureStore(load_backbone("tiny", device=options.device))
     common.start_computing(options, *filter(None, [store]))
     data = [common.open_part(options, part) for part in ("base", "validation", options.part)]
     base, validation, scored = (store.encode_dataset(part, progress=True) if store else part for part in data)
@@ -46,12 +46,13 @@ def run(options: argparse.Namespace) -> int:
         seeds=options.seeds,
         settings=replace(TRAINING_PRESETS["lite"], shot=options.shot),
         folder=options.out,
+        device=options.device,
         description=of_tiny or {"encoder": base.encoder},
         committed=COMMITTED if options.committed else None,
     )
     methods: dict[str, list[Any]] = {name: [method] for name, method in TRAINING_FREE.items()}
     methods |= {name: [load_model(path)[0] for path in paths] for name, paths in checkpoints.items()}
-    listed = dict(shot=options.shot, episodes=options.episodes, seed=options.seed)
+    listed = {name: getattr(options, name) for name in ("shot", "episodes", "seed", "device")}
     results = compare(methods, scored, references=["otam", FULL], **listed)
     print(comparison_table(results, "otam"))
     hashes = {

@@ -25,7 +25,7 @@ from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.heads import HEADS
 from clipspm_lite.model.presets import DATASET_SETTINGS
 from clipspm_lite.storage.files import check_writable
-from clipspm_lite.threads import use_one_thread
+from clipspm_lite.threads import pick_device, use_one_thread
 
 
 def writable(path: str) -> str:
@@ -54,7 +54,7 @@ DECLARED: dict[str, dict[str, Any]] = {
     ),
     "weights": dict(help="an open_clip tag, a file, or random (not for tiny)"),
     "frames": dict(type=int, help="frames that stand for a video (default: as in --checkpoint, or 8)"),
-    "device": dict(default="cuda" if torch.cuda.is_available() else "cpu", help="where it runs (default: %(default)s)"),
+    "device": dict(default="auto", help="where it runs (default: cuda, mps or cpu, the first that there is)"),
     "store": dict(metavar="FOLDER", help="feature store (default: your cache folder)"),
     "threads": dict(type=int, help="CPU threads (default: OMP_NUM_THREADS, or 1 for the tiny CLIP)"),
     "checkpoint": dict(metavar="FILE", help="of `train`, or released (default: the committed head)"),
@@ -179,10 +179,11 @@ def open_method(options: argparse.Namespace, default: Path, data: Any = None) ->
 
 def start_computing(options: argparse.Namespace, *stores: FeatureStore, videos: Iterable[str | None] = ()) -> None:
     """Set the number of threads, and warn where the tiny CLIP is to see other ``videos`` than the samples."""
+    options.device = str(pick_device(options.device))  # "auto" is resolved, for what is printed and written
     tiny = [store.backbone.name == "tiny" for store in stores if store is not None]
     if options.threads is not None:
         torch.set_num_threads(options.threads)
-    elif tiny and all(tiny):
+    elif tiny and all(tiny) and options.device == "cpu":
         use_one_thread()
     if any(tiny) and any(SAMPLES not in Path(path).resolve().parents for path in videos if path):
         warn("the tiny CLIP knows only this project's drawn figures; for filmed videos give --backbone and --weights")

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--finetune", **flag, help="from videos, and the visual encoder too; the next three are for it")
     add("--gradient-checkpointing", **flag, help="compute activations twice: far less memory")
     add("--no-flip", **flag, help="mirror no video (as for SSv2 and the samples, whose classes have sides)")
-    add("--precision", choices=training.PRECISIONS, default="32-true", help="of the encoder (default: %(default)s)")
+    add("--precision", choices=training.PRECISIONS, default="32-true", help="of the encoder; mixed: bf16 or fp16")
     add("--devices", type=int, default=1, help="processes on each machine, one per GPU (default: %(default)s)")
     add("--nodes", type=int, default=1, help="machines, see clipspm_lite/SCALING.md (default: %(default)s)")
     parser.epilog = "With --benchmark, presets other than lite have the authors' numbers for it. Options override them."
@@ -65,8 +65,9 @@ def run(options: argparse.Namespace) -> int:
     resolved = {"head": {"model": FULL} | config, "training": asdict(settings)}
     if options.finetune:
         how["finetuning"] = finetuning_of(options, store)
+        precision = training.pick_precision(options.precision, options.device)
         encoder = {name: getattr(how["finetuning"], name) for name in ("frames", "resize", "flip", "recompute")}
-        resolved["fine-tuned visual encoder"] = encoder | pixels | {"precision": options.precision}
+        resolved["fine-tuned visual encoder"] = encoder | pixels | {"precision": precision}
     for part, values in resolved.items() if prints else ():
         print(f"{part}: " + ", ".join(f"{name} {value}" for name, value in values.items()))
     if store and not options.finetune:

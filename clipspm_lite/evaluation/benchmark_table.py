@@ -57,7 +57,7 @@ def measure(
     queries: int = published.QUERIES,
     episodes: int = 10_000,
     seed: int = 0,
-    device: str = "cpu",
+    device: str = "auto",
     progress: bool = False,
 ) -> Table:
     """Score all entries; those of one shot on the same episodes (SPEC section 4: 10,000 with one query per class).

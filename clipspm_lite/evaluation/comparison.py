@@ -39,13 +39,14 @@ def compare(
     shot: int = 1,
     episodes: int = 2000,
     seed: int = 0,
+    device: str | torch.device = "auto",
 ) -> Results:
     """Score every method on the same episodes: 5-way with 1, 3 and 5 shots, and on pairs of classes.
 
     Args:
         methods: for each name its trained versions, one per training seed; a training-free method has one.
         references: names of methods; the differences of all others to them are taken, episode by episode.
-        shot, episodes, seed: of each measure but those that name another shot. Pairs of a kind share the episodes.
+        shot, episodes, seed, device: of each measure but those that name another shot. Pairs of a kind share episodes.
 
     The result can be JSON. ``asked[measure]`` counts the queries of each class, ``rows[name]["right"][measure]`` the
     right answers, a list over classes for each training seed. ``interval`` and ``difference[reference]`` are over 5-way
@@ -58,7 +59,7 @@ def compare(
             raise TypeError(f"methods: expected a list of trained versions of {name!r}, for example [method]")
     for reference in references:
         check_known("references", reference, methods)
-    settings, pairs = dict(shot=shot, episodes=episodes, seed=seed), pairs_by_kind(data)
+    settings, pairs = dict[str, Any](shot=shot, episodes=episodes, seed=seed, device=device), pairs_by_kind(data)
     asked: dict[str, list[int]] = {}
     rights: dict[str, dict[str, list[list[int]]]] = {name: {} for name in methods}
     shares: dict[str, np.ndarray] = {}
@@ -81,7 +82,7 @@ def _mean(shares: np.ndarray) -> dict[str, float | None]:
 
 
 def _score(
-    versions: Sequence[Method], data: EncodedDataset, pairs: dict[str, list[Pair]], settings: dict[str, int]
+    versions: Sequence[Method], data: EncodedDataset, pairs: dict[str, list[Pair]], settings: dict[str, Any]
 ) -> dict[str, list[list[Evaluation]]]:
     """For each measure, and in it for each version, the evaluations that are counted together."""
     asked: dict[str, dict[str, Any]] = {FIVE_WAY: {}, ONE_BY_ONE: {"one_query_at_a_time": True}}

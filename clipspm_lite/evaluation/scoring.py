@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from clipspm_lite.arguments import whole_number
@@ -15,6 +15,7 @@ from clipspm_lite.data.encoded import NO_TEXT, EncodedDataset, check_encoded
 from clipspm_lite.data.episodes import EpisodeBatch, EpisodeSampler, gather
 from clipspm_lite.evaluation.results import half_width
 from clipspm_lite.model.heads import scored_in_eval_mode
+from clipspm_lite.threads import pick_device
 
 FUSED_AT_ONCE = 500  # videos whose semantic fusion is computed together
 SEEDS_APART = 1000  # between the seeds of two pairs that share a class
@@ -89,7 +90,7 @@ def evaluate(
     episodes: int = 2000,
     seed: int = 0,
     one_query_at_a_time: bool = False,
-    device: str | torch.device = "cpu",
+    device: str | torch.device = "auto",
     batch_size: int = 100,
     progress: bool | str = False,
 ) -> Evaluation:
@@ -102,7 +103,7 @@ def evaluate(
         method: a model, a ``functools.partial`` of one, or a function such as those of `baselines`.
         way, shot, queries: classes in an episode; support and query videos per class.
         one_query_at_a_time: ask each query as an episode of its own, so that no query helps another.
-        device, batch_size: where to compute (a model is moved there), and how many episodes at once.
+        device, batch_size: where to compute (a model is moved there and back), and how many episodes at once.
         progress: whether to show a bar, or the bar's title.
 
     Raises TypeError or ValueError for videos in place of features, too few of them, or logits of another shape.
@@ -110,13 +111,12 @@ def evaluate(
     check_encoded(data)
     episodes, batch_size = whole_number("episodes", episodes), whole_number("batch_size", batch_size)
     sampler = EpisodeSampler(data.videos_per_class, way, shot, queries, seed, class_names=data.classes)
+    device = pick_device(device)
     features, class_text = data.features.to(device), data.text.to(device)
-    if isinstance(method, nn.Module):
-        method.to(device)
     # Made beforehand: small tensors kept from every batch would lie between the large ones and keep their memory taken.
     answers, labels = (torch.empty(episodes, way * queries, dtype=torch.long) for _ in range(2))
     present = torch.empty(episodes, way, dtype=torch.long)
-    with scored_in_eval_mode(method):
+    with scored_in_eval_mode(method, device=device):
         # It pays as soon as the episodes hold more supports than there are videos.
         fused = _fuse_all(method, data, device) if episodes * way * shot > len(features) else None
         title = progress if isinstance(progress, str) else "episodes"
@@ -159,7 +159,7 @@ def _fuse_all(method: Method, data: EncodedDataset, device: str | torch.device) 
     fuse_supports = getattr(method.func if isinstance(method, partial) else method, "fuse_supports", None)
     if fuse_supports is None:
         return None
-    text = data.text.repeat_interleave(torch.tensor(data.videos_per_class), dim=0)
+    text = data.text.repeat_interleave(torch.tensor(data.videos_per_class, device=data.features.device), dim=0)
     batches = zip(data.features.split(FUSED_AT_ONCE), text.split(FUSED_AT_ONCE), strict=True)
     parts = [fuse_supports(v[:, None, None].to(device), names[:, None].to(device)) for v, names in batches]
     if parts[0] is None:

@@ -7,6 +7,7 @@ from functools import partial
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+import torch
 from torch import nn
 
 from clipspm_lite.arguments import check_known
@@ -18,6 +19,7 @@ from clipspm_lite.model.trx import TRX
 
 # By the name under "model" in a description.
 HEADS = {"clip-spm": CLIPSPM, "clip-spm-extended": ExtendedCLIPSPM, "clip-fsar": CLIPFSAR, "trx": TRX}
+_move = torch.inference_mode(False)(nn.Module.to)  # weights that are moved in that mode can never be trained again
 
 
 def describe_head(head: Any) -> dict[str, Any]:
@@ -46,21 +48,24 @@ def build_head(description: Mapping[str, Any], own: Any = None) -> Head:
 
 
 @contextmanager
-def scored_in_eval_mode(*methods: Any) -> Iterator[None]:
-    """Put every torch module behind the methods into eval mode, and hand each submodule back in the mode it came in.
+def scored_in_eval_mode(*methods: Any, device: torch.device | None = None) -> Iterator[None]:
+    """Put every torch module behind the methods into eval mode and on ``device``, and back as they were afterwards.
 
     Behind a method are: the module itself; what a `functools.partial` holds; the owner of a bound method such as
     ``model.forward``; and a function's closure and the globals that it names, also through other functions of its file.
     What is hidden deeper, in a list or an object for example, can't be known: call ``.eval()`` on such a module
-    yourself. Methods that are strings pass.
+    yourself, and move it. Methods that are strings pass.
     """
     behind = _modules_behind(methods)
     modes = [(part, part.training) for module in behind for part in module.modules()]
+    homes = [(module, weight.device) for module in behind for weight in [*module.parameters()][:1]]
     try:
         for module in behind:
-            module.eval()
+            _move(module.eval(), device)
         yield
     finally:
+        for module, home in homes:
+            _move(module, home)
         for part, training in modes:
             part.training = training
 

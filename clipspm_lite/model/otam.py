@@ -87,7 +87,7 @@ DIRECTIONS: dict[str, Align] = {
 def smoothed(align: Align, distances: Tensor, smoothing: float) -> Tensor:
     """``align`` with another λ than the library's: λ only scales costs, D(d; λ) = s · D(d / s) with s = λ / 0.5."""
     scale = smoothing / SMOOTHING
-    return scale * align(distances.double() / scale)
+    return scale * align(distances.cpu().double() / scale)  # mps has no float64
 
 
 def soft_path(distances: Tensor, align: Align, smoothing: float) -> Tensor:
@@ -104,7 +104,7 @@ def most_probable_path(distances: Tensor, align: Align) -> Pairs:
     is taken, always the same.
     """
     hint = torch.rand(distances.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    weights = soft_path(distances.double().clamp_min(0) + 1e-8 * hint, align, 1e-11)
+    weights = soft_path(distances.cpu().double().clamp_min(0) + 1e-8 * hint, align, 1e-11)
     return [(int(i), int(j)) for i, j in (weights > 0.5).nonzero()]
 
 
@@ -112,5 +112,5 @@ def share_of_path(distances: Tensor, path: Pairs, align: Align, smoothing: float
     """How much of the weight of all paths one path carries, 0 … 1: the weight left when all other cells cost a lot."""
     on_path = torch.zeros(distances.shape, dtype=torch.bool)
     on_path[tuple(zip(*path, strict=True))] = True
-    alone = smoothed(align, distances.masked_fill(~on_path, 1e4), smoothing)
+    alone = smoothed(align, distances.cpu().masked_fill(~on_path, 1e4), smoothing)
     return float(torch.exp((smoothed(align, distances, smoothing) - alone) / smoothing))

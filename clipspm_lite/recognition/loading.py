@@ -12,6 +12,7 @@ from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.recognition.recogniser import HEAD, RECOGNISER, Recogniser, Support
 from clipspm_lite.storage.files import CheckpointError, one_line
 from clipspm_lite.storage.tensors import read_tensors
+from clipspm_lite.threads import pick_device
 
 
 def load(
@@ -25,7 +26,7 @@ def load(
     prompt_weight: float | None = None,
     gate_slope: float | None = None,
     frames: int | None = None,
-    device: str | torch.device = "cpu",
+    device: str | torch.device = "auto",
     store: str | Path | None = None,
 ) -> Recogniser:
     """Open a recogniser, or a trained head as one: ours, a fine-tuned one, or the authors' released checkpoint.
@@ -50,6 +51,6 @@ def load(
         raise CheckpointError(f"a damaged recogniser ({one_line(error)}): {path}") from None
     if method not in TRAINING_FREE or description.get("head"):
         of_head = {name.removeprefix(HEAD): t for name, t in tensors.items() if name.startswith(HEAD)}
-        method = restore_head(description.get("head"), of_head, path, head).to(device)
+        method = restore_head(description.get("head"), of_head, path, head).to(pick_device(device))
     encoder["frames"] = features.shape[-2] if frames is None else frames
     return Recogniser(method, open_store(made_with, path, {}, **encoder), support)

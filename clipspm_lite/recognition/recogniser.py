@@ -53,9 +53,9 @@ class Support:
         check_finite("features", self.features[self.mask])
         check_finite("class_text", self.class_text)
 
-    def episode(self, query: Tensor, device: str | torch.device = "cpu") -> list[Tensor]:
-        """What a method is called with to answer clips ``[Q, T, C]``."""
-        return [tensor.to(device) for tensor in (self.features, query, self.class_text, self.mask)]
+    def episode(self, query: Tensor) -> list[Tensor]:
+        """What a method is called with to answer clips ``[Q, T, C]``, on their device."""
+        return [tensor.to(query.device) for tensor in (self.features, query, self.class_text, self.mask)]
 
 
 def encode_support(
@@ -224,7 +224,7 @@ def ask(method: str | Head, support: Support, query: Tensor) -> Any:
     if isinstance(method, str):
         return TRAINING_FREE[method](*support.episode(query))
     options = {"inductive": False} if isinstance(method, CLIPSPM) else {}
-    return method(*support.episode(query, next(method.parameters()).device), **options)
+    return method(*support.episode(query.to(next(method.parameters()).device)), **options)
 
 
 def explain(
@@ -236,7 +236,7 @@ def explain(
         terms, frames = output.terms, output.spm and (output.spm.query, output.spm.prototypes)
         if frames is None:
             assert isinstance(method, CLIPSPM)
-            shots, query, _ = method.prepare(*support.episode(query, output.logits.device))
+            shots, query, _ = method.prepare(*support.episode(query.to(output.logits.device)))
             frames = query, shot_mean(shots, support.mask.to(query.device))
         compared["spm"] = *frames, "½ D_SPM"
         if output.padm is not None:

@@ -175,7 +175,7 @@ def augment(frames: Tensor) -> Tensor:
 def fit(folder: Path, examples: Examples, recipe: TrainingRecipe) -> Backbone:
     """Fit the model of the folder's config: a step shows a batch of frames with all three captions each."""
     torch.manual_seed(recipe.seed)
-    backbone = load_backbone(f"local-dir:{folder}", weights="random")
+    backbone = load_backbone(f"local-dir:{folder}", weights="random", device="cpu")
     clip = backbone.clip.requires_grad_(True).train()
     sentences, places = np.unique(np.array(examples.captions), return_inverse=True)
     tokens = backbone.tokenizer(sentences.tolist())
@@ -249,7 +249,7 @@ def make_tiny_clip(out: Path, cache: Path, recipe: TrainingRecipe) -> float:
         state = {key: value.contiguous() for key, value in backbone.clip.half().state_dict().items()}
         (folder / WEIGHTS_FILE).write_bytes(save(state))
         # Measured on what lies in the file, rounded to 16 bits.
-        stored = load_backbone(f"local-dir:{folder}")
+        stored = load_backbone(f"local-dir:{folder}", device="cpu")
         accuracy = zero_shot_accuracy(stored, world.SPLITS["default"]["validation"])
         # Without its weights a folder is refused: stopped in between, old and new files are never taken for a model.
         (out / WEIGHTS_FILE).unlink(missing_ok=True)
@@ -289,7 +289,7 @@ def main() -> None:
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     seconds = time.monotonic() - start
-    made = load_backbone(f"local-dir:{out}")
+    made = load_backbone(f"local-dir:{out}", device="cpu")
     parameters = sum(parameter.numel() for parameter in made.parameters())
     size = (out / WEIGHTS_FILE).stat().st_size
     print(f"{made.clip.vocab_size} tokens, {parameters:,} parameters, {size / 1e6:.2f} MB, {seconds:.0f} s in all")

@@ -9,3 +9,4 @@ from clipspm_lite.training.settings import preset_settings as preset_settings
 from clipspm_lite.training.sources import FineTuning as FineTuning
 from clipspm_lite.training.state import PRECISIONS as PRECISIONS
 from clipspm_lite.training.state import check_run as check_run
+from clipspm_lite.training.state import pick_precision as pick_precision

@@ -53,7 +53,7 @@ def plan(
     settings: TrainingSettings,
     *,
     finetuning: FineTuning | None = None,
-    device: str = "auto",
+    device: str | torch.device = "auto",
     devices: int = 1,
     nodes: int = 1,
     precision: Any = "32-true",
@@ -70,8 +70,8 @@ def plan(
 
     def now() -> float:
         """When all that was asked of every device is done."""
-        if fabric.device.type == "cuda":
-            torch.cuda.synchronize(fabric.device)
+        if fabric.device.type != "cpu":
+            torch.accelerator.synchronize()
         fabric.barrier()
         return time.perf_counter()
 

@@ -42,7 +42,7 @@ def train(
     *,
     finetuning: FineTuning | None = None,
     resume: bool = False,
-    device: str = "auto",
+    device: str | torch.device = "auto",
     devices: int = 1,
     nodes: int = 1,
     precision: Any = "32-true",
@@ -59,9 +59,9 @@ def train(
     Args:
         training_data, validation_data: features for the head alone, or videos with ``finetuning``.
         folder: gets ``best.safetensors``, for `open_checkpoint`, and ``last.safetensors``, to resume from.
-        devices, nodes: processes on each machine, one per GPU, and machines; all must see ``folder``.
-        precision: of the visual encoder that is trained, "32-true", "bf16-mixed" or "16-mixed". The head computes in
-            full precision always: its distances are small differences of large numbers.
+        device, devices, nodes: its name, processes on each machine, one per GPU, and machines; all must see ``folder``.
+        precision: of the visual encoder that is trained, "32-true", "bf16-mixed", "16-mixed" or "mixed": bf16, but fp16
+            on a card that only emulates it. The head's is full: its distances are small differences of large numbers.
         description: kept in the checkpoint beside the configuration, the settings and the number of frames.
 
     Raises:
@@ -163,10 +163,11 @@ def train_variants(
     seeds: Sequence[int],
     settings: TrainingSettings,
     folder: str | Path,
+    device: str | torch.device = "auto",
     description: dict[str, Any] | None = None,
     committed: Mapping[str, Path] | None = None,
 ) -> dict[str, list[Path]]:
-    """Train every variant with every seed, on the CPU; for each name its checkpoints, one per seed.
+    """Train every variant with every seed; for each name its checkpoints, one per seed.
 
     ``variants`` holds for each name the arguments of `build_head` beside ``dim``. A run is kept in
     ``folder/NAME/seedSEED``, hyphens for spaces, and continued where it is there already. ``committed`` holds for some
@@ -187,7 +188,7 @@ def train_variants(
                     raise ValueError(f"committed: {name} would be trained otherwise than this was: {path}")
             else:
                 run = Path(folder) / name.replace(" ", "-") / f"seed{seed}"
-                how: dict[str, Any] = dict(resume=True, device="cpu", description=description)
+                how: dict[str, Any] = dict(resume=True, device=device, description=description)
                 path = train(head, base, validation, of_seed, run, **how).best_path
             checkpoints[name].append(path)
     return checkpoints

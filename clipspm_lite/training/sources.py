@@ -109,8 +109,7 @@ class VideoSource:
         class_text = backbone.encode_class_names(self.training.classes)
         for episode, videos in self._decoded(listed, seed):
             with fabric.autocast():
-                frames = fabric.to_device(videos)
-                features = backbone.train().encode_frames(frames, chunk=how.chunk, recompute=how.recompute)
+                features = backbone.train().encode_frames(videos, chunk=how.chunk, recompute=how.recompute)
             way, shot = len(episode.support), len(episode.support[0])
             support, query = features.float().tensor_split((way * shot,))
             yield EpisodeBatch(

@@ -18,12 +18,13 @@ from clipspm_lite.data.names import readable
 from clipspm_lite.model.heads import Head, describe_head
 from clipspm_lite.storage.files import CheckpointError, check_writable, one_line
 from clipspm_lite.storage.tensors import read_tensors, write_tensors
+from clipspm_lite.threads import pick_device
 from clipspm_lite.training.settings import TrainingSettings
 from clipspm_lite.training.sources import Source, TrainingData
 
 LAST = "last.safetensors"  # the state after the last validation
 LOCK = ".lock"  # an empty file
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+PRECISIONS = ("32-true", "mixed", "bf16-mixed", "16-mixed")
 History = list[dict[str, float]]  # an entry for each validation
 
 
@@ -134,12 +135,22 @@ class TrainingState:
             raise CheckpointError(f"resume: damaged ({one_line(error)}); start in another folder: {path}") from None
 
 
-def launch(device: str, devices: int, nodes: int, precision: Any, settings: TrainingSettings, source: Source) -> Fabric:
+def pick_precision(precision: str, device: str | torch.device) -> str:
+    """A precision; "mixed" is bf16, but fp16 on a CUDA card that only emulates bf16, such as a T4."""
+    no_bf16 = pick_device(device).type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False)
+    return ("16-mixed" if no_bf16 else "bf16-mixed") if precision == "mixed" else precision
+
+
+def launch(device: Any, devices: Any, nodes: int, precision: Any, settings: TrainingSettings, source: Source) -> Fabric:
     """The engine with its processes running; raises ValueError where it cannot be had."""
     check_known("precision", precision, PRECISIONS if source.one_by_one else PRECISIONS[:1])
     whole_number("devices times nodes, which share a step's episodes", devices * nodes, 1, settings.episodes_per_step)
-    fabric = Fabric(accelerator=device, devices=devices, num_nodes=nodes, precision=precision)
+    precision, device = pick_precision(precision, device), pick_device(device)
+    devices = devices if device.index is None else [device.index]
+    fabric = Fabric(accelerator=device.type, devices=devices, num_nodes=nodes, precision=precision)
     fabric.launch()
+    if device.type == "cuda":  # so that `plan` measures its own
+        torch.cuda.reset_peak_memory_stats(fabric.device)
     return fabric
 
 
