@@ -98,7 +98,7 @@ class FeatureStore:
                 except VideoError as error:
                     errors[path] = error
             if loaded:
-                encoded = self._encode(list(loaded.values()))
+                encoded = self.encode_clips(list(loaded.values()))
                 check_finite("features of the videos", encoded)
                 rows |= dict(zip(loaded, encoded, strict=True))
             for content in loaded:
@@ -125,7 +125,7 @@ class FeatureStore:
 
     def encode_anew(self, paths: Sequence[str | Path]) -> Tensor:
         """Features ``[V, T, C]`` of a few videos, all at once; nothing is looked up or kept; raises VideoError."""
-        return self._encode([_frames(video) for video in self._load(paths)])
+        return self.encode_clips([_frames(video) for video in self._load(paths)])
 
     def _load(self, paths: Iterable[str | Path]) -> Iterator[Tensor | VideoError]:
         """The videos' frames or errors; while a batch is being encoded, all of the next can be decoded."""
@@ -133,9 +133,10 @@ class FeatureStore:
         return load_videos(paths, self.frames, size, resize=self.resize, workers=self.workers, ahead=ahead)
 
     @torch.inference_mode()
-    def _encode(self, videos: list[Tensor]) -> Tensor:
+    def encode_clips(self, clips: list[Tensor]) -> Tensor:
+        """Features ``[V, T, C]`` of clips ``[T, 3, H, W]`` that are decoded already; nothing is looked up or kept."""
         with scored_in_eval_mode(self.backbone):
-            return self.backbone.encode_frames(torch.stack(videos)).float().cpu()
+            return self.backbone.encode_frames(torch.stack(clips)).float().cpu()
 
 
 def _stored(file: Path) -> Tensor | None:

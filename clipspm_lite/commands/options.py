@@ -186,7 +186,7 @@ def start_computing(options: argparse.Namespace, *stores: FeatureStore, videos: 
     elif tiny and all(tiny) and options.device == "cpu":
         use_one_thread()
     if any(tiny) and any(SAMPLES not in Path(path).resolve().parents for path in videos if path):
-        warn("the tiny CLIP knows only this project's drawn figures; for filmed videos give --backbone and --weights")
+        warn("the tiny CLIP was trained on drawn figures only; for filmed videos give --backbone and --weights")
 
 
 def provenance(command: str, options: argparse.Namespace) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from itertools import groupby
+from statistics import fmean
 from typing import Any, cast
 
 from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL
@@ -10,11 +12,11 @@ from clipspm_lite.data.datasets import open_folder
 from clipspm_lite.data.decoding.video import VideoError
 from clipspm_lite.data.names import on_one_line, on_terminal, printable
 from clipspm_lite.model.baselines import TRAINING_FREE
-from clipspm_lite.recognition.leave_one_out import LeaveOneOut, leave_one_out
+from clipspm_lite.recognition.leave_one_out import CHOICES, LeaveOneOut, leave_one_out
 from clipspm_lite.recognition.loading import load
+from clipspm_lite.recognition.over_time import Moment, recognise_over_time
 from clipspm_lite.recognition.recogniser import Recogniser, Support, encode_support
-
-CHOICES = ("zero-shot", "otam")  # what --choose compares with the head, the simplest first
+from clipspm_lite.storage.files import replace_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,12 +27,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     known.add_argument("--recogniser", metavar="FILE", help="what --save wrote, in place of --support")
     add("--save", type=common.writable, metavar="FILE", help="keep the recogniser: features and settings, no video")
     add("--choose", action="store_true", help="leave out each clip in turn; take the method that does best")
-    common.declare(parser, "method", *common.HEAD, *common.ENCODER, "threads", "skip_unreadable", "json")
+    add("--window", type=float, metavar="SECONDS", help="name what happens when, in windows of this length")
+    add("--stride", type=float, metavar="SECONDS", help="from one window to the next (default: half of it)")
+    add("--fps", type=float, default=0, help="with --window: frames per second of clips that are images, or prepared")
+    named = ("method", *common.HEAD, *common.ENCODER, "threads", "skip_unreadable", "json", "figure")
+    common.declare(parser, *named, figure={"help": "draw what happens when (with --window)"})
     parser.set_defaults(benchmark=None, features=None)  # which the shared options ask for
     parser.epilog = "A --recogniser has its settings, but no --weights from a file and no encoder of a --checkpoint."
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.figure and options.window is None:
+        raise ValueError("--figure: draws what --window finds, and no --window was given")
     recogniser, unreadable = open_recogniser(options)
     print(on_one_line(recogniser), file=sys.stderr)
     summary: dict[str, Any] = {"support": options.support, "recogniser": options.recogniser, "unreadable": unreadable}
@@ -47,7 +55,13 @@ def run(options: argparse.Namespace) -> int:
     if options.save:
         recogniser.save(options.save)
         print(f"saved in {printable(options.save)}: {on_one_line(recogniser)}")
-    predictions = [predict_one(recogniser, video) for video in options.videos]
+    predictions = [predict_one(recogniser, video, options) for video in options.videos]
+    seen = {one["video"]: [Moment(**window) for window in one["windows"]] for one in predictions if "windows" in one}
+    if options.figure and seen:
+        from clipspm_lite.plots.base import png
+        from clipspm_lite.plots.timeline import timelines
+
+        replace_file(options.figure, png(timelines(seen)))
     if options.json:
         common.print_json({"method": recogniser.method, **summary, "predictions": predictions})
     return 1 if any("error" in prediction for prediction in predictions) else 0
@@ -83,9 +97,12 @@ def choose_method(recogniser: Recogniser) -> tuple[Recogniser, LeaveOneOut]:
     return Recogniser(best, recogniser.store, support), result
 
 
-def predict_one(recogniser: Recogniser, video: str) -> dict[str, Any]:
+def predict_one(recogniser: Recogniser, video: str, options: argparse.Namespace) -> dict[str, Any]:
     """Print the answer for a video, or why it cannot be read; returns what --json says of it."""
     try:
+        if options.window is not None:
+            windows = options.window, options.stride, options.fps
+            return print_moments(video, recognise_over_time(recogniser, video, *windows))
         prediction = recogniser.predict([video])[0]
     except (VideoError, OSError) as error:
         print(f"error: {on_one_line(error)}", file=sys.stderr)
@@ -97,3 +114,13 @@ def predict_one(recogniser: Recogniser, video: str) -> dict[str, Any]:
     logits = {one.action: one.logit for one in prediction.ranking}
     answer = {"video": video, "action": best.action, "runner_up": second.action}
     return {**answer, "probabilities": probabilities, "logits": logits}
+
+
+def print_moments(video: str, moments: list[Moment]) -> dict[str, Any]:
+    """Print what happens when, neighbours of one action as one; returns what --json says of it."""
+    for action, neighbours in groupby(moments, lambda moment: moment.action):
+        same = [*neighbours]
+        when = f"{same[0].start:.1f} to {same[-1].end:.1f} s"
+        share = 100 * fmean(moment.probabilities[action] for moment in same)
+        print(f"{printable(video)}: {when}: {printable(action)}, {share:.0f} %")
+    return {"video": video, "windows": [moment._asdict() for moment in moments]}

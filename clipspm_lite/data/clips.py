@@ -52,10 +52,10 @@ class VideoFile:
     def sha256(self) -> str:
         return file_sha256(self.path)
 
-    def decode(self, offsets: Sequence[float], each: Each | None = None) -> tuple[np.ndarray, int]:
-        """The frames at `offsets` (`frame_indices`), uint8 `[T, H, W, 3]`, and how many there are; raises VideoError.
+    def decode(self, offsets: Sequence[float], each: Each | None = None) -> tuple[np.ndarray, int, float]:
+        """The frames at `offsets` (`frame_indices`), uint8 `[T, H, W, 3]`, how many there are, and how many per second.
 
-        `each` gets every frame as it is decoded, again from frame 0 where the decoder had to start again.
+        `each` gets every frame as it is decoded, again from 0 if the decoder had to start again. Raises VideoError.
         """
         path = self.path
         before, failure = check_file(path), None
@@ -82,8 +82,8 @@ class Pictures:
     sha256: Callable[[], str]
     largest: int | None = None  # what its shorter side was reduced to
 
-    def decode(self, offsets: Sequence[float], each: Each | None = None) -> tuple[np.ndarray, int]:
-        """As `VideoFile.decode`; reads only the images at `offsets`, or all of them where there are no offsets."""
+    def decode(self, offsets: Sequence[float], each: Each | None = None) -> tuple[np.ndarray, int, float]:
+        """As `VideoFile.decode`, 0 per second; reads only the images at `offsets`, or all without any."""
         from torchvision.io import ImageReadMode, decode_image  # takes a second to import
 
         chosen, pictures, sizes = frame_indices(len(self.names), offsets), {}, {}
@@ -102,7 +102,7 @@ class Pictures:
                 each(number, picture)
             if chosen:
                 pictures[number] = picture
-        return np.stack([pictures[number] for number in chosen] or [picture]), len(self.names)
+        return np.stack([pictures[number] for number in chosen] or [picture]), len(self.names), 0.0
 
 
 def image_folder(path: Path) -> Pictures:

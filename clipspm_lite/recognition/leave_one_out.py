@@ -11,6 +11,7 @@ from clipspm_lite.data.names import printable
 from clipspm_lite.model.heads import Head, scored_in_eval_mode
 from clipspm_lite.recognition.recogniser import Support, ask, method_name
 
+CHOICES = ("zero-shot", "prototype", "bi-mhm", "otam", "otam centred")  # need no training, the simplest first
 CONFIDENCE = erf(1.96 / sqrt(2))  # 95 %, as the 1.96 standard errors of `evaluate`'s intervals
 
 

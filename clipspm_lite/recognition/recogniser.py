@@ -153,24 +153,25 @@ class Recogniser:
         return Recogniser(self.head or self.method, self.store, encode_support(self.store, support, templates))
 
     @torch.inference_mode()
-    def predict(self, videos: Sequence[str | Path], *, together: bool = False) -> list[Prediction]:
-        """Name the action in each video.
+    def predict(self, videos: Sequence[str | Path] | Tensor, *, together: bool = False) -> list[Prediction]:
+        """Name the action in each video, or in clips that are encoded already, features ``[Q, T, C]``.
 
         ``together`` lets a CLIP-SPM head see all videos as the queries of one episode, as the released code does: the
         answer for one then depends on the others. By default each is asked by itself. Raises ValueError if it knows
         no actions yet, and what `FeatureStore.encode` raises.
         """
         support, method = self._known(), self.head or self.method
-        if not videos:
+        if len(videos) == 0:
             return []
-        queries = self.store.encode(videos)
+        queries = videos if isinstance(videos, Tensor) else self.store.encode(videos)
+        names = [""] * len(videos) if isinstance(videos, Tensor) else map(str, videos)
         answers: list[tuple[tuple[Score, ...], Explanation]] = []
         with scored_in_eval_mode(method):
             for episode in [queries] if together else queries.split(1):
                 output = ask(method, support, episode)
                 parts = explain(method, support, episode, output)
                 answers += [self._answer(output.logits, *parts, row) for row in range(len(episode))]
-        return [Prediction(str(video), *answer) for video, answer in zip(videos, answers, strict=True)]
+        return [Prediction(name, *answer) for name, answer in zip(names, answers, strict=True)]
 
     def save(self, path: str | os.PathLike) -> None:
         """Write it to one safetensors file, whole or not at all, for `clipspm_lite.load`.

@@ -1,7 +1,7 @@
-"""Asking a recogniser about a clip that is uploaded in the notebook, and the pictures of an answer."""
+"""Asking a recogniser about a clip that is uploaded or named in the notebook, and the pictures of an answer."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,47 +19,62 @@ from clipspm_lite.plots.answers import ranking
 from clipspm_lite.plots.base import limits_around
 from clipspm_lite.plots.prototypes import prototype_paths
 from clipspm_lite.recognition.recogniser import Matching, Prediction, Recogniser
-from clipspm_lite.widgets.base import COMPUTING, Explorer, Picture, dropdown, error_as_html
+from clipspm_lite.widgets.base import COMPUTING, LABELLED, Explorer, Picture, dropdown, error_as_html
 from clipspm_lite.widgets.gallery import PICTURE_SIZE
 
 THUMBNAIL = 56  # pixels of a frame beside a matrix
+LARGEST_UPLOAD = (
+    "The button takes clips of up to 10 MB. Jupyter silently drops a larger one, and the button then does nothing "
+    "until its cell is run again. A path has no such limit: write where the clip is on the machine that runs the "
+    "notebook, and press Enter."
+)
 
 
 def own_clip_explorer(recognisers: Mapping[str, Recogniser], support: VideoDataset, start: str | Path) -> Explorer:
-    """Upload a clip and see what each recogniser makes of it, what it nearly was, and why.
+    """Upload a clip, or give its path, and see what each recogniser makes of it, what it nearly was, and why.
 
-    The clip is read, its file deleted at once, and it is taken out of the upload button again. What stays are its
-    frames in the pictures and its features in the store.
+    An uploaded clip is read, its file deleted at once, and it is taken out of the upload button again. What stays are
+    its frames in the pictures and its features in the store. A clip at a path is only read.
 
     Args:
         recognisers: by a name to choose them by; all know the actions of ``support``.
         support: the clips they know them from, of which the first of each action is shown.
-        start: a clip to show before one is uploaded.
+        start: a clip to show before one is chosen.
     """
     pictures = OwnClipPictures(recognisers, support)
     pictures.ask(Path(start), Path(start).name)
     upload = widgets.FileUpload(accept="video/*", multiple=False, description="choose a clip")
+    path = widgets.Text(description="or its path", style=LABELLED, layout={"width": "32em"}, continuous_update=False)
+    note = widgets.HTML(f'<div style="line-height: 1.4">{LARGEST_UPLOAD}</div>', layout={"width": "100%"})
     explorer = Explorer(
         "own clip",
         {"method": dropdown("method", recognisers, width="auto")},
         {"ranking": pictures.ranking, "alignment": pictures.alignment, "prototypes": pictures.prototypes},
-        extra=[upload],
+        extra=[upload, path, note],
     )
 
-    def take(change: object) -> None:
-        found = uploaded_file(upload.value)
-        if found is None:
-            return
-        empty_upload(upload)
+    def ask(question: Callable[..., None], *clip: Any) -> None:
         explorer.status.value = COMPUTING
         try:
-            pictures.ask_uploaded(*found)
+            question(*clip)
         except Exception as error:  # a callback's traceback would be lost
             explorer.status.value = error_as_html(str(error))
         else:
             explorer.redraw({"method"})
 
-    upload.observe(take, names="value")
+    def take_upload(change: object) -> None:
+        found = uploaded_file(upload.value)
+        if found is not None:
+            empty_upload(upload)
+            ask(pictures.ask_uploaded, *found)
+
+    def take_path(change: object) -> None:
+        if written := path.value.strip().strip("\"'"):  # Windows copies a path in quotation marks
+            file = Path(written).expanduser().absolute()  # an error says where it was looked for
+            ask(pictures.ask, file, file.name)
+
+    upload.observe(take_upload, names="value")
+    path.observe(take_path, names="value")
     return explorer
 
 

@@ -95,6 +95,12 @@ def test_every_control_moves_its_picture_and_nothing_plays_by_itself(name, run_n
         explorer.screenshot(path=screenshots / f"{name}_{number}.png")
 
 
+def write_path(page, explorer, path):
+    field = explorer.get_by_label("or its path")
+    field.fill(str(path))
+    field.press("Enter")
+
+
 def test_a_clip_uploaded_in_the_browser_is_answered_and_an_unreadable_file_is_refused(
     run_notebook, screenshots, tmp_path
 ):
@@ -118,3 +124,16 @@ def test_a_clip_uploaded_in_the_browser_is_answered_and_an_unreadable_file_is_re
     choose_file(page, explorer, broken)
     explorer.locator("strong", has_text="broken.mp4").wait_for()
     assert explorer.get_by_text("lowering_a_box_11.mp4: ").count() == 1
+    write_path(page, explorer, SAMPLES / "clips" / "waving_the_left_arm" / "waving_the_left_arm_12.mp4")
+    explorer.get_by_text("waving_the_left_arm_12.mp4: ").wait_for()
+    say_no_error(page, explorer)
+    write_path(page, explorer, tmp_path / "nowhere.mp4")
+    explorer.locator("strong", has_text="nowhere.mp4").wait_for()
+    explorer.screenshot(path=screenshots / "10_path.png")
+    # Jupyter drops a message above 10 MB, as the note beside the button says; the path goes on working.
+    large = tmp_path / "large.mp4"
+    large.write_bytes(clip.read_bytes() + bytes(11_000_000))
+    choose_file(page, explorer, large)
+    write_path(page, explorer, large)
+    explorer.get_by_text("large.mp4: ").wait_for()
+    assert "10 MB" in explorer.inner_text()

@@ -2,12 +2,15 @@
 
 import json
 import shutil
+from itertools import groupby
 
 import pytest
 
 from clipspm_lite import load
 from clipspm_lite.clip.backbone import LOCAL_DIR, TINY_CLIP_DIR
 from clipspm_lite.data.datasets import SAMPLES
+from clipspm_lite.model.baselines import TRAINING_FREE
+from clipspm_lite.recognition.leave_one_out import CHOICES
 
 
 def last_json(printed):
@@ -52,17 +55,41 @@ def test_choose_shows_what_each_method_got_and_answers_with_the_best(support, tm
     file = tmp_path / "mine.safetensors"
     printed = run("predict", "--support", support, "--choose", "--save", file, "--json")
     summary, left_out = last_json(printed), last_json(printed)["leave_one_out"]
-    assert left_out["asked"] == 5 and list(left_out["right"]) == ["zero-shot", "otam", "clip-spm"]
+    assert left_out["asked"] == 5 and list(left_out["right"]) == [*CHOICES, "clip-spm"]
     assert left_out["right"][summary["method"]] == max(left_out["right"].values())
     assert printed.out.startswith("leave-one-out: 5 clips of 2 actions")
     assert load(file).method == summary["method"]
+
+
+def test_every_method_that_needs_no_training_can_be_chosen():
+    assert sorted(CHOICES) == sorted(TRAINING_FREE) and CHOICES[0] == "zero-shot"
+
+
+def test_windows_of_a_long_video_are_printed_drawn_and_in_json(support, videos, tmp_path, run):
+    figure, broken = tmp_path / "long.png", tmp_path / "broken.mp4"
+    broken.write_text("no video")
+    asked = ("predict", "--support", support, "--window", 1, "--figure", figure, "--json", *videos[:2], broken)
+    printed = run(*asked, status=1)
+    found = last_json(printed)["predictions"]
+    assert [list(one) for one in found] == [["video", "windows"], ["video", "windows"], ["video", "error"]]
+    windows = found[0]["windows"]
+    assert len(windows) == 3 and (windows[0]["start"], windows[-1]["end"]) == (0, 2)
+    assert sorted(windows[0]["probabilities"]) == sorted(folder.name for folder in support.iterdir())
+    lines = [line for line in printed.out.splitlines() if line.startswith(f"{videos[0]}: ")]
+    assert lines[0].startswith(f"{videos[0]}: 0.0 to ") and " to 2.0 s: " in lines[-1]
+    assert len(lines) == len([*groupby(windows, lambda one: next(iter(one["probabilities"])))])
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert len(last_json(run(*asked[:5], "--stride", 9, "--json", videos[0]))["predictions"][0]["windows"]) == 2
+    for wrong in (["--figure", figure], ["--window", 0]):
+        printed = run("predict", "--support", support, videos[0], *wrong, status=1)
+        assert "--figure" in printed.err or "window" in printed.err
 
 
 def test_choose_leaves_the_committed_head_out_on_another_backbone(support, run):
     other = f"{LOCAL_DIR}{TINY_CLIP_DIR}"
     printed = run("predict", "--support", support, "--choose", "--json", "--backbone", other)
     assert "--checkpoint" in printed.err
-    assert list(last_json(printed)["leave_one_out"]["right"]) == ["zero-shot", "otam"]
+    assert list(last_json(printed)["leave_one_out"]["right"]) == list(CHOICES)
 
 
 def test_check_passes_a_good_folder_and_fails_a_bad_one(support, run):

@@ -29,9 +29,11 @@ from clipspm_lite.plots import (
     prompts,
     prototypes,
     results,
+    timeline,
     training,
 )
 from clipspm_lite.plots.base import film_strips
+from clipspm_lite.recognition.over_time import Moment
 
 NAMES = ["sit", "stand", "wave"]
 CLIP = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -104,6 +106,7 @@ CALLS = {
     results.confusions: ([("sit", "wave", 50.0), ("wave", "stand", 30.0)], [("sit", "wave")]),
     results.episode: ([CLIP] * 3, [CLIP] * 2, NAMES, [0, 1], [0, 2]),
     results.episode_board: ([[CLIP]] * 3, [CLIP] * 3, NAMES, [0, 1, 2], [0, 2, 2], 1),
+    timeline.timelines: ({"a clip": [Moment(0, 2, "sit", {"sit": 0.7, "stand": 0.3})]}, {"a clip": CLIP}),
     training.architecture: (),
     training.learning_curves: ({"one": HISTORY, "other": HISTORY}, 20),
 }

@@ -13,7 +13,9 @@ from clipspm_lite.plots import ablations, embeddings, episodes, results
 from clipspm_lite.plots.ablations import Estimate, estimate
 from clipspm_lite.plots.alignment import accuracy_dots
 from clipspm_lite.plots.prototypes import accuracy_by_company
+from clipspm_lite.plots.timeline import timelines
 from clipspm_lite.plots.training import architecture, learning_curves
+from clipspm_lite.recognition.over_time import Moment
 
 ROWS = {
     "without this": Estimate(-2.0, 0.5, -4.0, 1.0, [-3.0, -1.0]),
@@ -231,3 +233,23 @@ def test_show_gives_a_png_with_alt_text_and_the_caption(monkeypatch):
     image, caption = shown
     assert image.data.startswith(b"\x89PNG") and image.alt == "A bar."
     assert caption.data == "*A caption of \\[a_b\\](x).*"
+
+
+def test_a_timeline_has_a_row_per_likely_action_a_cell_per_window_and_a_line_per_answer():
+    def moment(start, end, **likely):
+        return Moment(start, end, max(likely, key=likely.get), likely)
+
+    first = [
+        moment(0, 2, waving=0.9, raising_a_box=0.1, never=0.0),
+        moment(2, 3, raising_a_box=0.6, waving=0.4, never=0),
+    ]
+    many = [moment(0, 5, **{f"action_{i}": (30 - i) / 1000 + 0.05 for i in range(30)})]
+    figure = timelines({"one": first, "two $x$": many}, {"one": torch.rand(5, 3, 8, 8)})
+    above, strip, below, _ = figure.axes
+    assert strip.get_title(loc="left") == "one" and below.get_title(loc="left") == "two $x$" and strip.images
+    assert words(above.get_yticklabels()) == ["waving", "raising a box"] and len(below.get_yticklabels()) == 12
+    cells = above.collections[0]
+    assert cells.get_array().tolist() == [[0.9, 0.4], [0.1, 0.6]] and cells.get_clim() == (0, 0.9)
+    assert above.get_xlim() == (0, 3)
+    lines = [[line.tolist() for line in ax.collections[-1].get_segments()] for ax in (above, below)]
+    assert lines == [[[[0, 0], [2, 0]], [[2, 1], [3, 1]]], [[[0, 0], [5, 0]]]]

@@ -1,6 +1,8 @@
-"""Uploading a clip, as ipywidgets 7 and 8 hand it over: it is answered, and it is not kept."""
+"""A clip that is uploaded, as ipywidgets 7 and 8 hand it over, or named by its path: it is answered and not kept."""
 
+import shutil
 from datetime import datetime
+from pathlib import Path
 
 import ipywidgets as widgets
 import pytest
@@ -29,10 +31,13 @@ def explorer(support, tmp_path):
     return own_clip_explorer(recognisers, support, support.paths[0])
 
 
+def part(explorer, kind):
+    return next(child for child in explorer.children[0].children if type(child) is kind)
+
+
 def upload(explorer, name, content):
     """What the browser's part of the button does, in the widget's version."""
-    button = explorer.children[0].children[-1]
-    assert isinstance(button, widgets.FileUpload)
+    button = part(explorer, widgets.FileUpload)
     if isinstance(button.value, dict):
         button.metadata, button.data = [{"name": name, "type": "video/mp4", "size": len(content)}], [content]
         button._counter = 1
@@ -82,3 +87,30 @@ def test_what_is_no_video_is_refused_by_its_name_and_the_answer_stays(explorer, 
     button = upload(explorer, name, content)
     assert expected in explorer.status.value and "/tmp" not in explorer.status.value
     assert explorer.pictures["ranking"].value == before and not button.value
+
+
+def test_a_clip_is_found_by_its_path_however_it_was_copied_and_errors_say_where_it_was_looked_for(
+    explorer, support, tmp_path, monkeypatch
+):
+    clip = support.root / "waving_the_left_arm" / "waving_the_left_arm_15.mp4"
+    shutil.copy(clip, tmp_path / "my clip.mp4")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    path = part(explorer, widgets.Text)
+    for written in ("my clip.mp4", "~/my clip.mp4", f'"{tmp_path / "my clip.mp4"}" ', str(clip)):
+        explorer.pictures["ranking"].value = ""
+        path.value = written
+        assert explorer.status.value == "" and f"{Path(written.strip(' ' + chr(34))).name}: zero-shot says" in (
+            explorer.pictures["ranking"].value
+        )
+    path.value = "nowhere.mp4"
+    assert str(tmp_path / "nowhere.mp4") in explorer.status.value
+    path.value = str(tmp_path)
+    assert "folder" in explorer.status.value
+    path.value = " "
+    assert (tmp_path / "my clip.mp4").exists()
+
+
+def test_the_limit_of_the_button_is_said_beside_it(explorer):
+    assert "10 MB" in part(explorer, widgets.HTML).value

@@ -54,8 +54,9 @@ def serve() -> None:
     """Answers requests, one line of JSON each on the standard input, until it ends.
 
     A request has `path`, `offsets` and `limit`: the seconds without a new frame after which the process ends itself, as
-    it does without its parent. An answer is one line of JSON, `{"error": …}` or `{"count": …, "shape": [T, H, W, 3]}`,
-    and then the T pictures, uint8. With `every`, each frame is sent before it, `{"number": …, "shape": [H, W, 3]}`.
+    it does without its parent. An answer is one line of JSON, `{"error": …}` or `{"count": …, "fps": …, "shape": …}`,
+    and then the T pictures, uint8 `[T, H, W, 3]`. With `every`, each frame is sent before it,
+    `{"number": …, "shape": [H, W, 3]}`.
     """
 
     def send(answer: dict[str, Any], *pictures: np.ndarray) -> None:
@@ -76,8 +77,8 @@ def serve() -> None:
         pictures: list[np.ndarray] = []
         try:
             each = (lambda i, p: send({"number": i, "shape": p.shape}, p)) if request["every"] else None
-            count, pictures = _decoded(request["path"], request["offsets"], watchdog, remarks, each)
-            answer: dict[str, Any] = {"count": count, "shape": [len(pictures), *np.shape(pictures[:1])[1:]]}
+            answer, pictures = _decoded(request["path"], request["offsets"], watchdog, remarks, each)
+            answer["shape"] = [len(pictures), *np.shape(pictures[:1])[1:]]
         except Unreadable as error:
             answer = {"error": str(error)}
         except MemoryError:
@@ -137,10 +138,10 @@ def _limit(name: str, size: int) -> None:
 
 def _decoded(
     path: str, offsets: Sequence[float], watchdog: _Watchdog, remarks: _Remarks, each: Each | None
-) -> tuple[int, list[np.ndarray]]:
-    """How many frames an intact file has, and the picture for each offset."""
+) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """How many frames an intact file has, in all and per second, and the picture for each offset."""
     reader = _open(path)
-    claimed = len(reader)
+    claimed, fps = len(reader), reader.get_avg_fps()
     kept, count = _read_forward(reader, frame_indices(claimed, offsets), watchdog, each)
     del reader  # an idle reader keeps on decoding ahead
     if count < claimed and offsets:  # the file claims more frames than it has
@@ -150,7 +151,7 @@ def _decoded(
         raise Unreadable(f"damaged, FFmpeg can only guess some of its pictures ({damage})")
     if not kept.keys() >= set(wanted) or len({picture.shape for picture in kept.values()}) > 1:
         raise Unreadable("it changed while it was read, or its pictures change their size")
-    return count, [kept[index] for index in wanted]
+    return {"count": count, "fps": fps}, [kept[index] for index in wanted]
 
 
 def _read_forward(

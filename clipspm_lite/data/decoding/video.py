@@ -69,7 +69,7 @@ def load_video(
     if shorter and not isinstance(source, VideoFile) and shorter > (source.largest or shorter):
         found = f"prepared with --shorter {source.largest}; prepare it again with --shorter {shorter}"
         raise ValueError(f"resize: found {shorter}, but the clip was {found}: {path}")
-    pictures, _ = source.decode(offsets.tolist())
+    pictures, *_ = source.decode(offsets.tolist())
     if size is None or shorter is None:
         clip = _to_float(pictures)
     elif isinstance(source, VideoFile):
@@ -138,6 +138,11 @@ def _checked(frames: int, size: int | None, resize: int | None) -> tuple[int, in
         return frames, None, None
     size = whole_number("size", size)
     return frames, size, size if resize is None else whole_number("resize", resize, least=size)
+
+
+def fitted(picture: np.ndarray, shorter: int, size: int) -> Tensor:
+    """A decoded frame, uint8 `[H, W, 3]`, as it stands in what `load_video` returns, `[3, size, size]`."""
+    return _cropped(resized(_to_float(picture[None]), shorter), size, False, None)[0]
 
 
 def _to_float(picture: np.ndarray) -> Tensor:

@@ -37,8 +37,8 @@ class DecodingFailed(Exception):
     """What is wrong with a file, without its name."""
 
 
-def decode(path: str, offsets: Sequence[float], each: Each | None = None) -> tuple[np.ndarray, int]:
-    """The frames that stand for a video, uint8 `[T, H, W, 3]`, and how many it has. Several threads may call it.
+def decode(path: str, offsets: Sequence[float], each: Each | None = None) -> tuple[np.ndarray, int, float]:
+    """The frames that stand for a video, uint8 `[T, H, W, 3]`, how many it has, and per second. Threads may call it.
 
     `path` is absolute. `offsets` are those of the T frames in their segments, in [0, 1); none only counts. `each` gets
     every frame as it is decoded, with its number; after a crash for which an earlier file is to blame, again from 0.
@@ -96,8 +96,8 @@ class _Worker:
             advice = f'do `{pip} uninstall -y decord decord2 eva-decord`, then `{pip} install "decord2>=3.4,<4"`'
             raise RuntimeError(f"{sys.executable} does not start the video decoder ({found or 'it ended'}); {advice}")
 
-    def answer(self, request: dict[str, Any], each: Each | None) -> tuple[np.ndarray, int]:
-        """The frames and their number; raises DecodingFailed, and EOFError or OSError where the process ended."""
+    def answer(self, request: dict[str, Any], each: Each | None) -> tuple[np.ndarray, int, float]:
+        """What `decode` returns; raises DecodingFailed, and EOFError or OSError where the process ended."""
         self._send(request)
         while True:
             line = self._answers.readline()
@@ -110,7 +110,7 @@ class _Worker:
             if self._answers.readinto(pictures.reshape(-1)) < pictures.nbytes:  # type: ignore[attr-defined]
                 raise EOFError
             if each is None or "count" in answer:
-                return pictures, answer["count"]
+                return pictures, answer["count"], answer["fps"]
             each(answer["number"], pictures)
 
     def _send(self, message: Any) -> None:
