@@ -2,14 +2,17 @@
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from clipspm_lite.data.clips import find_clip
 from clipspm_lite.data.decoding.video import fitted, frame_indices
 from clipspm_lite.recognition.recogniser import Recogniser
+
+FRAMES_AT_ONCE = 64  # encoded together
 
 
 class Moment(NamedTuple):
@@ -42,14 +45,24 @@ def recognise_over_time(
         raise ValueError(f"window, stride and fps: expected numbers above 0, found {found}: {video}")
     length = count / (rate or fps)
     numbers = frame_indices(count, [0.5] * max(shown, round(length / window * shown)))
-    features: dict[int, Any] = dict.fromkeys(numbers)
+    features: dict[int, Tensor] = {}
+    waiting: dict[int, Tensor] = {}
+
+    def encode() -> None:
+        if waiting:
+            encoded = store.encode_clips([torch.stack([*waiting.values()])])[0]
+            features.update(zip(waiting, encoded, strict=True))
+        waiting.clear()
 
     def take(number: int, picture: np.ndarray) -> None:
-        if number in features:
-            frame = fitted(picture, store.resize, store.backbone.image_size)
-            features[number] = store.encode_clips([frame[None]])[0, 0]
+        if number in wanted:
+            waiting[number] = fitted(picture, store.resize, store.backbone.image_size)
+        if len(waiting) == FRAMES_AT_ONCE:
+            encode()
 
+    wanted = set(numbers)
     clip.decode((), take)
+    encode()
     samples, last = torch.stack([features[number] for number in numbers]), len(numbers) - shown
     firsts = sorted({*range(0, last + 1, max(1, round(stride / window * shown))), last})
     edges = [0, *((one + other + shown) / 2 * length / len(numbers) for one, other in pairwise(firsts)), length]
