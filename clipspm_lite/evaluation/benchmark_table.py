@@ -4,7 +4,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,9 +97,8 @@ def measure(
         if entry.name == reference:
             references[entry.shot] = result
         elif entry.shot in references:
-            difference = dict(
-                zip(("points", "interval"), paired_difference(result, references[entry.shot]), strict=True)
-            )
+            points, interval = paired_difference(result, references[entry.shot])
+            difference = {"points": points, "interval": interval}
         row = {"method": entry.name, "shot": entry.shot, "accuracy": result.accuracy, "interval": result.interval}
         row |= {"right": right, "asked": asked, "difference": difference}
         row |= {"seconds": round(time.perf_counter() - started, 2), "backbone": _about_features(entry.store, features)}
@@ -139,15 +137,6 @@ def _about_head(entry: Entry) -> dict[str, Any] | None:
 def write_results(path: str | os.PathLike, table: Table) -> None:
     """Write what `measure` returned, and what was added to it, as JSON, whole or not at all."""
     write_json(path, {"format_version": TABLE_VERSION, "kind": "table"} | table)
-
-
-def read_results(path: str | os.PathLike) -> Table:
-    """What `write_results` wrote; raises ValueError for another file, or one of a newer version."""
-    with suppress(ValueError, TypeError, KeyError):
-        table = json.loads(Path(path).read_text(encoding="utf-8"))
-        if table["kind"] == "table" and table["format_version"] <= TABLE_VERSION:
-            return table
-    raise ValueError(f"expected what `table --results` wrote, of format_version {TABLE_VERSION} or older: {path}")
 
 
 def markdown(table: Table) -> str:

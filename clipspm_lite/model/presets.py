@@ -10,7 +10,21 @@ EPISODES_PER_STEP = 16  # gradients of this many episodes make one optimizer ste
 
 
 @dataclass(frozen=True)
-class Preset:
+class HeadConfig:
+    """What every head's configuration does: refuse, by its annotations, an int below 1 and an unknown `Literal`."""
+
+    def __post_init__(self) -> None:
+        annotations = get_type_hints(type(self))
+        for field in fields(self):
+            annotation, value = annotations[field.name], getattr(self, field.name)
+            if annotation is int:
+                whole_number(field.name, value)
+            elif get_origin(annotation) is Literal:
+                check_known(field.name, value, get_args(annotation))
+
+
+@dataclass(frozen=True)
+class Preset(HeadConfig):
     """Conventions that a preset stands for (SPEC section 4). Arguments of `CLIPSPM` with these names override them."""
 
     consistency: bool  # train with L_cons and L_text
@@ -55,20 +69,6 @@ class CLIPSPMConfig(Preset):
     with_padm: bool = True  # without: no anchor either
     with_anchor: bool = True
     support_text: Literal["class", "generated"] = "class"  # "generated": supports get a generated prompt, as queries do
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-
-def check_fields(config: Any) -> None:
-    """Refuse a configuration by its dataclass's annotations: an int is at least 1, a `Literal` one of its words."""
-    annotations = get_type_hints(type(config))
-    for field in fields(config):
-        annotation, value = annotations[field.name], getattr(config, field.name)
-        if annotation is int:
-            whole_number(field.name, value)
-        elif get_origin(annotation) is Literal:
-            check_known(field.name, value, get_args(annotation))
 
 
 # Sizes of the committed lite model, the arguments of `CLIPSPM` beside preset="lite".

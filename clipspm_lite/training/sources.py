@@ -50,7 +50,7 @@ class FineTuning:
 
     def __post_init__(self) -> None:
         if self.resize is None:
-            object.__setattr__(self, "resize", round(self.backbone.image_size * 256 / 224))
+            object.__setattr__(self, "resize", self.backbone.benchmark_resize)
 
 
 class FeatureSource:
