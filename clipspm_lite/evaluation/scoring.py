@@ -197,21 +197,10 @@ def evaluate_pairs(
 
 
 def pooled(evaluations: Iterable[Evaluation]) -> tuple[float, float]:
-    """Accuracy in per cent over the episodes of several evaluations, and its 95 % half-width in points.
+    """Accuracy in per cent over all episodes of `evaluate_pairs`, and its 95 % half-width in points.
 
-    The interval covers other episodes of the same classes and videos. Evaluations of one seed that share classes meet
-    the same videos in episodes of one number: these count as one draw.
+    The interval covers other episodes of the same classes and videos. It takes the episodes as independent draws, as
+    those of `evaluate_pairs` are.
     """
-    by_seed: dict[int, list[Evaluation]] = {}
-    for evaluation in evaluations:
-        by_seed.setdefault(evaluation.seed, []).append(evaluation)
-    sums, sizes = [], []
-    for of_seed in by_seed.values():
-        names = [name for evaluation in of_seed for name in evaluation.classes]
-        for together in [of_seed] if len(set(names)) < len(names) else [[evaluation] for evaluation in of_seed]:
-            draw = np.concatenate([np.arange(evaluation.episodes) for evaluation in together])
-            sums.append(np.bincount(draw, np.concatenate([evaluation.per_episode for evaluation in together])))
-            sizes.append(np.bincount(draw))
-    right, episodes = np.concatenate(sums), np.concatenate(sizes)
-    share = float(right.sum() / episodes.sum())
-    return 100 * share, half_width((right - share * episodes) / episodes.mean())
+    shares = np.concatenate([evaluation.per_episode for evaluation in evaluations])
+    return 100 * float(shares.mean()), half_width(shares)
