@@ -59,9 +59,6 @@ class FeatureSource:
     one_by_one = False
 
     def __init__(self, training: EncodedDataset, validation: EncodedDataset) -> None:
-        expected, found = list(training.features.shape[1:]), list(validation.features.shape[1:])
-        if expected != found:
-            raise ValueError(f"validation_data: expected [T, C] of training_data, {expected}, found {found}")
         self.training, self.validation = training, validation
         self.kept = {"frames": training.features.shape[1]}
         self.identity: dict[str, Any] = {"data": [training.fingerprint, validation.fingerprint]}

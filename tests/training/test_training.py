@@ -27,7 +27,7 @@ from clipspm_lite.training import (
     train,
     train_variants,
 )
-from clipspm_lite.training.loop import BEST, VALIDATION_SEED
+from clipspm_lite.training.loop import BEST
 from clipspm_lite.training.state import LAST
 
 SETTINGS = replace(
@@ -116,29 +116,6 @@ def test_a_checkpoint_says_how_many_frames_it_was_trained_with(encoded, tmp_path
     assert (description["frames"], description["resize"]) == (5, 73)
 
 
-class Centred(CLIPSPM):
-    """A head whose features depend on the whole episode: its mean frame is subtracted."""
-
-    def prepare(self, support, query, class_text, support_mask):
-        support, query, class_text = super().prepare(support, query, class_text, support_mask)
-        mean = torch.cat([support.flatten(1, 3), query.flatten(1, 2)], 1).mean(1)
-        return support - mean[:, None, None, None], query - mean[:, None, None], class_text
-
-
-def test_validation_scores_a_head_that_looks_at_the_whole_episode_as_it_answers(encoded, tmp_path):
-    torch.manual_seed(0)
-    model = Centred(16, heads=2, head_dim=4, mlp_dim=16, preset="lite")
-    settings = replace(SETTINGS, validation_episodes=100, validate_every=6, learning_rate=0.0)
-    result = run(encoded, tmp_path, settings, model=model)
-    data = encoded(prefix="held out", seed=1)
-    sampler = EpisodeSampler(data.videos_per_class, way=3, seed=VALIDATION_SEED)
-    batch = gather(data.features, data.class_text, [sampler[index] for index in range(100)])
-    with torch.inference_mode():
-        answers = model.eval()(batch.support, batch.query, batch.class_text).logits.argmax(-1)
-    right = 100 * float((answers == batch.query_labels).double().mean())
-    assert result.best_accuracy == pytest.approx(right)
-
-
 def test_a_run_is_never_overwritten_and_never_continued_with_something_else(encoded, tmp_path):
     run(encoded, tmp_path)
     with pytest.raises(FileExistsError, match="resume"):
@@ -211,11 +188,6 @@ def test_bad_settings_are_refused_by_name(bad):
         TrainingSettings(**bad)
 
 
-def test_features_of_another_number_of_frames_are_no_validation(encoded, tmp_path):
-    with pytest.raises(ValueError, match="validation_data"):
-        run(lambda prefix, **a: encoded(prefix=prefix, frames=len(prefix), **a), tmp_path)
-
-
 @pytest.mark.parametrize("preset", ["paper", "released"])
 def test_a_step_goes_along_the_gradient_of_the_formula_of_its_preset(encoded, tmp_path, preset):
     """Adam's first moment after one step is (1 − beta) times the accumulated gradient."""
@@ -254,5 +226,3 @@ def test_every_variant_is_trained_with_every_seed_and_continued(encoded, tmp_pat
     assert again(settings=short)["full"] == [kept] and not (tmp_path / "other" / "full").exists()
     with pytest.raises(ValueError, match="committed"):
         again(settings=replace(short, shot=2))
-    with pytest.raises(ValueError, match="seeds"):
-        train_variants(VARIANTS, *data, seeds=[1, 1], settings=short, folder=tmp_path)
