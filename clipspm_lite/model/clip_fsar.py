@@ -7,15 +7,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clipspm_lite.arguments import Checked
 from clipspm_lite.model.head import Head, Losses, Prepared, cross_entropy_losses, query_cross_entropy
 from clipspm_lite.model.otam import otam
-from clipspm_lite.model.presets import HeadConfig
 from clipspm_lite.model.spm import support_prompt
 from clipspm_lite.model.transformer import TransformerBlock, masked_mean, shot_mean
 
 
 @dataclass(frozen=True)
-class CLIPFSARConfig(HeadConfig):
+class CLIPFSARConfig(Checked):
     """Everything that `CLIPFSAR` is built from."""
 
     model: ClassVar[str] = "clip-fsar"

@@ -1,30 +1,16 @@
 """CLIP-SPM's configuration, and the presets: what differs between the paper, the released code and our lite model."""
 
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
-from clipspm_lite.arguments import check_known, whole_number
+from clipspm_lite.arguments import Checked
 
 Motion = Literal["symmetric", "antisymmetric"]
 EPISODES_PER_STEP = 16  # gradients of this many episodes make one optimizer step
 
 
 @dataclass(frozen=True)
-class HeadConfig:
-    """What every head's configuration does: refuse, by its annotations, an int below 1 and an unknown `Literal`."""
-
-    def __post_init__(self) -> None:
-        annotations = get_type_hints(type(self))
-        for field in fields(self):
-            annotation, value = annotations[field.name], getattr(self, field.name)
-            if annotation is int:
-                whole_number(field.name, value)
-            elif get_origin(annotation) is Literal:
-                check_known(field.name, value, get_args(annotation))
-
-
-@dataclass(frozen=True)
-class Preset(HeadConfig):
+class Preset(Checked):
     """Conventions that a preset stands for (SPEC section 4). Arguments of `CLIPSPM` with these names override them."""
 
     consistency: bool  # train with L_cons and L_text

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clipspm_lite.arguments import Checked
 from clipspm_lite.model.baselines import Scores
 from clipspm_lite.model.head import Head, Prepared
-from clipspm_lite.model.presets import HeadConfig
 from clipspm_lite.model.transformer import Mask
 
 
 @dataclass(frozen=True)
-class TRXConfig(HeadConfig):
+class TRXConfig(Checked):
     """Everything that `TRX` is built from."""
 
     model: ClassVar[str] = "trx"
