@@ -1,8 +1,9 @@
-"""Two checks that many public functions need: a whole number, and one of several known names."""
+"""Checks that many public functions need: a whole number, one of several known names, and a configuration of these."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
 def whole_number(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
@@ -19,3 +20,17 @@ def check_known(name: str, value: object, known: Iterable[object]) -> None:
     known = list(known)
     if value not in known:
         raise ValueError(f"{name}: expected one of {', '.join(map(str, known))}, found {value!r}")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A configuration that refuses, by its annotations, an int below 1 (a seed below 0) and an unknown `Literal`."""
+
+    def __post_init__(self) -> None:
+        annotations = get_type_hints(type(self))
+        for field in fields(self):
+            annotation, value = annotations[field.name], getattr(self, field.name)
+            if annotation is int or (annotation == int | None and value is not None):
+                whole_number(field.name, value, least=0 if field.name == "seed" else 1)
+            elif get_origin(annotation) is Literal:
+                check_known(field.name, value, get_args(annotation))

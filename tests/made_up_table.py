@@ -12,7 +12,7 @@ VIT, RN50 = ("ViT-B-16-quickgelu", "openai"), ("RN50-quickgelu", "rn50.safetenso
 def made_up_table(
     benchmark="hmdb51", backbone=VIT, methods=("zero-shot", "otam", "clip-spm"), shots=(1, 3, 5), head=None, **changes
 ):
-    """What `read_results` would give; ``head`` are changes to what is said of the head, ``changes`` to the rest."""
+    """What `measure` would give; ``head`` are changes to what is said of the head, ``changes`` to the rest."""
     about_backbone = dict(zip(("name", "weights"), backbone, strict=True)) | BACKBONE
     rows = [
         {

@@ -64,6 +64,7 @@ class Backbone(nn.Module):
         self.dim = int(self._config["embed_dim"])
         size = clip.visual.image_size
         self.image_size = int(size if isinstance(size, int) else size[0])
+        self.benchmark_resize = round(self.image_size * 256 / 224)  # shorter side before the crop (SPEC section 4)
         self.normalize_pixels = normalize_pixels
         mean, std = torch.tensor(clip.visual.image_mean), torch.tensor(clip.visual.image_std)
         self.register_buffer("pixel_mean", mean.view(3, 1, 1), persistent=False)

@@ -7,7 +7,6 @@ from clipspm_lite.clip.checkpoints import LITE_MODEL
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.data.names import readable
-from clipspm_lite.evaluation.benchmark_table import episodes_at_once
 from clipspm_lite.evaluation.results import with_interval
 from clipspm_lite.evaluation.scoring import evaluate
 from clipspm_lite.model.baselines import TRAINING_FREE
@@ -31,13 +30,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"features: {store.backbone.name}, {store.frames} frames, shorter side {store.resize}")
         dataset = store.encode_dataset(dataset, progress=True)
     result = evaluate(
-        method,
-        dataset,
-        **listed,
-        one_query_at_a_time=options.inductive,
-        device=options.device,
-        batch_size=episodes_at_once(options.way, options.shot, options.queries),
-        progress=True,
+        method, dataset, **listed, one_query_at_a_time=options.inductive, device=options.device, progress=True
     )
     data, interval = common.data_title(options), result.interval if result.episodes > 1 else None  # JSON has no NaN
     alone = options.inductive or getattr(method, "inductive", name in TRAINING_FREE)

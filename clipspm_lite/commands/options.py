@@ -20,7 +20,7 @@ from clipspm_lite.data.datasets import SAMPLES, open_folder, read_split, sample_
 from clipspm_lite.data.decoding.video import VideoError
 from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.names import on_terminal, printable
-from clipspm_lite.evaluation.published import BENCHMARK_RESIZE, PART
+from clipspm_lite.evaluation.published import PART
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.heads import HEADS
 from clipspm_lite.model.presets import DATASET_SETTINGS
@@ -49,18 +49,14 @@ DECLARED: dict[str, dict[str, Any]] = {
     "split": dict(help="JSON file with the classes of each part; of the samples default, study_a or study_b"),
     "benchmark": dict(choices=list(BENCHMARKS), help="the folder is this benchmark's official download"),
     "video_list": dict(nargs="+", metavar="FILE", help="its published lists (Kinetics-100 and SSv2)"),
-    "backbone": dict(
-        help="tiny, an open_clip architecture, local-dir:FOLDER or hf-hub:NAME (default: the file's, or tiny)"
-    ),
+    "backbone": dict(help="tiny, an open_clip model, local-dir:FOLDER or hf-hub:NAME (default: the file's, or tiny)"),
     "weights": dict(help="an open_clip tag, a file, or random (not for tiny)"),
     "frames": dict(type=int, help="frames that stand for a video (default: as in --checkpoint, or 8)"),
     "device": dict(default="auto", help="where it runs (default: cuda, mps or cpu, the first that there is)"),
     "store": dict(metavar="FOLDER", help="feature store (default: your cache folder)"),
     "threads": dict(type=int, help="CPU threads (default: OMP_NUM_THREADS, or 1 for the tiny CLIP)"),
     "checkpoint": dict(metavar="FILE", help="of `train`, or released (default: the committed head)"),
-    "head": dict(
-        metavar="MODULE:CLASS", help="your own class, of a --checkpoint that holds such a head; it is imported"
-    ),
+    "head": dict(metavar="MODULE:CLASS", help="your own class, for a --checkpoint of such a head; it is imported"),
     "dataset_settings": dict(choices=list(DATASET_SETTINGS), help="of a released one (default: the --benchmark)"),
     "method": dict(choices=METHODS, help="default: the head in --checkpoint"),
     "part": dict(default=PART, help="base, validation or novel classes (default: %(default)s)"),
@@ -144,8 +140,7 @@ def make_store(options: argparse.Namespace, like: FeatureStore | None = None, **
         backbone = like.backbone
     default = like.frames if like else DEFAULT_FRAMES
     frames = default if options.frames is None else options.frames
-    # SPEC section 4: 256 pixels for an encoder of 224, and in proportion for others.
-    resize = round(backbone.image_size * BENCHMARK_RESIZE / 224) if options.benchmark else None
+    resize = backbone.benchmark_resize if options.benchmark else None
     return FeatureStore(backbone, options.store, frames=frames, resize=resize)
 
 
@@ -201,14 +196,13 @@ def provenance(command: str, options: argparse.Namespace) -> dict[str, str]:
 
 
 def source_commit(package: Path = Path(__file__).parents[1]) -> str:
-    """The commit of the clone that tracks this package at its root, with a + if files changed since; else "unknown"."""
+    """The commit of the clone with this package at its root, with a + if files changed since; else "unknown"."""
 
     def git(*words: str) -> str:
         command = ["git", "-C", str(package.parent), *words]
         return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.strip()
 
     try:
-        git("ls-files", "--error-unmatch", "pyproject.toml", f"{package.name}/__init__.py")
         inside_another = git("rev-parse", "--show-prefix")
         return "unknown" if inside_another else git("describe", "--always", "--abbrev=40", "--dirty=+")
     except (OSError, ValueError, subprocess.CalledProcessError):

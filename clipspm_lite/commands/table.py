@@ -7,10 +7,10 @@ from clipspm_lite.arguments import check_known
 from clipspm_lite.clip.checkpoints import LITE_MODEL, head_name
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.names import on_terminal
-from clipspm_lite.evaluation.benchmark_table import Entry, markdown, measure, write_results
+from clipspm_lite.evaluation.benchmark_table import Entry, markdown, measure
 from clipspm_lite.evaluation.results import SHOTS
 from clipspm_lite.model.baselines import TRAINING_FREE
-from clipspm_lite.storage.files import replace_file
+from clipspm_lite.storage.files import replace_file, write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     results = measure(entries, dataset, data=common.data_title(options), **listed, progress=True)
     results |= common.provenance("table", options) | {"device": options.device, "unreadable": unreadable}
     if options.results:
-        write_results(options.results, results)
+        write_json(options.results, results)
     if options.figure:
         from clipspm_lite.plots.base import png  # drawing takes a second to import
         from clipspm_lite.plots.results import beside_published

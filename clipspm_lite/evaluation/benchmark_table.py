@@ -1,10 +1,8 @@
 """The table of a benchmark: methods at several shots on the same listed episodes, beside what papers report."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +18,8 @@ from clipspm_lite.evaluation.published import Row, Table
 from clipspm_lite.evaluation.results import markdown_table, with_interval
 from clipspm_lite.evaluation.scoring import Evaluation, count_by_class, evaluate, paired_difference
 from clipspm_lite.model.heads import describe_head
-from clipspm_lite.storage.files import file_sha256, is_safetensors, write_json
+from clipspm_lite.storage.files import file_sha256, is_safetensors
 from clipspm_lite.storage.tensors import read_description
-
-TABLE_VERSION = 1  # of the format of its file
-SCORED_AT_ONCE = 1000  # videos of the episodes that are scored together: about 1 GB for a full-size head
 
 # What has to be known of a head that is not CLIP-SPM as the paper has it.
 OTHER_HEADS = {
@@ -91,28 +86,21 @@ def measure(
             shot=entry.shot,
             one_query_at_a_time=entry.inductive,
             device=device,
-            batch_size=episodes_at_once(way, entry.shot, queries),
             progress=progress and f"{entry.name}, {entry.shot}-shot",
         )
         (right, asked), difference = count_by_class(result.classes, [result]), None
         if entry.name == reference:
             references[entry.shot] = result
         elif entry.shot in references:
-            difference = dict(
-                zip(("points", "interval"), paired_difference(result, references[entry.shot]), strict=True)
-            )
+            points, interval = paired_difference(result, references[entry.shot])
+            difference = {"points": points, "interval": interval}
         row = {"method": entry.name, "shot": entry.shot, "accuracy": result.accuracy, "interval": result.interval}
         row |= {"right": right, "asked": asked, "difference": difference}
         row |= {"seconds": round(time.perf_counter() - started, 2), "backbone": _about_features(entry.store, features)}
         rows.append(row | {"features": features.fingerprint, "head": _about_head(entry)})
-    about = {"data": data, "benchmark": benchmark, "part": part, **settings, "shots": shots, "reference": reference}
-    about |= {"classes": list(dataset.classes), "videos_per_class": list(dataset.videos_per_class)}
-    return about | {"rows": rows}
-
-
-def episodes_at_once(way: int, shot: int, queries: int) -> int:
-    """How many episodes are scored together, so that the memory does not depend on what they are."""
-    return max(1, SCORED_AT_ONCE // (way * (shot + queries)))
+    about: Table = dict(format_version=1, kind="table", data=data, benchmark=benchmark, part=part, **settings)
+    about |= dict(shots=shots, reference=reference, classes=list(dataset.classes))
+    return about | {"videos_per_class": list(dataset.videos_per_class), "rows": rows}
 
 
 def _about_features(store: FeatureStore | None, features: EncodedDataset) -> dict[str, Any]:
@@ -134,20 +122,6 @@ def _about_head(entry: Entry) -> dict[str, Any] | None:
     about |= {"file": path and Path(path).name, "sha256": path and file_sha256(path)}
     kept = read_description(path, "model") if path and is_safetensors(Path(path)) else {}
     return about | {"training": kept.get("training")}
-
-
-def write_results(path: str | os.PathLike, table: Table) -> None:
-    """Write what `measure` returned, and what was added to it, as JSON, whole or not at all."""
-    write_json(path, {"format_version": TABLE_VERSION, "kind": "table"} | table)
-
-
-def read_results(path: str | os.PathLike) -> Table:
-    """What `write_results` wrote; raises ValueError for another file, or one of a newer version."""
-    with suppress(ValueError, TypeError, KeyError):
-        table = json.loads(Path(path).read_text(encoding="utf-8"))
-        if table["kind"] == "table" and table["format_version"] <= TABLE_VERSION:
-            return table
-    raise ValueError(f"expected what `table --results` wrote, of format_version {TABLE_VERSION} or older: {path}")
 
 
 def markdown(table: Table) -> str:

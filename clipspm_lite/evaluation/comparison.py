@@ -61,19 +61,17 @@ def compare(
         check_known("references", reference, methods)
     settings, pairs = dict[str, Any](shot=shot, episodes=episodes, seed=seed, device=device), pairs_by_kind(data)
     asked: dict[str, list[int]] = {}
-    rights: dict[str, dict[str, list[list[int]]]] = {name: {} for name in methods}
+    rows: dict[str, dict[str, Any]] = {}
     shares: dict[str, np.ndarray] = {}
     for name, versions in methods.items():
-        scored = _score(versions, data, pairs, settings)
+        scored, right = _score(versions, data, pairs, settings), {}
         for measure, of_versions in scored.items():
             counts = [count_by_class(data.classes, evaluations) for evaluations in of_versions]
-            asked[measure] = counts[0][1]
-            rights[name][measure] = [right for right, _ in counts]
+            asked[measure], right[measure] = counts[0][1], [right for right, _ in counts]
         shares[name] = np.mean([evaluation.per_episode for (evaluation,) in scored[FIVE_WAY]], axis=0)
-    rows = {}
-    for name, right in rights.items():
-        difference = {reference: _mean(shares[name] - shares[reference]) for reference in references}
-        rows[name] = {"right": right, "interval": _mean(shares[name])["interval"], "difference": difference}
+        rows[name] = {"right": right, "interval": _mean(shares[name])["interval"]}
+    for name, row in rows.items():
+        row["difference"] = {reference: _mean(shares[name] - shares[reference]) for reference in references}
     return {"shot": shot, "seed": seed, "classes": list(data.classes), "pairs": pairs, "asked": asked, "rows": rows}
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from clipspm_lite.evaluation.results import half_width
 from clipspm_lite.model.heads import scored_in_eval_mode
 from clipspm_lite.threads import pick_device
 
-FUSED_AT_ONCE = 500  # videos whose semantic fusion is computed together
+SCORED_AT_ONCE = 1000  # videos of the episodes that are scored together: about 1 GB for a full-size head
 SEEDS_APART = 1000  # between the seeds of two pairs that share a class
 
 Method = Callable[..., Any]  # (support, query, class_text) → a result with .logits [..., Q, N]
@@ -91,43 +90,39 @@ def evaluate(
     seed: int = 0,
     one_query_at_a_time: bool = False,
     device: str | torch.device = "auto",
-    batch_size: int = 100,
+    batch_size: int | None = None,
     progress: bool | str = False,
 ) -> Evaluation:
     """Score a method on episodes 0 … ``episodes`` − 1 of ``seed``: the same list for every method.
 
-    The paper's protocol is 10,000 episodes with one query per class. Modules are scored in eval mode
-    (`scored_in_eval_mode`). What a head's ``fuse_supports`` knows of a support is computed once per video.
+    The paper's protocol is 10,000 episodes with one query per class. See `scored_in_eval_mode` for modules.
 
     Args:
         method: a model, a ``functools.partial`` of one, or a function such as those of `baselines`.
         way, shot, queries: classes in an episode; support and query videos per class.
         one_query_at_a_time: ask each query as an episode of its own, so that no query helps another.
-        device, batch_size: where to compute (a model is moved there and back), and how many episodes at once.
+        device: where to compute; a model is moved there and back.
+        batch_size: how many episodes are scored at once; by default so many that the memory does not depend on them.
         progress: whether to show a bar, or the bar's title.
 
     Raises TypeError or ValueError for videos in place of features, too few of them, or logits of another shape.
     """
     check_encoded(data)
-    episodes, batch_size = whole_number("episodes", episodes), whole_number("batch_size", batch_size)
     sampler = EpisodeSampler(data.videos_per_class, way, shot, queries, seed, class_names=data.classes)
+    whole_number("episodes", episodes)
+    at_once = max(1, SCORED_AT_ONCE // (way * (shot + queries))) if batch_size is None else batch_size
     device = pick_device(device)
     features, class_text = data.features.to(device), data.text.to(device)
     # Made beforehand: small tensors kept from every batch would lie between the large ones and keep their memory taken.
     answers, labels = (torch.empty(episodes, way * queries, dtype=torch.long) for _ in range(2))
     present = torch.empty(episodes, way, dtype=torch.long)
     with scored_in_eval_mode(method, device=device):
-        # It pays as soon as the episodes hold more supports than there are videos.
-        fused = _fuse_all(method, data, device) if episodes * way * shot > len(features) else None
         title = progress if isinstance(progress, str) else "episodes"
-        for start in tqdm(range(0, episodes, batch_size), disable=None if progress else True, desc=title):
-            part = slice(start, start + batch_size)
+        for start in tqdm(range(0, episodes, at_once), disable=None if progress else True, desc=title):
+            part = slice(start, start + at_once)
             listed = [sampler[index] for index in range(episodes)[part]]
-            batch, known = gather(features, class_text, listed), {}
-            if fused is not None:
-                videos = torch.tensor([episode.support for episode in listed], device=device)
-                known["fused"] = fused._make(of_all[videos] for of_all in fused)
-            answers[part] = _logits(method, batch, known, one_query_at_a_time).argmax(-1)
+            batch = gather(features, class_text, listed)
+            answers[part] = _logits(method, batch, one_query_at_a_time).argmax(-1)
             labels[part] = batch.query_labels
             present[part] = torch.tensor([episode.classes for episode in listed])
     per_episode = (answers == labels).double().mean(-1).numpy()
@@ -139,11 +134,11 @@ def evaluate(
     return Evaluation(data.classes, per_episode, confusion, opportunities, *listed_as)
 
 
-def _logits(method: Method, batch: EpisodeBatch, known: dict[str, Any], one_query_at_a_time: bool) -> Tensor:
+def _logits(method: Method, batch: EpisodeBatch, one_query_at_a_time: bool) -> Tensor:
     """A method's answers ``[B, Q, N]`` to B episodes, or to each of their queries as an episode of its own."""
     found = []
     for query in batch.query.split(1 if one_query_at_a_time else batch.query.shape[1], dim=1):
-        logits: Any = getattr(method(batch.support, query, batch.class_text, **known), "logits", None)
+        logits: Any = getattr(method(batch.support, query, batch.class_text), "logits", None)
         expected, answer = (*query.shape[:2], batch.class_text.shape[1]), getattr(logits, "shape", None)
         if answer != expected:
             raise ValueError(f"method: expected something with .logits [B, Q, N] back, here {expected}, found {answer}")
@@ -152,19 +147,6 @@ def _logits(method: Method, batch: EpisodeBatch, known: dict[str, Any], one_quer
             raise ValueError(f"method: {NO_TEXT if batch.class_text.isnan().all() else found_nan}")
         found.append(logits)
     return torch.cat(found, dim=1)
-
-
-def _fuse_all(method: Method, data: EncodedDataset, device: str | torch.device) -> Any:
-    """What a head computes of every video as a support, in advance; None if it depends on the episode."""
-    fuse_supports = getattr(method.func if isinstance(method, partial) else method, "fuse_supports", None)
-    if fuse_supports is None:
-        return None
-    text = data.text.repeat_interleave(torch.tensor(data.videos_per_class, device=data.features.device), dim=0)
-    batches = zip(data.features.split(FUSED_AT_ONCE), text.split(FUSED_AT_ONCE), strict=True)
-    parts = [fuse_supports(v[:, None, None].to(device), names[:, None].to(device)) for v, names in batches]
-    if parts[0] is None:
-        return None
-    return parts[0]._make(torch.cat(of_parts).flatten(0, 2) for of_parts in zip(*parts, strict=True))
 
 
 def count_by_class(classes: Sequence[str], evaluations: Iterable[Evaluation]) -> tuple[list[int], list[int]]:
@@ -197,21 +179,10 @@ def evaluate_pairs(
 
 
 def pooled(evaluations: Iterable[Evaluation]) -> tuple[float, float]:
-    """Accuracy in per cent over the episodes of several evaluations, and its 95 % half-width in points.
+    """Accuracy in per cent over all episodes of `evaluate_pairs`, and its 95 % half-width in points.
 
-    The interval covers other episodes of the same classes and videos. Evaluations of one seed that share classes meet
-    the same videos in episodes of one number: these count as one draw.
+    The interval covers other episodes of the same classes and videos. It takes the episodes as independent draws, as
+    those of `evaluate_pairs` are.
     """
-    by_seed: dict[int, list[Evaluation]] = {}
-    for evaluation in evaluations:
-        by_seed.setdefault(evaluation.seed, []).append(evaluation)
-    sums, sizes = [], []
-    for of_seed in by_seed.values():
-        names = [name for evaluation in of_seed for name in evaluation.classes]
-        for together in [of_seed] if len(set(names)) < len(names) else [[evaluation] for evaluation in of_seed]:
-            draw = np.concatenate([np.arange(evaluation.episodes) for evaluation in together])
-            sums.append(np.bincount(draw, np.concatenate([evaluation.per_episode for evaluation in together])))
-            sizes.append(np.bincount(draw))
-    right, episodes = np.concatenate(sums), np.concatenate(sizes)
-    share = float(right.sum() / episodes.sum())
-    return 100 * share, half_width((right - share * episodes) / episodes.mean())
+    shares = np.concatenate([evaluation.per_episode for evaluation in evaluations])
+    return 100 * float(shares.mean()), half_width(shares)

@@ -7,15 +7,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clipspm_lite.arguments import Checked
 from clipspm_lite.model.head import Head, Losses, Prepared, cross_entropy_losses, query_cross_entropy
 from clipspm_lite.model.otam import otam
-from clipspm_lite.model.presets import check_fields
 from clipspm_lite.model.spm import support_prompt
 from clipspm_lite.model.transformer import TransformerBlock, masked_mean, shot_mean
 
 
 @dataclass(frozen=True)
-class CLIPFSARConfig:
+class CLIPFSARConfig(Checked):
     """Everything that `CLIPFSAR` is built from."""
 
     model: ClassVar[str] = "clip-fsar"
@@ -31,9 +31,6 @@ class CLIPFSARConfig:
     normalize_features: bool = False  # scale frame and text features to norm √C, as preset "lite" does
     train_temperature: bool = False  # train the scale 1/τ, as the authors do
     shots_averaged: Literal["after", "before"] = "after"  # the transformer; the authors at 5 shots: "before"
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 class CLIPFSAROutput(NamedTuple):

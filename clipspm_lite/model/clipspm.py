@@ -13,7 +13,7 @@ from clipspm_lite.model.hsmr import MotionFeatureExtraction, hsmr
 from clipspm_lite.model.otam import otam
 from clipspm_lite.model.padm import PADM, PADMOutput
 from clipspm_lite.model.presets import EPISODES_PER_STEP, PRESETS, CLIPSPMConfig
-from clipspm_lite.model.spm import FusedSupport, PromptGenerator, SPMOutput, generate_prompt, spm, support_prompt
+from clipspm_lite.model.spm import PromptGenerator, SPMOutput, generate_prompt, spm, support_prompt
 from clipspm_lite.model.transformer import Mask, TransformerBlock, masked_mean, shot_mean, squared_distance
 
 
@@ -38,18 +38,10 @@ class CLIPSPM(Head):
     ``.config``. ``preset`` is "paper", "released" or "lite": conventions of losses, prompt and scaling (`PRESETS`),
     which arguments of the same names override. It does not touch the sizes.
 
-    A subclass may make the features of a support depend on its episode. So it has no `fuse_supports` (it is None)
-    unless it defines it itself: ``fuse_supports = CLIPSPM.fuse_supports`` says that they do not.
-
     Raises TypeError for an unknown argument, and ValueError for an unknown preset or word or a size below 1.
     """
 
     config_class: ClassVar[type[CLIPSPMConfig]] = CLIPSPMConfig
-
-    def __init_subclass__(cls, **kwargs: Any):
-        super().__init_subclass__(**kwargs)
-        if "fuse_supports" not in vars(cls):
-            cls.fuse_supports = None  # type: ignore[assignment, method-assign]
 
     def __init__(self, dim: int, *, preset: str = "paper", **fields: Any):
         check_known("preset", preset, PRESETS)
@@ -64,22 +56,17 @@ class CLIPSPM(Head):
         weight = torch.tensor(float(config.motion_loss_weight))
         self.motion_loss_weight = nn.Parameter(weight) if config.train_motion_loss_weight else nn.Buffer(weight)
 
-    def fuse_supports(self, support: Tensor, class_text: Tensor) -> FusedSupport | None:
-        """SF of supports ``[..., N, K, T, C]`` with class_text ``[..., N, C]``, for `forward` in many episodes.
+    def _support_prompt(self, support: Tensor, class_text: Tensor) -> Tensor:
+        if self.config.support_text == "class":
+            return support_prompt(support, class_text)
+        return generate_prompt(support, class_text, self.prompt_generator)
 
-        None where it depends on the episode: with generated prompts, or without SPM.
-        """
-        if not self.config.with_spm or self.config.support_text != "class":
-            return None
-        support, _, class_text, _ = self._prepared(support, support.flatten(-4, -3), class_text, None)
-        return FusedSupport(*self.fusion(support, support_prompt(support, class_text)))
-
-    def _score(self, prepared: Prepared, inductive: bool, fused: FusedSupport | None = None) -> CLIPSPMOutput:
-        support, query, _, support_mask = prepared
+    def _score(self, prepared: Prepared, inductive: bool) -> CLIPSPMOutput:
+        support, query, class_text, support_mask = prepared
         modulated = refined = None
         if self.config.with_spm:
-            parts = self.fusion, self.prompt_generator
-            modulated = spm(*prepared, *parts, support_text=self.config.support_text, fused=fused)
+            prompt = self._support_prompt(support, class_text)
+            modulated = spm(*prepared, self.fusion, self.prompt_generator, prompt)
             support, query = modulated.support, modulated.query
             terms = {"½ D_SPM": modulated.distance / 2}
         else:

@@ -13,7 +13,7 @@ from clipspm_lite.model.head import Features, Prepared
 from clipspm_lite.model.otam import centred, otam
 from clipspm_lite.model.padm import PADM, PADMOutput
 from clipspm_lite.model.presets import CLIPSPMConfig
-from clipspm_lite.model.spm import FusedSupport, generate_prompt, support_prompt
+from clipspm_lite.model.spm import generate_prompt, support_prompt
 from clipspm_lite.model.transformer import Mask, shot_mean
 from clipspm_lite.model.trx import positional_encoding
 
@@ -42,7 +42,6 @@ class ExtendedCLIPSPM(CLIPSPM):
     """CLIP-SPM with changes that are ours; takes any field of `ExtendedCLIPSPMConfig` as a keyword argument."""
 
     config_class = ExtendedCLIPSPMConfig
-    fuse_supports = CLIPSPM.fuse_supports  # what `prepare` changes in a video depends on that video alone
 
     def __init__(self, dim: int, **fields: Any):
         super().__init__(dim, **fields)
@@ -66,17 +65,18 @@ class ExtendedCLIPSPM(CLIPSPM):
             video = video + config.position_weight * positional_encoding(video.shape[-2], self.dim).to(video)
         return video
 
-    def _score(self, prepared: Prepared, inductive: bool, fused: FusedSupport | None = None) -> CLIPSPMOutput:
-        support, query, class_text, support_mask = prepared
-        if self.training and self.config.names != "given":
-            # One number per class, [..., N, 1, 1, 1].
-            share = torch.rand(*support.shape[:-3], 1, 1, 1, device=support.device)
-            if self.config.names == "dropped":
-                share = (share < 0.5).to(share)
-            generated = generate_prompt(support, class_text, self.prompt_generator)
-            prompt = share * support_prompt(support, class_text) + (1 - share) * generated
-            fused = FusedSupport(*self.fusion(support, prompt))
-        scored = super()._score(prepared, inductive, fused)
+    def _support_prompt(self, support: Tensor, class_text: Tensor) -> Tensor:
+        if not self.training or self.config.names == "given":
+            return super()._support_prompt(support, class_text)
+        share = torch.rand(*support.shape[:-3], 1, 1, 1, device=support.device)  # one per class
+        if self.config.names == "dropped":
+            share = (share < 0.5).to(share)
+        generated = generate_prompt(support, class_text, self.prompt_generator)
+        return share * support_prompt(support, class_text) + (1 - share) * generated
+
+    def _score(self, prepared: Prepared, inductive: bool) -> CLIPSPMOutput:
+        support, query, _, support_mask = prepared
+        scored = super()._score(prepared, inductive)
         terms = dict(scored.terms)
         if self.config.centred_distance:
             terms["D_centred"] = otam(centred(query), shot_mean(centred(support), support_mask))

@@ -35,7 +35,7 @@ class Head(nn.Module):
 
     loss_form: str = "mean"  # whether a step divides its episodes' losses ("mean") or they already are ("summed")
     inductive: bool = True  # whether each query is answered by itself
-    _score: Callable[..., Any]  # (prepared, inductive, fused) → the answer
+    _score: Callable[..., Any]  # (prepared, inductive) → the answer
 
     def __init__(self, config: Any):
         super().__init__()
@@ -50,17 +50,15 @@ class Head(nn.Module):
         support_mask: Mask = None,
         *,
         inductive: bool | None = None,
-        fused: Any = None,
     ) -> Any:
         """Score every query against every class; the result has ``.logits`` ``[..., Q, N]``. No query's label enters.
 
         Shapes: support ``[..., N, K, T, C]``, class-major; query ``[..., Q, T, C]``; class_text ``[..., N, C]``;
         support_mask bool ``[..., N, K]``, False where a class has fewer than K shots. ``inductive`` overrides the
-        head's setting, if it knows another way. ``fused``: what `CLIPSPM.fuse_supports` gave for these supports.
-        Raises what `check_episode` does.
+        head's setting, if it knows another way. Raises what `check_episode` does.
         """
         prepared = self._prepared(support, query, class_text, support_mask)
-        return self._score(prepared, self.inductive if inductive is None else inductive, fused)
+        return self._score(prepared, self.inductive if inductive is None else inductive)
 
     def losses(
         self, support: Tensor, query: Tensor, class_text: Tensor, query_labels: Tensor, support_mask: Mask = None
@@ -83,7 +81,7 @@ class Head(nn.Module):
         return support, query, class_text
 
     def _losses(self, prepared: Prepared, query_labels: Tensor) -> Losses:
-        return cross_entropy_losses(self._score(prepared, self.inductive, None).logits, query_labels)
+        return cross_entropy_losses(self._score(prepared, self.inductive).logits, query_labels)
 
 
 def query_cross_entropy(logits: Tensor, query_labels: Tensor) -> Tensor:

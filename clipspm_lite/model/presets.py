@@ -1,16 +1,16 @@
 """CLIP-SPM's configuration, and the presets: what differs between the paper, the released code and our lite model."""
 
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
-from clipspm_lite.arguments import check_known, whole_number
+from clipspm_lite.arguments import Checked
 
 Motion = Literal["symmetric", "antisymmetric"]
 EPISODES_PER_STEP = 16  # gradients of this many episodes make one optimizer step
 
 
 @dataclass(frozen=True)
-class Preset:
+class Preset(Checked):
     """Conventions that a preset stands for (SPEC section 4). Arguments of `CLIPSPM` with these names override them."""
 
     consistency: bool  # train with L_cons and L_text
@@ -55,20 +55,6 @@ class CLIPSPMConfig(Preset):
     with_padm: bool = True  # without: no anchor either
     with_anchor: bool = True
     support_text: Literal["class", "generated"] = "class"  # "generated": supports get a generated prompt, as queries do
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-
-def check_fields(config: Any) -> None:
-    """Refuse a configuration by its dataclass's annotations: an int is at least 1, a `Literal` one of its words."""
-    annotations = get_type_hints(type(config))
-    for field in fields(config):
-        annotation, value = annotations[field.name], getattr(config, field.name)
-        if annotation is int:
-            whole_number(field.name, value)
-        elif get_origin(annotation) is Literal:
-            check_known(field.name, value, get_args(annotation))
 
 
 # Sizes of the committed lite model, the arguments of `CLIPSPM` beside preset="lite".

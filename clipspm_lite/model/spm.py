@@ -32,13 +32,6 @@ class PromptGenerator(nn.Module):
         return self.dropout(self.fc2(hidden)).unsqueeze(-2)
 
 
-class FusedSupport(NamedTuple):
-    """Supports after SF. Fused with their class text they depend on the video and its class name alone."""
-
-    frames: Tensor  # f_s [..., N, K, T, C]
-    token: Tensor  # t_s [..., N, K, 1, C]
-
-
 class SPMOutput(NamedTuple):
     """What SPM computes for an episode; all with the episode's leading axes."""
 
@@ -65,24 +58,19 @@ def spm(
     support_mask: Mask,
     fusion: SemanticFusion,
     generator: PromptGenerator,
-    *,
-    support_text: str = "class",
-    fused: FusedSupport | None = None,
+    prompt: Tensor | None = None,
 ) -> SPMOutput:
     """Fuse supports with their class text and queries with a generated prompt, then match them in time.
 
-    Shapes are those of `clipspm_lite.model.head.Head.forward`. support_text "generated" gives supports a generated
-    prompt too (an ablation). ``fused`` are the supports after SF, where they are known already.
+    Shapes are those of `clipspm_lite.model.head.Head.forward`. A ``prompt`` ``[..., N, K, 1, C]`` of the supports takes
+    the place of their class text.
     """
-    if fused is None:
-        named = support_text == "class"
-        prompt = support_prompt(support, class_text) if named else generate_prompt(support, class_text, generator)
-        fused = FusedSupport(*fusion(support, prompt))
+    fused_support, support_token = fusion(support, support_prompt(support, class_text) if prompt is None else prompt)
     query_prompt = generate_prompt(query, class_text, generator)
     fused_query, query_token = fusion(query, query_prompt)
-    prototypes = shot_mean(fused.frames, support_mask)
+    prototypes = shot_mean(fused_support, support_mask)
     distance = otam(fused_query, prototypes)
-    return SPMOutput(*fused, fused_query, query_token, query_prompt, prototypes, distance)
+    return SPMOutput(fused_support, support_token, fused_query, query_token, query_prompt, prototypes, distance)
 
 
 def support_prompt(support: Tensor, class_text: Tensor) -> Tensor:

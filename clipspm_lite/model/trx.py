@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clipspm_lite.arguments import Checked
 from clipspm_lite.model.baselines import Scores
 from clipspm_lite.model.head import Head, Prepared
-from clipspm_lite.model.presets import check_fields
 from clipspm_lite.model.transformer import Mask
 
 
 @dataclass(frozen=True)
-class TRXConfig:
+class TRXConfig(Checked):
     """Everything that `TRX` is built from."""
 
     model: ClassVar[str] = "trx"
@@ -30,9 +30,7 @@ class TRXConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tuple_sizes", tuple(self.tuple_sizes))  # a list from JSON
-        check_fields(self)
-        if len(set(self.tuple_sizes)) < max(1, len(self.tuple_sizes)) or min(self.tuple_sizes) < 1:
-            raise ValueError(f"tuple_sizes: expected different sizes of at least 1, found {self.tuple_sizes}")
+        super().__post_init__()
 
 
 class TRX(Head):

@@ -34,11 +34,10 @@ def load(
     A saved recogniser knows its actions, a head knows none until `Recogniser.with_support`. ``path`` is what
     `Recogniser.save` wrote, or what `open_checkpoint` opens; the other arguments and the errors are as there.
     """
-    encoder = dict[str, Any](weights=weights, text_weights=text_weights, device=device, store=store)
-    encoder |= {"backbone": backbone, "frames": frames}
+    encoder: Any = dict(backbone=backbone, weights=weights, text_weights=text_weights, device=device, store=store)
     if checkpoint_kind(path) != RECOGNISER:
-        released = dict[str, Any](dataset=dataset, prompt_weight=prompt_weight, gate_slope=gate_slope)
-        opened = open_checkpoint(path, head=head, **encoder, **released)
+        released: Any = dict(dataset=dataset, prompt_weight=prompt_weight, gate_slope=gate_slope)
+        opened = open_checkpoint(path, head=head, frames=frames, **encoder, **released)
         return Recogniser(opened.head, opened.store)
     tensors, description = read_tensors(path, RECOGNISER)
     try:
@@ -52,5 +51,5 @@ def load(
     if method not in TRAINING_FREE or description.get("head"):
         of_head = {name.removeprefix(HEAD): t for name, t in tensors.items() if name.startswith(HEAD)}
         method = restore_head(description.get("head"), of_head, path, head).to(pick_device(device))
-    encoder["frames"] = features.shape[-2] if frames is None else frames
-    return Recogniser(method, open_store(made_with, path, {}, **encoder), support)
+    frames = features.shape[-2] if frames is None else frames
+    return Recogniser(method, open_store(made_with, path, {}, frames=frames, **encoder), support)

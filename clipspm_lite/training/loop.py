@@ -173,16 +173,14 @@ def train_variants(
     ``folder/NAME/seedSEED``, hyphens for spaces, and continued where it is there already. ``committed`` holds for some
     names a checkpoint that is taken for seed 0 instead; raises ValueError where its head or settings differ.
     """
-    if len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds: expected different ones, found {seeds}")
     checkpoints: dict[str, list[Path]] = {name: [] for name in variants}
     for name, config in variants.items():
         for seed in seeds:
             torch.manual_seed(seed)
             head = build_head({"dim": base.features.shape[-1], **config})
             of_seed = replace(settings, seed=seed)
-            if seed == 0 and committed is not None and name in committed:
-                path = committed[name]
+            path = (committed or {}).get(name) if seed == 0 else None
+            if path is not None:
                 kept, about = load_model(path)
                 if describe_head(kept) != describe_head(head) or about.get("training") != of_seed.as_json():
                     raise ValueError(f"committed: {name} would be trained otherwise than this was: {path}")

@@ -4,13 +4,13 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from clipspm_lite.arguments import check_known, whole_number
+from clipspm_lite.arguments import Checked, check_known
 from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.model.presets import EPISODES_PER_STEP
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
+class TrainingSettings(Checked):
     """How training goes; the defaults are the paper's: 20,000 episodes, a validation every 1,000 (SPEC section 4)."""
 
     way: int = 5
@@ -27,13 +27,6 @@ class TrainingSettings:
     validation_episodes: int = 500  # in each validation: same way and shot, one query per class
     patience: int | None = None  # stop after so many validations without a better one
     seed: int = 6  # of the episodes, of how their videos are cut, and of dropout in every step
-
-    def __post_init__(self) -> None:
-        counts = ["way", "shot", "queries", "steps", "episodes_per_step", "validate_every", "validation_episodes"]
-        for name in counts if self.patience is None else [*counts, "patience"]:
-            whole_number(name, getattr(self, name))
-        check_known("optimizer", self.optimizer, ("adam", "adamw"))
-        check_known("schedule", self.schedule, ("constant", "cosine"))
 
     def learning_rate_at(self, step: int) -> float:
         """Of step 0, 1, …"""

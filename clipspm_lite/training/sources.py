@@ -50,7 +50,7 @@ class FineTuning:
 
     def __post_init__(self) -> None:
         if self.resize is None:
-            object.__setattr__(self, "resize", round(self.backbone.image_size * 256 / 224))
+            object.__setattr__(self, "resize", self.backbone.benchmark_resize)
 
 
 class FeatureSource:
@@ -59,9 +59,6 @@ class FeatureSource:
     one_by_one = False
 
     def __init__(self, training: EncodedDataset, validation: EncodedDataset) -> None:
-        expected, found = list(training.features.shape[1:]), list(validation.features.shape[1:])
-        if expected != found:
-            raise ValueError(f"validation_data: expected [T, C] of training_data, {expected}, found {found}")
         self.training, self.validation = training, validation
         self.kept = {"frames": training.features.shape[1]}
         self.identity: dict[str, Any] = {"data": [training.fingerprint, validation.fingerprint]}

@@ -6,17 +6,9 @@ import ipywidgets as widgets
 import torch
 from torch import Tensor
 
-from clipspm_lite.model.otam import (
-    DIRECTIONS,
-    SMOOTHING,
-    Pairs,
-    frame_distances,
-    most_probable_path,
-    share_of_path,
-    smoothed,
-    soft_path,
-)
+from clipspm_lite.model.otam import SMOOTHING, frame_distances
 from clipspm_lite.plots.alignment import aligned_frames, soft_paths
+from clipspm_lite.plots.paths import DIRECTIONS, Pairs, most_probable_path, share_of_path, smoothed, soft_path
 from clipspm_lite.widgets.base import LABELLED, Explorer, Picture, dropdown, play, slider
 from clipspm_lite.widgets.choices import choose_clip
 from clipspm_lite.widgets.gallery import Gallery

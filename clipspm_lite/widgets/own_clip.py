@@ -13,10 +13,11 @@ from torch import Tensor
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.decoding.video import load_video
 from clipspm_lite.data.names import readable
-from clipspm_lite.model.otam import SMOOTHING, align, soft_path
+from clipspm_lite.model.otam import SMOOTHING, align
 from clipspm_lite.plots.alignment import soft_paths
 from clipspm_lite.plots.answers import ranking
 from clipspm_lite.plots.base import limits_around
+from clipspm_lite.plots.paths import soft_path
 from clipspm_lite.plots.prototypes import prototype_paths
 from clipspm_lite.recognition.recogniser import Matching, Prediction, Recogniser
 from clipspm_lite.widgets.base import COMPUTING, LABELLED, Explorer, Picture, dropdown, error_as_html

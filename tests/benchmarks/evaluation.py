@@ -33,14 +33,6 @@ def main():
     one_by_one = seconds(lambda: evaluate(model, data, episodes=400, batch_size=1))
     print(f"batched against one episode at a time: {one_by_one / batched:.1f} times as fast")
 
-    for shot in (1, 5):
-        known = seconds(lambda shot=shot: evaluate(model, data, shot=shot, episodes=1000))
-        anew = seconds(lambda shot=shot: evaluate(lambda *e: model(*e), data, shot=shot, episodes=1000))
-        print(
-            f"{shot}-shot, a support's semantic fusion once a data set against in every episode: "
-            f"{anew / known:.1f} times as fast"
-        )
-
     sampler = EpisodeSampler(data.videos_per_class, 5)
     batch = gather(data.features, data.class_text, [sampler[index] for index in range(100)])
     arguments = batch.support, batch.query, batch.class_text

@@ -19,7 +19,6 @@ from clipspm_lite.clip.checkpoints import (
 )
 from clipspm_lite.commands.main import main
 from clipspm_lite.data.datasets import SAMPLES, sample_world
-from clipspm_lite.evaluation.benchmark_table import read_results
 from clipspm_lite.model import baselines
 from clipspm_lite.model.head import Head
 from clipspm_lite.model.heads import describe_head
@@ -55,7 +54,7 @@ class Mine(Head):
         super().__init__(Config(dim, **settings))
         self.project = nn.Linear(dim, self.config.width)
 
-    def _score(self, prepared, inductive, fused):
+    def _score(self, prepared, inductive):
         support, query, class_text, mask = prepared
         return baselines.prototype(*map(self.project, (support, query, class_text)), mask)
 
@@ -109,13 +108,13 @@ def test_evaluate_and_table_score_it_under_its_name(trained, tmp_path, capsys):
     own = ["--checkpoint", str(trained), "--head", f"{MODULE}:Plain"]
     assert main(["evaluate", *own, "--episodes", "4", "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["method"] == "Plain"
-    results = str(tmp_path / "table.json")
-    methods = ["--methods", "otam", "Plain", "clip-spm", "--shots", "1", "--episodes", "4", "--results", results]
+    results = tmp_path / "table.json"
+    methods = ["--methods", "otam", "Plain", "clip-spm", "--shots", "1", "--episodes", "4", "--results", str(results)]
     assert main(["table", *own[:2], str(LITE_MODEL), *own[2:], *methods]) == 0
-    rows = {row["method"]: row["head"] for row in read_results(results)["rows"]}
+    rows = {row["method"]: row["head"] for row in json.loads(results.read_text())["rows"]}
     assert list(rows) == ["otam", "Plain", "clip-spm"] and rows["Plain"]["file"] == trained.name
     assert "a head of your own" in capsys.readouterr().out
-    assert f"--head {MODULE}:Plain" in read_results(results)["command"]
+    assert f"--head {MODULE}:Plain" in json.loads(results.read_text())["command"]
 
 
 def test_predict_answers_with_it_and_keeps_it(trained, tmp_path, capsys):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, open_checkpoint, save_model
-from clipspm_lite.evaluation.benchmark_table import markdown, read_results
+from clipspm_lite.evaluation.benchmark_table import markdown
 from clipspm_lite.model.heads import build_head
 from clipspm_lite.model.variants import TRAINED_BASELINES
 
@@ -50,13 +50,13 @@ def test_a_table_is_printed_kept_and_drawn_and_its_command_makes_it_again(tmp_pa
     shutil.copy(LITE_MODEL, tmp_path / "mine.safetensors")
     arguments = ["--shots", 1, 5, "--episodes", 8, "--seed", 3, "--checkpoint", tmp_path / "mine.safetensors"]
     printed = run("table", *arguments, "--results", "first.json", "--figure", "table.png").out
-    results = read_results("first.json")
+    results = json.loads(Path("first.json").read_text())
     assert printed == markdown(results) + "\n"
     assert Path("table.png").read_bytes().startswith(b"\x89PNG")
     assert {row["method"] for row in results["rows"]} == {"zero-shot", "otam", "clip-spm"}
     assert results["commit"] and str(tmp_path) not in Path("first.json").read_text()
     run(*shlex.split(results["command"])[3:], "--results", "again.json")
-    for row, repeated in zip(results["rows"], read_results("again.json")["rows"], strict=True):
+    for row, repeated in zip(results["rows"], json.loads(Path("again.json").read_text())["rows"], strict=True):
         assert row | {"seconds": 0} == repeated | {"seconds": 0}
 
 
@@ -65,7 +65,8 @@ def test_a_table_holds_heads_of_several_methods_each_with_its_own_checkpoints(tm
     save_model(trx, build_head({"dim": 128, **TRAINED_BASELINES["trx"]}), backbone_name="tiny")
     heads = [LITE_INDUCTIVE_MODEL, trx, LITE_MODEL]
     run("table", "--shots", 5, 1, "--episodes", 4, "--inductive", "--checkpoint", *heads, "--results", file)
-    used = {(row["method"], row["shot"]): row["head"]["file"] for row in read_results(file)["rows"] if row["head"]}
+    rows = json.loads(file.read_text())["rows"]
+    used = {(row["method"], row["shot"]): row["head"]["file"] for row in rows if row["head"]}
     clip_spm = {("clip-spm", 5): LITE_INDUCTIVE_MODEL.name, ("clip-spm", 1): LITE_MODEL.name}
     assert used == clip_spm | {("trx", 5): trx.name, ("trx", 1): trx.name}
 

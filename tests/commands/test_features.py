@@ -8,7 +8,6 @@ import pytest
 
 from clipspm_lite.clip.checkpoints import load_model
 from clipspm_lite.data.encoded import EncodedDataset
-from clipspm_lite.evaluation.benchmark_table import read_results
 
 PARTS = ("base", "validation", "novel")
 
@@ -33,14 +32,11 @@ def test_a_head_is_trained_and_scored_on_features_without_any_encoder(given, bri
     printed = run("evaluate", *rest, "--json").out
     about = json.loads(printed.splitlines()[-1])
     assert about["classes"] == [f"action {number}" for number in range(12, 18)] and about["method"] == "clip-spm"
-    printed = run(
-        "table", *rest, "--shots", 1, "--results", tmp_path / "table.json", "--figure", tmp_path / "t.png"
-    ).out
-    assert [row["method"] for row in read_results(tmp_path / "table.json")["rows"]] == ["prototype", "otam", "clip-spm"]
-    assert (
-        "features of DINO, 4 frames" in printed
-        and "--features mine.safetensors" in (tmp_path / "table.json").read_text()
-    )
+    file = tmp_path / "table.json"
+    printed = run("table", *rest, "--shots", 1, "--results", file, "--figure", tmp_path / "t.png").out
+    results = json.loads(file.read_text())
+    assert [row["method"] for row in results["rows"]] == ["prototype", "otam", "clip-spm"]
+    assert "features of DINO, 4 frames" in printed and "--features mine.safetensors" in results["command"]
     assert "DINO" in run("evaluate", "--checkpoint", head, status=1).err
 
 

@@ -70,10 +70,8 @@ MISTYPED = {
     "name": lambda results: bootstrap(results, "otm"),
     "minus": lambda results: bootstrap(results, "a", minus="otm"),
     "measure": lambda results: bootstrap(results, "a", "otm"),
-    "name of per_seed": lambda results: per_seed(results, "otm"),
     "name of a table": lambda results: comparison_table(results, "a", ["otm"]),
     "reference": lambda results: comparison_table(results, "otm"),
-    "measure of a column": lambda results: comparison_table(results, "a", measures=["otm"]),
 }
 
 

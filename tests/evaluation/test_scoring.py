@@ -39,10 +39,6 @@ def head(**changes):
     return CLIPSPM(16, **HEAD | changes)
 
 
-def uneven_data():
-    return EncodedDataset(("a", "b", "c"), (4, 3, 5), torch.randn(12, 4, 16), torch.randn(3, 16))
-
-
 def same(one, other):
     return np.array_equal(one.per_episode, other.per_episode) and np.array_equal(one.confusion, other.confusion)
 
@@ -50,73 +46,16 @@ def same(one, other):
 # --- what is scored
 
 
-def as_closure(model):
-    return lambda *episode, **known: model(*episode, **known)
-
-
-METHODS = {
-    "itself": lambda model: model,
-    "a partial of it": lambda model: partial(model, support_mask=None),
-    "its forward": lambda model: model.forward,
-    "a function around it": as_closure,
-}
-
-
-@pytest.mark.parametrize("form", METHODS)
-def test_a_model_is_scored_in_eval_mode_and_handed_back_in_the_mode_it_came_in(form, encoded):
+def test_a_model_is_scored_in_eval_mode_and_handed_back_in_the_mode_it_came_in(encoded):
     model = head(dropout=0.9, feedforward_dropout=0.9)
     expected = evaluate(model.eval(), encoded(), episodes=40)
     model.train()
     model.padm.eval()
     modes = [part.training for part in model.modules()]
-    assert same(evaluate(METHODS[form](model), encoded(), episodes=40), expected)
+    assert same(evaluate(model, encoded(), episodes=40), expected)
     with pytest.raises(ValueError, match="width"):
-        evaluate(METHODS[form](model), encoded(dim=8), episodes=40)
+        evaluate(model, encoded(dim=8), episodes=40)
     assert [part.training for part in model.modules()] == modes
-
-
-class Centred(CLIPSPM):
-    """Looks at a support relative to its episode."""
-
-    def prepare(self, support, query, class_text, support_mask):
-        support, query = support - support.mean((-4, -3), keepdim=True), query - query.mean(-3, keepdim=True)
-        return super().prepare(support, query, class_text, support_mask)
-
-
-class OwnFusion(Centred):
-    fuse_supports = CLIPSPM.fuse_supports
-
-
-def test_a_head_whose_supports_depend_on_the_episode_answers_alike_in_any_number_of_episodes(encoded):
-    torch.manual_seed(0)
-    model, data = Centred(16, **HEAD), encoded(videos=10)
-    few, many = (evaluate(model, data, queries=2, episodes=episodes) for episodes in (12, 60))
-    assert np.array_equal(few.per_episode, many.per_episode[:12])
-    opted_in = OwnFusion(16, **HEAD)
-    opted_in.load_state_dict(model.state_dict())
-    assert not same(evaluate(opted_in, data, queries=2, episodes=60), many)
-
-
-@pytest.mark.parametrize("changes", [{}, {"support_text": "generated"}, {"with_spm": False}])
-@pytest.mark.parametrize("shot", [1, 2])
-def test_supports_fused_once_per_data_set_give_the_answers_of_fusing_them_in_every_episode(changes, shot):
-    model = head(**changes).eval()
-    data = uneven_data()
-    settings = dict(way=3, shot=shot, episodes=40, seed=3)
-    for method in (model, partial(model, inductive=True)):
-        assert same(evaluate(method, data, **settings), evaluate(as_closure(method), data, **settings))
-
-
-def test_a_supports_semantic_fusion_is_computed_once_per_video(monkeypatch):
-    model, fused = head(), []
-
-    def forward(features, prompts):
-        fused.append(len(features.flatten(0, -3)))
-        return features, prompts.expand(*features.shape[:-2], 1, 16)
-
-    monkeypatch.setattr(model.fusion, "forward", forward)
-    evaluate(model, uneven_data(), way=3, shot=2, episodes=40, batch_size=10)
-    assert fused == [12, 30, 30, 30, 30]  # every video, then the queries of four batches
 
 
 def test_one_query_at_a_time_no_query_helps_another(encoded):
@@ -235,11 +174,3 @@ def test_the_pooled_interval_holds_what_it_says_over_other_episodes():
     found = [pooled(evaluate_pairs(prototype, data, pairs, episodes=6, seed=seed).values()) for seed in range(40)]
     accuracies, intervals = np.array(found).T
     assert (abs(accuracies - accuracies.mean()) < intervals).mean() > 0.85
-
-
-def test_episodes_that_are_one_draw_count_once(encoded):
-    one = evaluate(prototype, encoded(), way=2, episodes=50)
-    assert pooled([one]) == pytest.approx((one.accuracy, one.interval))
-    assert pooled([one, one, one]) == pytest.approx((one.accuracy, one.interval))
-    assert pooled([one, replace(one, seed=1)])[1] < one.interval / 1.3
-    assert pooled([one, replace(one, classes=tuple("abcdef"))])[1] < one.interval / 1.3

@@ -1,4 +1,4 @@
-"""What CLIP-SPM alone has: presets, parts that can be left out, terms of the score, supports fused beforehand."""
+"""What CLIP-SPM alone has: presets, parts that can be left out, terms of the score."""
 
 import pytest
 import torch
@@ -94,19 +94,3 @@ def test_terms_make_up_the_logits_exactly(without, inductive):
     assert torch.equal(-sum(output.terms.values()), output.logits)
     if "D_anchor" in output.terms:
         assert output.terms["D_anchor"].shape == (2, QUERIES if inductive else 1, WAY)
-
-
-def test_supports_fused_beforehand_give_the_same_answer_and_a_subclass_must_say_so_itself(model):
-    class Changed(CLIPSPM):
-        pass
-
-    class OtherName(CLIPSPM):
-        fuse_supports = CLIPSPM.fuse_supports
-
-    support, query, class_text, _ = random_episode()
-    fused = model.fuse_supports(support, class_text)
-    close(model(support, query, class_text, fused=fused).logits, model(support, query, class_text).logits)
-    assert Changed(DIM, **SIZES).fuse_supports is None
-    assert OtherName(DIM, **SIZES).fuse_supports(support, class_text) is not None
-    for changes in (dict(with_spm=False), dict(support_text="generated")):
-        assert CLIPSPM(DIM, **SIZES, **changes).fuse_supports(support, class_text) is None

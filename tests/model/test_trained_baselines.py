@@ -9,7 +9,6 @@ from made_up_episode import DIM, FRAMES, QUERIES, SHOT, WAY, build, close, rando
 from torch.nn import functional as F
 
 from clipspm_lite.model.otam import otam
-from clipspm_lite.model.trx import TRX
 
 
 def attend(block, tokens):
@@ -113,6 +112,3 @@ def test_trx_looks_at_no_text_and_refuses_videos_that_hold_no_tuple():
     assert torch.equal(model(support, query, -class_text).logits, model(support, query, class_text).logits)
     with pytest.raises(ValueError, match="tuples of 3 frames.*found videos of 2"):
         model(support[..., :2, :], query[..., :2, :], class_text)
-    for sizes in ((), (2, 2), (0,)):
-        with pytest.raises(ValueError, match="tuple_sizes"):
-            TRX(DIM, tuple_sizes=sizes)

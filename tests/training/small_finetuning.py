@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from clipspm_lite.training import FineTuning, TrainingSettings, train
 SETTINGS = TrainingSettings(
     way=2, queries=1, steps=6, episodes_per_step=2, learning_rate=1e-4, validate_every=2, validation_episodes=10, seed=0
 )  # fmt: skip
+SHORT = replace(SETTINGS, steps=2)
 QUIET = dict(device="cpu", progress=False)
 
 
@@ -62,12 +64,12 @@ def run_head(folder, **arguments):
         return EncodedDataset(classes, (3,) * 3, torch.randn(9, 2, 128), torch.randn(3, 128))
 
     model = small_model(dropout=0, feedforward_dropout=0)
-    return train(model, features("base"), features("held out"), SETTINGS, folder, **QUIET | arguments)
+    return train(model, features("base"), features("held out"), SHORT, folder, **QUIET | arguments)
 
 
 if __name__ == "__main__":
     folder = sys.argv[1]
     torch.set_num_threads(1)
-    result, head = run(folder, devices=2), run_head(Path(folder, "head"), devices=2)
+    result, head = run(folder, SHORT, devices=2), run_head(Path(folder, "head"), devices=2)
     history = Path(folder, f"history{torch.distributed.get_rank()}.json")
     history.write_text(json.dumps([result.history, head.history]))

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from clipspm_lite.model.otam import SMOOTHING, align_one_way, frame_distances, most_probable_path, otam
+from clipspm_lite.model.otam import SMOOTHING, align_one_way, frame_distances, otam
+from clipspm_lite.plots.paths import most_probable_path
 from clipspm_lite.widgets.alignment import BOTH, alignment_explorer
 from clipspm_lite.widgets.gallery import Gallery
 

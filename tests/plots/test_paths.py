@@ -5,8 +5,9 @@ from itertools import pairwise, product
 import pytest
 import torch
 
-from clipspm_lite.model import otam as paths
-from clipspm_lite.model.otam import DIRECTIONS, SMOOTHING, align, align_one_way
+from clipspm_lite.model.otam import SMOOTHING, align, align_one_way
+from clipspm_lite.plots import paths
+from clipspm_lite.plots.paths import DIRECTIONS
 
 TABLE = torch.rand(5, 4, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
 
