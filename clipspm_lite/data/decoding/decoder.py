@@ -16,12 +16,12 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from clipspm_lite.data.decoding import frame_indices
+from clipspm_lite.data.decoding import Each, frame_indices
 
 sys.modules["nvidia"] = None  # type: ignore[assignment]  # decord would load all of CUDA: 0.3 s and 650 MB
 
@@ -43,7 +43,6 @@ _NO_COPIES = "0.000000001"
 SMALL = 2_000_000  # bytes; starting threads for a smaller file costs more than they save
 MAX_PIXELS = 8192 * 8192  # per picture; FFmpeg would take up to 16000 x 16000, 0.8 GB each
 MAX_MEMORY = 8 << 30  # bytes, beside the pictures that are kept; where the system can limit it
-Each = Callable[[int, np.ndarray], None]  # gets the number of a frame and the frame
 
 
 class Unreadable(Exception):

@@ -11,10 +11,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import IO, Any, cast
 
 import numpy as np
+
+from clipspm_lite.data.decoding import Each
 
 TIME_LIMIT = 30.0  # seconds without a new frame
 SLOWEST_DISK = 20e6  # bytes per second: a large file may take this much longer before its first frame
@@ -29,8 +31,6 @@ except Exception as error:
 else:
     serve()
 """
-
-Each = Callable[[int, np.ndarray], None]  # gets the number of a frame and the frame
 
 
 class DecodingFailed(Exception):
