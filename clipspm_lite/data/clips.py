@@ -33,7 +33,7 @@ PREPARE_AGAIN = "prepare its clips again, in another folder"
 # What web pages, Git LFS pointers and playlists start with. FFmpeg would open what a playlist names.
 TEXTS = (b"<!doctype html", b"<html", b"version https://git-lfs", b"#extm3u", b"ffconcat", b"<?xml", b"<mpd", b"v=0")
 A_TEXT = "a web page, a playlist or a Git LFS pointer (`git lfs pull` gets its file), not a video; it starts with"
-INDEX, PICTURES = "prepared.safetensors", "pictures_*.safetensors"  # each describes itself by one of these
+INDEX, PICTURES = "prepared.safetensors", "pictures_{}.safetensors"  # each describes itself by one of these
 PREPARED, SOME_CLIPS = "prepared folder", "file of prepared clips"
 
 
@@ -154,7 +154,7 @@ class PreparedFolder:
             self.settings = read_description(folder / INDEX, PREPARED)
             # The errors of clips that were left out, by path; None until the folder is complete.
             self.left_out: dict[str, str] | None = self.settings.pop("left_out")
-            files = sorted(folder.glob(PICTURES))
+            files = [*folder.glob(PICTURES.format("*"))]
             for path in files:
                 described = read_description(path, SOME_CLIPS)["clips"]
                 self.clips |= described

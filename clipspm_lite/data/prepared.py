@@ -52,7 +52,7 @@ def prepare(
     Raises:
         ValueError: a wrong argument, or another than in an earlier call.
         VideoError: clips cannot be read (the others are prepared all the same), or changed after an earlier call.
-        OSError: `target` has something else in it, or there is not enough room.
+        OSError: `target` has something else in it, or another process writes to it, or there is not enough room.
     """
     source, target = Path(source), Path(target)
     frames = None if frames is None else whole_number("frames", frames)
@@ -78,12 +78,14 @@ def prepare(
             left = len(todo) / done - 1
             _check_room(target, size * left, (time.monotonic() - started) * left, progress)
         if records and (size > ENOUGH or done == len(todo)):
-            file = target / clips.PICTURES.replace("*", str(time.time_ns()))
+            file = target / clips.PICTURES.format(_files(target))
             write_tensors(file, records, {"kind": clips.SOME_CLIPS, "clips": about})
             records, about = {}, {}
     if left_out and not skip_unreadable:
         found = f"{len(left_out)} clips cannot be read, the others are prepared; --skip-unreadable leaves them out:"
         raise VideoError("\n".join([found, *left_out.values()]))
+    if not {*todo} <= _prepared(target).clips.keys() | left_out.keys():
+        raise OSError(f"another process prepares clips into it too; give the command again: {target}")
     _write_index(target, settings, left_out)
     return _prepared(target)
 
@@ -96,8 +98,8 @@ def _still_to_do(source: Path, target: Path, settings: dict[str, Any]) -> list[s
             raise FileExistsError(f"has something else in it ({others[0]}); expected a new folder: {target}")
         return [*names]
     there = _prepared(target)
-    if not settings.items() <= there.settings.items():
-        raise ValueError(f"prepared with {there.settings}, not {settings}; take another folder: {target}")
+    if settings != (earlier := {name: there.settings.get(name) for name in settings}):
+        raise ValueError(f"prepared with {earlier}, not {settings}; take another folder: {target}")
     changed = [name for name, about in there.clips.items() if name not in names or _changed(source / name, about)]
     if changed:
         found = f"{len(changed)} clips changed or are gone since they were prepared, such as {printable(changed[0])}"
@@ -115,9 +117,13 @@ def _prepared(target: Path) -> PreparedFolder:
     return PreparedFolder(target, stamp((target / clips.INDEX).stat()))
 
 
+def _files(target: Path) -> int:
+    return len([*target.glob(clips.PICTURES.format("*"))])
+
+
 def _write_index(target: Path, settings: dict[str, Any], left_out: dict[str, str] | None) -> None:
-    files = len(list(target.glob(clips.PICTURES)))
-    write_tensors(target / clips.INDEX, {}, settings | {"kind": clips.PREPARED, "left_out": left_out, "files": files})
+    about = {"kind": clips.PREPARED, "left_out": left_out, "files": _files(target)}
+    write_tensors(target / clips.INDEX, {}, settings | about)
 
 
 def _encode(path: Path, shorter: int, frames: int | None) -> tuple[dict[str, Any], Tensor]:

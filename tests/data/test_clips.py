@@ -13,7 +13,7 @@ from torchvision.io import write_jpeg, write_png
 from clipspm_lite import FeatureStore, load_backbone, load_video
 from clipspm_lite.commands.main import main
 from clipspm_lite.data.benchmarks import open_benchmark
-from clipspm_lite.data.clips import INDEX, PICTURES, clip_sha256, find_clip, find_clips
+from clipspm_lite.data.clips import INDEX, clip_sha256, find_clip, find_clips
 from clipspm_lite.data.datasets import DatasetError, open_folder
 from clipspm_lite.data.decoding.video import VideoError, count_frames
 from clipspm_lite.data.inspection import check_benchmark, check_folder
@@ -152,7 +152,7 @@ def test_a_killed_run_goes_on_where_it_was(source, prepared, tmp_path, monkeypat
             prepare(source, again, workers=1)
         finally:
             os._exit(0)
-    while len(files := list(again.glob(PICTURES))) < 2:
+    while len(files := list(again.glob("pictures_*"))) < 2:
         time.sleep(0.02)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -160,7 +160,7 @@ def test_a_killed_run_goes_on_where_it_was(source, prepared, tmp_path, monkeypat
         open_folder(again)
     before = [file.read_bytes() for file in files]
     prepare(source, again, workers=1)
-    assert [file.read_bytes() for file in files] == before and len(list(again.glob(PICTURES))) == 6
+    assert [file.read_bytes() for file in files] == before and len(list(again.glob("pictures_*"))) == 6
     assert open_folder(again).videos == open_folder(prepared).videos and check_folder(again).ok
 
 
@@ -186,7 +186,7 @@ def test_a_source_that_changed_is_refused_and_a_copy_of_it_is_not(source, tmp_pa
 @pytest.mark.parametrize("damage", ["picture", "cut", "table", "offsets", "newer", "missing", "no folder"])
 def test_damage_is_one_error_that_names_it(source, tmp_path, damage):
     prepare(source / "jump", tmp_path / "p")
-    pictures = next((tmp_path / "p").glob(PICTURES))
+    pictures = next((tmp_path / "p").glob("pictures_*"))
     file, content = pictures, bytearray(pictures.read_bytes())
     data = 8 + int.from_bytes(content[:8], "little")
     if damage in ("picture", "table"):
