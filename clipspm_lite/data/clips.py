@@ -146,11 +146,11 @@ def image_folder(path: Path) -> Pictures:
 class PreparedFolder:
     """What the files of a prepared folder say; raises VideoError where one is damaged."""
 
-    def __init__(self, folder: Path, stamp: Stamp) -> None:
-        self.stamp = stamp  # the index's
+    def __init__(self, folder: Path) -> None:
         self.clips: dict[str, dict[str, Any]] = {}
         self._files: dict[str, Any] = {}  # the one that has a clip, memory-mapped
         try:
+            self._stamp = stamp((folder / INDEX).stat())
             self.settings = read_description(folder / INDEX, PREPARED)
             # The errors of clips that were left out, by path; None until the folder is complete.
             self.left_out: dict[str, str] | None = self.settings.pop("left_out")
@@ -178,7 +178,7 @@ class PreparedFolder:
             if content.get_shape() != ends[-1:]:
                 raise ValueError("not as long as its table says")
             digest = hashlib.sha256(about["sha256"].encode() + table.tobytes())
-            stamp, largest = (ends[-1], *self.stamp[1:]), about["reduced_to"]
+            stamp, largest = (ends[-1], *self._stamp[1:]), about["reduced_to"]
         except (SafetensorError, ValueError, TypeError, LookupError, OverflowError, AttributeError) as error:
             raise _error(path, f"damaged ({one_line(error)}); {PREPARE_AGAIN}") from None
 
@@ -192,7 +192,9 @@ class PreparedFolder:
         return Pictures(names, encoded, lambda: stamp, digest.hexdigest, largest)
 
 
-_opened = lru_cache(maxsize=8)(PreparedFolder)
+@lru_cache(maxsize=8)
+def _opened(folder: Path, _stamp: Stamp) -> PreparedFolder:
+    return PreparedFolder(folder)
 
 
 def find_prepared(path: Path) -> tuple[PreparedFolder | None, str]:

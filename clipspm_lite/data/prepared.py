@@ -4,7 +4,6 @@ Each file of the prepared folder is written whole or not at all, so whatever sto
 """
 
 import shutil
-import sys
 import time
 import zlib
 from importlib.metadata import version
@@ -22,7 +21,7 @@ from clipspm_lite.data.clips import PreparedFolder, VideoError, VideoFile, find_
 from clipspm_lite.data.decoding import frame_indices
 from clipspm_lite.data.decoding.video import load_ahead, resized
 from clipspm_lite.data.names import printable
-from clipspm_lite.storage.files import check_writable, stamp
+from clipspm_lite.storage.files import check_writable
 from clipspm_lite.storage.tensors import write_tensors
 
 QUALITY = 95  # of the JPEGs
@@ -52,7 +51,7 @@ def prepare(
     Raises:
         ValueError: a wrong argument, or another than in an earlier call.
         VideoError: clips cannot be read (the others are prepared all the same), or changed after an earlier call.
-        OSError: `target` has something else in it, or another process writes to it, or there is not enough room.
+        OSError: `target` has something else in it, another process writes to it, or it cannot be written.
     """
     source, target = Path(source), Path(target)
     frames = None if frames is None else whole_number("frames", frames)
@@ -67,27 +66,29 @@ def prepare(
     todo = few + [name for name in todo if name not in few]
     encoded = load_ahead(lambda name: _encode(source / name, shorter, frames), iter(todo), workers)
     bar = tqdm(zip(todo, encoded, strict=True), "preparing", len(todo), disable=None if progress else True)
-    started, left_out, records, about = time.monotonic(), {}, dict[str, Tensor](), {}
+    started, left_out, tensors, about = time.monotonic(), {}, dict[str, Tensor](), {}
     for done, (name, clip) in enumerate(bar, 1):
         if isinstance(clip, VideoError):
             left_out[name] = str(clip)
         else:
-            about[name], records[name] = clip
-        size = sum(map(len, records.values()))
-        if done == len(few):
-            left = len(todo) / done - 1
-            _check_room(target, size * left, (time.monotonic() - started) * left, progress)
-        if records and (size > ENOUGH or done == len(todo)):
+            about[name], tensors[name] = clip
+        size = sum(map(len, tensors.values()))
+        if progress and done == len(few) < len(todo):
+            left, free = len(todo) / done - 1, shutil.disk_usage(target).free
+            space = f"about {size * left / 1e6:,.0f} MB ({free / 1e6:,.0f} MB are free)"
+            minutes = (time.monotonic() - started) * left / 60
+            tqdm.write(f"the rest takes {space} and {minutes:,.0f} minutes; if it is stopped, give the command again")
+        if tensors and (size > ENOUGH or done == len(todo)):
             file = target / clips.PICTURES.format(_files(target))
-            write_tensors(file, records, {"kind": clips.SOME_CLIPS, "clips": about})
-            records, about = {}, {}
+            write_tensors(file, tensors, {"kind": clips.SOME_CLIPS, "clips": about})
+            tensors, about = {}, {}
     if left_out and not skip_unreadable:
         found = f"{len(left_out)} clips cannot be read, the others are prepared; --skip-unreadable leaves them out:"
         raise VideoError("\n".join([found, *left_out.values()]))
-    if not {*todo} <= _prepared(target).clips.keys() | left_out.keys():
+    if not {*todo} <= PreparedFolder(target).clips.keys() | left_out.keys():
         raise OSError(f"another process prepares clips into it too; give the command again: {target}")
     _write_index(target, settings, left_out)
-    return _prepared(target)
+    return PreparedFolder(target)
 
 
 def _still_to_do(source: Path, target: Path, settings: dict[str, Any]) -> list[str]:
@@ -97,7 +98,7 @@ def _still_to_do(source: Path, target: Path, settings: dict[str, Any]) -> list[s
         if others := [path.name for path in target.iterdir() if path.name[0] != "."]:
             raise FileExistsError(f"has something else in it ({others[0]}); expected a new folder: {target}")
         return [*names]
-    there = _prepared(target)
+    there = PreparedFolder(target)
     if settings != (earlier := {name: there.settings.get(name) for name in settings}):
         raise ValueError(f"prepared with {earlier}, not {settings}; take another folder: {target}")
     changed = [name for name, about in there.clips.items() if name not in names or _changed(source / name, about)]
@@ -111,10 +112,6 @@ def _changed(path: Path, about: dict[str, Any]) -> bool:
     clip = find_clip(path)
     size, modified, _ = clip.stamp()
     return size != about["size"] or (modified != about["modified"] and clip.sha256() != about["sha256"])
-
-
-def _prepared(target: Path) -> PreparedFolder:
-    return PreparedFolder(target, stamp((target / clips.INDEX).stat()))
 
 
 def _files(target: Path) -> int:
@@ -154,13 +151,3 @@ def _encode(path: Path, shorter: int, frames: int | None) -> tuple[dict[str, Any
     about = {"size": before[0], "modified": before[1], "sha256": sha256, "decoder": f"{package} {version(package)}"}
     about |= {"frames": len(table), "reduced_to": shorter if min(sizes.pop()) > shorter else None}
     return about, torch.frombuffer(bytearray(np.array(table, "<u4").tobytes() + pictures), dtype=torch.uint8)
-
-
-def _check_room(target: Path, size: float, seconds: float, progress: bool) -> None:
-    """Says what the rest will take, as estimated from the first clips; raises OSError where there is no room for it."""
-    free = shutil.disk_usage(target).free
-    estimate = f"the rest needs about {size / 1e6:,.0f} MB ({free / 1e6:,.0f} MB are free)"
-    if size > free:
-        raise OSError(f"{estimate}; make room, give a smaller --shorter, or --frames: {target}")
-    if progress:
-        tqdm.write(f"{estimate} and {seconds / 60:,.0f} minutes; once stopped, the same command goes on", sys.stderr)
