@@ -26,7 +26,7 @@ from clipspm_lite.storage.tensors import write_tensors
 
 QUALITY = 95  # of the JPEGs
 ENOUGH = 1 << 28  # bytes of pictures for a file, about a minute's work
-FEW = 5  # clips from all over, from which space and time are estimated
+FEW = 16  # clips from all over, from which space and time are estimated
 
 
 def prepare(
@@ -66,17 +66,19 @@ def prepare(
     todo = few + [name for name in todo if name not in few]
     encoded = load_ahead(lambda name: _encode(source / name, shorter, frames), iter(todo), workers)
     bar = tqdm(zip(todo, encoded, strict=True), "preparing", len(todo), disable=None if progress else True)
-    started, left_out, tensors, about = time.monotonic(), {}, dict[str, Tensor](), {}
+    left_out, tensors, about = {}, dict[str, Tensor](), {}
     for done, (name, clip) in enumerate(bar, 1):
         if isinstance(clip, VideoError):
             left_out[name] = str(clip)
         else:
             about[name], tensors[name] = clip
         size = sum(map(len, tensors.values()))
+        if done == 1:  # before it, libraries and processes started
+            started = time.monotonic()
         if progress and done == len(few) < len(todo):
-            left, free = len(todo) / done - 1, shutil.disk_usage(target).free
-            space = f"about {size * left / 1e6:,.0f} MB ({free / 1e6:,.0f} MB are free)"
-            minutes = (time.monotonic() - started) * left / 60
+            left, free = len(todo) - done, shutil.disk_usage(target).free
+            space = f"about {size / done * left / 1e6:,.0f} MB ({free / 1e6:,.0f} MB are free)"
+            minutes = (time.monotonic() - started) / (done - 1) * left / 60
             tqdm.write(f"the rest takes {space} and {minutes:,.0f} minutes; if it is stopped, give the command again")
         if tensors and (size > ENOUGH or done == len(todo)):
             file = target / clips.PICTURES.format(_files(target))
