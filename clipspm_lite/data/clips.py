@@ -103,7 +103,7 @@ class Pictures:
         """As `VideoFile.decode`, 0 per second; reads only the images at `offsets`, or all without any."""
         from torchvision.io import ImageReadMode, decode_image  # takes a second to import
 
-        chosen, pictures, sizes = frame_indices(len(self.names), offsets), {}, {}
+        chosen, pictures, shape = frame_indices(len(self.names), offsets), {}, ()
         for number in sorted(set(chosen)) or range(len(self.names)):
             try:
                 encoded = torch.frombuffer(bytearray(self.encoded(number)), dtype=torch.uint8)
@@ -112,9 +112,9 @@ class Pictures:
                 picture = image.permute(1, 2, 0).numpy()
             except (OSError, ValueError, RuntimeError) as error:
                 raise _error(self.names[number], f"an image that cannot be read ({one_line(error)})") from None
-            sizes[picture.shape] = f"{picture.shape[1]} x {picture.shape[0]}"
-            if len(sizes) > 1:
-                raise _error(self.names[number], f"images of one clip have {' and '.join(sizes.values())} pixels")
+            shape = shape or picture.shape
+            if picture.shape != shape:
+                raise _error(self.names[number], f"this image has not the size of others of its clip, {shape[:2]}")
             if each is not None:
                 each(number, picture)
             if chosen:
@@ -124,7 +124,7 @@ class Pictures:
 
 def image_folder(path: Path) -> Pictures:
     """The clip whose frames are the images in a folder, in the order of the numbers in their names."""
-    names = [name for name in os.listdir(path) if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != "."]
+    names = [item.name for item in _shown(path) if _is_image(item)]
     patterns = sorted({re.sub(r"\d+", "#", name.lower()) for name in names})
     several = f"images of several kinds ({', '.join(patterns[:3])}); expected the frames of one clip"
     if len(patterns) > 1 or not _holds_images(path):  # such as img_#.jpg beside flow_x_#.jpg
@@ -221,18 +221,12 @@ def find_clip(path: str | Path) -> VideoFile | Pictures:
     raise _error(path, A_FOLDER if prepared.inside(source) else "the prepared folder has no such clip")
 
 
-def clip_sha256(path: str | Path) -> str:
-    """SHA-256 of a clip: of a file's bytes, or of the names and the bytes of its images."""
-    return find_clip(path).sha256()
-
-
 def class_folders(root: Path) -> tuple[str, ...]:
     """Names of the folders in `root`, sorted, hidden ones left out, and what macOS adds to an archive."""
     prepared, inside = find_prepared(root)
     if prepared:
         return tuple(sorted({source.split("/")[0] for source in prepared.inside(inside) if "/" in source}))
-    with os.scandir(root) as items:
-        return tuple(sorted(i.name for i in items if i.is_dir() and not i.name.startswith((".", "__MACOSX"))))
+    return tuple(sorted(i.name for i in _shown(root) if i.is_dir() and not i.name.startswith("__MACOSX")))
 
 
 def video_names(folder: Path) -> tuple[str, ...]:
@@ -240,14 +234,28 @@ def video_names(folder: Path) -> tuple[str, ...]:
     prepared, inside = find_prepared(folder)
     if prepared:
         return tuple(sorted(source for source in prepared.inside(inside) if "/" not in source))
-    with os.scandir(folder) as items:  # asks for no file's status; SSv2 has 220,847 in one folder
-        shown = [item for item in items if item.name[0] != "."]
-        return tuple(sorted(i.name for i in shown if is_video(i.name) or (i.is_dir() and _holds_images(i.path))))
+    return tuple(sorted(i.name for i in _shown(folder) if _is_video(i) or (i.is_dir() and _holds_images(i.path))))
 
 
-def is_video(name: str) -> bool:
-    """Whether it is the name of a video, or of the folder with its frames."""
-    return name.lower().endswith(VIDEO_SUFFIXES)
+def _shown(folder: str | Path) -> list[os.DirEntry]:
+    """What a folder holds; asks for no file's status, as SSv2 has 220,847 in one folder."""
+    with os.scandir(folder) as items:
+        return [item for item in items if item.name[0] != "."]
+
+
+def _is_video(item: os.DirEntry) -> bool:
+    """Whether it has the name of a video, also if it is the folder with its frames."""
+    return item.name.lower().endswith(VIDEO_SUFFIXES)
+
+
+def _is_image(item: os.DirEntry) -> bool:
+    return item.name.lower().endswith(IMAGE_SUFFIXES)
+
+
+def _holds_images(folder: str | Path) -> bool:
+    """Whether a folder is a clip: it has images, and neither videos nor folders."""
+    shown = _shown(folder)
+    return any(map(_is_image, shown)) and not any(_is_video(item) or item.is_dir() for item in shown)
 
 
 def find_clips(root: Path, above: str = "") -> list[str]:
@@ -255,14 +263,6 @@ def find_clips(root: Path, above: str = "") -> list[str]:
     clips = dict.fromkeys(video_names(root))
     inner = [name for name in class_folders(root) if name not in clips]
     return [above + name for name in clips] + [c for name in inner for c in find_clips(root / name, f"{above}{name}/")]
-
-
-def _holds_images(folder: str | Path) -> bool:
-    """Whether a folder is a clip: it has images, and neither videos nor folders."""
-    with os.scandir(folder) as items:
-        shown = [item for item in items if item.name[0] != "."]
-    images = any(item.name.lower().endswith(IMAGE_SUFFIXES) for item in shown)
-    return images and not any(is_video(item.name) or item.is_dir() for item in shown)
 
 
 def _error(path: str | Path, found: str) -> VideoError:

@@ -21,7 +21,6 @@ from clipspm_lite.data.clips import PreparedFolder, VideoError, VideoFile, find_
 from clipspm_lite.data.decoding import frame_indices
 from clipspm_lite.data.decoding.video import load_ahead, resized
 from clipspm_lite.data.names import printable
-from clipspm_lite.storage.files import check_writable
 from clipspm_lite.storage.tensors import write_tensors
 
 QUALITY = 95  # of the JPEGs
@@ -58,7 +57,6 @@ def prepare(
     settings = {"shorter": whole_number("shorter", shorter), "frames": frames, "quality": QUALITY}
     if source.resolve() in (target.resolve(), *target.resolve().parents):
         raise ValueError(f"expected a folder for the prepared clips outside of {source}, found {target}")
-    check_writable(target / clips.INDEX)  # and makes the folder
     todo = _still_to_do(source, target, settings)
     if todo:
         _write_index(target, settings, None)
@@ -97,8 +95,8 @@ def _still_to_do(source: Path, target: Path, settings: dict[str, Any]) -> list[s
     """The clips that are not prepared yet; raises what `prepare` raises for a target that does not fit."""
     names = dict.fromkeys(find_clips(source))
     if not (target / clips.INDEX).exists():
-        if others := [path.name for path in target.iterdir() if path.name[0] != "."]:
-            raise FileExistsError(f"has something else in it ({others[0]}); expected a new folder: {target}")
+        if other := next(target.glob("[!.]*"), None):
+            raise FileExistsError(f"has something else in it ({other.name}); expected a new folder: {target}")
         return [*names]
     there = PreparedFolder(target)
     if settings != (earlier := {name: there.settings.get(name) for name in settings}):

@@ -9,6 +9,7 @@ import torch
 from clipspm_lite.clip import feature_store
 from clipspm_lite.clip.backbone import load_backbone
 from clipspm_lite.clip.feature_store import FeatureStore
+from clipspm_lite.data.clips import VideoFile
 from clipspm_lite.data.datasets import sample_world
 from clipspm_lite.data.decoding.video import VideoError
 from clipspm_lite.storage import files
@@ -141,7 +142,7 @@ def test_what_is_written_grows_linearly(videos, tmp_path, monkeypatch):
 
 def test_a_file_is_hashed_once_until_it_changes(videos, tmp_path, monkeypatch):
     hashed = []
-    monkeypatch.setattr(feature_store, "clip_sha256", lambda path: hashed.append(path) or path.read_text() * 16)
+    monkeypatch.setattr(VideoFile, "sha256", lambda clip: hashed.append(clip.path) or clip.path.read_text() * 16)
     store, paths = FeatureStore(CountingBackbone(), tmp_path / "store"), videos(0.25, 0.5)
     time.sleep(0.2)  # of a file that changed just now the times do not tell whether it changes again
     store.encode(paths)

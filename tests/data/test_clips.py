@@ -13,7 +13,7 @@ from torchvision.io import write_jpeg, write_png
 from clipspm_lite import FeatureStore, load_backbone, load_video
 from clipspm_lite.commands.main import main
 from clipspm_lite.data.benchmarks import open_benchmark
-from clipspm_lite.data.clips import INDEX, clip_sha256, find_clip, find_clips
+from clipspm_lite.data.clips import INDEX, find_clip, find_clips
 from clipspm_lite.data.datasets import DatasetError, open_folder
 from clipspm_lite.data.decoding.video import VideoError, count_frames
 from clipspm_lite.data.inspection import check_benchmark, check_folder
@@ -76,10 +76,10 @@ def test_an_image_folder_that_is_no_clip_is_one_error_that_names_it(tmp_path, wr
 
 def test_content_decides_what_an_image_folder_is(tmp_path):
     clip, other = write_images(tmp_path / "a", 5), write_images(tmp_path / "b", 5)
-    before = find_clip(clip).stamp()
-    assert clip_sha256(clip) == clip_sha256(other)
+    stamp, sha256 = find_clip(clip).stamp(), find_clip(clip).sha256()
+    assert sha256 == find_clip(other).sha256()
     (clip / "img_00002.jpg").rename(clip / "img_00009.jpg")
-    assert clip_sha256(clip) != clip_sha256(other) and find_clip(clip).stamp() != before
+    assert sha256 != find_clip(clip).sha256() and stamp != find_clip(clip).stamp()
 
 
 def test_class_folders_with_stray_images_are_not_taken_for_clips(source, tmp_path):

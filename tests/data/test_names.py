@@ -41,9 +41,9 @@ def test_a_readable_name_stays_as_it_is(name):
     assert not set("[](){}_\n") & set(words)
 
 
-def test_a_file_name_is_quoted_only_where_it_must_be():
+def test_a_file_name_is_changed_only_where_it_must_be():
     assert printable(Path("été.mp4")) == "été.mp4"
-    assert printable("two\nlines.mp4") == r"'two\nlines.mp4'"
+    assert printable("two\nlines.mp4") == r"two\nlines.mp4"
 
 
 def test_names_in_every_script_keep_their_letters():
