@@ -76,9 +76,8 @@ def open_benchmark(
         part: base, validation or novel.
         video_lists: the published lists, needed for the last three; lists of other parts may be among them.
 
-    Raises:
-        ValueError: an unknown benchmark or part.
-        DatasetError: videos are missing (which, from which page), or a list is needed or cannot be read.
+    Raises ValueError for an unknown benchmark or part, DatasetError where videos are missing (which, from which page),
+    or a list is needed or cannot be read.
     """
     check_known("benchmark", name, BENCHMARKS)
     benchmark, root = BENCHMARKS[name], Path(root)

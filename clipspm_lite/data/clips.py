@@ -46,27 +46,28 @@ class VideoError(RuntimeError):
 class VideoFile:
     """A video in a file."""
 
+    largest: int | None = None
+
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def stamp(self) -> Stamp:
         """What changes with the content; raises VideoError for what decord would call only unreadable, or wait for."""
-        path = self.path
         try:
-            if path.is_file():
-                with path.open("rb") as file:
+            if self.path.is_file():
+                with self.path.open("rb") as file:
                     status, start = os.fstat(file.fileno()), file.read(256)
                 text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
                 if start and not text.startswith(TEXTS):
                     return stamp(status)
                 found = f"{A_TEXT} {start[:30]!r}" if start else "the file is empty; copy or download it again"
-            elif path.is_dir():
+            elif self.path.is_dir():
                 found = A_FOLDER
             else:
-                found = "not a regular file" if path.exists() else "no such file, or a link to nothing"
+                found = "not a regular file" if self.path.exists() else "no such file, or a link to nothing"
         except (OSError, ValueError) as error:  # ValueError: a null byte in its name
             found = f"cannot be opened ({getattr(error, 'strerror', None) or error}); check its name and permissions"
-        raise _error(path, found)
+        raise _error(self.path, found)
 
     def sha256(self) -> str:
         return file_sha256(self.path)
@@ -74,7 +75,8 @@ class VideoFile:
     def decode(self, offsets: Sequence[float], each: Each | None = None) -> tuple[np.ndarray, int, float]:
         """The frames at `offsets` (`frame_indices`), uint8 `[T, H, W, 3]`, how many there are, and how many per second.
 
-        `each` gets every frame as it is decoded, again from 0 if the decoder had to start again. Raises VideoError.
+        In place of offsets, `each` gets every frame as it is decoded, with its number; from 0 again if the decoder had
+        to start again. Raises VideoError.
         """
         before, failure = self.stamp(), None
         try:  # an absolute path, because FFmpeg would take a name such as "http:clip.mp4" for an address
@@ -124,11 +126,12 @@ class Pictures:
 
 def image_folder(path: Path) -> Pictures:
     """The clip whose frames are the images in a folder, in the order of the numbers in their names."""
-    names = [item.name for item in _shown(path) if _is_image(item)]
+    names = [item.name for item in _shown(path) if _is_named(item, IMAGE_SUFFIXES)]
     patterns = sorted({re.sub(r"\d+", "#", name.lower()) for name in names})
-    several = f"images of several kinds ({', '.join(patterns[:3])}); expected the frames of one clip"
-    if len(patterns) > 1 or not _holds_images(path):  # such as img_#.jpg beside flow_x_#.jpg
-        raise _error(path, several if _holds_images(path) else A_FOLDER)
+    if not _holds_images(path):
+        raise _error(path, A_FOLDER)
+    if len(patterns) > 1:  # such as img_#.jpg beside flow_x_#.jpg
+        raise _error(path, f"images of several kinds ({', '.join(patterns[:3])}); expected the frames of one clip")
     names.sort(key=lambda name: ([*map(int, re.findall(r"\d+", name))], name))
     images = [path / name for name in names]
 
@@ -234,7 +237,8 @@ def video_names(folder: Path) -> tuple[str, ...]:
     prepared, inside = find_prepared(folder)
     if prepared:
         return tuple(sorted(source for source in prepared.inside(inside) if "/" not in source))
-    return tuple(sorted(i.name for i in _shown(folder) if _is_video(i) or (i.is_dir() and _holds_images(i.path))))
+    found = (i for i in _shown(folder) if _is_named(i, VIDEO_SUFFIXES) or (i.is_dir() and _holds_images(i.path)))
+    return tuple(sorted(item.name for item in found))
 
 
 def _shown(folder: str | Path) -> list[os.DirEntry]:
@@ -243,19 +247,16 @@ def _shown(folder: str | Path) -> list[os.DirEntry]:
         return [item for item in items if item.name[0] != "."]
 
 
-def _is_video(item: os.DirEntry) -> bool:
-    """Whether it has the name of a video, also if it is the folder with its frames."""
-    return item.name.lower().endswith(VIDEO_SUFFIXES)
-
-
-def _is_image(item: os.DirEntry) -> bool:
-    return item.name.lower().endswith(IMAGE_SUFFIXES)
+def _is_named(item: os.DirEntry, suffixes: tuple[str, ...]) -> bool:
+    """Whether a file is a video or an image by its name, or a folder has the name of a video whose frames it holds."""
+    return item.name.lower().endswith(suffixes)
 
 
 def _holds_images(folder: str | Path) -> bool:
     """Whether a folder is a clip: it has images, and neither videos nor folders."""
     shown = _shown(folder)
-    return any(map(_is_image, shown)) and not any(_is_video(item) or item.is_dir() for item in shown)
+    others = any(_is_named(item, VIDEO_SUFFIXES) or item.is_dir() for item in shown)
+    return not others and any(_is_named(item, IMAGE_SUFFIXES) for item in shown)
 
 
 def find_clips(root: Path, above: str = "") -> list[str]:

@@ -52,12 +52,9 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
     A clip may also be a folder with its frames as images, and `root` a prepared folder. Archives unpack into folders of
     their own, so `root` may hold one folder with all classes, and a class folder one of the same name with its videos.
 
-    Args:
-        root: links in it are followed.
-        classes: the class folders to take, in this order; default: all of them, sorted.
+    Links are followed. `classes` are the class folders to take, in this order; default: all of them, sorted.
 
-    Raises:
-        DatasetError: `root` or a class folder is missing, a class has no video, or a name cannot be used.
+    Raises DatasetError where `root` or a class folder is missing, a class has no video, or a name cannot be used.
     """
     root, there = find_classes(Path(root))
     wanted = there if classes is None else tuple(classes)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clipspm_lite.arguments import check_known, whole_number
-from clipspm_lite.data.benchmarks import BENCHMARKS, FoundVideos, find_videos, read_video_lists
+from clipspm_lite.data.benchmarks import BENCHMARKS, FoundVideos, ListedVideos, find_videos, read_video_lists
 from clipspm_lite.data.clips import class_folders, find_clip, find_prepared
 from clipspm_lite.data.datasets import DatasetError, check_class_names, class_videos, find_classes
 from clipspm_lite.data.decoding.video import VideoError, count_frames
@@ -133,9 +133,7 @@ def check_benchmark(
     return report
 
 
-def _differences(
-    name: str, published: int | None, found: FoundVideos, lists: dict[str, dict[str, str]] | None
-) -> Iterable[str]:
+def _differences(name: str, published: int | None, found: FoundVideos, lists: ListedVideos | None) -> Iterable[str]:
     """What a class of a benchmark lacks."""
     count, missing = len(found.videos[name]), found.missing[name]
     if lists is None and count != published:

@@ -42,11 +42,7 @@ def decode(path: str, offsets: Sequence[float], each: Each | None = None) -> tup
 
     `path` is absolute. `offsets` are those of the T frames in their segments, in [0, 1); none only counts. In their
     place, `each` gets every frame as it is decoded, with its number; again from 0 after a crash that an earlier file is
-    to blame for.
-
-    Raises:
-        DecodingFailed: the file cannot be decoded.
-        RuntimeError: no worker can be started.
+    to blame for. Raises DecodingFailed for the file, RuntimeError where no worker can be started.
     """
     limit = TIME_LIMIT + os.stat(path).st_size / SLOWEST_DISK
     request = {"path": path, "offsets": list(offsets) if each is None else None, "limit": limit}
