@@ -149,17 +149,6 @@ def test_weights_are_read_from_a_file_and_a_wrong_file_is_named(rn50, tmp_path):
             load_backbone("RN50-quickgelu", weights=tmp_path / file)
 
 
-def test_a_file_that_may_need_quickgelu_is_warned_of_or_refused(rn50, tmp_path):
-    state, file = rn50.clip.state_dict(), tmp_path / "RN50.pt"
-    torch.save(state, file)
-    with pytest.warns(UserWarning, match=r"RN50\.pt.*RN50-quickgelu"):
-        load_backbone("RN50", weights=file)
-    # as torch.jit.load(OpenAI's file).state_dict() has them
-    torch.save(state | {name: torch.tensor(8) for name in ("input_resolution", "context_length", "vocab_size")}, file)
-    with pytest.raises(ValueError, match=r"RN50-quickgelu.*RN50\.pt$"):
-        load_backbone("RN50", weights=file)
-
-
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [

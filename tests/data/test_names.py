@@ -16,12 +16,8 @@ from clipspm_lite.data.names import printable, readable
     [
         ("ApplyEyeMakeup", "apply eye makeup"),
         ("raising_both_arms", "raising both arms"),
-        ("TaiChi", "tai chi"),
-        ("YoYo", "yo yo"),
-        ("flic_flac", "flic flac"),
         ("Pushing [something] off of [something]", "pushing something off of something"),
-        ("Twisting (wringing) something wet", "twisting wringing something wet"),
-        ("Lifting [something] up completely, then dropping it", "lifting something up completely, then dropping it"),
+        ("Lifting (it) up completely, then dropping it", "lifting it up completely, then dropping it"),
         ("TVShow", "tv show"),
         ("jump2", "jump 2"),
         ("3DPrinting", "3d printing"),
