@@ -1,8 +1,6 @@
 """The right frames, from every kind of file that data sets and phones hold, and one clear error for the rest."""
 
 import os
-import threading
-import time
 
 import av
 import pytest
@@ -19,6 +17,7 @@ from clipspm_lite.data.decoding.video import (
     load_video,
     load_videos,
 )
+from clipspm_lite.data.decoding.worker import decode
 
 VP9 = {"codec": "libvpx-vp9", "b_frames": 0, "options": {"deadline": "realtime", "cpu-used": "8"}}
 MPEG4 = {"codec": "mpeg4"}
@@ -237,23 +236,21 @@ def test_arguments_out_of_range_are_refused_before_the_file_is_opened(arguments,
             load_videos([], **arguments)
 
 
-def test_a_file_that_grows_while_it_is_read_gives_its_frames_or_one_error(tmp_path):
-    content = write_marked_video(tmp_path / "source.mkv", 200, width=320, height=240).read_bytes()
-    path = written(tmp_path / "growing.mkv", content[:5000])
+@pytest.mark.parametrize("change", ["grows", "is exchanged", "is removed"])
+def test_a_file_that_changes_while_it_is_read_is_refused_unless_it_is_gone(change, tmp_path, clip, monkeypatch):
+    path, other = (written(tmp_path / name, clip.read_bytes()) for name in ("clip.mp4", "other.mp4"))
 
-    def grow():
-        with path.open("ab") as file:
-            for start in range(5000, len(content), 500):
-                file.write(content[start : start + 500])
-                file.flush()
-                time.sleep(0.002)
+    def changing(*request):
+        decoded = decode(*request)
+        if change == "grows":
+            path.write_bytes(clip.read_bytes() + b"more")
+        else:
+            path.unlink() if change == "is removed" else other.replace(path)
+        return decoded
 
-    writer = threading.Thread(target=grow)
-    writer.start()
-    while writer.is_alive():
-        try:
-            assert numbers_in(load_video(path, 4)) == [25, 75, 125, 175]
-        except VideoError as error:
-            assert str(error).endswith(f": {path}")
-    writer.join()
-    assert numbers_in(load_video(path, 4)) == [25, 75, 125, 175]
+    monkeypatch.setattr("clipspm_lite.data.clips.decode", changing)
+    if change == "is removed":
+        assert numbers_in(load_video(path)) == centres(60)
+    else:
+        with pytest.raises(VideoError, match="changed.*clip.mp4$"):
+            load_video(path)
