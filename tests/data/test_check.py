@@ -16,15 +16,6 @@ def root(tmp_path):
     return tmp_path / "gestures"
 
 
-def test_a_good_folder_is_usable(root):
-    seen = []
-    report = check_folder(str(root), progress=seen.append)
-    assert [path.name for path in seen] == ["a.mp4", "b.mp4", "a.mp4", "b.mp4"]
-    assert report.ok and not report.problems and not report.remarks
-    assert report.readable == {"left": 2, "right": 2}
-    assert "2 classes, 4 videos" in str(report) and str(report).splitlines()[-1] == "usable"
-
-
 def test_bad_videos_are_listed_with_the_reason_and_the_rest_is_read(root):
     (root / "left" / "a.mp4").write_text("no video")
     (root / "left" / "c.mp4").write_bytes(b"")

@@ -122,9 +122,7 @@ def test_a_prepared_folder_is_taken_where_its_source_is(source, prepared, tmp_pa
 @pytest.mark.parametrize("name", ["hmdb51", "kinetics100", "ssv2_small"])
 def test_a_prepared_benchmark_is_the_benchmark(name, tmp_path, monkeypatch):
     make_published_numbers_small(monkeypatch)
-    lists = [] if name == "hmdb51" else list(make_download(tmp_path / "download", name).values())
-    if name == "hmdb51":
-        make_download(tmp_path / "download", name)
+    lists = [*make_download(tmp_path / "download", name).values()][: 3 * (name != "hmdb51")]
     prepare(tmp_path / "download", tmp_path / "prepared", frames=4)
     videos = [open_benchmark(name, tmp_path / root, video_lists=lists).videos for root in ("download", "prepared")]
     assert videos[0] == videos[1] and check_benchmark(name, tmp_path / "prepared", lists).ok
@@ -162,6 +160,13 @@ def test_a_killed_run_goes_on_where_it_was(source, prepared, tmp_path, monkeypat
     prepare(source, again, workers=1)
     assert [file.read_bytes() for file in files] == before and len(list(again.glob("pictures_*"))) == 6
     assert open_folder(again).videos == open_folder(prepared).videos and check_folder(again).ok
+
+
+def test_clips_that_another_process_overwrote_are_missed(source, tmp_path, monkeypatch):
+    monkeypatch.setattr("clipspm_lite.data.prepared.ENOUGH", 0)
+    monkeypatch.setattr("clipspm_lite.data.prepared._files", lambda target: 0)  # as two would count at once
+    with pytest.raises(OSError, match="another process"):
+        prepare(source / "jump", tmp_path / "p")
 
 
 def test_a_source_that_changed_is_refused_and_a_copy_of_it_is_not(source, tmp_path):

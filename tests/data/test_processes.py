@@ -80,20 +80,15 @@ def test_whatever_decord_does_is_one_error_that_names_the_file(tmp_path, childre
     assert not children()
 
 
-def test_a_process_that_was_killed_while_idle_is_replaced(clip, children):
-    load_video(clip)
-    for child in children():
-        child.kill()
-        child.wait()
-    assert numbers_in(load_video(clip, 2)) == [6, 18]
-
-
 def test_good_videos_share_one_process_and_a_bad_one_ends_it(clip, children, tmp_path):
     workers.end_workers()
     load_video(clip)
     (first,) = children()
     load_video(clip)
     assert children() == [first]
+    first.kill()  # while it is idle
+    first.wait()
+    assert numbers_in(load_video(clip, 2)) == [6, 18]
     bad = tmp_path / "bad.mp4"
     bad.write_text("no video")
     with pytest.raises(VideoError):
