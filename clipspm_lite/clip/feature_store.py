@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from clipspm_lite.arguments import whole_number
 from clipspm_lite.clip.backbone import Backbone
-from clipspm_lite.data.clips import clip_sha256, find_clip
+from clipspm_lite.data.clips import find_clip
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.decoding.video import MOST_FRAMES, VideoError, load_videos
 from clipspm_lite.data.encoded import EncodedDataset, check_finite
@@ -80,7 +80,8 @@ class FeatureStore:
                 stamps[path] = find_clip(path).stamp()
             except VideoError as error:
                 errors[path] = error
-        contents = hash_all(stamps, clip_sha256, self.folder / "hashes.jsonl", progress=progress)
+        cache = self.folder / "hashes.jsonl"
+        contents = hash_all(stamps, lambda path: find_clip(path).sha256(), cache, progress=progress)
         files = {content: folder / content[:2] / f"{content}.safetensors" for content in contents.values()}
         rows = {content: row for content, file in files.items() if (row := _stored(file)) is not None}
         todo = {content: path for path, content in contents.items() if content not in rows}

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from clipspm_lite import __version__
-from clipspm_lite.data.names import on_one_line, on_terminal
+from clipspm_lite.data.names import on_terminal, printable
 
 COMMANDS = {
     "start": "Run notebook 00: the trained model on clips of actions that it never saw.",
@@ -26,7 +26,7 @@ class OneLineParser(argparse.ArgumentParser):
     """Reports a wrong option in one line, without repeating the usage."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {on_one_line(message)} (all options: {self.prog} --help)\n")
+        self.exit(2, f"error: {printable(message)} (all options: {self.prog} --help)\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

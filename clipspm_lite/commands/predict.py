@@ -10,7 +10,7 @@ from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.datasets import open_folder
 from clipspm_lite.data.decoding.video import VideoError
-from clipspm_lite.data.names import on_one_line, on_terminal, printable
+from clipspm_lite.data.names import on_terminal, printable
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.recognition.leave_one_out import CHOICES, LeaveOneOut, leave_one_out
 from clipspm_lite.recognition.loading import load
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     if options.figure and options.window is None:
         raise ValueError("--figure: draws what --window finds, and no --window was given")
     recogniser, unreadable = open_recogniser(options)
-    print(on_one_line(recogniser), file=sys.stderr)
+    print(printable(recogniser), file=sys.stderr)
     summary: dict[str, Any] = {"support": options.support, "recogniser": options.recogniser, "unreadable": unreadable}
     if options.choose:
         recogniser, chosen = choose_method(recogniser)
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         }
     if options.save:
         recogniser.save(options.save)
-        print(f"saved in {printable(options.save)}: {on_one_line(recogniser)}")
+        print(f"saved in {printable(options.save)}: {printable(recogniser)}")
     predictions = [predict_one(recogniser, video, options) for video in options.videos]
     seen = {one["video"]: [Moment(**window) for window in one["windows"]] for one in predictions if "windows" in one}
     if options.figure and seen:
@@ -105,7 +105,7 @@ def predict_one(recogniser: Recogniser, video: str, options: argparse.Namespace)
             return print_moments(video, recognise_over_time(recogniser, video, *windows))
         prediction = recogniser.predict([video])[0]
     except (VideoError, OSError) as error:
-        print(f"error: {on_one_line(error)}", file=sys.stderr)
+        print(f"error: {printable(error)}", file=sys.stderr)
         return {"video": video, "error": str(error)}
     best, second = prediction.ranking[:2]
     first, other = (f"{printable(one.action)}, {100 * one.probability:.0f} %" for one in (best, second))

@@ -1,6 +1,7 @@
 """The command `prepare`: decodes every clip once, for training that never waits for a video."""
 
 import argparse
+from pathlib import Path
 
 from clipspm_lite.data.names import on_terminal, printable
 from clipspm_lite.data.prepared import prepare
@@ -19,9 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     arguments = {name: getattr(options, name) for name in ("shorter", "frames", "workers", "skip_unreadable")}
     prepared = prepare(options.source, options.target, **arguments, progress=True)
-    pictures = sum(record["frames"] for record in prepared.records.values())
-    size = sum(record["place"][2] for record in prepared.records.values())
-    print(f"{len(prepared.records):,} clips, {pictures:,} pictures, {size / 1e6:,.1f} MB: {printable(options.target)}")
+    pictures = sum(about["frames"] for about in prepared.clips.values())
+    size = sum(path.stat().st_size for path in Path(options.target).iterdir())
+    print(f"{len(prepared.clips):,} clips, {pictures:,} pictures, {size / 1e6:,.1f} MB: {printable(options.target)}")
     for error in (prepared.left_out or {}).values():
         print(on_terminal(f"left out: {error}"))
     return 0

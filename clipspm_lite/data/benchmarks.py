@@ -35,7 +35,6 @@ class Benchmark:
     page: str  # the official page, by name
     files: str  # what to get there
     layout: str  # how the files lie in the folder
-    example: str  # the same for str.format, to lay out sample clips
     flat: bool  # all videos lie in one folder, so only a list knows their class
     video_lists: str | None  # whose lists say which videos belong to it; None where every video of a class does
     terms: str  # of use
@@ -77,9 +76,8 @@ def open_benchmark(
         part: base, validation or novel.
         video_lists: the published lists, needed for the last three; lists of other parts may be among them.
 
-    Raises:
-        ValueError: an unknown benchmark or part.
-        DatasetError: videos are missing (which, from which page), or a list is needed or cannot be read.
+    Raises ValueError for an unknown benchmark or part, DatasetError where videos are missing (which, from which page),
+    or a list is needed or cannot be read.
     """
     check_known("benchmark", name, BENCHMARKS)
     benchmark, root = BENCHMARKS[name], Path(root)
@@ -168,19 +166,14 @@ def _choose(files: dict[str, list[str]], loose: list[str], listed: ListedVideos 
 def read_video_lists(benchmark: Benchmark, paths: Sequence[str | Path]) -> ListedVideos | None:
     """For each class of the benchmark its listed videos, by name without suffix, and where they are listed.
 
-    A line is `class/video` or `video class`. The class may be spelled with spaces or underscores, with or without
-    brackets; folders may stand before it; the video may have a suffix. A number behind a video is not read: nothing
-    says which class it is. Or a line is `train8/video`: class 8 of the base classes (val: validation, test: novel),
-    counted from 0 in each part. CLIP-SPM's authors number SSv2-Small's 100 classes in one row instead (test 0–23,
-    train 24–87, val 88–99). The numbers of all lists together decide which it is.
+    A line is `class/video` or `video class`. Spaces, underscores and brackets in a class make no difference; folders
+    may stand before it; the video may have a suffix. A number behind a video is not read: nothing says which class it
+    is. Or a line is `train8/video`, where numbers count the base classes (val: validation, test: novel) from 0, or all
+    classes in one row: CLIP-SPM's authors do so for SSv2-Small (test 0–23, train 24–87, val 88–99). The numbers of all
+    lists together decide which it is. Without such lists, Kinetics' own CSV files say the class of the videos there.
 
-    Without such lists, Kinetics' own CSV and SSv2's own JSON files say the class of the videos that are there.
-
-    Returns:
-        None for a benchmark that uses every video of a class.
-
-    Raises:
-        DatasetError: a list is missing, not needed or cannot be understood, or its numbers fit both numberings.
+    Returns None for a benchmark that uses every video of a class. Raises DatasetError where a list is missing, not
+    needed or cannot be understood, or its numbers fit both numberings.
     """
     paths = [paths] if isinstance(paths, str | Path) else paths
     shown = some(map(str, paths))
@@ -218,14 +211,12 @@ def read_video_lists(benchmark: Benchmark, paths: Sequence[str | Path]) -> Liste
 
 
 def _annotations(text: str) -> list[str]:
-    """The entries of Kinetics' CSV or SSv2's JSON as lines `class/video`; none of another text."""
+    """The entries of Kinetics' CSV as lines `class/video`; none of another text."""
     try:
-        if text.startswith("["):
-            return [f"{row['template']}/{row['id']}" for row in json.loads(text)]
         if text.startswith(("label,youtube_id,time_start,time_end", '"label","youtube_id","time_start","time_end"')):
             line = "{label}/{youtube_id}_{time_start:0>6}_{time_end:0>6}"
             return [line.format_map(row) for row in csv.DictReader(text.splitlines())]
-    except (ValueError, TypeError, KeyError, RecursionError, csv.Error):
+    except (TypeError, csv.Error):
         pass  # its first line will be refused as that of a list
     return []
 

@@ -1,14 +1,11 @@
-"""What a clip is, and which clips a folder has: a video file, a folder of images, a record of a prepared folder.
+"""What a clip is, and which clips a folder has: a video file, a folder of images, a clip of a prepared folder.
 
 Whoever lists, hashes or reads clips asks here, so all three are taken everywhere. A prepared folder (`prepared.py`) has
-its clips' frames as JPEGs in a few large files, and an index: a line for the settings, one for each clip, and when it
-is complete one for what was left out. A clip's line says where its record is: [file, offset, length]. A record is a
-table, the length and the CRC-32 of each picture in 4 bytes each, and then the pictures.
+files with a tensor for each of some clips, and an index. A clip's tensor is bytes: a table, the length and the CRC-32
+of each picture in 4 bytes each, and then the pictures, as JPEGs.
 """
 
 import hashlib
-import json
-import mmap
 import os
 import re
 import zlib
@@ -20,18 +17,24 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 
-from clipspm_lite.data.decoding import frame_indices
-from clipspm_lite.data.decoding.worker import DecodingFailed, Each, decode
-from clipspm_lite.data.names import is_file_name, printable
+from clipspm_lite.data.decoding import Each, frame_indices
+from clipspm_lite.data.decoding.worker import DecodingFailed, decode
+from clipspm_lite.data.names import printable
 from clipspm_lite.storage.files import Stamp, file_sha256, one_line, stamp
+from clipspm_lite.storage.tensors import read_description
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".webm", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 CONVERT = "get it again, convert it with `ffmpeg -i IN -pix_fmt yuv420p OUT.mp4` if a player shows it, or leave it out"
 A_FOLDER = f"this is a folder; expected a video, or a folder with its frames as images ({' '.join(IMAGE_SUFFIXES)})"
 PREPARE_AGAIN = "prepare its clips again, in another folder"
-INDEX, PICTURES, PREPARED_FORMAT = "prepared_clips.jsonl", "pictures_{:04d}.bin", 1
+# What web pages, Git LFS pointers and playlists start with. FFmpeg would open what a playlist names.
+TEXTS = (b"<!doctype html", b"<html", b"version https://git-lfs", b"#extm3u", b"ffconcat", b"<?xml", b"<mpd", b"v=0")
+A_TEXT = "a web page, a playlist or a Git LFS pointer (`git lfs pull` gets its file), not a video; it starts with"
+INDEX, PICTURES = "prepared.safetensors", "pictures_{}.safetensors"  # each describes itself by one of these
+PREPARED, SOME_CLIPS = "prepared folder", "file of prepared clips"
 
 
 class VideoError(RuntimeError):
@@ -43,11 +46,28 @@ class VideoError(RuntimeError):
 class VideoFile:
     """A video in a file."""
 
+    largest: int | None = None
+
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def stamp(self) -> Stamp:
-        return stamp(check_file(self.path))
+        """What changes with the content; raises VideoError for what decord would call only unreadable, or wait for."""
+        try:
+            if self.path.is_file():
+                with self.path.open("rb") as file:
+                    status, start = os.fstat(file.fileno()), file.read(256)
+                text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+                if start and not text.startswith(TEXTS):
+                    return stamp(status)
+                found = f"{A_TEXT} {start[:30]!r}" if start else "the file is empty; copy or download it again"
+            elif self.path.is_dir():
+                found = A_FOLDER
+            else:
+                found = "not a regular file" if self.path.exists() else "no such file, or a link to nothing"
+        except (OSError, ValueError) as error:  # ValueError: a null byte in its name
+            found = f"cannot be opened ({getattr(error, 'strerror', None) or error}); check its name and permissions"
+        raise _error(self.path, found)
 
     def sha256(self) -> str:
         return file_sha256(self.path)
@@ -55,20 +75,19 @@ class VideoFile:
     def decode(self, offsets: Sequence[float], each: Each | None = None) -> tuple[np.ndarray, int, float]:
         """The frames at `offsets` (`frame_indices`), uint8 `[T, H, W, 3]`, how many there are, and how many per second.
 
-        `each` gets every frame as it is decoded, again from 0 if the decoder had to start again. Raises VideoError.
+        In place of offsets, `each` gets every frame as it is decoded, with its number; from 0 again if the decoder had
+        to start again. Raises VideoError.
         """
-        path = self.path
-        before, failure = check_file(path), None
+        before, failure = self.stamp(), None
         try:  # an absolute path, because FFmpeg would take a name such as "http:clip.mp4" for an address
-            decoded = decode(str(path.absolute()), offsets, each)
+            decoded = decode(str(self.path.absolute()), offsets, each)
         except DecodingFailed as error:
             failure = f"{error}; {CONVERT}"
-        if failure or path.exists():  # one that was removed meanwhile was read to its end all the same
-            after = check_file(path)
-            if any(getattr(before, stat) != getattr(after, stat) for stat in ("st_size", "st_mtime_ns", "st_ino")):
-                failure = "it changed while it was read; try again when it is complete"
+        # A file that was removed meanwhile was read to its end all the same.
+        if (failure or self.path.exists()) and self.stamp() != before:
+            failure = "it changed while it was read; try again when it is complete"
         if failure:
-            raise _error(path, failure)
+            raise _error(self.path, failure)
         return decoded
 
 
@@ -86,7 +105,7 @@ class Pictures:
         """As `VideoFile.decode`, 0 per second; reads only the images at `offsets`, or all without any."""
         from torchvision.io import ImageReadMode, decode_image  # takes a second to import
 
-        chosen, pictures, sizes = frame_indices(len(self.names), offsets), {}, {}
+        chosen, pictures, shape = frame_indices(len(self.names), offsets), {}, ()
         for number in sorted(set(chosen)) or range(len(self.names)):
             try:
                 encoded = torch.frombuffer(bytearray(self.encoded(number)), dtype=torch.uint8)
@@ -95,9 +114,9 @@ class Pictures:
                 picture = image.permute(1, 2, 0).numpy()
             except (OSError, ValueError, RuntimeError) as error:
                 raise _error(self.names[number], f"an image that cannot be read ({one_line(error)})") from None
-            sizes[picture.shape] = f"{picture.shape[1]} x {picture.shape[0]}"
-            if len(sizes) > 1:
-                raise _error(self.names[number], f"images of one clip have {' and '.join(sizes.values())} pixels")
+            shape = shape or picture.shape
+            if picture.shape != shape:
+                raise _error(self.names[number], f"this image has not the size of others of its clip, {shape[:2]}")
             if each is not None:
                 each(number, picture)
             if chosen:
@@ -107,12 +126,13 @@ class Pictures:
 
 def image_folder(path: Path) -> Pictures:
     """The clip whose frames are the images in a folder, in the order of the numbers in their names."""
-    names = [name for name in os.listdir(path) if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != "."]
+    names = [item.name for item in _shown(path) if _is_named(item, IMAGE_SUFFIXES)]
     patterns = sorted({re.sub(r"\d+", "#", name.lower()) for name in names})
-    several = f"images of several kinds ({', '.join(patterns[:3])}); expected the frames of one clip"
-    if len(patterns) > 1 or not _holds_images(path):  # such as img_#.jpg beside flow_x_#.jpg
-        raise _error(path, several if _holds_images(path) else A_FOLDER)
-    names.sort(key=lambda name: (re.sub(r"\d+", lambda digits: digits[0].zfill(20), name.lower()), name))
+    if not _holds_images(path):
+        raise _error(path, A_FOLDER)
+    if len(patterns) > 1:  # such as img_#.jpg beside flow_x_#.jpg
+        raise _error(path, f"images of several kinds ({', '.join(patterns[:3])}); expected the frames of one clip")
+    names.sort(key=lambda name: ([*map(int, re.findall(r"\d+", name))], name))
     images = [path / name for name in names]
 
     def stamp_of_all() -> Stamp:
@@ -127,58 +147,57 @@ def image_folder(path: Path) -> Pictures:
 
 
 class PreparedFolder:
-    """What the index of a prepared folder says; raises VideoError where it is damaged."""
+    """What the files of a prepared folder say; raises VideoError where one is damaged."""
 
-    def __init__(self, folder: Path, stamp: Stamp) -> None:
-        self.folder, self.stamp = folder, stamp  # the index's
-        self._maps: dict[int, memoryview] = {}
+    def __init__(self, folder: Path) -> None:
+        self.clips: dict[str, dict[str, Any]] = {}
+        self._files: dict[str, Any] = {}  # the one that has a clip, memory-mapped
         try:
-            *lines, self.torn = (folder / INDEX).read_bytes().split(b"\n")  # a kill leaves half a line
-            self.settings, *entries = map(json.loads, lines)
-            self.records: dict[str, dict[str, Any]] = {e["source"]: e for e in entries if "source" in e}
-            wrong = [source for source in self.records if not all(map(is_file_name, source.split("/")))]
-            if wrong or (found := self.settings["format_version"]) != PREPARED_FORMAT:
-                raise ValueError(f"{wrong[0]!r} is not a path" if wrong else f"format {found}, not {PREPARED_FORMAT}")
+            self._stamp = stamp((folder / INDEX).stat())
+            self.settings = read_description(folder / INDEX, PREPARED)
             # The errors of clips that were left out, by path; None until the folder is complete.
-            self.left_out: dict[str, str] | None = entries[-1].get("left_out") if entries and not self.torn else None
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            found = f"not an index of prepared clips, or damaged ({one_line(error)}); {PREPARE_AGAIN}"
-            raise _error(folder / INDEX, found) from None
+            self.left_out: dict[str, str] | None = self.settings.pop("left_out")
+            files = [*folder.glob(PICTURES.format("*"))]
+            for path in files:
+                described = read_description(path, SOME_CLIPS)["clips"]
+                self.clips |= described
+                self._files |= dict.fromkeys(described, safe_open(path, "np"))
+            if len(files) < self.settings.pop("files"):
+                raise ValueError("files with pictures are missing")
+        except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
+            raise _error(folder, f"damaged, or not a prepared folder ({one_line(error)}); {PREPARE_AGAIN}") from None
 
     def inside(self, folder: str) -> list[str]:
         """All clips below one of its folders, as paths below that."""
         above = "" if folder == "." else f"{folder}/"
-        return [source[len(above) :] for source in self.records if source.startswith(above)]
+        return [source[len(above) :] for source in self.clips if source.startswith(above)]
 
     def clip(self, path: Path, source: str) -> Pictures:
-        """The clip of a path: its frame i is picture i of the record, which is read where it is used."""
-        record = self.records[source]
+        """The clip of a path: its frame i is picture i of the tensor, which is read where it is used."""
         try:
-            file, start, length = record["place"]
-            if file not in self._maps:
-                with (self.folder / PICTURES.format(file)).open("rb") as opened:
-                    self._maps[file] = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
-            content = self._maps[file][start : start + length]
-            table = np.frombuffer(content, "<u4", 2 * record["frames"]).reshape(-1, 2)
+            about, content = self.clips[source], self._files[source].get_slice(source)
+            table = content[: 8 * about["frames"]].view("<u4").reshape(-1, 2)
             ends = (table.nbytes + table[:, 0].cumsum(dtype=np.int64)).tolist()
-            if not len(content) == length == ends[-1]:
-                raise ValueError("not as long as the index says")
-            digest = hashlib.sha256(record["sha256"].encode() + table.tobytes())
-            largest = self.settings["shorter"] if record["stored"] != record["original"] else None
-        except (OSError, ValueError, TypeError, LookupError, OverflowError, AttributeError) as error:
+            if content.get_shape() != ends[-1:]:
+                raise ValueError("not as long as its table says")
+            digest = hashlib.sha256(about["sha256"].encode() + table.tobytes())
+            stamp, largest = (ends[-1], *self._stamp[1:]), about["reduced_to"]
+        except (SafetensorError, ValueError, TypeError, LookupError, OverflowError, AttributeError) as error:
             raise _error(path, f"damaged ({one_line(error)}); {PREPARE_AGAIN}") from None
 
         def encoded(number: int) -> bytes:
-            picture = bytes(content[ends[number] - int(table[number, 0]) : ends[number]])
+            picture = content[ends[number] - int(table[number, 0]) : ends[number]].tobytes()
             if zlib.crc32(picture) != table[number, 1]:
                 raise ValueError(f"damaged; {PREPARE_AGAIN}")
             return picture
 
         names = [f"{path}, frame {number}" for number in range(len(table))]
-        return Pictures(names, encoded, lambda: (length, *self.stamp[1:]), digest.hexdigest, largest)
+        return Pictures(names, encoded, lambda: stamp, digest.hexdigest, largest)
 
 
-_opened = lru_cache(maxsize=8)(PreparedFolder)
+@lru_cache(maxsize=8)
+def _opened(folder: Path, _stamp: Stamp) -> PreparedFolder:
+    return PreparedFolder(folder)
 
 
 def find_prepared(path: Path) -> tuple[PreparedFolder | None, str]:
@@ -200,14 +219,9 @@ def find_clip(path: str | Path) -> VideoFile | Pictures:
     prepared, source = find_prepared(path)
     if prepared is None:
         return image_folder(path) if os.path.isdir(path) else VideoFile(path)
-    if source in prepared.records:
+    if source in prepared.clips:
         return prepared.clip(path, source)
     raise _error(path, A_FOLDER if prepared.inside(source) else "the prepared folder has no such clip")
-
-
-def clip_sha256(path: str | Path) -> str:
-    """SHA-256 of a clip: of a file's bytes, or of the names and the bytes of its images."""
-    return find_clip(path).sha256()
 
 
 def class_folders(root: Path) -> tuple[str, ...]:
@@ -215,8 +229,7 @@ def class_folders(root: Path) -> tuple[str, ...]:
     prepared, inside = find_prepared(root)
     if prepared:
         return tuple(sorted({source.split("/")[0] for source in prepared.inside(inside) if "/" in source}))
-    with os.scandir(root) as items:
-        return tuple(sorted(i.name for i in items if i.is_dir() and not i.name.startswith((".", "__MACOSX"))))
+    return tuple(sorted(i.name for i in _shown(root) if i.is_dir() and not i.name.startswith("__MACOSX")))
 
 
 def video_names(folder: Path) -> tuple[str, ...]:
@@ -224,14 +237,26 @@ def video_names(folder: Path) -> tuple[str, ...]:
     prepared, inside = find_prepared(folder)
     if prepared:
         return tuple(sorted(source for source in prepared.inside(inside) if "/" not in source))
-    with os.scandir(folder) as items:  # asks for no file's status; SSv2 has 220,847 in one folder
-        shown = [item for item in items if item.name[0] != "."]
-        return tuple(sorted(i.name for i in shown if is_video(i.name) or (i.is_dir() and _holds_images(i.path))))
+    found = (i for i in _shown(folder) if _is_named(i, VIDEO_SUFFIXES) or (i.is_dir() and _holds_images(i.path)))
+    return tuple(sorted(item.name for item in found))
 
 
-def is_video(name: str) -> bool:
-    """Whether it is the name of a video, or of the folder with its frames."""
-    return name.lower().endswith(VIDEO_SUFFIXES)
+def _shown(folder: str | Path) -> list[os.DirEntry]:
+    """What a folder holds; asks for no file's status, as SSv2 has 220,847 in one folder."""
+    with os.scandir(folder) as items:
+        return [item for item in items if item.name[0] != "."]
+
+
+def _is_named(item: os.DirEntry, suffixes: tuple[str, ...]) -> bool:
+    """Whether a file is a video or an image by its name, or a folder has the name of a video whose frames it holds."""
+    return item.name.lower().endswith(suffixes)
+
+
+def _holds_images(folder: str | Path) -> bool:
+    """Whether a folder is a clip: it has images, and neither videos nor folders."""
+    shown = _shown(folder)
+    others = any(_is_named(item, VIDEO_SUFFIXES) or item.is_dir() for item in shown)
+    return not others and any(_is_named(item, IMAGE_SUFFIXES) for item in shown)
 
 
 def find_clips(root: Path, above: str = "") -> list[str]:
@@ -239,53 +264,6 @@ def find_clips(root: Path, above: str = "") -> list[str]:
     clips = dict.fromkeys(video_names(root))
     inner = [name for name in class_folders(root) if name not in clips]
     return [above + name for name in clips] + [c for name in inner for c in find_clips(root / name, f"{above}{name}/")]
-
-
-def _holds_images(folder: str | Path) -> bool:
-    """Whether a folder is a clip: it has images, and neither videos nor folders."""
-    with os.scandir(folder) as items:
-        shown = [item for item in items if item.name[0] != "."]
-    images = any(item.name.lower().endswith(IMAGE_SUFFIXES) for item in shown)
-    return images and not any(is_video(item.name) or item.is_dir() for item in shown)
-
-
-def check_file(path: str | Path) -> os.stat_result:
-    """The status of a file that may be a video, found without decoding it.
-
-    Raises:
-        VideoError: it is not a file, cannot be opened, or does not start like a video. decord would call it only
-            unreadable, or wait for it without end.
-    """
-    path = Path(path)
-    try:
-        if path.is_file():
-            with path.open("rb") as file:
-                status, found = os.fstat(file.fileno()), _instead_of_a_video(file.read(256))
-            if found is None:
-                return status
-        elif path.is_dir():
-            found = A_FOLDER
-        elif path.exists():
-            found = "not a regular file; expected a video"
-        else:
-            found = f"a link to nothing ({printable(os.readlink(path))})" if path.is_symlink() else "no such file"
-    except (OSError, ValueError) as error:  # ValueError: a null byte in its name
-        found = f"cannot be opened ({getattr(error, 'strerror', None) or error}); check its name and permissions"
-    raise _error(path, found)
-
-
-def _instead_of_a_video(start: bytes) -> str | None:
-    if not start:
-        return "the file is empty; copy or download it again"
-    beginning = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if beginning.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer, not the video; fetch it with `git lfs pull`"
-    if beginning.startswith((b"<!doctype html", b"<html")):
-        return "a web page under a video's name; download the video again"
-    if beginning.startswith((b"#extm3u", b"ffconcat", b"<?xml", b"<mpd", b"v=0")):
-        # FFmpeg would open what a playlist names: other files, or addresses in the network.
-        return "a playlist or another text, not a video; give the video itself, or download it again"
-    return None
 
 
 def _error(path: str | Path, found: str) -> VideoError:

@@ -52,12 +52,9 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
     A clip may also be a folder with its frames as images, and `root` a prepared folder. Archives unpack into folders of
     their own, so `root` may hold one folder with all classes, and a class folder one of the same name with its videos.
 
-    Args:
-        root: links in it are followed.
-        classes: the class folders to take, in this order; default: all of them, sorted.
+    Links are followed. `classes` are the class folders to take, in this order; default: all of them, sorted.
 
-    Raises:
-        DatasetError: `root` or a class folder is missing, a class has no video, or a name cannot be used.
+    Raises DatasetError where `root` or a class folder is missing, a class has no video, or a name cannot be used.
     """
     root, there = find_classes(Path(root))
     wanted = there if classes is None else tuple(classes)
@@ -109,8 +106,7 @@ def videos_below(folder: Path) -> str:
 def read_split(path: str | Path, part: str) -> tuple[str, ...]:
     """The class names of one part of a split file: `{"format_version": 1, "base": […], "novel": […], …}`.
 
-    Raises:
-        DatasetError: the file or the part is missing or damaged, or a name cannot be used (`check_class_names`).
+    Raises DatasetError where file or part are missing or damaged, or a name cannot be used (`check_class_names`).
     """
     text = read_text(Path(path))
     try:
@@ -132,19 +128,15 @@ def read_text(path: Path) -> str:
     try:
         if path.is_file() or not path.exists():  # a pipe would be waited for
             return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        found = f"cannot be read ({error.strerror})"
-    except UnicodeDecodeError:
-        found = "not text in UTF-8"
+    except (OSError, UnicodeDecodeError) as error:
+        found = getattr(error, "strerror", None) or "not text in UTF-8"
     raise DatasetError(f"{found}; expected a text file: {path}")
 
 
 def sample_world(part: str = "novel", split: str = "default") -> VideoDataset:
     """A part (base, validation or novel) of the sample clips that come with a clone of the repository.
 
-    Raises:
-        DatasetError: the package is not used from a clone, or an unknown part.
-        ValueError: an unknown split.
+    Raises DatasetError where the package is not used from a clone, ValueError for an unknown part or split.
     """
     if not (SAMPLES / "clips").is_dir():
         advice = "clipspm_lite is used from a clone of its repository (git clone it, then pip install -e . in it)"
@@ -163,11 +155,8 @@ def reversed_pairs(classes: Sequence[str]) -> list[tuple[str, str]]:
 def check_class_names(classes: Sequence[str], source: str | Path) -> None:
     """Refuse class names, from a file or folder `source`, that cannot be told apart or lead out of the data set.
 
-    A class is one folder inside the data set, and the text encoder reads it as `readable` words. "Jump_rope" and
-    "jump rope" would be the same to it.
-
-    Raises:
-        DatasetError: a name cannot be a folder or has no words, or two names read the same.
+    A class is one folder inside the data set, and the text encoder reads it as `readable` words: "Jump_rope" and
+    "jump rope" would be the same to it. Raises DatasetError.
     """
     first: dict[str, str] = {}
     for name in classes:

@@ -23,9 +23,7 @@ NO_TEXT = "reads class names, and these features have none: give class_text, or 
 class EncodedDataset:
     """A data set as features, class after class.
 
-    Raises:
-        ValueError: no classes or a name twice, shapes or counts that do not fit together, or values that are not
-            finite.
+    Raises ValueError for no classes, a name twice, shapes or counts that do not fit together, or values not finite.
     """
 
     classes: tuple[str, ...]

@@ -102,12 +102,8 @@ def _draw(stream: random.Random, population: int, count: int) -> list[int]:
 def gather(features: torch.Tensor, class_text: torch.Tensor, episodes: Sequence[Episode]) -> EpisodeBatch:
     """The features of B episodes of equal way, shot and queries, class-major.
 
-    Args:
-        features: `[V, T, C]`, all videos of the data set, class after class.
-        class_text: `[classes, C]`.
-
-    Raises:
-        ValueError: no episodes, of different sizes, or of another data set.
+    `features` `[V, T, C]` are those of all videos of the data set, class after class; `class_text` is `[classes, C]`.
+    Raises ValueError for no episodes, or if they differ in size or are of another data set.
     """
     episodes = [episodes] if isinstance(episodes, Episode) else episodes
 

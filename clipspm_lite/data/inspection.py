@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clipspm_lite.arguments import check_known, whole_number
-from clipspm_lite.data.benchmarks import BENCHMARKS, FoundVideos, find_videos, read_video_lists
-from clipspm_lite.data.clips import class_folders, clip_sha256, find_prepared
+from clipspm_lite.data.benchmarks import BENCHMARKS, FoundVideos, ListedVideos, find_videos, read_video_lists
+from clipspm_lite.data.clips import class_folders, find_clip, find_prepared
 from clipspm_lite.data.datasets import DatasetError, check_class_names, class_videos, find_classes
 from clipspm_lite.data.decoding.video import VideoError, count_frames
 from clipspm_lite.data.names import printable, some
@@ -50,7 +50,7 @@ class Report:
                 progress(path)
             try:
                 count = count_frames(path)
-                same = first_with.setdefault(clip_sha256(path), path)
+                same = first_with.setdefault(find_clip(path).sha256(), path)
             except (VideoError, OSError) as error:
                 self.problems.append(str(error))
                 continue
@@ -64,8 +64,7 @@ class Report:
 def check_folder(root: str | Path, minimum: int = 2, progress: Progress = None) -> Report:
     """Decodes every video of a data set folder and goes on past bad ones; a class needs `minimum` = shot + queries.
 
-    Raises:
-        DatasetError: `root` is not a folder, or has no class folders.
+    Raises DatasetError where `root` is not a folder, or has no class folders.
     """
     minimum = whole_number("minimum", minimum, least=0)
     folder, classes = find_classes(Path(root))
@@ -134,9 +133,7 @@ def check_benchmark(
     return report
 
 
-def _differences(
-    name: str, published: int | None, found: FoundVideos, lists: dict[str, dict[str, str]] | None
-) -> Iterable[str]:
+def _differences(name: str, published: int | None, found: FoundVideos, lists: ListedVideos | None) -> Iterable[str]:
     """What a class of a benchmark lacks."""
     count, missing = len(found.videos[name]), found.missing[name]
     if lists is None and count != published:

@@ -4,7 +4,6 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable
-from pathlib import Path
 
 _WORD_BOUNDARY = re.compile(
     r"(?<=[a-z])(?=[A-Z])"  # taiChi → tai Chi
@@ -46,17 +45,11 @@ def is_file_name(name: object) -> bool:
         return False
 
 
-def printable(path: str | Path) -> str:
-    """A file's name for a message: as it is, or quoted and escaped where it holds line breaks and the like."""
-    name = str(path)
-    return name if name.isprintable() else repr(name)
+def printable(text: object) -> str:
+    """A name or message on one line: what is not a character to show, such as a line break, is spelled out."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
 
 
 def on_terminal(text: object) -> str:
-    """A message for a terminal: what a name in it would do to the terminal, or what it cannot show, is spelled out."""
-    return "\n".join(map(on_one_line, str(text).split("\n")))
-
-
-def on_one_line(text: object) -> str:
-    """Likewise, line breaks in names too."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
+    """Likewise, but the lines of a message stay lines."""
+    return "\n".join(map(printable, str(text).split("\n")))

@@ -19,7 +19,7 @@ from pathlib import Path
 from stat import S_ISREG
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -70,11 +70,8 @@ def replace_small_file(path: str | os.PathLike, content: bytes) -> None:
     target = Path(path)
     unfinished = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}{UNFINISHED}")
     with _explained(path):
-        try:
-            unfinished.write_bytes(content)
-        except FileNotFoundError:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.write_bytes(content)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(content)
         os.replace(unfinished, target)
 
 
@@ -140,25 +137,16 @@ def hash_all(stamps: Mapping[Any, Stamp], sha256: Any, cache: Path, *, progress:
     known = _known_hashes(cache, stamp(cache.stat())).copy() if cache.is_file() else {}
     places = {path: (os.path.abspath(path), stamped) for path, stamped in stamps.items()}
     new = [path for path, place in places.items() if place not in known]
-    if new:
-        with _appending(cache) as kept:
-            for path in tqdm(new, desc="hashing videos", disable=None if progress else True):
-                started = time.time_ns()
-                known[places[path]] = sha256(path)
-                if started - max(stamps[path][1:]) < CLOCK_TICK:  # another change could leave the same stamp
-                    continue
-                with suppress(OSError):
-                    kept.write(b"\n" + json.dumps([*places[path], known[places[path]]]).encode())
+    for path in tqdm(new, desc="hashing videos", disable=None if progress and new else True):
+        started = time.time_ns()
+        known[places[path]] = sha256(path)
+        if started - max(stamps[path][1:]) < CLOCK_TICK:  # another change could leave the same stamp
+            continue
+        with suppress(OSError):  # a folder that cannot be written serves all the same
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            with cache.open("ab") as kept:
+                kept.write(b"\n" + json.dumps([*places[path], known[places[path]]]).encode())
     return {path: known[place] for path, place in places.items()}
-
-
-def _appending(cache: Path) -> BinaryIO:
-    """The cache, or nothing: a folder that cannot be written serves all the same."""
-    try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        return cache.open("ab", buffering=0)  # type: ignore[return-value]
-    except OSError:
-        return open(os.devnull, "wb", buffering=0)  # type: ignore[return-value]
 
 
 @lru_cache(maxsize=1)  # many calls for a few videos each would read the same file again

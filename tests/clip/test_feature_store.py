@@ -9,9 +9,9 @@ import torch
 from clipspm_lite.clip import feature_store
 from clipspm_lite.clip.backbone import load_backbone
 from clipspm_lite.clip.feature_store import FeatureStore
+from clipspm_lite.data.clips import VideoFile
 from clipspm_lite.data.datasets import sample_world
 from clipspm_lite.data.decoding.video import VideoError
-from clipspm_lite.storage import files
 
 
 class CountingBackbone(torch.nn.Module):
@@ -126,22 +126,9 @@ def test_a_file_that_is_exchanged_before_it_is_decoded_is_refused_by_name(videos
     assert store.encode(videos(0.1, 0.2))[1, 0, 0] == pytest.approx(0.2)
 
 
-def test_what_is_written_grows_linearly(videos, tmp_path, monkeypatch):
-    written, replace = [0], os.replace
-    monkeypatch.setattr(files.os, "replace", lambda s, t: (written.append(os.path.getsize(s)), replace(s, t)))
-    store, sizes = FeatureStore(CountingBackbone(), tmp_path / "store"), [0]
-    paths = videos(*(number / 64 for number in range(32)))
-    time.sleep(0.2)
-    for path in paths:
-        store.encode([path])
-        sizes.append(sum(written) + (store.folder / "hashes.jsonl").stat().st_size)
-    steps = [after - before for before, after in zip(sizes, sizes[1:], strict=False)]
-    assert max(steps) < 1.2 * min(steps)
-
-
 def test_a_file_is_hashed_once_until_it_changes(videos, tmp_path, monkeypatch):
     hashed = []
-    monkeypatch.setattr(feature_store, "clip_sha256", lambda path: hashed.append(path) or path.read_text() * 16)
+    monkeypatch.setattr(VideoFile, "sha256", lambda clip: hashed.append(clip.path) or clip.path.read_text() * 16)
     store, paths = FeatureStore(CountingBackbone(), tmp_path / "store"), videos(0.25, 0.5)
     time.sleep(0.2)  # of a file that changed just now the times do not tell whether it changes again
     store.encode(paths)

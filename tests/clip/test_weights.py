@@ -81,7 +81,10 @@ def test_a_state_dict_is_found_in_what_is_around_it(clip, form, save, tmp_path):
             load_backbone("small", weights=path)
 
 
-def test_transformers_weights_are_recognised(clip, tmp_path):
+def test_transformers_and_other_weights_are_recognised(clip, tmp_path):
+    save_file({"visual.conv1.weight": torch.zeros(1)}, tmp_path / "part.safetensors")
+    with pytest.raises(ValueError, match=r"not weights of small.*part\.safetensors$"):
+        load_backbone("small", weights=tmp_path / "part.safetensors")
     save_file({"vision_model.encoder.layers.0.x": torch.zeros(1)}, tmp_path / "model.safetensors")
     with pytest.raises(ValueError, match=r"transformers.*open_clip_model\.safetensors.*model\.safetensors$"):
         load_backbone("small", weights=tmp_path / "model.safetensors")

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from marked_video import write_marked_video
 
 from clipspm_lite.data.benchmarks import BENCHMARKS
-from clipspm_lite.data.sample_downloads import official_name
+from clipspm_lite.exercises.sample_downloads import official_name
 
 SSV2 = {
     "base": ("Bending something until it breaks", "Twisting (wringing) something wet until water comes out"),

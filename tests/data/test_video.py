@@ -1,8 +1,6 @@
 """The right frames, from every kind of file that data sets and phones hold, and one clear error for the rest."""
 
 import os
-import threading
-import time
 
 import av
 import pytest
@@ -11,10 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marked_video import numbers_in, rotate_mp4, start_mp4_later, write_marked_video
 
-from clipspm_lite.clip.backbone import load_backbone
-from clipspm_lite.clip.feature_store import FeatureStore
-from clipspm_lite.data.decoding.video import MOST_FRAMES, VideoError, count_frames, frame_indices, load_video
-from clipspm_lite.data.inspection import check_folder
+from clipspm_lite.data.decoding.video import (
+    MOST_FRAMES,
+    VideoError,
+    count_frames,
+    frame_indices,
+    load_video,
+    load_videos,
+)
+from clipspm_lite.data.decoding.worker import decode
 
 VP9 = {"codec": "libvpx-vp9", "b_frames": 0, "options": {"deadline": "realtime", "cpu-used": "8"}}
 MPEG4 = {"codec": "mpeg4"}
@@ -158,8 +161,8 @@ def only_sound(folder):
     return target
 
 
-def linked(path):
-    path.symlink_to("nowhere.mp4")
+def made(path, make, *arguments):
+    make(*arguments, path)
     return path
 
 
@@ -172,7 +175,10 @@ CONTENTS = {  # what a file starts with, and what the error says
 }
 UNREADABLE = {name: (lambda d, c, b=start: written(d / "a.mp4", b), found) for name, (start, found) in CONTENTS.items()}
 UNREADABLE |= {
-    "link to nothing": (lambda folder, clip: linked(folder / "dangling.mp4"), "a link to nothing"),
+    "link to nothing": (
+        lambda folder, clip: made(folder / "dangling.mp4", os.symlink, "nowhere.mp4"),
+        "a link to nothing",
+    ),
     "missing": (lambda folder, clip: folder / "missing.mp4", "no such file"),
     "folder": (lambda folder, clip: folder, "folder"),
     "sound": (lambda folder, clip: only_sound(folder), "no video stream"),
@@ -181,6 +187,8 @@ UNREADABLE |= {
     "damaged": (lambda folder, clip: damaged(clip, folder), "damaged"),
     "transport stream": (lambda folder, clip: write_marked_video(folder / "b.ts", 60), "transport stream"),
 }
+if hasattr(os, "mkfifo"):  # which is not waited for
+    UNREADABLE["pipe"] = (lambda folder, clip: made(folder / "pipe.mp4", os.mkfifo), "regular file")
 
 
 @pytest.mark.parametrize("kind", UNREADABLE)
@@ -191,13 +199,6 @@ def test_what_cannot_be_read_is_one_line_with_the_reason_and_the_files_name(kind
         load_video(path)
     (line,) = str(error.value).splitlines()
     assert reason in line and path.name in line
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path):
-    os.mkfifo(tmp_path / "pipe.mp4")
-    with pytest.raises(VideoError, match="pipe.mp4"):
-        load_video(tmp_path / "pipe.mp4")
 
 
 @pytest.mark.parametrize(
@@ -230,42 +231,26 @@ def test_any_file_name_will_do_and_stays_on_one_line(tmp_path, monkeypatch, clip
 def test_arguments_out_of_range_are_refused_before_the_file_is_opened(arguments, named):
     with pytest.raises(ValueError, match=named):
         load_video("there is no such file.mp4", **arguments)
+    if "random_crop" not in arguments:
+        with pytest.raises(ValueError, match=named):  # at the call, not when the first video is read
+            load_videos([], **arguments)
 
 
-def test_check_and_the_feature_store_go_on_past_bad_files_and_name_each(tmp_path, clip):
-    good, bad = ["a.mp4", "b.mp4"], ["empty.mp4", "half.mp4", "text.mp4"]
-    action = tmp_path / "data" / "action"
-    action.mkdir(parents=True)
-    for frames, name in enumerate(good, 9):
-        write_marked_video(action / name, frames)
-    for name, content in zip(bad, (b"", clip.read_bytes()[:2000], b"no video" * 99), strict=True):
-        written(action / name, content)
-    report = check_folder(tmp_path / "data")
-    assert report.readable == {"action": 2} and len(report.problems) == 3
-    paths = [action / name for name in (*bad, *good)]
-    with pytest.raises(VideoError) as error:
-        FeatureStore(load_backbone("tiny"), tmp_path / "store").encode(paths)
-    for name, problem in zip(bad, report.problems, strict=True):
-        assert problem.endswith(f": {action / name}") and problem in str(error.value)
+@pytest.mark.parametrize("change", ["grows", "is exchanged", "is removed"])
+def test_a_file_that_changes_while_it_is_read_is_refused_unless_it_is_gone(change, tmp_path, clip, monkeypatch):
+    path, other = (written(tmp_path / name, clip.read_bytes()) for name in ("clip.mp4", "other.mp4"))
 
+    def changing(*request):
+        decoded = decode(*request)
+        if change == "grows":
+            path.write_bytes(clip.read_bytes() + b"more")
+        else:
+            path.unlink() if change == "is removed" else other.replace(path)
+        return decoded
 
-def test_a_file_that_grows_while_it_is_read_gives_its_frames_or_one_error(tmp_path):
-    content = write_marked_video(tmp_path / "source.mkv", 200, width=320, height=240).read_bytes()
-    path = written(tmp_path / "growing.mkv", content[:5000])
-
-    def grow():
-        with path.open("ab") as file:
-            for start in range(5000, len(content), 500):
-                file.write(content[start : start + 500])
-                file.flush()
-                time.sleep(0.002)
-
-    writer = threading.Thread(target=grow)
-    writer.start()
-    while writer.is_alive():
-        try:
-            assert numbers_in(load_video(path, 4)) == [25, 75, 125, 175]
-        except VideoError as error:
-            assert str(error).endswith(f": {path}")
-    writer.join()
-    assert numbers_in(load_video(path, 4)) == [25, 75, 125, 175]
+    monkeypatch.setattr("clipspm_lite.data.clips.decode", changing)
+    if change == "is removed":
+        assert numbers_in(load_video(path)) == centres(60)
+    else:
+        with pytest.raises(VideoError, match="changed.*clip.mp4$"):
+            load_video(path)

@@ -13,9 +13,9 @@ from stand_in import DEVICE, as_accelerator
 import clipspm_lite
 from clipspm_lite import CLIPSPM
 from clipspm_lite.clip.checkpoints import LITE_MODEL, open_checkpoint
-from clipspm_lite.data.sample_downloads import lay_out_samples
 from clipspm_lite.evaluation.benchmark_table import measure
 from clipspm_lite.evaluation.scoring import evaluate
+from clipspm_lite.exercises.sample_downloads import lay_out_samples
 from clipspm_lite.model.baselines import otam
 from clipspm_lite.threads import pick_device
 from clipspm_lite.training import TRAINING_PRESETS, pick_precision, plan, train_variants

@@ -1,6 +1,10 @@
 """Video files → frames, in processes of their own; here is what both sides need, without decord or torch."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+Each = Callable[[int, np.ndarray], None]  # gets the number of a frame and the frame
 
 
 def frame_indices(count: int, offsets: Iterable[float]) -> list[int]:

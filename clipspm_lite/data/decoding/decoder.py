@@ -16,12 +16,12 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from clipspm_lite.data.decoding import frame_indices
+from clipspm_lite.data.decoding import Each, frame_indices
 
 sys.modules["nvidia"] = None  # type: ignore[assignment]  # decord would load all of CUDA: 0.3 s and 650 MB
 
@@ -42,8 +42,7 @@ _DAMAGE = re.compile(
 _NO_COPIES = "0.000000001"
 SMALL = 2_000_000  # bytes; starting threads for a smaller file costs more than they save
 MAX_PIXELS = 8192 * 8192  # per picture; FFmpeg would take up to 16000 x 16000, 0.8 GB each
-MAX_MEMORY = 8 << 30  # bytes, beside the pictures that are kept; where the system can limit it
-Each = Callable[[int, np.ndarray], None]  # gets the number of a frame and the frame
+MAX_MEMORY = 8 << 30  # bytes, where the system can limit it; threads reserve address space
 
 
 class Unreadable(Exception):
@@ -53,32 +52,28 @@ class Unreadable(Exception):
 def serve() -> None:
     """Answers requests, one line of JSON each on the standard input, until it ends.
 
-    A request has `path`, `offsets` and `limit`: the seconds without a new frame after which the process ends itself, as
-    it does without its parent. An answer is one line of JSON, `{"error": …}` or `{"count": …, "fps": …, "shape": …}`,
-    and then the T pictures, uint8 `[T, H, W, 3]`. With `every`, each frame is sent before it,
-    `{"number": …, "shape": [H, W, 3]}`.
+    A request has `path`, `offsets` (null: every frame is wanted) and `limit`: the seconds without a new frame after
+    which the process ends itself, as it does without its parent. A wanted frame is sent as soon as it is decoded:
+    `{"number": …, "shape": [H, W, 3]}` on a line, and then the picture, uint8. The last line is `{"error": …}` or
+    `{"count": …, "fps": …}`.
     """
 
-    def send(answer: dict[str, Any], *pictures: np.ndarray) -> None:
-        answers.write(json.dumps(answer).encode() + b"\n")
-        for picture in pictures:
-            answers.write(np.ascontiguousarray(picture).data)
+    def send(number: int, picture: np.ndarray) -> None:
+        answers.write(json.dumps({"number": number, "shape": picture.shape}).encode() + b"\n")
+        answers.write(np.ascontiguousarray(picture).data)
 
     answers = os.fdopen(os.dup(1), "wb")
     remarks = _Remarks()
     answers.write(b"ready\n")
     answers.flush()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C and Jupyter's stop are for the process that asked
+    _limit("RLIMIT_DATA", MAX_MEMORY)
     for line in sys.stdin.buffer:
         request = json.loads(line)
         watchdog = _Watchdog(request["limit"])
-        _limit("RLIMIT_DATA", MAX_MEMORY + len(request["offsets"]) * MAX_PIXELS * 3)  # threads reserve address space
         remarks.clear()
-        pictures: list[np.ndarray] = []
         try:
-            each = (lambda i, p: send({"number": i, "shape": p.shape}, p)) if request["every"] else None
-            answer, pictures = _decoded(request["path"], request["offsets"], watchdog, remarks, each)
-            answer["shape"] = [len(pictures), *np.shape(pictures[:1])[1:]]
+            answer = _decode(request["path"], request["offsets"], watchdog, remarks, send)
         except Unreadable as error:
             answer = {"error": str(error)}
         except MemoryError:
@@ -86,7 +81,7 @@ def serve() -> None:
         except Exception as error:
             answer = {"error": f"damaged ({type(error).__name__}: {_reason(error)})"}
         faulthandler.cancel_dump_traceback_later()
-        send(answer, *pictures)
+        answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
 
 
@@ -136,30 +131,25 @@ def _limit(name: str, size: int) -> None:
         resource.setrlimit(which, (size if hard < 0 else min(size, hard), hard))
 
 
-def _decoded(
-    path: str, offsets: Sequence[float], watchdog: _Watchdog, remarks: _Remarks, each: Each | None
-) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """How many frames an intact file has, in all and per second, and the picture for each offset."""
+def _decode(
+    path: str, offsets: Sequence[float] | None, watchdog: _Watchdog, remarks: _Remarks, send: Each
+) -> dict[str, Any]:
+    """Sends the wanted frames of an intact file; how many it has, in all and per second."""
     reader = _open(path)
     claimed, fps = len(reader), reader.get_avg_fps()
-    kept, count = _read_forward(reader, frame_indices(claimed, offsets), watchdog, each)
+    wanted = None if offsets is None else frame_indices(claimed, offsets)
+    count = _read_forward(reader, wanted, watchdog, send)
     del reader  # an idle reader keeps on decoding ahead
     if count < claimed and offsets:  # the file claims more frames than it has
-        kept, count = _read_forward(_open(path), frame_indices(count, offsets), watchdog)
-    wanted = frame_indices(count, offsets)
+        _read_forward(_open(path), frame_indices(count, offsets), watchdog, send)
     if damage := remarks.damage():
         raise Unreadable(f"damaged, FFmpeg can only guess some of its pictures ({damage})")
-    if not kept.keys() >= set(wanted) or len({picture.shape for picture in kept.values()}) > 1:
-        raise Unreadable("it changed while it was read, or its pictures change their size")
-    return {"count": count, "fps": fps}, [kept[index] for index in wanted]
+    return {"count": count, "fps": fps}
 
 
-def _read_forward(
-    reader: decord.VideoReader, wanted: Sequence[int], watchdog: _Watchdog, each: Each | None = None
-) -> tuple[dict[int, np.ndarray], int]:
-    """Decodes a fresh reader to its end: the wanted frames by index, and how many frames there really are."""
-    kept: dict[int, np.ndarray] = {}
-    chosen, count = set(wanted), 0
+def _read_forward(reader: decord.VideoReader, wanted: Sequence[int] | None, watchdog: _Watchdog, send: Each) -> int:
+    """Decodes a fresh reader to its end, sends the wanted frames, and says how many there really are."""
+    chosen, count = wanted and set(wanted), 0
     try:
         while True:
             frame = reader.next()
@@ -168,10 +158,8 @@ def _read_forward(
             if height * width > MAX_PIXELS:
                 found = f"its pictures are too large ({width} x {height}, at most 8192 x 8192 pixels are read)"
                 raise Unreadable(f"{found}; make them smaller with -vf scale=1920:-2")
-            if each is not None:
-                each(count, _picture(frame.asnumpy()))
-            if count in chosen:
-                kept[count] = _picture(frame.asnumpy())
+            if chosen is None or count in chosen:
+                send(count, _picture(frame.asnumpy()))
             count += 1
     except (StopIteration, decord.DECORDLimitReachedError):
         pass  # the end, or the first copy after it
@@ -181,7 +169,7 @@ def _read_forward(
     if count == 0 or count < len(reader) - spare:
         found = f"only {count} of its {len(reader)} frames can be decoded"
         raise Unreadable(f"damaged, trimmed, or a transport stream: {found}")
-    return kept, count
+    return count
 
 
 def _picture(array: np.ndarray) -> np.ndarray:

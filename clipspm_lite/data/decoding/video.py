@@ -59,14 +59,12 @@ def load_video(
         ValueError: an argument is not a whole number, or out of range; `resize`: the clip was prepared smaller.
         VideoError: the file is missing, not a video, damaged, or decord cannot decode all of it.
     """
-    frames, size, shorter = _checked(frames, size, resize)
-    if size is None and random_crop:
-        raise ValueError("random_crop needs size, found size=None")
+    frames, size, shorter = _checked(frames, size, resize, random_crop)
     offsets = torch.full((frames,), 0.5, dtype=torch.float64)
     if random_segments:
         offsets = torch.rand(frames, dtype=torch.float64, generator=generator)
     source = find_clip(path)
-    if shorter and not isinstance(source, VideoFile) and shorter > (source.largest or shorter):
+    if shorter and source.largest and shorter > source.largest:
         found = f"prepared with --shorter {source.largest}; prepare it again with --shorter {shorter}"
         raise ValueError(f"resize: found {shorter}, but the clip was {found}: {path}")
     pictures, *_ = source.decode(offsets.tolist())
@@ -129,12 +127,14 @@ def count_frames(path: str | Path) -> int:
     return find_clip(path).decode(())[1]
 
 
-def _checked(frames: int, size: int | None, resize: int | None) -> tuple[int, int | None, int | None]:
+def _checked(
+    frames: int, size: int | None, resize: int | None, random_crop: bool = False
+) -> tuple[int, int | None, int | None]:
     """The arguments: T, the side of the square, and the length of the shorter side before it is cut."""
     frames = whole_number("frames", frames, most=MOST_FRAMES)
-    if size is None and resize is not None:
-        raise ValueError("resize needs size, found size=None")
     if size is None:
+        if resize is not None or random_crop:
+            raise ValueError("resize and random_crop need size, found size=None")
         return frames, None, None
     size = whole_number("size", size)
     return frames, size, size if resize is None else whole_number("resize", resize, least=size)

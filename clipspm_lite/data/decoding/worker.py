@@ -11,10 +11,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import IO, Any, cast
 
 import numpy as np
+
+from clipspm_lite.data.decoding import Each, frame_indices
 
 TIME_LIMIT = 30.0  # seconds without a new frame
 SLOWEST_DISK = 20e6  # bytes per second: a large file may take this much longer before its first frame
@@ -30,8 +32,6 @@ else:
     serve()
 """
 
-Each = Callable[[int, np.ndarray], None]  # gets the number of a frame and the frame
-
 
 class DecodingFailed(Exception):
     """What is wrong with a file, without its name."""
@@ -40,22 +40,23 @@ class DecodingFailed(Exception):
 def decode(path: str, offsets: Sequence[float], each: Each | None = None) -> tuple[np.ndarray, int, float]:
     """The frames that stand for a video, uint8 `[T, H, W, 3]`, how many it has, and per second. Threads may call it.
 
-    `path` is absolute. `offsets` are those of the T frames in their segments, in [0, 1); none only counts. `each` gets
-    every frame as it is decoded, with its number; after a crash for which an earlier file is to blame, again from 0.
-
-    Raises:
-        DecodingFailed: the file cannot be decoded.
-        RuntimeError: no worker can be started.
+    `path` is absolute. `offsets` are those of the T frames in their segments, in [0, 1); none only counts. In their
+    place, `each` gets every frame as it is decoded, with its number; again from 0 after a crash that an earlier file is
+    to blame for. Raises DecodingFailed for the file, RuntimeError where no worker can be started.
     """
     limit = TIME_LIMIT + os.stat(path).st_size / SLOWEST_DISK
-    request = {"path": path, "offsets": list(offsets), "limit": limit, "every": each is not None}
+    request = {"path": path, "offsets": list(offsets) if each is None else None, "limit": limit}
     while True:
         try:
             worker, fresh = _idle.pop(), False
         except IndexError:
             worker, fresh = _Worker(), True
         try:
-            decoded = worker.answer(request, each)
+            kept: dict[int, np.ndarray] = {}
+            count, fps = worker.answer(request, each or kept.__setitem__)
+            wanted = frame_indices(count, offsets)
+            if not kept.keys() >= set(wanted) or len({picture.shape for picture in kept.values()}) > 1:
+                raise DecodingFailed("it changed while it was read, or its pictures change their size")
         except (EOFError, OSError):
             status = worker.kill(patience=10)  # it ends by itself
             if status == _WATCHDOG_STATUS:
@@ -67,7 +68,7 @@ def decode(path: str, offsets: Sequence[float], each: Each | None = None) -> tup
             worker.kill()  # it met a bad file, or part of the answer is still to come
             raise
         _idle.append(worker)
-        return decoded
+        return np.array([kept[number] for number in wanted]), count, fps
 
 
 class _Worker:
@@ -96,22 +97,20 @@ class _Worker:
             advice = f'do `{pip} uninstall -y decord decord2 eva-decord`, then `{pip} install "decord2>=3.4,<4"`'
             raise RuntimeError(f"{sys.executable} does not start the video decoder ({found or 'it ended'}); {advice}")
 
-    def answer(self, request: dict[str, Any], each: Each | None) -> tuple[np.ndarray, int, float]:
-        """What `decode` returns; raises DecodingFailed, and EOFError or OSError where the process ended."""
+    def answer(self, request: dict[str, Any], each: Each) -> tuple[int, float]:
+        """The numbers that `decode` returns; raises DecodingFailed, EOFError or OSError where the process ended."""
         self._send(request)
-        while True:
-            line = self._answers.readline()
-            if not line.endswith(b"\n"):
-                raise EOFError
+        while (line := self._answers.readline()).endswith(b"\n"):
             answer = json.loads(line)
             if "error" in answer:
                 raise DecodingFailed(answer["error"])
-            pictures = np.empty(answer["shape"], np.uint8)
-            if self._answers.readinto(pictures.reshape(-1)) < pictures.nbytes:  # type: ignore[attr-defined]
-                raise EOFError
-            if each is None or "count" in answer:
-                return pictures, answer["count"], answer["fps"]
-            each(answer["number"], pictures)
+            if "count" in answer:
+                return answer["count"], answer["fps"]
+            picture = np.empty(answer["shape"], np.uint8)
+            if self._answers.readinto(picture.reshape(-1)) < picture.nbytes:  # type: ignore[attr-defined]
+                break
+            each(answer["number"], picture)
+        raise EOFError
 
     def _send(self, message: Any) -> None:
         self._requests.write(json.dumps(message).encode() + b"\n")

@@ -9,11 +9,19 @@ from pathlib import Path
 from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.datasets import DatasetError, sample_world
 
+EXAMPLES = {  # how the official downloads name a video
+    "hmdb51": "{class_name}/A_film(1)_{class_name}_f_cm_np1_le_med_{number}.avi",
+    "ucf101": "{class_name}/v_{class_name}_g{number:02d}_c01.avi",
+    "kinetics100": "{spaced}/-id_{number:07d}_{number:06d}_{end:06d}.mp4",
+    "ssv2_full": "1{number:03d}.webm",
+    "ssv2_small": "1{number:03d}.webm",
+}
+
 
 def official_name(benchmark: str, class_name: str, number: int) -> str:
     """Where the official download has a video, below its folder; `number` is different for every video."""
     spaced, end = class_name.replace("_", " "), number + 10  # seconds
-    return BENCHMARKS[benchmark].example.format(class_name=class_name, spaced=spaced, number=number, end=end)
+    return EXAMPLES[benchmark].format(class_name=class_name, spaced=spaced, number=number, end=end)
 
 
 def lay_out_samples(

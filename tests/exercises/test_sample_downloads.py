@@ -4,7 +4,7 @@ import pytest
 
 from clipspm_lite.data.benchmarks import BENCHMARKS, open_benchmark
 from clipspm_lite.data.datasets import DatasetError, sample_world
-from clipspm_lite.data.sample_downloads import lay_out_samples
+from clipspm_lite.exercises.sample_downloads import lay_out_samples
 from clipspm_lite.storage.files import file_sha256
 
 
