@@ -25,7 +25,7 @@ from clipspm_lite.storage.tensors import write_tensors
 
 QUALITY = 95  # of the JPEGs
 ENOUGH = 1 << 28  # bytes of pictures for a file, about a minute's work
-FEW = 16  # clips from all over, from which space and time are estimated
+FEW = 16  # clips, from which space and time are estimated
 
 
 def prepare(
@@ -57,11 +57,10 @@ def prepare(
     settings = {"shorter": whole_number("shorter", shorter), "frames": frames, "quality": QUALITY}
     if source.resolve() in (target.resolve(), *target.resolve().parents):
         raise ValueError(f"expected a folder for the prepared clips outside of {source}, found {target}")
-    todo = _still_to_do(source, target, settings)
-    if todo:
+    if todo := _still_to_do(source, target, settings):
         _write_index(target, settings, None)
-    few = todo[:: len(todo) // FEW + 1]
-    todo = few + [name for name in todo if name not in few]
+    step = len(todo) // FEW + 1  # so that the first few come from all over
+    todo = [name for start in range(step) for name in todo[start::step]]
     encoded = load_ahead(lambda name: _encode(source / name, shorter, frames), iter(todo), workers)
     bar = tqdm(zip(todo, encoded, strict=True), "preparing", len(todo), disable=None if progress else True)
     left_out, tensors, about = {}, dict[str, Tensor](), {}
@@ -73,7 +72,7 @@ def prepare(
         size = sum(map(len, tensors.values()))
         if done == 1:  # before it, libraries and processes started
             started = time.monotonic()
-        if progress and done == len(few) < len(todo):
+        if progress and done == FEW < len(todo):
             left, free = len(todo) - done, shutil.disk_usage(target).free
             space = f"about {size / done * left / 1e6:,.0f} MB ({free / 1e6:,.0f} MB are free)"
             minutes = (time.monotonic() - started) / (done - 1) * left / 60
