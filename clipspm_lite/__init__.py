@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from clipspm_lite.evaluation.scoring import evaluate as evaluate
     from clipspm_lite.model.clipspm import CLIPSPM as CLIPSPM
     from clipspm_lite.model.otam import otam as otam
-    from clipspm_lite.recognition.loading import load as load
+    from clipspm_lite.recognition.recogniser import load as load
     from clipspm_lite.training.loop import train as train
 
 _HOMES = {
@@ -23,7 +23,7 @@ _HOMES = {
     "FeatureStore": "clip.feature_store",
     "compare": "evaluation.comparison",
     "evaluate": "evaluation.scoring",
-    "load": "recognition.loading",
+    "load": "recognition.recogniser",
     "load_backbone": "clip.backbone",
     "load_video": "data.decoding.video",
     "otam": "model.otam",

@@ -25,10 +25,8 @@ TINY_CLIP_DIR = Path(__file__).parents[1] / "tiny_clip"
 LOCAL_DIR, HUB = "local-dir:", "hf-hub:"  # open_clip's prefixes
 WEIGHTS_FILE = "open_clip_model.safetensors"
 OPENAI_ENTRIES = {"input_resolution", "context_length", "vocab_size"}  # only OpenAI's own files have these
-OF_TRANSFORMERS = f"in the format of transformers: take {WEIGHTS_FILE} from the same page, or OpenAI's own .pt file"
 
-Tokenizer = Callable[..., Tensor]  # (sentences, context_length=None) → [sentences, context_length]
-Parts = tuple[Any, Tokenizer, dict[str, Any]]  # an open_clip model, its tokenizer and its configuration
+Parts = tuple[Any, Callable[..., Tensor], dict[str, Any]]  # an open_clip model, its tokenizer and its configuration
 
 
 class VisualOnly(nn.Module):
@@ -66,11 +64,9 @@ class Backbone(nn.Module):
         self.image_size = int(size if isinstance(size, int) else size[0])
         self.benchmark_resize = round(self.image_size * 256 / 224)  # shorter side before the crop (SPEC section 4)
         self.normalize_pixels = normalize_pixels
-        mean, std = torch.tensor(clip.visual.image_mean), torch.tensor(clip.visual.image_std)
-        self.register_buffer("pixel_mean", mean.view(3, 1, 1), persistent=False)
-        self.register_buffer("pixel_std", std.view(3, 1, 1), persistent=False)
-        self.set_trainable(False)
-        self.eval()
+        self.register_buffer("pixel_mean", torch.tensor(clip.visual.image_mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("pixel_std", torch.tensor(clip.visual.image_std).view(3, 1, 1), persistent=False)
+        self.set_trainable(False).eval()
 
     def set_trainable(self, trainable: bool) -> "Backbone":
         """Thaw or freeze the visual encoder; the text encoder stays frozen."""
@@ -243,7 +239,7 @@ def _from_file(name: str, path: Path) -> nn.Module:
         if ambiguous and state.keys() >= OPENAI_ENTRIES:
             raise ValueError(f"OpenAI's, made with QuickGELU: use the name {name}-quickgelu")
         if any(key.startswith(("vision_model.", "text_model.")) for key in state):
-            raise ValueError(OF_TRANSFORMERS)
+            raise ValueError(f"in the format of transformers: take {WEIGHTS_FILE} from its page, or OpenAI's .pt file")
         wanted = {k: v for k, v in state.items() if k not in OPENAI_ENTRIES and not k.endswith("attn_mask")}
         own = wanted.keys() == content.keys()  # open_clip reads it, and knows older forms
         clip = open_clip.create_model(name, str(path), load_weights=own, require_pretrained=own, weights_only=True)

@@ -66,41 +66,41 @@ def open_checkpoint(
 
     Raises CheckpointError for another or damaged file, backbone or number of frames, or as `load_backbone`.
     """
-    device = pick_device(device)
+    encoder: dict[str, Tensor] = {}
     if checkpoint_kind(path) == "released":
         architecture, _, tensors = read_released(path)
-        released = _released_head(tensors, path, dataset, prompt_weight=prompt_weight, gate_slope=gate_slope)
-        if features is not None:
-            return _for_features(released.to(device), {}, features, path)
-        name = backbone.name if isinstance(backbone, Backbone) else backbone or architecture
-        text = text_weights or weights
-        clip = load_backbone(name, weights=Path(path), text_weights=text, device=device, normalize_pixels=False)
-        kept = FeatureStore(clip, store, frames=DEFAULT_FRAMES if frames is None else frames, resize=RELEASED_RESIZE)
-        return OpenedCheckpoint(released.to(device), kept, {"config": describe_head(released), "backbone_name": name})
-    tensors, description = read_tensors(path, "model")
-    name = description.get("backbone_name", f"(features= of {description.get('encoder') or 'a nameless encoder'})")
-    made_with: dict[str, Any] = {"name": name, "fingerprint": description.get("backbone")}
-    made_with |= {key: description[key] for key in ("frames", "resize", "normalize_pixels") if key in description}
-    encoder = {}
-    if isinstance(description.get("backbone"), dict):  # fine-tuned; a head alone has a fingerprint there
-        encoder = {k.removeprefix(VISUAL): tensors.pop(k) for k in list(tensors) if k.startswith(VISUAL)}
-        made_with |= description["backbone"]
-    opened = restore_head(description.get("config"), tensors, path, head)
+        opened = _released_head(tensors, path, dataset, prompt_weight=prompt_weight, gate_slope=gate_slope)
+        backbone = backbone.name if isinstance(backbone, Backbone) else backbone or architecture
+        weights, text_weights = Path(path), text_weights or weights
+        frames = DEFAULT_FRAMES if frames is None else frames
+        made_with: dict[str, Any] = {"normalize_pixels": False, "frames": frames, "resize": RELEASED_RESIZE}
+        description: dict[str, Any] = {"config": describe_head(opened), "backbone_name": backbone}
+    else:
+        tensors, description = read_tensors(path, "model")
+        name = description.get("backbone_name", f"(features= of {description.get('encoder') or 'a nameless encoder'})")
+        made_with = {"name": name, "fingerprint": description.get("backbone")}
+        made_with |= {key: description[key] for key in ("frames", "resize", "normalize_pixels") if key in description}
+        if isinstance(description.get("backbone"), dict):  # fine-tuned; a head alone has a fingerprint there
+            encoder = {k.removeprefix(VISUAL): tensors.pop(k) for k in list(tensors) if k.startswith(VISUAL)}
+            made_with |= description["backbone"]
+        opened = restore_head(description.get("config"), tensors, path, head)
+    opened = opened.to(pick_device(device))
     if features is not None:
-        return _for_features(opened.to(device), description | made_with, features, path)
-    kept = open_store(made_with, path, encoder, backbone, weights, text_weights, frames, device, store)
-    return OpenedCheckpoint(opened.to(device), kept, description)
+        _check_features(opened, description | made_with, features, path)
+        return OpenedCheckpoint(opened, None, description)  # type: ignore[arg-type]
+    given = dict(backbone=backbone, weights=weights, text_weights=text_weights, device=device)
+    kept = open_store(made_with, path, encoder, given | {"frames": frames, "store": store})
+    return OpenedCheckpoint(opened, kept, description)
 
 
-def _for_features(head: Head, about: dict[str, Any], features: EncodedDataset, path: str | os.PathLike) -> Any:
-    """The head alone; CheckpointError where it was trained on other features than these."""
+def _check_features(head: Head, about: dict[str, Any], features: EncodedDataset, path: str | os.PathLike) -> None:
+    """CheckpointError where a head was trained on other features than these."""
     trained = {"width": getattr(head, "dim", None), "frames": about.get("frames", DEFAULT_FRAMES)}
     trained["encoder"] = about.get("encoder", about.get("fingerprint"))
     for (name, known), found in zip(trained.items(), (*features.features.shape[:0:-1], features.encoder), strict=True):
         if known != found and None not in (known, found):
             wanted = f"the {known} of this head's training, or a head trained on such features"
             raise CheckpointError(f"{name} of the features: expected {wanted}, found {found}: {path}")
-    return OpenedCheckpoint(head, None, about)  # type: ignore[arg-type]
 
 
 def checkpoint_kind(path: str | os.PathLike) -> str:
@@ -153,21 +153,15 @@ def restore_head(config: Any, tensors: Mapping[str, Tensor], path: str | os.Path
 
 
 def open_store(
-    made_with: Mapping[str, Any],
-    path: str | os.PathLike,
-    encoder: Mapping[str, Tensor],
-    backbone: Backbone | str | None,
-    weights: str | Path | None,
-    text_weights: str | Path | None,
-    frames: int | None,
-    device: str | torch.device,
-    store: str | Path | None,
+    made_with: Mapping[str, Any], path: str | os.PathLike, encoder: Mapping[str, Tensor], given: Mapping[str, Any]
 ) -> FeatureStore:
     """What encodes videos as a file says that its own were; CheckpointError for another backbone or number of frames.
 
-    ``made_with`` is what the file says, ``encoder`` a fine-tuned visual encoder's weights, or empty.
+    ``made_with`` is what the file says, ``encoder`` a fine-tuned visual encoder's weights, or empty; ``given`` are
+    the arguments backbone, weights, text_weights, frames, device and store of `open_checkpoint`.
     """
     recorded = made_with.get("frames", DEFAULT_FRAMES)
+    backbone, weights, text_weights, frames = (given[k] for k in ("backbone", "weights", "text_weights", "frames"))
     if frames not in (None, recorded):
         raise CheckpointError(f"frames: expected {recorded}, with which this was trained, found {frames}: {path}")
     if isinstance(backbone, Backbone):
@@ -181,7 +175,7 @@ def open_store(
                 made = f"the backbone {name[:80]!r} and weights {str(tag)[:80]!r}"
                 advice = "give backbone and weights, or the checkpoint that has them"
                 raise CheckpointError(f"made with {made}, not found here: {advice}: {path}")
-        about: dict[str, Any] = dict(device=device, normalize_pixels=made_with.get("normalize_pixels", True))
+        about = {"device": given["device"], "normalize_pixels": made_with.get("normalize_pixels", True)}
         opened = load_backbone(name, weights=weights, text_weights=text_weights, **about)
     try:
         if encoder:
@@ -189,7 +183,7 @@ def open_store(
         for kind in ("fingerprint", "visual_fingerprint"):
             if made_with.get(kind) is not None and made_with[kind] != getattr(opened, kind):
                 raise ValueError("made with other weights")
-        return FeatureStore(opened, store, frames=recorded, resize=made_with.get("resize"))
+        return FeatureStore(opened, given["store"], frames=recorded, resize=made_with.get("resize"))
     except (RuntimeError, ValueError) as error:
         found = f"{opened.name} with weights {opened.weights} ({one_line(error)})"
         raise CheckpointError(f"does not fit {found}: give the backbone and weights of its training: {path}") from None

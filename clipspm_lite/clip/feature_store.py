@@ -105,14 +105,12 @@ class FeatureStore:
             for content in loaded:
                 description = {"kind": VIDEO_FEATURES, "crc32": zlib.crc32(rows[content].numpy().data)}
                 write_tensors(files[content], {"features": rows[content]}, description, small=True)
-        for path, content in contents.items():
-            if content not in rows:
-                errors.setdefault(path, VideoError(f"a copy of a video that cannot be read: {printable(path)}"))
-        unreadable = [path for path in dict.fromkeys(paths) if path in errors]
-        lines = [str(errors[path]) for path in unreadable]
-        if len(lines) > 1:
-            lines.insert(0, f"{len(lines)} of {len(paths)} videos cannot be read, others are kept (--skip-unreadable):")
-        if lines:
+        copies = [path for path, content in contents.items() if content not in rows and path not in errors]
+        errors |= {path: VideoError(f"a copy of a video that cannot be read: {printable(path)}") for path in copies}
+        if unreadable := [path for path in dict.fromkeys(paths) if path in errors]:
+            lines = [str(errors[path]) for path in unreadable]
+            if (count := len(lines)) > 1:
+                lines.insert(0, f"{count} of {len(paths)} videos cannot be read, others are kept (--skip-unreadable):")
             failed = VideoError("\n".join(lines))
             failed.paths = unreadable
             raise failed

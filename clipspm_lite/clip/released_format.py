@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,20 +35,15 @@ ARCHITECTURES = {"class_embedding": "ViT-B-16-quickgelu", "attnpool.positional_e
 
 # NumPy's float64 (`acc`) is the only type that a file may hold beside tensors, numbers and containers.
 _SCALAR: Any = np.float64(0).__reduce__()[0]
-NUMPY_FLOAT64 = [
-    (_SCALAR, "numpy._core.multiarray.scalar"),
-    (_SCALAR, "numpy.core.multiarray.scalar"),  # as NumPy 1 wrote it
-    (np.dtype, "numpy.dtype"),
-    (type(np.dtype("float64")), "numpy.dtypes.Float64DType"),
-]
+NUMPY_FLOAT64 = [(_SCALAR, "numpy._core.multiarray.scalar"), (_SCALAR, "numpy.core.multiarray.scalar")]  # NumPy 2, 1
+NUMPY_FLOAT64 += [(np.dtype, "numpy.dtype"), (np.dtypes.Float64DType, "numpy.dtypes.Float64DType")]
 
 
 def is_released(path: str | os.PathLike) -> bool:
     """Whether a file is a checkpoint of the released code."""
-    try:
+    with suppress(CheckpointError):
         return os.path.isfile(path) and not is_safetensors(Path(path)) and bool(_model_state(path))
-    except CheckpointError:
-        return False
+    return False
 
 
 def read_released(path: str | os.PathLike) -> tuple[str, dict[str, Tensor], dict[str, Tensor]]:

@@ -13,9 +13,8 @@ from clipspm_lite.data.decoding.video import VideoError
 from clipspm_lite.data.names import on_terminal, printable
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.recognition.leave_one_out import CHOICES, LeaveOneOut, leave_one_out
-from clipspm_lite.recognition.loading import load
 from clipspm_lite.recognition.over_time import Moment, recognise_over_time
-from clipspm_lite.recognition.recogniser import Recogniser, Support, encode_support
+from clipspm_lite.recognition.recogniser import Recogniser, Support, encode_support, load
 from clipspm_lite.storage.files import replace_file
 
 

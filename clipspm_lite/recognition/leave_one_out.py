@@ -83,20 +83,18 @@ def leave_one_out(methods: Sequence[str | Head], support: Support) -> LeaveOneOu
     names = [method_name(method) for method in methods]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"methods: expected different ones, found {', '.join(names) or 'none'}")
-    asked: list[int] = []
-    answers: dict[str, list[int]] = {name: [] for name in names}
-    with scored_in_eval_mode(*methods):
-        for action, shot in support.mask.nonzero().tolist():
-            query, mask = support.features[action, shot], support.mask.clone()
-            mask[action] &= ~(support.features[action] == query).flatten(1).all(-1)
-            if not mask[action].any():
-                continue
-            asked.append(action)
-            remaining = replace(support, mask=mask)
-            for name, method in zip(names, methods, strict=True):
-                answers[name].append(int(ask(method, remaining, query[None]).logits.argmax()))
-    if not asked:
+    held_out = []
+    for action, shot in support.mask.nonzero().tolist():
+        query, mask = support.features[action, shot], support.mask.clone()
+        mask[action] &= ~(support.features[action] == query).flatten(1).all(-1)
+        if mask[action].any():
+            held_out.append((action, replace(support, mask=mask), query[None]))
+    if not held_out:
         raise ValueError("no action has two different clips, so none can be held out: add clips, or name the method")
+    asked = tuple(action for action, _, _ in held_out)
+    answers: dict[str, tuple[int, ...]] = {}
+    with scored_in_eval_mode(*methods):
+        for name, method in zip(names, methods, strict=True):
+            answers[name] = tuple(int(ask(method, rest, query).logits.argmax()) for _, rest, query in held_out)
     never_asked = tuple(name for place, name in enumerate(support.classes) if place not in asked)
-    answered = {name: tuple(found) for name, found in answers.items()}
-    return LeaveOneOut(support.classes, tuple(asked), answered, never_asked)
+    return LeaveOneOut(support.classes, asked, answers, never_asked)

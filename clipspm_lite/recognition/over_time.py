@@ -47,22 +47,17 @@ def recognise_over_time(
     numbers = frame_indices(count, [0.5] * max(shown, round(length / window * shown)))
     features: dict[int, Tensor] = {}
     waiting: dict[int, Tensor] = {}
-
-    def encode() -> None:
-        if waiting:
-            encoded = store.encode_clips([torch.stack([*waiting.values()])])[0]
-            features.update(zip(waiting, encoded, strict=True))
-        waiting.clear()
+    wanted = set(numbers)
 
     def take(number: int, picture: np.ndarray) -> None:
         if number in wanted:
             waiting[number] = fitted(picture, store.resize, store.backbone.image_size)
-        if len(waiting) == FRAMES_AT_ONCE:
-            encode()
+            if len(waiting) == FRAMES_AT_ONCE or number == numbers[-1]:
+                encoded = store.encode_clips([torch.stack([*waiting.values()])])[0]
+                features.update(zip(waiting, encoded, strict=True))
+                waiting.clear()
 
-    wanted = set(numbers)
     clip.decode((), take)
-    encode()
     samples, last = torch.stack([features[number] for number in numbers]), len(numbers) - shown
     firsts = sorted({*range(0, last + 1, max(1, round(stride / window * shown))), last})
     edges = [0, *((one + other + shown) / 2 * length / len(numbers) for one, other in pairwise(firsts)), length]

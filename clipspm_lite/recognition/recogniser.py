@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from clipspm_lite.clip.backbone import public_name
-from clipspm_lite.clip.checkpoints import DEFAULT_HEAD
+from clipspm_lite.clip.backbone import Backbone, public_name
+from clipspm_lite.clip.checkpoints import DEFAULT_HEAD, checkpoint_kind, open_checkpoint, open_store, restore_head
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.clip.prompts import TEMPLATES
 from clipspm_lite.data.datasets import VideoDataset, open_folder
@@ -23,13 +23,13 @@ from clipspm_lite.model.head import check_episode
 from clipspm_lite.model.heads import Head, describe_head, scored_in_eval_mode
 from clipspm_lite.model.otam import centred, frame_distances
 from clipspm_lite.model.transformer import shot_mean
-from clipspm_lite.storage.tensors import write_tensors
+from clipspm_lite.storage.files import CheckpointError, one_line
+from clipspm_lite.storage.tensors import read_tensors, write_tensors
+from clipspm_lite.threads import pick_device
 
 RECOGNISER = "recogniser"  # of a file that `Recogniser.save` writes
 HEAD = "head."  # before the names of the head's weights in it
 COSINES = ("zero-shot", "prototype")  # methods whose logits are cosines
-
-Compared = tuple[Tensor, Tensor, str]  # queries [Q, T, C], prototypes [N, T, C], and the name of their distance
 
 
 @dataclass(frozen=True)
@@ -121,18 +121,15 @@ class Prediction(NamedTuple):
 
     @property
     def runner_up(self) -> Score:
-        """The second best."""
         return self.ranking[1]
 
 
 class Recogniser:
     """A method on a backbone's features, and the clips and names it knows its actions by.
 
-    ``method`` is a head or the name of a training-free method (`TRAINING_FREE`). A head is asked about one clip at a
-    time; one trained so answers best: `LITE_INDUCTIVE_MODEL`. `with_support` makes the support from videos.
-
-    Attributes:
-        head: the head, or None. ``method`` is the name of its model ("clip-spm"), or of the training-free method.
+    The argument ``method`` is a head or the name of a training-free method (`TRAINING_FREE`); the attributes are
+    ``head``, or None, and ``method``, always a name. A head is asked about one clip at a time; one trained so answers
+    best: `LITE_INDUCTIVE_MODEL`. `with_support` makes the support from videos.
     """
 
     def __init__(self, method: str | Head, store: FeatureStore, support: Support | None = None):
@@ -165,12 +162,13 @@ class Recogniser:
             return []
         queries = videos if isinstance(videos, Tensor) else self.store.encode(videos)
         names = [""] * len(videos) if isinstance(videos, Tensor) else map(str, videos)
+        scale = self.store.backbone.cosine_scale if self.method in COSINES else 1
         answers: list[tuple[tuple[Score, ...], Explanation]] = []
         with scored_in_eval_mode(method):
             for episode in [queries] if together else queries.split(1):
                 output = ask(method, support, episode)
-                parts = explain(method, support, episode, output)
-                answers += [self._answer(output.logits, *parts, row) for row in range(len(episode))]
+                whole = explain(method, support, episode, output)
+                answers += [_answer(logits, scale, whole, row) for row, logits in enumerate(output.logits)]
         return [Prediction(name, *answer) for name, answer in zip(names, answers, strict=True)]
 
     def save(self, path: str | os.PathLike) -> None:
@@ -195,20 +193,45 @@ class Recogniser:
             raise ValueError("this recogniser knows no actions yet: give it clips, .with_support(FOLDER)")
         return self.support
 
-    def _answer(
-        self, logits: Tensor, terms: dict[str, Tensor], compared: dict[str, Compared], row: int
-    ) -> tuple[tuple[Score, ...], Explanation]:
-        classes = self._known().classes
-        scale = self.store.backbone.cosine_scale if self.method in COSINES else 1
-        probabilities = (scale * logits[row]).softmax(-1)
-        order = logits[row].argsort(descending=True, stable=True)
-        ranking = tuple(Score(classes[i], float(probabilities[i]), float(logits[row, i])) for i in order.tolist())
-        distances = {name: term.expand_as(logits)[row, order].cpu() for name, term in terms.items()}
-        matchings = {
-            name: Matching(query[row].cpu(), prototype[order].cpu(), distances[term])
-            for name, (query, prototype, term) in compared.items()
-        }
-        return ranking, Explanation(tuple(score.action for score in ranking), matchings, distances)
+
+def load(
+    path: str | os.PathLike,
+    *,
+    head: Any = None,
+    backbone: Backbone | str | None = None,
+    weights: str | Path | None = None,
+    text_weights: str | Path | None = None,
+    dataset: str | None = None,
+    prompt_weight: float | None = None,
+    gate_slope: float | None = None,
+    frames: int | None = None,
+    device: str | torch.device = "auto",
+    store: str | Path | None = None,
+) -> Recogniser:
+    """Open a recogniser, or a trained head as one: ours, a fine-tuned one, or the authors' released checkpoint.
+
+    A saved recogniser knows its actions, a head knows none until `Recogniser.with_support`. ``path`` is what
+    `Recogniser.save` wrote, or what `open_checkpoint` opens; the other arguments and the errors are as there.
+    """
+    given: Any = dict(backbone=backbone, weights=weights, text_weights=text_weights, device=device, store=store)
+    if checkpoint_kind(path) != RECOGNISER:
+        given |= dict(dataset=dataset, prompt_weight=prompt_weight, gate_slope=gate_slope, frames=frames)
+        opened = open_checkpoint(path, head=head, **given)
+        return Recogniser(opened.head, opened.store)
+    tensors, description = read_tensors(path, RECOGNISER)
+    try:
+        features, class_text = tensors["support"].float(), tensors["class_text"].float()
+        support = Support(tuple(description["classes"]), features, tensors["support_mask"], class_text)
+        method: Any = str(description["method"])
+        made_with = {key: description[key] for key in ("frames", "resize")} | description["backbone"]
+        made_with["visual_fingerprint"] = str(made_with["visual_fingerprint"])
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise CheckpointError(f"a damaged recogniser ({one_line(error)}): {path}") from None
+    if method not in TRAINING_FREE or description.get("head"):
+        of_head = {name.removeprefix(HEAD): t for name, t in tensors.items() if name.startswith(HEAD)}
+        method = restore_head(description.get("head"), of_head, path, head).to(pick_device(device))
+    given["frames"] = features.shape[-2] if frames is None else frames
+    return Recogniser(method, open_store(made_with, path, {}, given), support)
 
 
 def method_name(method: object) -> str:
@@ -228,24 +251,36 @@ def ask(method: str | Head, support: Support, query: Tensor) -> Any:
     return method(*support.episode(query.to(next(method.parameters()).device)), **options)
 
 
-def explain(
-    method: str | Head, support: Support, query: Tensor, output: Any
-) -> tuple[dict[str, Tensor], dict[str, Compared]]:
-    """The distances ``[Q, N]`` or ``[1, N]`` that logits are made of, and what was compared."""
-    terms, compared = {"distance": -output.logits}, {}
+def explain(method: Any, support: Support, query: Tensor, output: Any) -> Explanation:
+    """What a method's output for one episode was made of; distances are ``[Q, N]``, actions those of the support."""
+    terms = output.terms if isinstance(output, CLIPSPMOutput) else {"distance": -output.logits}
+    terms = {name: term.expand_as(output.logits) for name, term in terms.items()}
+    compared: dict[str, Matching] = {}
     if isinstance(output, CLIPSPMOutput):
-        terms, frames = output.terms, output.spm and (output.spm.query, output.spm.prototypes)
-        if frames is None:
-            assert isinstance(method, CLIPSPM)
+        if output.spm is not None:
+            query, prototypes = output.spm.query, output.spm.prototypes
+        else:
             shots, query, _ = method.prepare(*support.episode(query.to(output.logits.device)))
-            frames = query, shot_mean(shots, support.mask.to(query.device))
-        compared["spm"] = *frames, "½ D_SPM"
+            prototypes = shot_mean(shots, support.mask.to(query.device))
+        compared["spm"] = Matching(query, prototypes, terms["½ D_SPM"])
         if output.padm is not None:
-            compared["padm"] = output.padm.query, output.padm.prototypes, "D_PADM"
+            compared["padm"] = Matching(output.padm.query, output.padm.prototypes, terms["D_PADM"])
     elif isinstance(output, CLIPFSAROutput):
-        compared["otam"] = output.query, output.prototypes, "distance"
-    elif method == "otam":
-        compared["otam"] = query, shot_mean(support.features, support.mask), "distance"
-    elif method == "otam centred":
-        compared["otam"] = centred(query), shot_mean(centred(support.features), support.mask), "distance"
-    return terms, compared
+        compared["otam"] = Matching(output.query, output.prototypes, terms["distance"])
+    elif method in ("otam", "otam centred"):
+        query, shots = (x if method == "otam" else centred(x) for x in (query, support.features))
+        compared["otam"] = Matching(query, shot_mean(shots, support.mask), terms["distance"])
+    return Explanation(support.classes, compared, terms)
+
+
+def _answer(logits: Tensor, scale: float, whole: Explanation, row: int) -> tuple[tuple[Score, ...], Explanation]:
+    """The ranking for one query of an episode, and its explanation in that order."""
+    order = logits.argsort(descending=True, stable=True)
+    probabilities = (scale * logits).softmax(-1)
+    ranking = tuple(Score(whole.actions[i], float(probabilities[i]), float(logits[i])) for i in order.tolist())
+    matchings = {
+        name: Matching(query[row].cpu(), prototypes[order].cpu(), distance[row, order].cpu())
+        for name, (query, prototypes, distance) in whole.matchings.items()
+    }
+    terms = {name: term[row, order].cpu() for name, term in whole.terms.items()}
+    return ranking, Explanation(tuple(score.action for score in ranking), matchings, terms)
