@@ -15,7 +15,7 @@ from matplotlib.markers import MarkerStyle
 from matplotlib.transforms import ScaledTranslation
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, MARKERS, NEUTRAL_COLORS, course_style, film_strip, series_style
+from clipspm_lite.plots.base import COLORS, MARKERS, NEUTRAL_COLORS, course_style, film_strip, new_axes, series_style
 
 
 @course_style
@@ -56,8 +56,7 @@ def template_accuracies(
     single: Mapping[str, tuple[float, float]], together: tuple[float, float], chance: float
 ) -> Figure:
     """Accuracy in per cent, with 95 % half-width, of each template alone, best first, and of all together."""
-    figure = Figure(figsize=(8.5, 0.28 * len(single) + 1.2), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 8.5, 0.28 * len(single) + 1.2)
     ordered = sorted(single, key=lambda template: -single[template][0])
     ax.errorbar(
         [single[template][0] for template in ordered],
@@ -74,7 +73,6 @@ def template_accuracies(
     ax.invert_yaxis()
     ax.set(xlabel=f"zero-shot accuracy, % (chance: {chance:.0f} %)")
     ax.legend(loc="upper left")
-    sns.despine(ax=ax)
     return figure
 
 
@@ -173,8 +171,7 @@ def accuracy_by_shot(
         published: source → shot → reported accuracy: open markers without an interval.
     """
     published = published or {}
-    figure = Figure(figsize=(7, 3.6 + 0.2 * len(published)), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 7, 3.6 + 0.2 * len(published))
     for number, (name, values) in enumerate(results.items()):
         accuracies, intervals = zip(*values, strict=True)
         ax.errorbar(shots, accuracies, intervals, capsize=3, label=name, **series_style(number))
@@ -188,7 +185,6 @@ def accuracy_by_shot(
         figure.legend([entries[name] for name in names], names, loc="outside lower left", ncols=2)
     else:
         ax.legend()
-    sns.despine(ax=ax)
     return figure
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, bar_style, course_style, film_strip, series_style
+from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, bar_style, course_style, film_strip, new_axes, series_style
 
 
 @course_style
@@ -40,8 +40,7 @@ def two_prompts(support: Tensor, query: Tensor, name: str) -> Figure:
 @course_style
 def gate_values(gates: Mapping[str, Tensor]) -> Figure:
     """Histograms of gate values, tensors of any shape with entries in 0 … 1, one panel per gate, mean dashed."""
-    figure = Figure(figsize=(4 * len(gates), 2.6), layout="constrained")
-    axes = figure.subplots(1, len(gates), squeeze=False, sharey=True)[0]
+    figure, axes = new_axes(len(gates), 4 * len(gates), 2.6, sharey=True)
     for number, (ax, (name, values)) in enumerate(zip(axes, gates.items(), strict=True)):
         numbers = values.detach().flatten().numpy()
         shares, color = np.full(len(numbers), 100 / len(numbers)), COLORS[number % len(COLORS)]
@@ -50,7 +49,6 @@ def gate_values(gates: Mapping[str, Tensor]) -> Figure:
         ax.axvline(mean, color="black", linestyle="--", linewidth=1.2, label=f"mean {mean:.2f}")
         ax.set(xlim=(0, 1), xlabel="gate value (0 shut, 1 open)", title=name)
         ax.legend()
-        sns.despine(ax=ax)
     axes[0].set_ylabel("% of the values")
     return figure
 
@@ -75,8 +73,7 @@ def cosine_matrices(matrices: Mapping[str, Tensor]) -> Figure:
 def loss_bars(losses: Mapping[str, Mapping[str, float]]) -> Figure:
     """Loss values, model → term → value, as bars from zero: a group per term and a hatch per model."""
     terms = list(next(iter(losses.values())))
-    figure = Figure(figsize=(8, 0.8 * len(terms) + 1.4), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 8, 0.8 * len(terms) + 1.4)
     height = 0.8 / len(losses)
     largest = max(max(values.values()) for values in losses.values())
     for row, (model, values) in enumerate(losses.items()):
@@ -89,7 +86,6 @@ def loss_bars(losses: Mapping[str, Mapping[str, float]]) -> Figure:
     ax.set(xlim=(0, 1.1 * largest), xlabel="loss (smaller is more consistent)")
     ax.invert_yaxis()
     figure.legend(loc="outside upper center", ncols=len(losses))
-    sns.despine(ax=ax)
     return figure
 
 

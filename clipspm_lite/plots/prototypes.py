@@ -13,7 +13,16 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, RIGHT, WRONG, bar_style, course_style, series_style
+from clipspm_lite.plots.base import (
+    COLORS,
+    NEUTRAL_COLORS,
+    RIGHT,
+    WRONG,
+    bar_style,
+    course_style,
+    new_axes,
+    series_style,
+)
 
 
 @course_style
@@ -81,8 +90,7 @@ def prototype_maps(
         labels: true class of each query.
         names: class names.
     """
-    figure = Figure(figsize=(10, 4.4), layout="constrained")
-    axes = figure.subplots(1, 2)
+    figure, axes = new_axes(2, 10, 4.4)
     for ax, centres, videos, title in zip(axes, prototypes, queries, ("before PADM", "after PADM"), strict=True):
         points = torch.cat([centres, videos]).mean(-2)
         points = points - points.mean(0)
@@ -98,7 +106,6 @@ def prototype_maps(
                 ax.scatter(x[1:], y[1:], s=45, **style)
         ax.set(title=f"{title} ({share:.0f} % of the spread)", xlabel="direction 1", ylabel="direction 2")
         ax.margins(0.12)
-        sns.despine(ax=ax)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
@@ -273,8 +280,7 @@ def class_bias(biases: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
         biases: what the queries were → −D_anchor ``[N]``, drawn around its mean over classes.
         names: class names.
     """
-    figure = Figure(figsize=(9, 3.8), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 9, 3.8)
     width = 0.8 / len(biases)
     for number, (queries, bias) in enumerate(biases.items()):
         places = [n - 0.4 + width * (number + 0.5) for n in range(len(names))]
@@ -296,8 +302,7 @@ def accuracy_by_company(accuracies: Mapping[str, Mapping[str, tuple[float, float
         accuracies: company → score → (accuracy, half-width).
         chance: accuracy of guessing, in per cent.
     """
-    figure = Figure(figsize=(9, 0.95 * len(accuracies) + 1.4), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 9, 0.95 * len(accuracies) + 1.4)
     scores = list(next(iter(accuracies.values())))
     height = 0.8 / len(scores)
     for number, score in enumerate(scores):
@@ -311,5 +316,4 @@ def accuracy_by_company(accuracies: Mapping[str, Mapping[str, tuple[float, float
     ax.set(xlim=(0, 105), xlabel=f"accuracy, % (dotted: chance, {chance:.0f} %)")
     ax.invert_yaxis()
     ax.legend(title="score", loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(scores))
-    sns.despine(ax=ax)
     return figure

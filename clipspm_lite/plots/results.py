@@ -4,12 +4,11 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import seaborn as sns
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from clipspm_lite.evaluation.published import Table, beside
-from clipspm_lite.plots.base import COLORS, RIGHT, WRONG, course_style, film_strip
+from clipspm_lite.plots.base import COLORS, RIGHT, WRONG, course_style, film_strip, new_axes
 from clipspm_lite.plots.embeddings import accuracy_by_shot
 
 
@@ -98,8 +97,7 @@ def episode_board(
 @course_style
 def accuracy_bars(accuracies: Mapping[str, tuple[float, float]], chance: float, title: str) -> Figure:
     """Accuracy of methods in per cent as bars, with their 95 % intervals (half-widths in points) and chance."""
-    figure = Figure(figsize=(7, 0.55 * len(accuracies) + 1.3), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 7, 0.55 * len(accuracies) + 1.3)
     names = list(accuracies)
     values, intervals = zip(*accuracies.values(), strict=True)
     ax.barh(names, values, xerr=intervals, color=COLORS[0], height=0.6, capsize=3)
@@ -108,7 +106,6 @@ def accuracy_bars(accuracies: Mapping[str, tuple[float, float]], chance: float, 
     ax.axvline(chance, color="black", linestyle=":", linewidth=1.2)
     ax.set(xlim=(0, 100), xlabel=f"accuracy, % (dotted: chance, {chance:.0f} %)", title=title)
     ax.invert_yaxis()
-    sns.despine(ax=ax)
     return figure
 
 
@@ -118,8 +115,7 @@ def confusions(most_confused: Sequence[tuple[str, str, float]], reversed_pairs: 
 
     Order-reversed pairs differ in colour and hatch.
     """
-    figure = Figure(figsize=(9, 0.4 * len(most_confused) + 1), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 9, 0.4 * len(most_confused) + 1)
     known = {frozenset(pair) for pair in reversed_pairs}
     for is_reversed, color, hatch, label in (
         (True, COLORS[1], "//", "order-reversed pair"),
@@ -137,7 +133,6 @@ def confusions(most_confused: Sequence[tuple[str, str, float]], reversed_pairs: 
     ax.set(xlim=(0, 100), xlabel="% of the queries that could be so confused")
     ax.invert_yaxis()
     ax.legend(title="asked → answered", loc="lower right")
-    sns.despine(ax=ax)
     return figure
 
 
