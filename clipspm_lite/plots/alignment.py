@@ -124,9 +124,7 @@ def _joined(frames: Tensor, axis: int) -> np.ndarray:
 def aligned_frames(x_frames: Tensor, y_frames: Tensor, links: Mapping[str, Cells], step: int) -> Figure:
     """Clip x above clip y, both ``[T, 3, H, W]`` in [0, 1], aligned frames joined by lines; one step stands out.
 
-    Args:
-        links: name → (frame of x, frame of y) of every step.
-        step: which of the steps stands out, from 0.
+    ``links``: name → (frame of x, frame of y) of every step; ``step`` is the one that stands out, from 0.
     """
     figure = Figure(figsize=(8, 3.2))
     clips = [(x_frames, 0.66, 1.0), (y_frames, 0.0, 0.34)]

@@ -83,10 +83,8 @@ def interval_pieces(pieces: Mapping[str, tuple[Sequence[float], Sequence[float]]
         order = np.argsort(means, kind="stable")
         mean, width = np.asarray(means)[order], np.asarray(widths)[order]
         held = np.abs(mean - reference) <= width
-        for mask, color, marker, label in (
-            (held, RIGHT, "o", "holds the mean of all"),
-            (~held, WRONG, "x", "misses it"),
-        ):
+        kinds = ((held, RIGHT, "o", "holds the mean of all"), (~held, WRONG, "x", "misses it"))
+        for mask, color, marker, label in kinds:
             places = np.flatnonzero(mask)
             ax.errorbar(
                 places, mean[mask], width[mask], linestyle="", marker=marker, markersize=4, color=color,
@@ -138,10 +136,7 @@ def picked_checkpoints(counts: Sequence[int], curves: Mapping[str, Sequence[floa
 def mean_texts(texts: Tensor, means: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
     """Class texts of two numbers each as points of a plane, and the mean texts of several episodes between them.
 
-    Args:
-        texts: ``[N, 2]``.
-        means: label → ``[2]``.
-        names: N class names.
+    ``texts`` are ``[N, 2]``, each of ``means`` is ``[2]``.
     """
     figure, (ax,) = new_axes(1, 6, 3.8)
     x, y = texts.T.numpy()

@@ -70,12 +70,9 @@ def _dots(ax: Axes, rows: Mapping[str, Tensor], order: Sequence[str]) -> None:
 
 @course_style
 def lengths_by_class(lengths: Mapping[str, Tensor], marked: Sequence[str], mark: str, rest: str) -> Figure:
-    """Mean length of the motion feature of each class's clips, shortest first; ``marked`` classes are hatched.
+    """Mean length of the motion feature of each class's clips ``[V]``, shortest first; ``marked`` ones are hatched.
 
-    Args:
-        lengths: class → ``[V]``.
-        marked: the classes to single out.
-        mark, rest: names of the two kinds in the legend.
+    ``mark`` and ``rest`` name the two kinds in the legend.
     """
     means = sorted(((float(values.mean()), name) for name, values in lengths.items()))
     figure, (ax,) = new_axes(1, 8, 0.24 * len(means) + 1.2)
@@ -92,11 +89,7 @@ def lengths_by_class(lengths: Mapping[str, Tensor], marked: Sequence[str], mark:
 
 @course_style
 def motion_of_heads(heads: Mapping[str, Mapping[str, float]], title: str) -> Figure:
-    """Bars of means over clips, one panel per quantity, one bar per head.
-
-    Args:
-        heads: head → quantity → value; all heads have the same quantities.
-    """
+    """Bars of means over clips (head → quantity → value), one panel per quantity, one bar per head."""
     quantities = list(next(iter(heads.values())))
     figure, axes = new_axes(len(quantities), 2 * len(quantities), 2.9)
     for ax, quantity in zip(axes, quantities, strict=True):

@@ -18,9 +18,7 @@ from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, bar_style, course_st
 def two_prompts(support: Tensor, query: Tensor, name: str) -> Figure:
     """A support clip beside its class name, and a query clip beside the question mark in the name's place.
 
-    Args:
-        support, query: frames ``[T, 3, H, W]`` in [0, 1].
-        name: the support's class name.
+    Both clips are frames ``[T, 3, H, W]`` in [0, 1].
     """
     figure = Figure(figsize=(9.5, 2.6), layout="constrained")
     axes = figure.subplots(2, 2, width_ratios=(3.2, 1))
@@ -93,9 +91,7 @@ def loss_bars(losses: Mapping[str, Mapping[str, float]]) -> Figure:
 def gate_maps(visual: Tensor, prompts: Mapping[str, Tensor]) -> Figure:
     """Gate values of one clip, frames and channels, and below them those of its prompts, on one scale 0 … 1.
 
-    Args:
-        visual: g_v ``[T, C]``.
-        prompts: which prompt → its g_p ``[C]``.
+    ``visual`` is g_v ``[T, C]``; ``prompts``: which prompt → its g_p ``[C]``.
     """
     figure = Figure(figsize=(8.6, 3.6))
     upper = figure.add_axes((0.17, 0.5, 0.72, 0.42))
@@ -126,12 +122,7 @@ def gate_maps(visual: Tensor, prompts: Mapping[str, Tensor]) -> Figure:
 
 @course_style
 def fused_frames(cosines: Mapping[str, Tensor], weight: float) -> Figure:
-    """What fusion does to the direction of each frame of a clip.
-
-    Args:
-        cosines: which two → cosine of every frame ``[T]``.
-        weight: α, for the title.
-    """
+    """What fusion at α = ``weight`` does to the direction of a clip's frames: which two → cosine of each ``[T]``."""
     figure = Figure(figsize=(8.6, 2.4))
     ax = figure.add_axes((0.09, 0.2, 0.53, 0.67))
     for number, values in enumerate(cosines.values()):
@@ -155,7 +146,6 @@ def over_prompt_weight(
     Args:
         weights: values of α.
         distances: ``[weights, N]``.
-        names: class names.
         label: the true class, drawn thick and marked with a tick.
         now: the value of α to mark.
         what: which distance.

@@ -58,7 +58,6 @@ def episode_board(
     Args:
         support: K clips of each class, frames ``[T, 3, H, W]``.
         query: one clip per class, in the order of ``support``.
-        names: class names.
         labels, answers: true and answered class of each query.
         frame: which frame of the clips, from 0.
     """
@@ -117,15 +116,10 @@ def confusions(most_confused: Sequence[tuple[str, str, float]], reversed_pairs: 
     """
     figure, (ax,) = new_axes(1, 9, 0.4 * len(most_confused) + 1)
     known = {frozenset(pair) for pair in reversed_pairs}
-    for is_reversed, color, hatch, label in (
-        (True, COLORS[1], "//", "order-reversed pair"),
-        (False, COLORS[7], "", "other pair"),
-    ):
-        rows = [
-            row
-            for row, (asked, answered, _) in enumerate(most_confused)
-            if (frozenset((asked, answered)) in known) == is_reversed
-        ]
+    found = [frozenset((asked, answered)) in known for asked, answered, _ in most_confused]
+    kinds = ((True, COLORS[1], "//", "order-reversed pair"), (False, COLORS[7], "", "other pair"))
+    for is_reversed, color, hatch, label in kinds:
+        rows = [row for row, reverse in enumerate(found) if reverse == is_reversed]
         rates = [most_confused[row][2] for row in rows]
         ax.barh(rows, rates, color=color, hatch=hatch, edgecolor="white", height=0.7, label=label)
     labels = [f"{asked} → {answered}".replace("_", " ") for asked, answered, _ in most_confused]

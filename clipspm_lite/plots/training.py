@@ -15,9 +15,7 @@ CURVES = ("step", "loss", "accuracy", "validation_accuracy", "validation_interva
 def learning_curves(histories: Mapping[str, Sequence[Mapping[str, float]]], chance: float) -> Figure:
     """Loss, and accuracy on training and validation episodes with 95 % intervals, over steps.
 
-    Args:
-        histories: run → its history, as `training.train` returns it.
-        chance: accuracy of guessing, in per cent.
+    ``histories``: run → its history, as `training.train` returns it.
     """
     figure, (left, right) = new_axes(2, 10, 3.6)
     for number, (name, history) in enumerate(histories.items()):
