@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from clipspm_lite.evaluation.results import FIVE_WAY, PAIR_KINDS, Results, accuracy, bootstrap, per_seed
-from clipspm_lite.plots.base import COLORS, HATCHES, LINES, course_style, series_style
+from clipspm_lite.plots.base import COLORS, HATCHES, LINES, course_style, new_axes, series_style
 
 
 class Estimate(NamedTuple):
@@ -34,8 +34,7 @@ def estimates(panels: Mapping[str, Mapping[str, Estimate]], line: float | None, 
         xlabel: what is shown, and what the dotted line is.
     """
     rows = list(next(iter(panels.values())))
-    figure = Figure(figsize=(10, 0.42 * len(rows) + 1.6), layout="constrained")
-    axes = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
+    figure, axes = new_axes(len(panels), 10, 0.42 * len(rows) + 1.6, sharex=True, sharey=True)
     for ax, (title, panel) in zip(axes, panels.items(), strict=True):
         for place, row in enumerate(rows):
             _draw_estimate(ax, place, panel[row])
@@ -45,7 +44,6 @@ def estimates(panels: Mapping[str, Mapping[str, Estimate]], line: float | None, 
         ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
         ax.grid(axis="x", color="0.9", linewidth=0.8)
         ax.set_axisbelow(True)
-        sns.despine(ax=ax)
     axes[0].set_yticks(range(len(rows)), rows)
     for ax in axes if len(axes) < 3 else axes[len(axes) // 2 :][:1]:
         ax.set_xlabel(xlabel)
@@ -126,8 +124,7 @@ def draws(values: Sequence[float], intervals: Mapping[str, tuple[float, float]],
 def by_class(differences: np.ndarray, classes: Sequence[str], xlabel: str) -> Figure:
     """Differences ``[seeds, classes]`` in points: a row per class, sorted by mean, and a marker per training seed."""
     order = np.argsort(differences.mean(0), kind="stable")
-    figure = Figure(figsize=(9, 0.24 * len(classes) + 1.3), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 9, 0.24 * len(classes) + 1.3)
     ax.barh(range(len(classes)), differences.mean(0)[order], color="0.85", height=0.75, label="mean")
     for seed, row in enumerate(differences):
         style = series_style(seed) | {"linestyle": "", "markersize": 4.5}
@@ -136,5 +133,4 @@ def by_class(differences: np.ndarray, classes: Sequence[str], xlabel: str) -> Fi
     ax.set_yticks(range(len(classes)), [classes[place].replace("_", " ") for place in order], fontsize=8)
     ax.set(xlabel=xlabel, ylim=(-0.7, len(classes) - 0.3))
     ax.legend(loc="best")
-    sns.despine(ax=ax)
     return figure

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipspm_lite.plots.base import COLORS, LINES, course_style, series_style
+from clipspm_lite.plots.base import COLORS, LINES, course_style, new_axes, series_style
 
 Cells = Sequence[tuple[int, int]]  # of a cost matrix: (frame of x, frame of y)
 PATH_COLORS = (COLORS[4], COLORS[2])  # purple and green, one for each direction of OTAM
@@ -27,8 +27,7 @@ def predecessors(rows: int, columns: int, before: Callable[[int, int], Sequence[
         before: (l, m) → the cells [(l', m'), …] that D[l, m] is computed from. The first and the last column are
             drawn as padding.
     """
-    figure = Figure(figsize=(1.5 * columns + 0.6, 1.15 * rows + 0.8), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 1.5 * columns + 0.6, 1.15 * rows + 0.8)
     arrow = dict(arrowstyle="->", color=COLORS[3], shrinkA=23, shrinkB=23, linewidth=1.4)
     for row, column in np.ndindex(rows, columns):
         padded = column in (0, columns - 1)
@@ -125,9 +124,7 @@ def _joined(frames: Tensor, axis: int) -> np.ndarray:
 def aligned_frames(x_frames: Tensor, y_frames: Tensor, links: Mapping[str, Cells], step: int) -> Figure:
     """Clip x above clip y, both ``[T, 3, H, W]`` in [0, 1], aligned frames joined by lines; one step stands out.
 
-    Args:
-        links: name → (frame of x, frame of y) of every step.
-        step: which of the steps stands out, from 0.
+    ``links``: name → (frame of x, frame of y) of every step; ``step`` is the one that stands out, from 0.
     """
     figure = Figure(figsize=(8, 3.2))
     clips = [(x_frames, 0.66, 1.0), (y_frames, 0.0, 0.34)]
@@ -162,8 +159,7 @@ def accuracy_dots(results: Mapping[str, Accuracies], chance: float, title: str) 
         results: method → row → (accuracy, half-width), in per cent; every method has the same rows.
     """
     rows = list(next(iter(results.values())))
-    figure = Figure(figsize=(9, 0.5 * len(rows) + 1.6), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 9, 0.5 * len(rows) + 1.6)
     for number, (method, accuracies) in enumerate(results.items()):
         shift = min(0.17, 1.02 / len(results)) * (number - (len(results) - 1) / 2)
         values, intervals = zip(*(accuracies[row] for row in rows), strict=True)
@@ -176,5 +172,4 @@ def accuracy_dots(results: Mapping[str, Accuracies], chance: float, title: str) 
     ax.set_yticks(range(len(rows)), rows)
     ax.set(xlabel=f"accuracy, % (dotted: chance, {chance:.0f} %)", title=title, ylim=(len(rows) - 0.5, -0.5))
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    sns.despine(ax=ax)
     return figure

@@ -14,9 +14,7 @@ from clipspm_lite.plots.base import COLORS, course_style, film_strip
 def ranking(clip: Tensor, probabilities: Mapping[str, float]) -> Figure:
     """A clip as a film strip, and below it one bar per action, the answer on top.
 
-    Args:
-        clip: frames ``[T, 3, H, W]`` in [0, 1].
-        probabilities: action → 0 … 1, the most likely first.
+    The clip is frames ``[T, 3, H, W]`` in [0, 1]; ``probabilities`` (0 … 1) begin with the most likely action.
     """
     height = 1.3 + 0.3 * len(probabilities) + 0.55
     figure = Figure(figsize=(9, height))

@@ -133,6 +133,16 @@ def show(figure: Figure, caption: str, alt: str) -> None:
     display(Image(png(figure, tight=True), alt=alt), Markdown(f"*{plain}*"))
 
 
+def new_axes(
+    count: int, width: float, height: float, *, sharex: bool = False, sharey: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """A figure of this size in inches with axes side by side, which have a left and a lower line only."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(1, count, squeeze=False, sharex=sharex, sharey=sharey)[0]
+    sns.despine(figure)
+    return figure, list(axes)
+
+
 def limits_around(places: np.ndarray) -> tuple[float, float, float, float]:
     """Lowest and highest x, lowest and highest y of places ``[…, 2]`` (nan: not there), with a margin."""
     points = places.reshape(-1, 2)

@@ -15,7 +15,7 @@ from matplotlib.markers import MarkerStyle
 from matplotlib.transforms import ScaledTranslation
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, MARKERS, NEUTRAL_COLORS, course_style, film_strip, series_style
+from clipspm_lite.plots.base import COLORS, MARKERS, NEUTRAL_COLORS, course_style, film_strip, new_axes, series_style
 
 
 @course_style
@@ -25,7 +25,6 @@ def clips_and_names(clips: Sequence[Tensor], cosines: Tensor, names: Sequence[st
     Args:
         clips: frames ``[T, 3, H, W]`` of each clip.
         cosines: ``[clips, names]``.
-        names: in the order of the columns.
         labels: for each clip the number of its own name.
     """
     figure = Figure(figsize=(10, 0.95 * len(clips) + 0.4), layout="constrained")
@@ -56,25 +55,17 @@ def template_accuracies(
     single: Mapping[str, tuple[float, float]], together: tuple[float, float], chance: float
 ) -> Figure:
     """Accuracy in per cent, with 95 % half-width, of each template alone, best first, and of all together."""
-    figure = Figure(figsize=(8.5, 0.28 * len(single) + 1.2), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 8.5, 0.28 * len(single) + 1.2)
     ordered = sorted(single, key=lambda template: -single[template][0])
-    ax.errorbar(
-        [single[template][0] for template in ordered],
-        range(len(ordered)),
-        xerr=[single[template][1] for template in ordered],
-        fmt="o",
-        color=COLORS[0],
-        capsize=3,
-        label="one template alone",
-    )
+    values, intervals = zip(*(single[template] for template in ordered), strict=True)
+    style: dict[str, Any] = dict(fmt="o", color=COLORS[0], capsize=3, label="one template alone")
+    ax.errorbar(values, range(len(ordered)), xerr=intervals, **style)
     ax.axvline(together[0], color=COLORS[1], linestyle="--", label=f"mean of all {len(single)}")
     ax.axvspan(together[0] - together[1], together[0] + together[1], color=COLORS[1], alpha=0.2, linewidth=0)
     ax.set_yticks(range(len(ordered)), ordered)
     ax.invert_yaxis()
     ax.set(xlabel=f"zero-shot accuracy, % (chance: {chance:.0f} %)")
     ax.legend(loc="upper left")
-    sns.despine(ax=ax)
     return figure
 
 
@@ -138,10 +129,7 @@ def maps(
 def frame_scores(clips: Mapping[str, Tensor], cosines: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
     """Each clip as a film strip, and below it the cosine of every frame with every name.
 
-    Args:
-        clips: title → frames ``[T, 3, H, W]``.
-        cosines: the same titles → ``[T, names]``.
-        names: in the order of the columns of ``cosines``.
+    ``clips``: title → frames ``[T, 3, H, W]``; ``cosines``: the same titles → ``[T, names]``.
     """
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     axes = figure.subplots(2, len(clips), squeeze=False, sharey="row", height_ratios=(1, 3))
@@ -173,8 +161,7 @@ def accuracy_by_shot(
         published: source → shot → reported accuracy: open markers without an interval.
     """
     published = published or {}
-    figure = Figure(figsize=(7, 3.6 + 0.2 * len(published)), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 7, 3.6 + 0.2 * len(published))
     for number, (name, values) in enumerate(results.items()):
         accuracies, intervals = zip(*values, strict=True)
         ax.errorbar(shots, accuracies, intervals, capsize=3, label=name, **series_style(number))
@@ -188,7 +175,6 @@ def accuracy_by_shot(
         figure.legend([entries[name] for name in names], names, loc="outside lower left", ncols=2)
     else:
         ax.legend()
-    sns.despine(ax=ax)
     return figure
 
 
@@ -218,7 +204,6 @@ def stage_maps(
         maps: title → map, two of them; the same points in each.
         kinds: what each point is, in words.
         classes: each point's place in ``names``; None for what belongs to no class.
-        names: class names.
         colour: what colours mean: "class", "role" (the kinds), or "split" (the classes' parts).
         parts: for each class its part of the split, where that is known.
         chosen: the point to ring.

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from clipspm_lite.data.episodes import Episode
-from clipspm_lite.plots.base import COLORS, MARKERS, NEUTRAL_COLORS, RIGHT, WRONG, course_style, series_style
+from clipspm_lite.plots.base import COLORS, MARKERS, NEUTRAL_COLORS, RIGHT, WRONG, course_style, new_axes, series_style
 
 
 @course_style
@@ -52,8 +52,7 @@ def episode_draws(episodes: Sequence[Episode], videos_per_class: Sequence[int], 
     Support videos are filled squares, queries open circles.
     """
     first = np.concatenate([[0], np.cumsum(videos_per_class)])
-    figure = Figure(figsize=(10, 0.19 * len(names) + 1.2), layout="constrained")
-    axes = figure.subplots(1, len(episodes), sharey=True, squeeze=False)[0]
+    figure, axes = new_axes(len(episodes), 10, 0.19 * len(names) + 1.2, sharey=True)
     for number, (ax, episode) in enumerate(zip(axes, episodes, strict=True)):
         for row in range(len(names)):
             ax.axhline(row, color="0.9", linewidth=0.8, zorder=0)
@@ -79,16 +78,13 @@ def interval_pieces(pieces: Mapping[str, tuple[Sequence[float], Sequence[float]]
         pieces: title of a panel → (means in per cent, half-widths in points), one of each per piece.
         reference: mean of the whole run in per cent.
     """
-    figure = Figure(figsize=(10, 3.8), layout="constrained")
-    axes = figure.subplots(1, len(pieces), sharey=True, squeeze=False)[0]
+    figure, axes = new_axes(len(pieces), 10, 3.8, sharey=True)
     for ax, (title, (means, widths)) in zip(axes, pieces.items(), strict=True):
         order = np.argsort(means, kind="stable")
         mean, width = np.asarray(means)[order], np.asarray(widths)[order]
         held = np.abs(mean - reference) <= width
-        for mask, color, marker, label in (
-            (held, RIGHT, "o", "holds the mean of all"),
-            (~held, WRONG, "x", "misses it"),
-        ):
+        kinds = ((held, RIGHT, "o", "holds the mean of all"), (~held, WRONG, "x", "misses it"))
+        for mask, color, marker, label in kinds:
             places = np.flatnonzero(mask)
             ax.errorbar(
                 places, mean[mask], width[mask], linestyle="", marker=marker, markersize=4, color=color,
@@ -97,7 +93,6 @@ def interval_pieces(pieces: Mapping[str, tuple[Sequence[float], Sequence[float]]
         ax.axhline(reference, color="black", linestyle=":", linewidth=1.2)
         ax.set(title=title, xlabel="piece, sorted by its mean", xlim=(-1, len(mean)))
         ax.legend(loc="lower right")
-        sns.despine(ax=ax)
     axes[0].set_ylabel("accuracy, %")
     return figure
 
@@ -108,8 +103,7 @@ def class_spread(same_classes: Sequence[float], other_classes: Sequence[float], 
 
     The band is the 95 % interval over episodes (a half-width in points) around the mean of the first kind.
     """
-    figure = Figure(figsize=(9, 2.9), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 9, 2.9)
     centre = float(np.mean(same_classes))
     ax.axvspan(centre - interval, centre + interval, color="0.88", zorder=0, label="95 % interval of one run")
     rng = np.random.default_rng(0)
@@ -120,15 +114,13 @@ def class_spread(same_classes: Sequence[float], other_classes: Sequence[float], 
     ax.set_yticks([0, 1], labels)
     ax.set(ylim=(1.5, -0.6), xlabel="accuracy of one run, %")
     ax.legend(loc="upper left")
-    sns.despine(ax=ax)
     return figure
 
 
 @course_style
 def picked_checkpoints(counts: Sequence[int], curves: Mapping[str, Sequence[float]], title: str = "") -> Figure:
     """Reported minus true accuracy, in points, over the number of checkpoints to pick from, a line per way to pick."""
-    figure = Figure(figsize=(7, 3.6), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 7, 3.6)
     ax.axhline(0, color="black", linestyle=":", linewidth=1.2)
     for number, (label, values) in enumerate(curves.items()):
         ax.plot(counts, values, label=label, **series_style(number, [WRONG, *NEUTRAL_COLORS]))
@@ -137,7 +129,6 @@ def picked_checkpoints(counts: Sequence[int], curves: Mapping[str, Sequence[floa
     ax.minorticks_off()
     ax.set(xlabel="checkpoints one could pick from", ylabel="reported − true, points", title=title)
     ax.legend(loc="upper left")
-    sns.despine(ax=ax)
     return figure
 
 
@@ -145,13 +136,9 @@ def picked_checkpoints(counts: Sequence[int], curves: Mapping[str, Sequence[floa
 def mean_texts(texts: Tensor, means: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
     """Class texts of two numbers each as points of a plane, and the mean texts of several episodes between them.
 
-    Args:
-        texts: ``[N, 2]``.
-        means: label → ``[2]``.
-        names: N class names.
+    ``texts`` are ``[N, 2]``, each of ``means`` is ``[2]``.
     """
-    figure = Figure(figsize=(6, 3.8), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 6, 3.8)
     x, y = texts.T.numpy()
     ax.plot(x, y, color="0.8", linewidth=1, zorder=0)
     ax.plot(x, y, linestyle="", marker="s", markersize=9, color="black", label="class texts")
@@ -161,5 +148,4 @@ def mean_texts(texts: Tensor, means: Mapping[str, Tensor], names: Sequence[str])
         ax.plot(*mean.tolist(), label=label, **series_style(number) | {"linestyle": "", "markersize": 9})
     ax.set(xlabel="first number", ylabel="second number", xlim=(-0.1, 1.35), ylim=(-0.1, 1.15))
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1), title="mean text t̄")
-    sns.despine(ax=ax)
     return figure

@@ -9,20 +9,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, bar_style, course_style, film_strip
+from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, bar_style, course_style, film_strip, new_axes
 
 
 @course_style
 def frame_shares(shares: Mapping[str, Tensor]) -> Figure:
     """How much each frame of a clip counts: case → ``[T]`` numbers, one panel per case."""
-    figure = Figure(figsize=(4.5 * len(shares), 2.6), layout="constrained")
-    axes = figure.subplots(1, len(shares), squeeze=False)
-    for number, (ax, (name, values)) in enumerate(zip(axes[0], shares.items(), strict=True)):
+    figure, axes = new_axes(len(shares), 4.5 * len(shares), 2.6)
+    for number, (ax, (name, values)) in enumerate(zip(axes, shares.items(), strict=True)):
         places = range(1, len(values) + 1)
         ax.bar(places, values.tolist(), color=COLORS[number % len(COLORS)], width=0.7)
         ax.axhline(0, color="black", linewidth=0.8)
         ax.set(xlabel="frame", ylabel="weight", xticks=list(places), title=name)
-        sns.despine(ax=ax)
     return figure
 
 
@@ -72,16 +70,12 @@ def _dots(ax: Axes, rows: Mapping[str, Tensor], order: Sequence[str]) -> None:
 
 @course_style
 def lengths_by_class(lengths: Mapping[str, Tensor], marked: Sequence[str], mark: str, rest: str) -> Figure:
-    """Mean length of the motion feature of each class's clips, shortest first; ``marked`` classes are hatched.
+    """Mean length of the motion feature of each class's clips ``[V]``, shortest first; ``marked`` ones are hatched.
 
-    Args:
-        lengths: class → ``[V]``.
-        marked: the classes to single out.
-        mark, rest: names of the two kinds in the legend.
+    ``mark`` and ``rest`` name the two kinds in the legend.
     """
     means = sorted(((float(values.mean()), name) for name, values in lengths.items()))
-    figure = Figure(figsize=(8, 0.24 * len(means) + 1.2), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 8, 0.24 * len(means) + 1.2)
     for is_marked, label, color, hatch in ((True, mark, COLORS[1], "//"), (False, rest, COLORS[0], "")):
         rows = [row for row, (_, name) in enumerate(means) if (name in marked) == is_marked]
         style: dict[str, Any] = dict(color=color, hatch=hatch, edgecolor="white", height=0.75)
@@ -90,21 +84,15 @@ def lengths_by_class(lengths: Mapping[str, Tensor], marked: Sequence[str], mark:
     ax.set_xlabel("mean length of the motion feature ÷ a frame's length")
     ax.set_ylim(len(means) - 0.4, -0.6)
     ax.legend(loc="upper right")
-    sns.despine(ax=ax)
     return figure
 
 
 @course_style
 def motion_of_heads(heads: Mapping[str, Mapping[str, float]], title: str) -> Figure:
-    """Bars of means over clips, one panel per quantity, one bar per head.
-
-    Args:
-        heads: head → quantity → value; all heads have the same quantities.
-    """
+    """Bars of means over clips (head → quantity → value), one panel per quantity, one bar per head."""
     quantities = list(next(iter(heads.values())))
-    figure = Figure(figsize=(2 * len(quantities), 2.9), layout="constrained")
-    axes = figure.subplots(1, len(quantities), squeeze=False)
-    for ax, quantity in zip(axes[0], quantities, strict=True):
+    figure, axes = new_axes(len(quantities), 2 * len(quantities), 2.9)
+    for ax, quantity in zip(axes, quantities, strict=True):
         for place, (name, values) in enumerate(heads.items()):
             value = values[quantity]
             ax.bar([name.replace(" ", "\n")], [value], width=0.7, **bar_style(place))
@@ -112,7 +100,6 @@ def motion_of_heads(heads: Mapping[str, Mapping[str, float]], title: str) -> Fig
         ax.set_ylabel(quantity)
         ax.tick_params(axis="x", labelsize=7)
         ax.margins(y=0.12)
-        sns.despine(ax=ax)
     figure.suptitle(title)
     return figure
 

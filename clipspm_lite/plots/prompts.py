@@ -11,16 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, bar_style, course_style, film_strip, series_style
+from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, bar_style, course_style, film_strip, new_axes, series_style
 
 
 @course_style
 def two_prompts(support: Tensor, query: Tensor, name: str) -> Figure:
     """A support clip beside its class name, and a query clip beside the question mark in the name's place.
 
-    Args:
-        support, query: frames ``[T, 3, H, W]`` in [0, 1].
-        name: the support's class name.
+    Both clips are frames ``[T, 3, H, W]`` in [0, 1].
     """
     figure = Figure(figsize=(9.5, 2.6), layout="constrained")
     axes = figure.subplots(2, 2, width_ratios=(3.2, 1))
@@ -40,8 +38,7 @@ def two_prompts(support: Tensor, query: Tensor, name: str) -> Figure:
 @course_style
 def gate_values(gates: Mapping[str, Tensor]) -> Figure:
     """Histograms of gate values, tensors of any shape with entries in 0 … 1, one panel per gate, mean dashed."""
-    figure = Figure(figsize=(4 * len(gates), 2.6), layout="constrained")
-    axes = figure.subplots(1, len(gates), squeeze=False, sharey=True)[0]
+    figure, axes = new_axes(len(gates), 4 * len(gates), 2.6, sharey=True)
     for number, (ax, (name, values)) in enumerate(zip(axes, gates.items(), strict=True)):
         numbers = values.detach().flatten().numpy()
         shares, color = np.full(len(numbers), 100 / len(numbers)), COLORS[number % len(COLORS)]
@@ -50,7 +47,6 @@ def gate_values(gates: Mapping[str, Tensor]) -> Figure:
         ax.axvline(mean, color="black", linestyle="--", linewidth=1.2, label=f"mean {mean:.2f}")
         ax.set(xlim=(0, 1), xlabel="gate value (0 shut, 1 open)", title=name)
         ax.legend()
-        sns.despine(ax=ax)
     axes[0].set_ylabel("% of the values")
     return figure
 
@@ -75,8 +71,7 @@ def cosine_matrices(matrices: Mapping[str, Tensor]) -> Figure:
 def loss_bars(losses: Mapping[str, Mapping[str, float]]) -> Figure:
     """Loss values, model → term → value, as bars from zero: a group per term and a hatch per model."""
     terms = list(next(iter(losses.values())))
-    figure = Figure(figsize=(8, 0.8 * len(terms) + 1.4), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 8, 0.8 * len(terms) + 1.4)
     height = 0.8 / len(losses)
     largest = max(max(values.values()) for values in losses.values())
     for row, (model, values) in enumerate(losses.items()):
@@ -89,7 +84,6 @@ def loss_bars(losses: Mapping[str, Mapping[str, float]]) -> Figure:
     ax.set(xlim=(0, 1.1 * largest), xlabel="loss (smaller is more consistent)")
     ax.invert_yaxis()
     figure.legend(loc="outside upper center", ncols=len(losses))
-    sns.despine(ax=ax)
     return figure
 
 
@@ -97,9 +91,7 @@ def loss_bars(losses: Mapping[str, Mapping[str, float]]) -> Figure:
 def gate_maps(visual: Tensor, prompts: Mapping[str, Tensor]) -> Figure:
     """Gate values of one clip, frames and channels, and below them those of its prompts, on one scale 0 … 1.
 
-    Args:
-        visual: g_v ``[T, C]``.
-        prompts: which prompt → its g_p ``[C]``.
+    ``visual`` is g_v ``[T, C]``; ``prompts``: which prompt → its g_p ``[C]``.
     """
     figure = Figure(figsize=(8.6, 3.6))
     upper = figure.add_axes((0.17, 0.5, 0.72, 0.42))
@@ -130,12 +122,7 @@ def gate_maps(visual: Tensor, prompts: Mapping[str, Tensor]) -> Figure:
 
 @course_style
 def fused_frames(cosines: Mapping[str, Tensor], weight: float) -> Figure:
-    """What fusion does to the direction of each frame of a clip.
-
-    Args:
-        cosines: which two → cosine of every frame ``[T]``.
-        weight: α, for the title.
-    """
+    """What fusion at α = ``weight`` does to the direction of a clip's frames: which two → cosine of each ``[T]``."""
     figure = Figure(figsize=(8.6, 2.4))
     ax = figure.add_axes((0.09, 0.2, 0.53, 0.67))
     for number, values in enumerate(cosines.values()):
@@ -159,7 +146,6 @@ def over_prompt_weight(
     Args:
         weights: values of α.
         distances: ``[weights, N]``.
-        names: class names.
         label: the true class, drawn thick and marked with a tick.
         now: the value of α to mark.
         what: which distance.

@@ -13,15 +13,23 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, RIGHT, WRONG, bar_style, course_style, series_style
+from clipspm_lite.plots.base import (
+    COLORS,
+    NEUTRAL_COLORS,
+    RIGHT,
+    WRONG,
+    bar_style,
+    course_style,
+    new_axes,
+    series_style,
+)
 
 
 @course_style
 def who_sees_whom(way: int, shot: int, queries: int) -> Figure:
     """Which input of PADM reaches which output (rows): by attention (●), or only through a mean (○).
 
-    Args:
-        way, shot, queries: N, K and Q (the total) of the episode that is drawn.
+    ``queries`` is their total number in the episode.
     """
     supports = [f"support {n + 1}.{k + 1}" for n in range(way) for k in range(shot)]
     inputs = supports + [f"query {q + 1}" for q in range(queries)]
@@ -79,10 +87,8 @@ def prototype_maps(
         prototypes: before and after, ``[N, T, C]`` each; frames are averaged, so their order is lost here.
         queries: before and after, ``[Q, T, C]`` each.
         labels: true class of each query.
-        names: class names.
     """
-    figure = Figure(figsize=(10, 4.4), layout="constrained")
-    axes = figure.subplots(1, 2)
+    figure, axes = new_axes(2, 10, 4.4)
     for ax, centres, videos, title in zip(axes, prototypes, queries, ("before PADM", "after PADM"), strict=True):
         points = torch.cat([centres, videos]).mean(-2)
         points = points - points.mean(0)
@@ -91,14 +97,13 @@ def prototype_maps(
         share = 100 * float((spread[:2] ** 2).sum() / (spread**2).sum())
         for n, name in enumerate(names):
             style = series_style(n) | {"linestyle": "-"}
-            ax.scatter(*flat[n], s=170, edgecolor="black", label=name, zorder=3, **style)
+            ax.scatter(flat[n, 0], flat[n, 1], s=170, edgecolor="black", label=name, zorder=3, **style)
             for q in (q for q, label in enumerate(labels) if label == n):
                 x, y = zip(flat[n], flat[len(names) + q], strict=True)
                 ax.plot(x, y, color=style["color"], linewidth=1)
                 ax.scatter(x[1:], y[1:], s=45, **style)
         ax.set(title=f"{title} ({share:.0f} % of the spread)", xlabel="direction 1", ylabel="direction 2")
         ax.margins(0.12)
-        sns.despine(ax=ax)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
@@ -118,7 +123,6 @@ def prototype_paths(
         prototypes: places ``[N, frames, 2]``; one frame where frames are averaged.
         queries: places ``[Q, 2]``, small, each joined with its class's mean place.
         labels: true class of each query.
-        names: class names.
         anchor: places ``[frames, 2]``, drawn as a star; None where there is no anchor.
         limits: lowest and highest x, lowest and highest y, the same for the pictures of several stages.
     """
@@ -154,7 +158,6 @@ def prototype_distances(distances: Tensor, names: Sequence[str], limits: tuple[f
 
     Args:
         distances: ``[N, N]``, or ``[N + 1, N]`` with the anchor's in the last row.
-        names: N class names.
         limits: what the colours span, the same for several stages.
         label: name of the distance.
     """
@@ -216,11 +219,8 @@ def distances_by_frame(distances: Mapping[str, Tensor], chosen: str, label: str)
 def stacked_distances(parts: Mapping[str, Tensor], names: Sequence[str], label: int) -> Figure:
     """The parts of one query's score: stacked bars, one per class; the shortest bar is the answer.
 
-    Args:
-        parts: name → weighted distances ``[N]``. Each is drawn as its excess over the nearest class, which changes
-            neither the answer nor the softmax.
-        names: class names.
-        label: the true class.
+    ``parts``: name → weighted distances ``[N]``. Each is drawn as its excess over the nearest class, which changes
+    neither the answer nor the softmax. ``label`` is the true class.
     """
     height = 0.5 * len(names) + 1.3
     figure = Figure(figsize=(10, height))
@@ -269,12 +269,9 @@ def logit_changes(changes: Tensor, exchanged: int, names: Sequence[str]) -> Figu
 def class_bias(biases: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
     """What is added to each class's logit, whatever the query: bars around zero, one group per class.
 
-    Args:
-        biases: what the queries were → −D_anchor ``[N]``, drawn around its mean over classes.
-        names: class names.
+    ``biases``: what the queries were → −D_anchor ``[N]``, drawn around its mean over classes.
     """
-    figure = Figure(figsize=(9, 3.8), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 9, 3.8)
     width = 0.8 / len(biases)
     for number, (queries, bias) in enumerate(biases.items()):
         places = [n - 0.4 + width * (number + 0.5) for n in range(len(names))]
@@ -292,12 +289,9 @@ def class_bias(biases: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
 def accuracy_by_company(accuracies: Mapping[str, Mapping[str, tuple[float, float]]], chance: float) -> Figure:
     """Accuracy in per cent of the same queries in different company, one bar per score, with 95 % half-widths.
 
-    Args:
-        accuracies: company → score → (accuracy, half-width).
-        chance: accuracy of guessing, in per cent.
+    ``accuracies``: company → score → (accuracy, half-width).
     """
-    figure = Figure(figsize=(9, 0.95 * len(accuracies) + 1.4), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 9, 0.95 * len(accuracies) + 1.4)
     scores = list(next(iter(accuracies.values())))
     height = 0.8 / len(scores)
     for number, score in enumerate(scores):
@@ -311,5 +305,4 @@ def accuracy_by_company(accuracies: Mapping[str, Mapping[str, tuple[float, float
     ax.set(xlim=(0, 105), xlabel=f"accuracy, % (dotted: chance, {chance:.0f} %)")
     ax.invert_yaxis()
     ax.legend(title="score", loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(scores))
-    sns.despine(ax=ax)
     return figure

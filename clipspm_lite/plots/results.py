@@ -4,12 +4,11 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import seaborn as sns
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from clipspm_lite.evaluation.published import Table, beside
-from clipspm_lite.plots.base import COLORS, RIGHT, WRONG, course_style, film_strip
+from clipspm_lite.plots.base import COLORS, RIGHT, WRONG, course_style, film_strip, new_axes
 from clipspm_lite.plots.embeddings import accuracy_by_shot
 
 
@@ -59,7 +58,6 @@ def episode_board(
     Args:
         support: K clips of each class, frames ``[T, 3, H, W]``.
         query: one clip per class, in the order of ``support``.
-        names: class names.
         labels, answers: true and answered class of each query.
         frame: which frame of the clips, from 0.
     """
@@ -98,8 +96,7 @@ def episode_board(
 @course_style
 def accuracy_bars(accuracies: Mapping[str, tuple[float, float]], chance: float, title: str) -> Figure:
     """Accuracy of methods in per cent as bars, with their 95 % intervals (half-widths in points) and chance."""
-    figure = Figure(figsize=(7, 0.55 * len(accuracies) + 1.3), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 7, 0.55 * len(accuracies) + 1.3)
     names = list(accuracies)
     values, intervals = zip(*accuracies.values(), strict=True)
     ax.barh(names, values, xerr=intervals, color=COLORS[0], height=0.6, capsize=3)
@@ -108,7 +105,6 @@ def accuracy_bars(accuracies: Mapping[str, tuple[float, float]], chance: float, 
     ax.axvline(chance, color="black", linestyle=":", linewidth=1.2)
     ax.set(xlim=(0, 100), xlabel=f"accuracy, % (dotted: chance, {chance:.0f} %)", title=title)
     ax.invert_yaxis()
-    sns.despine(ax=ax)
     return figure
 
 
@@ -118,18 +114,12 @@ def confusions(most_confused: Sequence[tuple[str, str, float]], reversed_pairs: 
 
     Order-reversed pairs differ in colour and hatch.
     """
-    figure = Figure(figsize=(9, 0.4 * len(most_confused) + 1), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = new_axes(1, 9, 0.4 * len(most_confused) + 1)
     known = {frozenset(pair) for pair in reversed_pairs}
-    for is_reversed, color, hatch, label in (
-        (True, COLORS[1], "//", "order-reversed pair"),
-        (False, COLORS[7], "", "other pair"),
-    ):
-        rows = [
-            row
-            for row, (asked, answered, _) in enumerate(most_confused)
-            if (frozenset((asked, answered)) in known) == is_reversed
-        ]
+    found = [frozenset((asked, answered)) in known for asked, answered, _ in most_confused]
+    kinds = ((True, COLORS[1], "//", "order-reversed pair"), (False, COLORS[7], "", "other pair"))
+    for is_reversed, color, hatch, label in kinds:
+        rows = [row for row, reverse in enumerate(found) if reverse == is_reversed]
         rates = [most_confused[row][2] for row in rows]
         ax.barh(rows, rates, color=color, hatch=hatch, edgecolor="white", height=0.7, label=label)
     labels = [f"{asked} → {answered}".replace("_", " ") for asked, answered, _ in most_confused]
@@ -137,7 +127,6 @@ def confusions(most_confused: Sequence[tuple[str, str, float]], reversed_pairs: 
     ax.set(xlim=(0, 100), xlabel="% of the queries that could be so confused")
     ax.invert_yaxis()
     ax.legend(title="asked → answered", loc="lower right")
-    sns.despine(ax=ax)
     return figure
 
 

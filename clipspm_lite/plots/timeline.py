@@ -49,11 +49,8 @@ def timelines(clips: Mapping[str, Sequence[Moment]], frames: Mapping[str, Tensor
         mesh = ax.pcolormesh(
             edges, np.arange(len(shares) + 1) - 0.5, shares, cmap="Blues", vmin=0, vmax=highest, rasterized=True
         )
-        answers = [
-            (rows[name].index(moment.action), moment.start, moment.end)
-            for moment in moments
-            if moment.action in rows[name]
-        ]
+        answered = [moment for moment in moments if moment.action in rows[name]]
+        answers = [(rows[name].index(moment.action), moment.start, moment.end) for moment in answered]
         for color, width in (("white", 5), ("black", 2)):  # seen on light and on dark cells
             ax.hlines(*zip(*answers, strict=True), color=color, linewidth=width)
         ax.set_yticks(range(len(shares)), [textwrap.shorten(readable(a), 34, placeholder=" …") for a in rows[name]])

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from clipspm_lite.plots.base import COLORS, course_style, series_style
+from clipspm_lite.plots.base import COLORS, course_style, new_axes, series_style
 
 CURVES = ("step", "loss", "accuracy", "validation_accuracy", "validation_interval")  # in every entry of a history
 
@@ -16,12 +15,9 @@ CURVES = ("step", "loss", "accuracy", "validation_accuracy", "validation_interva
 def learning_curves(histories: Mapping[str, Sequence[Mapping[str, float]]], chance: float) -> Figure:
     """Loss, and accuracy on training and validation episodes with 95 % intervals, over steps.
 
-    Args:
-        histories: run → its history, as `training.train` returns it.
-        chance: accuracy of guessing, in per cent.
+    ``histories``: run → its history, as `training.train` returns it.
     """
-    figure = Figure(figsize=(10, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = new_axes(2, 10, 3.6)
     for number, (name, history) in enumerate(histories.items()):
         columns = {key: [entry[key] for entry in history] for key in CURVES}
         style = series_style(number) | {"linestyle": "-"}
@@ -34,7 +30,6 @@ def learning_curves(histories: Mapping[str, Sequence[Mapping[str, float]]], chan
     right.set(xlabel="step", ylabel="accuracy, %", ylim=(0, 100))
     right.set_title("solid: validation classes, dashed: base classes, dotted: chance")
     left.legend()
-    sns.despine(figure)
     return figure
 
 

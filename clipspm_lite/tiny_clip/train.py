@@ -34,15 +34,14 @@ from clipspm_lite import world
 from clipspm_lite.clip.backbone import TINY_CLIP_DIR, WEIGHTS_FILE, Backbone, load_backbone
 from clipspm_lite.storage.files import check_writable, end_with_parent, one_line, replace_file, replacing
 
+# First clip seeds: the committed clips use 0 to 19, so no clip is met twice.
 TRAINING_SEED, VALIDATION_SEED = 1_000_000, 2_000_000
-"""First clip seeds: the committed clips use 0 to 19, so no clip is met twice."""
 
 CONFIG_FILE, MERGES_FILE = "open_clip_config.json", "bpe_merges.txt.gz"
 IMAGE_SIZE = 64
 CLIP_LENGTH = 24
 FRAMES_PER_CLIP = 4
-ACTION = 0
-"""Place of the action among a frame's captions: action, look, pose."""
+ACTION = 0  # its place among a frame's captions: action, look, pose
 
 
 @dataclass(frozen=True)

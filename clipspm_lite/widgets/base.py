@@ -181,8 +181,8 @@ def stage_slider(stages: Iterable[str]) -> widgets.SelectionSlider:
     return widgets.SelectionSlider(description="stage", options=list(stages), style=LABELLED)
 
 
-def play(moved: Any, label: str, interval: int = 400) -> Any:
+def play(moved: Any, label: str) -> Any:
     """A label and a Play control that moves a slider through its range; it does not start by itself."""
-    button = widgets.Play(min=moved.min, max=moved.max, value=moved.value, interval=interval)
+    button = widgets.Play(min=moved.min, max=moved.max, value=moved.value, interval=400)
     widgets.link((button, "value"), (moved, "value"))
     return widgets.HBox([widgets.Label(label, layout={"margin": "0 1em"}), button])

@@ -16,6 +16,7 @@ from clipspm_lite.widgets.gallery import Gallery
 ClassNumbers = tuple[int, ...]  # empty: none chosen
 MOST_WAYS, MOST_SHOTS = 8, 5
 SEEDS, EPISODES = 10, 100  # how many of each a slider offers
+LISTED_EPISODES = 20  # where there is one seed
 
 
 def choose_clip(gallery: Gallery, names: tuple[str, str], labels: tuple[str, str], first: int = 0) -> dict[str, Any]:

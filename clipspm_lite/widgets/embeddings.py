@@ -13,13 +13,14 @@ from sklearn.manifold import TSNE
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipspm_lite.arguments import whole_number
 from clipspm_lite.data.episodes import Episode, EpisodeSampler
-from clipspm_lite.model.spm import generate_prompt, support_prompt
+from clipspm_lite.model.padm import PADMOutput
+from clipspm_lite.model.spm import SPMOutput, generate_prompt, support_prompt
 from clipspm_lite.model.transformer import shot_mean
 from clipspm_lite.plots.base import film_strips, limits_around
 from clipspm_lite.plots.embeddings import StageMap, stage_maps
 from clipspm_lite.widgets.base import Explorer, Picture, dropdown, slider, stage_slider
+from clipspm_lite.widgets.choices import LISTED_EPISODES
 from clipspm_lite.widgets.gallery import AFTER_PADM, AFTER_SPM, Gallery, model_stages
 
 RAW_CLIP = "raw CLIP"
@@ -58,26 +59,19 @@ class Cloud:
     answers: tuple[int, ...]  # of the whole model, one per query
 
 
-def embeddings_explorer(gallery: Gallery, *, seed: int = 0, episodes: int = 20) -> Explorer:
+def embeddings_explorer(gallery: Gallery) -> Explorer:
     """Clips, words, prompts, prototypes and the anchor of listed episodes as points, stage by stage.
 
     Queries are asked together here, even if the model is inductive.
 
-    Args:
-        gallery: clips, features and model.
-        seed: of the list of episodes.
-        episodes: how many of the list can be chosen.
-
     Raises:
-        ValueError: episodes is not a whole number of at least 1, or a class has fewer than two videos, which support
-            and query need.
+        ValueError: a class has fewer than two videos, which support and query need.
     """
-    episodes = whole_number("episodes", episodes)
-    pictures = EmbeddingPictures(gallery, seed)
+    pictures = EmbeddingPictures(gallery)
     first = next(iter(pictures.samplers))
     controls = {
         "points": dropdown("points", pictures.samplers, width="34em"),
-        "episode": slider("episode", 0, episodes - 1, continuous=False),
+        "episode": slider("episode", 0, LISTED_EPISODES - 1, continuous=False),
         "stage": stage_slider(pictures.stages),
         "perplexity": slider("perplexity", 2, 30, 10, continuous=False),
         "colour": dropdown("colour by", ["class", "role", *(["split"] if gallery.parts else [])]),
@@ -104,7 +98,7 @@ class EmbeddingPictures:
         stages: the model's, in order.
     """
 
-    def __init__(self, gallery: Gallery, seed: int):
+    def __init__(self, gallery: Gallery):
         self.gallery, self.stages = gallery, model_stages(gallery.model, RAW_CLIP)
         counts, ways = gallery.data.videos_per_class, len(gallery.names)
         self.samplers = {}
@@ -112,7 +106,7 @@ class EmbeddingPictures:
             way, shot = min(way, ways), max(1, min(shot, min(counts) - 1))
             queries = max(1, min(queries, min(counts) - shot))
             self.samplers[f"{way} classes: {shot} supports, {queries} queries each"] = EpisodeSampler(
-                counts, way, shot, queries, seed, class_names=gallery.data.classes
+                counts, way, shot, queries, class_names=gallery.data.classes
             )
         self._cloud = lru_cache(maxsize=4)(lambda points, episode: cloud_of(gallery, self.samplers[points][episode]))
         self._places = lru_cache(maxsize=16)(
@@ -246,19 +240,10 @@ def cloud_of(gallery: Gallery, episode: Episode) -> Cloud:
     }
     if output.spm is not None:
         parts[RAW_CLIP] |= {REAL: frame_means(real), GENERATED: frame_means(generated)}
-        parts[AFTER_SPM] = parts[RAW_CLIP] | {
-            SUPPORT: frame_means(output.spm.support),
-            QUERY: frame_means(output.spm.query),
-            PROTOTYPE: frame_means(output.spm.prototypes),
-            REAL: frame_means(output.spm.support_token),
-            GENERATED: frame_means(output.spm.query_token),
-        }
+        tokens = {REAL: frame_means(output.spm.support_token), GENERATED: frame_means(output.spm.query_token)}
+        parts[AFTER_SPM] = parts[RAW_CLIP] | clips_of(output.spm) | tokens
     if output.padm is not None:
-        parts[AFTER_PADM] = parts[list(parts)[-1]] | {
-            SUPPORT: frame_means(output.padm.support),
-            QUERY: frame_means(output.padm.query),
-            PROTOTYPE: frame_means(output.padm.prototypes),
-        }
+        parts[AFTER_PADM] = parts[list(parts)[-1]] | clips_of(output.padm)
         if gallery.has_anchor:
             nothing = torch.full((1, model.dim), torch.nan)
             parts = {stage: kinds | {ANCHOR: nothing} for stage, kinds in parts.items()}
@@ -266,6 +251,12 @@ def cloud_of(gallery: Gallery, episode: Episode) -> Cloud:
     vectors = {stage: F.normalize(torch.cat(list(kinds.values())), dim=-1).numpy() for stage, kinds in parts.items()}
     points = points_of(episode, gallery.names_of(episode), list(parts[RAW_CLIP]))
     return Cloud(episode, points, vectors, tuple(logits[0].argmax(-1).tolist()))
+
+
+def clips_of(stage: SPMOutput | PADMOutput) -> dict[str, Tensor]:
+    """The points of the clips and the prototypes after a part of the model."""
+    videos = {SUPPORT: stage.support, QUERY: stage.query, PROTOTYPE: stage.prototypes}
+    return {kind: frame_means(of_kind) for kind, of_kind in videos.items()}
 
 
 def frame_means(videos: Tensor) -> Tensor:

@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipspm_lite.arguments import whole_number
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.model.clipspm import CLIPSPM, CLIPSPMOutput
 from clipspm_lite.model.spm import generate_prompt
 from clipspm_lite.plots.base import film_strips
 from clipspm_lite.plots.prompts import fused_frames, gate_maps, over_prompt_weight
 from clipspm_lite.widgets.base import LABELLED, Explorer, Picture, dropdown, slider
-from clipspm_lite.widgets.choices import margin_over_others
+from clipspm_lite.widgets.choices import LISTED_EPISODES, margin_over_others
 from clipspm_lite.widgets.gallery import Gallery
 
 RIGHT_NAMES, WRONG_NAMES, NO_NAMES = "each its own", "each the next class's (wrong)", "the mean of all names"
@@ -25,27 +24,21 @@ SCORE, D_SPM = "whole distance (½ D_SPM + D_PADM + D_anchor)", "D_SPM"
 PROMPT_WEIGHTS = tuple(step / 5 for step in range(6))  # values of α that are drawn
 
 
-def prompt_explorer(gallery: Gallery, *, way: int = 5, seed: int = 0, episodes: int = 20) -> Explorer:
+def prompt_explorer(gallery: Gallery) -> Explorer:
     """The gates of a query, its class's text against its generated prompt, and what α and wrong names change.
 
-    Args:
-        gallery: clips, features and model.
-        way: classes in an episode (one support and one query each); fewer where the gallery has fewer.
-        seed: of the list of episodes.
-        episodes: how many of the list can be chosen.
+    An episode has five classes, fewer where the gallery has fewer, with one support and one query each.
 
     Raises:
-        ValueError: a model without SPM, way or episodes is not a whole number of at least 1, or a class has fewer than
-            two videos, which support and query need.
+        ValueError: a model without SPM, or a class with fewer than two videos, which support and query need.
     """
     if not gallery.model.config.with_spm:
         raise ValueError("this model has no SPM (with_spm=False): its clips meet no prompt")
-    way, episodes = min(whole_number("way", way), len(gallery.names)), whole_number("episodes", episodes)
-    data = gallery.data
-    sampler = EpisodeSampler(data.videos_per_class, way, seed=seed, class_names=data.classes)
+    way = min(5, len(gallery.names))
+    sampler = EpisodeSampler(gallery.data.videos_per_class, way, class_names=gallery.data.classes)
     alpha = min(max(float(gallery.model.fusion.prompt_weight), 0), 1)
     controls = {
-        "episode": slider("episode", 0, episodes - 1),
+        "episode": slider("episode", 0, LISTED_EPISODES - 1),
         "query": slider("query", 1, way),
         "names": dropdown("support names", [RIGHT_NAMES, WRONG_NAMES, NO_NAMES], width="30em"),
         "alpha": widgets.FloatSlider(description="α", min=0, max=1, step=0.05, value=alpha, style=LABELLED),

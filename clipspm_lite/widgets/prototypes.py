@@ -143,14 +143,13 @@ def prototype_stages(gallery: Gallery, episode: Episode) -> dict[str, PrototypeS
     stages = {BEFORE_TEXT: PrototypeStage(shot_mean(support, None), query, None)}
     if output.spm is not None:
         support, query = output.spm.support, output.spm.query
-        stages[AFTER_SPM] = PrototypeStage(output.spm.prototypes, query, None)
+        # a = mean over n of u_n, and u_n the mean of class n's supports and all queries
+        tokens = (support.sum(1) + query.sum(0)) / (support.shape[1] + len(query))
+        anchor = tokens.mean(0) if gallery.has_anchor else None
+        stages[AFTER_SPM] = PrototypeStage(output.spm.prototypes, query, anchor)
     if output.padm is not None:
         anchor = output.padm.anchor[0] if gallery.has_anchor else None
         stages[AFTER_PADM] = PrototypeStage(output.padm.prototypes, output.padm.query, anchor)
-        if output.spm is not None and gallery.has_anchor:
-            # a = mean over n of u_n, and u_n the mean of class n's supports and all queries
-            tokens = (support.sum(1) + query.sum(0)) / (support.shape[1] + len(query))
-            stages[AFTER_SPM] = PrototypeStage(output.spm.prototypes, query, tokens.mean(0))
     return stages
 
 

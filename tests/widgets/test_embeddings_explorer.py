@@ -14,7 +14,7 @@ def drawn(gallery):
 
 
 def test_captions_and_hints_follow(gallery):
-    explorer = embeddings_explorer(gallery, episodes=3)
+    explorer = embeddings_explorer(gallery)
     controls, drawn = explorer.controls, explorer.pictures["map"]
     assert "raw CLIP" in drawn.value and "perplexity 10" in drawn.value
     controls["stage"].value = "after PADM"
@@ -26,7 +26,7 @@ def test_captions_and_hints_follow(gallery):
 
 
 def test_point_names_follow_the_episode_and_a_point_that_is_gone_breaks_nothing(gallery, drawn):
-    controls = (explorer := embeddings_explorer(gallery, episodes=3)).controls
+    controls = (explorer := embeddings_explorer(gallery)).controls
     small, large = controls["points"].options
     controls["points"].value = large
     controls["point"].value = len(controls["point"].options) - 1
@@ -69,7 +69,7 @@ def test_what_a_model_lacks_is_said_and_has_no_points(with_head, drawn):
     ):
         gallery = with_head(**head)
         assert gone not in {point.kind for point in cloud_of(gallery, drawn).points}
-        assert f"This model has {said}" in embeddings_explorer(gallery, episodes=1).pictures["map"].value
+        assert f"This model has {said}" in embeddings_explorer(gallery).pictures["map"].value
 
 
 def test_a_generated_support_prompt_is_drawn_as_such(with_head, drawn):

@@ -16,7 +16,7 @@ def batch(gallery):
 
 
 def test_captions_say_the_present_values(gallery, with_head):
-    explorer = prompt_explorer(gallery, episodes=3)
+    explorer = prompt_explorer(gallery)
     explorer.controls["alpha"].value = 0.65
     explorer.controls["names"].value = WRONG_NAMES
     assert "α = 0.65" in explorer.pictures["fused"].value and "α = 0.65" in explorer.pictures["alphas"].value
