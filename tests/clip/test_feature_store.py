@@ -12,6 +12,7 @@ from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.clips import VideoFile
 from clipspm_lite.data.datasets import sample_world
 from clipspm_lite.data.decoding.video import VideoError
+from clipspm_lite.storage import files
 
 
 class CountingBackbone(torch.nn.Module):
@@ -165,3 +166,16 @@ def test_a_damaged_row_is_encoded_again(damage, videos, tmp_path):
     row.write_bytes(damage(row.read_bytes()))
     assert torch.equal(store.encode(paths), features) and backbone.encoded == 3
     assert torch.equal(store.encode(paths), features) and backbone.encoded == 3
+
+
+def test_what_is_written_grows_linearly(videos, tmp_path, monkeypatch):
+    written, replace = [0], os.replace
+    monkeypatch.setattr(files.os, "replace", lambda s, t: (written.append(os.path.getsize(s)), replace(s, t)))
+    store, sizes = FeatureStore(CountingBackbone(), tmp_path / "store"), [0]
+    paths = videos(*(number / 64 for number in range(32)))
+    time.sleep(0.2)
+    for path in paths:
+        store.encode([path])
+        sizes.append(sum(written) + (store.folder / "hashes.jsonl").stat().st_size)
+    steps = [after - before for before, after in zip(sizes, sizes[1:], strict=False)]
+    assert max(steps) < 1.2 * min(steps)
