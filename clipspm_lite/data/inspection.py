@@ -126,10 +126,9 @@ def check_benchmark(
         known = {path.split("/")[0] for paths in found.videos.values() for path in paths}
         others = (report.root / folder for folder in class_folders(report.root) if folder not in known)
         report.remarks += [f"not a class of {benchmark.title}, ignored: {printable(folder)}" for folder in others]
+    report.readable = {class_name: len(paths) for class_name, paths in found.videos.items()}
     if decode:
         report.read_videos(found.videos, progress)
-    else:
-        report.readable = {class_name: len(paths) for class_name, paths in found.videos.items()}
     return report
 
 
