@@ -71,11 +71,9 @@ def open_benchmark(
 ) -> VideoDataset:
     """One part of a benchmark. `check_benchmark` also compares it with the published numbers and reads the videos.
 
-    Args:
-        name: hmdb51, ucf101, kinetics100, ssv2_full or ssv2_small.
-        root: the folder of the official download; links in it are followed.
-        part: base, validation or novel.
-        video_lists: the published lists, needed for the last three; lists of other parts may be among them.
+    `name` is hmdb51, ucf101, kinetics100, ssv2_full or ssv2_small. `root` is the folder of the official download; links
+    in it are followed. `part` is base, validation or novel. `video_lists` are the published lists, which the last three
+    benchmarks need; lists of other parts may be among them.
 
     Raises ValueError for an unknown benchmark or part, DatasetError where videos are missing (which, from which page),
     or a list is needed or cannot be read.

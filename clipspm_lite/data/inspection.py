@@ -101,11 +101,7 @@ def check_benchmark(
     check_known("benchmark", name, BENCHMARKS)
     benchmark, report = BENCHMARKS[name], Report(Path(root), decoded=decode)
     listed = read_video_lists(benchmark, video_lists)
-    parts = {
-        part: classes
-        for part, classes in benchmark.classes.items()
-        if listed is None or any(listed[class_name] for class_name in classes)
-    }
+    parts = {p: names for p, names in benchmark.classes.items() if listed is None or any(map(listed.get, names))}
     report.remarks += [f"not checked, the lists name no video of it: {p}" for p in benchmark.classes if p not in parts]
     found = find_videos(benchmark, report.root, [n for classes in parts.values() for n in classes], listed)
     for part, classes in parts.items():
