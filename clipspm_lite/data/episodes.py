@@ -40,8 +40,8 @@ class EpisodeBatch:
 class EpisodeSampler:
     """An endless list of N-way K-shot episodes: `sampler[index]` for any index from 0 on.
 
-    An episode has N = `way` classes, and for each K = `shot` support videos and `queries` others. Another seed gives
-    another list. `class_names` are for messages.
+    An episode has N = `way` classes, and for each of them K = `shot` support videos and `queries` other videos. Another
+    seed gives another list. `class_names` are for messages.
 
     Raises ValueError where there are too few classes, or a class has fewer than shot + queries videos.
     """

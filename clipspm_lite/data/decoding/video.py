@@ -48,8 +48,8 @@ def load_video(
     Args:
         path: a video file, a folder with the frames of a clip as images, or a clip of a prepared folder.
         frames: T, from 1 to 1024.
-        size: the side of a square that is cut from the centre of each frame; default: the whole frames.
-        resize: pixels that the shorter side is resized to before, by default `size`; the benchmarks use 256 and 224.
+        size: of a square cut from the centre of each frame, `[T, 3, size, size]`; default: whole frames, as they are.
+        resize: of the shorter side before that; at least `size`, its default. The benchmarks: `resize=256, size=224`.
         random_crop: cut a random square instead, the same for all frames of the clip (training).
         random_flip: mirror every second clip, all of its frames alike (training, where no class depends on the side).
         generator: makes the random choices repeatable.
