@@ -20,13 +20,6 @@ if "google.colab" in str(get_ipython()):
 LINKS = {"clipspm_lite": "clipspm_lite", "data_samples": "data_samples", "results": "notebooks/results"}
 
 
-def badge(notebook: str) -> str:
-    """Markdown for "Open in Colab" of ``notebooks/<notebook>.ipynb``."""
-    page = REPOSITORY.replace("https://github.com/", "https://colab.research.google.com/github/")
-    image = "https://colab.research.google.com/assets/colab-badge.svg"
-    return f"[![Open in Colab]({image})]({page}/blob/main/notebooks/{notebook}.ipynb)"
-
-
 def setup() -> None:
     """In Colab: install what is missing, link the clone into the working folder, print the runtime. Elsewhere: nothing.
 

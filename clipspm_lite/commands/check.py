@@ -2,8 +2,6 @@
 
 import argparse
 
-from tqdm.auto import tqdm
-
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.benchmarks import BENCHMARKS
 from clipspm_lite.data.inspection import check_benchmark, check_folder
@@ -19,17 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    name, decode = options.benchmark, not options.no_decode
-    if name is not None:
+    if name := options.benchmark:
         benchmark = BENCHMARKS[name]
         print(f"{benchmark.title}, from the page {benchmark.page}")
         print(f"terms of use, as the page said when this was written (look there): {benchmark.terms}")
-    with tqdm(desc="reading", unit=" videos", disable=None if decode else True) as bar:
-        if name is None:
-            report = check_folder(options.folder, options.minimum, progress=lambda _: bar.update())
-        else:
-            bar.reset(sum(benchmark.videos.values()))
-            lists = options.video_list or ()
-            report = check_benchmark(name, options.folder, lists, decode=decode, progress=lambda _: bar.update())
+        lists, decode = options.video_list or (), not options.no_decode
+        report = check_benchmark(name, options.folder, lists, decode=decode, progress=True)
+    else:
+        report = check_folder(options.folder, options.minimum, progress=True)
     print(on_terminal(report))
     return 0 if report.ok else 1

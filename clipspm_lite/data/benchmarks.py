@@ -12,6 +12,7 @@ import shlex
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -70,11 +71,9 @@ def open_benchmark(
 ) -> VideoDataset:
     """One part of a benchmark. `check_benchmark` also compares it with the published numbers and reads the videos.
 
-    Args:
-        name: hmdb51, ucf101, kinetics100, ssv2_full or ssv2_small.
-        root: the folder of the official download; links in it are followed.
-        part: base, validation or novel.
-        video_lists: the published lists, needed for the last three; lists of other parts may be among them.
+    `name` is hmdb51, ucf101, kinetics100, ssv2_full or ssv2_small. `root` is the folder of the official download; links
+    in it are followed. `part` is base, validation or novel. `video_lists` are the published lists, which the last three
+    benchmarks need; lists of other parts may be among them.
 
     Raises ValueError for an unknown benchmark or part, DatasetError where videos are missing (which, from which page),
     or a list is needed or cannot be read.
@@ -166,11 +165,11 @@ def _choose(files: dict[str, list[str]], loose: list[str], listed: ListedVideos 
 def read_video_lists(benchmark: Benchmark, paths: Sequence[str | Path]) -> ListedVideos | None:
     """For each class of the benchmark its listed videos, by name without suffix, and where they are listed.
 
-    A line is `class/video` or `video class`. Spaces, underscores and brackets in a class make no difference; folders
-    may stand before it; the video may have a suffix. A number behind a video is not read: nothing says which class it
-    is. Or a line is `train8/video`, where numbers count the base classes (val: validation, test: novel) from 0, or all
-    classes in one row: CLIP-SPM's authors do so for SSv2-Small (test 0–23, train 24–87, val 88–99). The numbers of all
-    lists together decide which it is. Without such lists, Kinetics' own CSV files say the class of the videos there.
+    A line is `class/video` or `video class`. Spaces, underscores and brackets in a class make no difference. Folders
+    before it, the video's suffix and a number behind the video are passed over. Or a line is `train8/video` (or val,
+    test): numbers count the classes of a part from 0, or of all parts in one row, as CLIP-SPM's authors do for
+    SSv2-Small (test 0–23, train 24–87, val 88–99). All lists together decide which it is. Without such lists,
+    Kinetics' own CSV files say the class of each video.
 
     Returns None for a benchmark that uses every video of a class. Raises DatasetError where a list is missing, not
     needed or cannot be understood, or its numbers fit both numberings.
@@ -212,12 +211,10 @@ def read_video_lists(benchmark: Benchmark, paths: Sequence[str | Path]) -> Liste
 
 def _annotations(text: str) -> list[str]:
     """The entries of Kinetics' CSV as lines `class/video`; none of another text."""
-    try:
+    with suppress(TypeError, csv.Error):  # its first line will be refused as that of a list
         if text.startswith(("label,youtube_id,time_start,time_end", '"label","youtube_id","time_start","time_end"')):
             line = "{label}/{youtube_id}_{time_start:0>6}_{time_end:0>6}"
             return [line.format_map(row) for row in csv.DictReader(text.splitlines())]
-    except (TypeError, csv.Error):
-        pass  # its first line will be refused as that of a list
     return []
 
 

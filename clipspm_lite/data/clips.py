@@ -43,13 +43,12 @@ class VideoError(RuntimeError):
     paths: Sequence[Any] = ()  # of `FeatureStore.encode`: the files that it is about
 
 
+@dataclass(frozen=True)
 class VideoFile:
     """A video in a file."""
 
+    path: Path
     largest: int | None = None
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
 
     def stamp(self) -> Stamp:
         """What changes with the content; raises VideoError for what decord would call only unreadable, or wait for."""

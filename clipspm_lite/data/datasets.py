@@ -51,7 +51,6 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
 
     A clip may also be a folder with its frames as images, and `root` a prepared folder. Archives unpack into folders of
     their own, so `root` may hold one folder with all classes, and a class folder one of the same name with its videos.
-
     Links are followed. `classes` are the class folders to take, in this order; default: all of them, sorted.
 
     Raises DatasetError where `root` or a class folder is missing, a class has no video, or a name cannot be used.

@@ -111,8 +111,7 @@ class EncodedDataset:
 def check_encoded(data: object) -> None:
     """Refuse data whose videos are not encoded; raises TypeError."""
     if not isinstance(data, EncodedDataset):
-        found = f"found a {type(data).__name__}: FeatureStore.encode_dataset makes one"
-        raise TypeError(f"data: expected an EncodedDataset, {found}")
+        raise TypeError(f"data: expected what FeatureStore.encode_dataset returns, found a {type(data).__name__}")
 
 
 def check_finite(name: str, tensor: Tensor) -> None:

@@ -40,15 +40,10 @@ class EpisodeBatch:
 class EpisodeSampler:
     """An endless list of N-way K-shot episodes: `sampler[index]` for any index from 0 on.
 
-    Args:
-        way: N, classes in an episode.
-        shot: K, support videos per class.
-        queries: query videos per class; no video is both support and query in an episode.
-        seed: another seed gives another list.
-        class_names: for messages.
+    An episode has N = `way` classes, and for each of them K = `shot` support videos and `queries` other videos. Another
+    seed gives another list. `class_names` are for messages.
 
-    Raises:
-        ValueError: there are too few classes, or a class has fewer than shot + queries videos.
+    Raises ValueError where there are too few classes, or a class has fewer than shot + queries videos.
     """
 
     def __init__(

@@ -1,8 +1,10 @@
 """What the command `check` reports: every video is read before any long work starts, and what is wrong is named."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tqdm.auto import tqdm
 
 from clipspm_lite.arguments import check_known, whole_number
 from clipspm_lite.data.benchmarks import BENCHMARKS, FoundVideos, ListedVideos, find_videos, read_video_lists
@@ -12,7 +14,6 @@ from clipspm_lite.data.decoding.video import VideoError, count_frames
 from clipspm_lite.data.names import printable, some
 
 FRAMES_WANTED = 8  # T; a shorter video repeats some
-Progress = Callable[[Path], object] | None  # called with each video before it is read
 
 
 @dataclass
@@ -41,13 +42,12 @@ class Report:
         lines.append("usable" if self.ok else f"not usable as it is: {len(self.problems)} problems")
         return "\n".join(lines)
 
-    def read_videos(self, videos: Mapping[str, Sequence[str]], progress: Progress) -> None:
+    def read_videos(self, videos: Mapping[str, Sequence[str]], progress: bool) -> None:
         """Decodes the videos of each class, counts those that can be read, and notes what there is to say."""
         self.readable = dict.fromkeys(videos, 0)
         first_with: dict[str, Path] = {}
-        for class_name, path in ((name, self.root / video) for name, paths in videos.items() for video in paths):
-            if progress is not None:
-                progress(path)
+        files = [(name, self.root / video) for name, paths in videos.items() for video in paths]
+        for class_name, path in tqdm(files, "reading", unit=" videos", disable=None if progress else True):
             try:
                 count = count_frames(path)
                 same = first_with.setdefault(find_clip(path).sha256(), path)
@@ -61,7 +61,7 @@ class Report:
                 self.remarks.append(f"the same content as {printable(same)}: {printable(path)}")
 
 
-def check_folder(root: str | Path, minimum: int = 2, progress: Progress = None) -> Report:
+def check_folder(root: str | Path, minimum: int = 2, progress: bool = False) -> Report:
     """Decodes every video of a data set folder and goes on past bad ones; a class needs `minimum` = shot + queries.
 
     Raises DatasetError where `root` is not a folder, or has no class folders.
@@ -91,12 +91,7 @@ def check_folder(root: str | Path, minimum: int = 2, progress: Progress = None) 
 
 
 def check_benchmark(
-    name: str,
-    root: str | Path,
-    video_lists: Sequence[str | Path] = (),
-    *,
-    decode: bool = True,
-    progress: Progress = None,
+    name: str, root: str | Path, video_lists: Sequence[str | Path] = (), *, decode: bool = True, progress: bool = False
 ) -> Report:
     """Compares a benchmark's download with the published numbers and lists, and decodes every video.
 
@@ -106,11 +101,7 @@ def check_benchmark(
     check_known("benchmark", name, BENCHMARKS)
     benchmark, report = BENCHMARKS[name], Report(Path(root), decoded=decode)
     listed = read_video_lists(benchmark, video_lists)
-    parts = {
-        part: classes
-        for part, classes in benchmark.classes.items()
-        if listed is None or any(listed[class_name] for class_name in classes)
-    }
+    parts = {p: names for p, names in benchmark.classes.items() if listed is None or any(map(listed.get, names))}
     report.remarks += [f"not checked, the lists name no video of it: {p}" for p in benchmark.classes if p not in parts]
     found = find_videos(benchmark, report.root, [n for classes in parts.values() for n in classes], listed)
     for part, classes in parts.items():
@@ -126,10 +117,9 @@ def check_benchmark(
         known = {path.split("/")[0] for paths in found.videos.values() for path in paths}
         others = (report.root / folder for folder in class_folders(report.root) if folder not in known)
         report.remarks += [f"not a class of {benchmark.title}, ignored: {printable(folder)}" for folder in others]
+    report.readable = {class_name: len(paths) for class_name, paths in found.videos.items()}
     if decode:
         report.read_videos(found.videos, progress)
-    else:
-        report.readable = {class_name: len(paths) for class_name, paths in found.videos.items()}
     return report
 
 

@@ -4,7 +4,6 @@ import glob
 import hashlib
 import io
 import json
-import multiprocessing
 import os
 import shutil
 import textwrap
@@ -14,7 +13,6 @@ import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
-from multiprocessing.connection import wait
 from pathlib import Path
 from stat import S_ISREG
 from tempfile import TemporaryDirectory
@@ -110,12 +108,6 @@ def _explained(path: str | os.PathLike) -> Iterator[None]:
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise OSError(f"cannot be written ({reason}); make room or choose another place: {path}") from error
-
-
-def end_with_parent() -> None:
-    """Called as a worker process starts: if its parent is killed, it ends too and writes no more files."""
-    if parent := multiprocessing.parent_process():
-        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
 
 
 def file_sha256(path: str | os.PathLike) -> str:

@@ -32,7 +32,8 @@ from tqdm.auto import tqdm
 
 from clipspm_lite import world
 from clipspm_lite.clip.backbone import TINY_CLIP_DIR, WEIGHTS_FILE, Backbone, load_backbone
-from clipspm_lite.storage.files import check_writable, end_with_parent, one_line, replace_file, replacing
+from clipspm_lite.storage.files import check_writable, one_line, replace_file, replacing
+from clipspm_lite.world.write import end_with_parent
 
 # First clip seeds: the committed clips use 0 to 19, so no clip is met twice.
 TRAINING_SEED, VALIDATION_SEED = 1_000_000, 2_000_000

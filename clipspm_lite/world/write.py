@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import os
 import sys
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from importlib.util import find_spec
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import numpy as np
 
-from clipspm_lite.storage.files import check_writable, end_with_parent, file_sha256, replace_file, replacing
+from clipspm_lite.storage.files import check_writable, file_sha256, replace_file, replacing
 from clipspm_lite.world.randomness import WORLD_VERSION
 from clipspm_lite.world.render import render
 from clipspm_lite.world.scene import FRAMES_PER_SECOND, make_scene
@@ -28,6 +32,12 @@ SIZE = 112
 # Chosen so that data_samples stays under 18 MB. x264's assembler code (asm) makes another file every few times from the
 # same pictures, and its threads would too: without both, one encoder version always writes the same bytes.
 X264: dict[str, str] = {"crf": "27", "preset": "medium", "threads": "1", "x264-params": "asm=0"}
+
+
+def end_with_parent() -> None:
+    """Called as a worker process starts: if its parent is killed, it ends too and writes no more files."""
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
 
 
 def folder(class_name: str) -> str:

@@ -320,11 +320,10 @@ def test_an_unknown_benchmark_or_part_is_refused(small, tmp_path):
 
 def test_check_finds_nothing_wrong_with_a_complete_download(download):
     name, root, lists = download
-    seen = []
-    report = check_benchmark(name, root, list(lists.values()), progress=seen.append)
+    report = check_benchmark(name, root, list(lists.values()))
     assert report.ok, report
     assert report.readable == {c: VIDEOS for classes in CLASSES[name].values() for c in classes}
-    assert len(set(seen)) == 6 * VIDEOS and str(report).endswith("usable")
+    assert str(report).endswith("usable")
 
 
 def test_check_names_missing_unreadable_and_unlisted_videos(download):

@@ -22,6 +22,13 @@ MISSING_IN_COLAB = {"decord2", "lightning-fabric", "open-clip-torch"}
 as_new_as_colab = pytest.mark.skipif(sys.version_info < (3, 11), reason="Colab has Python 3.11 or newer")
 
 
+def badge(notebook: str) -> str:
+    """Markdown for "Open in Colab" of ``notebooks/<notebook>.ipynb``."""
+    page = colab.REPOSITORY.replace("https://github.com/", "https://colab.research.google.com/github/")
+    image = "https://colab.research.google.com/assets/colab-badge.svg"
+    return f"[![Open in Colab]({image})]({page}/blob/main/notebooks/{notebook}.ipynb)"
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_has_the_setup_cell_first_its_own_badge_and_installs_nothing_else(path):
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
@@ -29,13 +36,13 @@ def test_a_notebook_has_the_setup_cell_first_its_own_badge_and_installs_nothing_
     assert first == colab.SETUP_CELL and len(first.splitlines()) <= 2
     for code in others:
         assert "google.colab" not in code and not re.search(r"\bpip3?\b.*\binstall\b|\bconda\b", code), code
-    assert "".join(cells[0]["source"]).count(colab.badge(path.stem)) == 1
+    assert "".join(cells[0]["source"]).count(badge(path.stem)) == 1
     assert path.read_text(encoding="utf-8").count("colab.research.google.com/github/") == 1
 
 
 def test_readme_and_citation_name_the_same_repository():
     readme, citation = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CITATION.cff"))
-    assert any(colab.badge(path.stem) in readme for path in NOTEBOOKS)
+    assert any(badge(path.stem) in readme for path in NOTEBOOKS)
     assert f'repository-code: "{colab.REPOSITORY}"' in citation
 
 

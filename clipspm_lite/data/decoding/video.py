@@ -48,9 +48,8 @@ def load_video(
     Args:
         path: a video file, a folder with the frames of a clip as images, or a clip of a prepared folder.
         frames: T, from 1 to 1024.
-        size: None leaves the frames at the video's own size; a number gives `[T, 3, size, size]`: shorter side
-            resized to `resize`, then a square cut from the centre.
-        resize: in pixels, at least `size`, which it defaults to; the benchmarks use `resize=256, size=224`.
+        size: of a square cut from the centre of each frame, `[T, 3, size, size]`; default: whole frames, as they are.
+        resize: of the shorter side before that; at least `size`, its default. The benchmarks: `resize=256, size=224`.
         random_crop: cut a random square instead, the same for all frames of the clip (training).
         random_flip: mirror every second clip, all of its frames alike (training, where no class depends on the side).
         generator: makes the random choices repeatable.

@@ -38,11 +38,9 @@ class DecodingFailed(Exception):
 
 
 def decode(path: str, offsets: Sequence[float], each: Each | None = None) -> tuple[np.ndarray, int, float]:
-    """The frames that stand for a video, uint8 `[T, H, W, 3]`, how many it has, and per second. Threads may call it.
+    """What `VideoFile.decode` returns, for an absolute path; no offsets only count. Threads may call it.
 
-    `path` is absolute. `offsets` are those of the T frames in their segments, in [0, 1); none only counts. In their
-    place, `each` gets every frame as it is decoded, with its number; again from 0 after a crash that an earlier file is
-    to blame for. Raises DecodingFailed for the file, RuntimeError where no worker can be started.
+    Raises DecodingFailed for the file, RuntimeError where no worker can be started.
     """
     limit = TIME_LIMIT + os.stat(path).st_size / SLOWEST_DISK
     request = {"path": path, "offsets": list(offsets) if each is None else None, "limit": limit}
