@@ -197,14 +197,10 @@ def provenance(command: str, options: argparse.Namespace) -> dict[str, str]:
 
 def source_commit(package: Path = Path(__file__).parents[1]) -> str:
     """The commit of the clone with this package at its root, with a + if files changed since; else "unknown"."""
-
-    def git(*words: str) -> str:
-        command = ["git", "-C", str(package.parent), *words]
-        return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.strip()
-
+    git = ["git", f"--git-dir={package.parent / '.git'}", f"--work-tree={package.parent}"]
+    command = [*git, "describe", "--always", "--abbrev=40", "--dirty=+"]
     try:
-        inside_another = git("rev-parse", "--show-prefix")
-        return "unknown" if inside_another else git("describe", "--always", "--abbrev=40", "--dirty=+")
+        return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.strip()
     except (OSError, ValueError, subprocess.CalledProcessError):
         return "unknown"
 
