@@ -95,9 +95,10 @@ class TrainingState:
         if self.fabric.world_size == 1:
             return
         gradients = [p.grad for p in self.parameters if p.grad is not None]
-        sums = nn.utils.parameters_to_vector(gradients)
+        sums = torch.cat([g.flatten() for g in gradients])
         self.fabric.all_reduce(sums, reduce_op="sum")
-        nn.utils.vector_to_parameters(sums, gradients)
+        for gradient, part in zip(gradients, sums.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(part.view_as(gradient))
 
     def save(self, path: Path, history: History) -> None:
         """Write everything that `restore` needs to continue as if nothing had happened."""
