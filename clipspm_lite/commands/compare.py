@@ -39,17 +39,10 @@ def run(options: argparse.Namespace) -> int:
     data = [common.open_part(options, part) for part in ("base", "validation", options.part)]
     base, validation, scored = (store.encode_dataset(part, progress=True) if store else part for part in data)
     of_tiny = store and dict(backbone=base.encoder, backbone_name="tiny", resize=store.resize)
-    checkpoints = train_variants(
-        compared_variants(options),
-        base,
-        validation,
-        seeds=options.seeds,
-        settings=replace(TRAINING_PRESETS["lite"], shot=options.shot),
-        folder=options.out,
-        device=options.device,
-        description=of_tiny or {"encoder": base.encoder},
-        committed=COMMITTED if options.committed else None,
-    )
+    settings, description = replace(TRAINING_PRESETS["lite"], shot=options.shot), of_tiny or {"encoder": base.encoder}
+    how: dict[str, Any] = dict(seeds=options.seeds, settings=settings, folder=options.out, device=options.device)
+    how |= dict(description=description, committed=COMMITTED if options.committed else None)
+    checkpoints = train_variants(compared_variants(options), base, validation, **how)
     methods: dict[str, list[Any]] = {name: [method] for name, method in TRAINING_FREE.items()}
     methods |= {name: [load_model(path)[0] for path in paths] for name, paths in checkpoints.items()}
     listed = {name: getattr(options, name) for name in ("shot", "episodes", "seed", "device")}

@@ -27,13 +27,6 @@ from clipspm_lite.model.presets import DATASET_SETTINGS
 from clipspm_lite.storage.files import check_writable
 from clipspm_lite.threads import pick_device, use_one_thread
 
-
-def writable(path: str) -> str:
-    """Refuses, before any long work, a file that cannot be written."""
-    check_writable(path)
-    return path
-
-
 METHODS = (*TRAINING_FREE, *HEADS)
 HEAD = ("checkpoint", "head", "dataset_settings")
 ENCODER = ("backbone", "weights", "frames", "device", "store")
@@ -67,8 +60,8 @@ DECLARED: dict[str, dict[str, Any]] = {
     "seed": dict(type=int, default=0, help="of the list of episodes (default: %(default)s)"),
     "inductive": dict(action="store_true", help="each query is an episode of its own"),
     "json": dict(action="store_true", help="end with one JSON object"),
-    "results": dict(type=writable, metavar="FILE.json", help="write the numbers behind the table as JSON"),
-    "figure": dict(type=writable, metavar="FILE.png", help="draw the table"),
+    "results": dict(type=check_writable, metavar="FILE.json", help="write the numbers behind the table as JSON"),
+    "figure": dict(type=check_writable, metavar="FILE.png", help="draw the table"),
 }
 
 
@@ -197,14 +190,10 @@ def provenance(command: str, options: argparse.Namespace) -> dict[str, str]:
 
 def source_commit(package: Path = Path(__file__).parents[1]) -> str:
     """The commit of the clone with this package at its root, with a + if files changed since; else "unknown"."""
-
-    def git(*words: str) -> str:
-        command = ["git", "-C", str(package.parent), *words]
-        return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.strip()
-
+    git = ["git", f"--git-dir={package.parent / '.git'}", f"--work-tree={package.parent}"]
+    command = [*git, "describe", "--always", "--abbrev=40", "--dirty=+"]
     try:
-        inside_another = git("rev-parse", "--show-prefix")
-        return "unknown" if inside_another else git("describe", "--always", "--abbrev=40", "--dirty=+")
+        return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.strip()
     except (OSError, ValueError, subprocess.CalledProcessError):
         return "unknown"
 

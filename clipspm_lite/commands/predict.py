@@ -15,7 +15,7 @@ from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.recognition.leave_one_out import CHOICES, LeaveOneOut, leave_one_out
 from clipspm_lite.recognition.over_time import Moment, recognise_over_time
 from clipspm_lite.recognition.recogniser import Recogniser, Support, encode_support, load
-from clipspm_lite.storage.files import replace_file
+from clipspm_lite.storage.files import check_writable, replace_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     known = parser.add_mutually_exclusive_group(required=True)
     known.add_argument("--support", metavar="FOLDER", help="a folder with one folder per action")
     known.add_argument("--recogniser", metavar="FILE", help="what --save wrote, in place of --support")
-    add("--save", type=common.writable, metavar="FILE", help="keep the recogniser: features and settings, no video")
+    add("--save", type=check_writable, metavar="FILE", help="keep the recogniser: features and settings, no video")
     add("--choose", action="store_true", help="leave out each clip in turn; take the method that does best")
     add("--window", type=float, metavar="SECONDS", help="name what happens when, in windows of this length")
     add("--stride", type=float, metavar="SECONDS", help="from one window to the next (default: half of it)")

@@ -71,10 +71,8 @@ def assign_checkpoints(options: argparse.Namespace) -> dict[str, list[Path]]:
     for name in {*wanted, *checkpoints}:
         found = len(checkpoints.get(name, []))
         if name not in wanted or found not in (1, len(options.shots)):
-            raise ValueError(
-                f"--checkpoint: expected for each head of --methods ({', '.join(wanted) or 'none'}) one file, or one "
-                f"for each of {len(options.shots)} --shots; found {found} of {name}"
-            )
+            expected = f"for each head of --methods ({', '.join(wanted) or 'none'}) 1 file, or one for each of --shots"
+            raise ValueError(f"--checkpoint: expected {expected} ({len(options.shots)}); found {found} of {name}")
         if found == 1:
             checkpoints[name] *= len(options.shots)
     return checkpoints

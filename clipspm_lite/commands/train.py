@@ -115,8 +115,8 @@ def head_config(options: argparse.Namespace) -> dict[str, Any]:
 
 def finetuning_of(options: argparse.Namespace, store: FeatureStore) -> training.FineTuning:
     sides_matter = options.data is None or (options.benchmark or "").startswith("ssv2")
-    flip, recompute = not (options.no_flip or sides_matter), options.gradient_checkpointing
-    return training.FineTuning(store.backbone, frames=store.frames, flip=flip, recompute=recompute)
+    how = dict(flip=not (options.no_flip or sides_matter), recompute=options.gradient_checkpointing)
+    return training.FineTuning(store.backbone, store.frames, store.backbone.benchmark_resize, **how)
 
 
 def stand_in(store: FeatureStore, videos: VideoDataset, progress: bool) -> EncodedDataset:

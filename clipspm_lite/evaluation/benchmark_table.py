@@ -79,15 +79,8 @@ def measure(
     references: dict[int, Evaluation] = {}  # by shot, where the first method comes first
     for entry in sorted(entries, key=lambda e: (e.shot, e.name != reference)):
         features, started = encoded[entry.store], time.perf_counter()
-        result = evaluate(
-            entry.method,
-            features,
-            **settings,
-            shot=entry.shot,
-            one_query_at_a_time=entry.inductive,
-            device=device,
-            progress=progress and f"{entry.name}, {entry.shot}-shot",
-        )
+        how: dict[str, Any] = settings | dict(shot=entry.shot, one_query_at_a_time=entry.inductive, device=device)
+        result = evaluate(entry.method, features, **how, progress=progress and f"{entry.name}, {entry.shot}-shot")
         (right, asked), difference = count_by_class(result.classes, [result]), None
         if entry.name == reference:
             references[entry.shot] = result

@@ -1,38 +1,25 @@
 """What papers report on the benchmarks (SPEC section 7), and beside which measured rows it may stand.
 
-None of these numbers was measured here: they are their authors'.
+None of these numbers was measured here: they are their authors', in `published.json` beside this file.
 """
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from clipspm_lite.data.benchmarks import BENCHMARKS
-from clipspm_lite.evaluation.results import SHOTS
 
 # The papers' protocol: classes in an episode, queries per class, which classes, frames, pixels of their shorter side.
 WAY, QUERIES, PART = 5, 1, "novel"
 BENCHMARK_FRAMES, BENCHMARK_RESIZE = 8, 256
 
-# open_clip's name → the papers' name.
-PAPER_BACKBONES = dict.fromkeys(("ViT-B-16", "ViT-B-16-quickgelu"), "ViT-B/16")
-PAPER_BACKBONES |= dict.fromkeys(("RN50", "RN50-quickgelu"), "RN50")
 WEIGHT_FILES = (".safetensors", ".pt", ".pth", ".bin")
 
-REPORTED_ON = ("hmdb51", "ucf101", "kinetics100", "ssv2_full", "ssv2_small")
-# paper, backbone, name of the method here (None for other work), shots → accuracy in per cent on these benchmarks.
-# Zero-shot CLIP looks at no support, so its number is one for all shots.
-REPORTED: list[tuple[str, str, str | None, tuple[int, ...], tuple[float | None, ...]]] = [
-    ("the CLIP-SPM paper", "ViT-B/16", "clip-spm", (1,), (78.2, 96.2, 92.8, 66.7, 57.8)),
-    ("the CLIP-SPM paper", "ViT-B/16", "clip-spm", (3,), (86.3, 98.2, 94.1, 74.8, 62.4)),
-    ("the CLIP-SPM paper", "ViT-B/16", "clip-spm", (5,), (88.6, 98.7, 94.3, 77.3, 66.2)),
-    ("the CLIP-SPM paper", "RN50", "clip-spm", (1,), (77.4, 93.8, 90.9, 62.3, 50.8)),
-    ("the CLIP-SPM paper", "RN50", "clip-spm", (3,), (82.6, 97.2, 92.9, 67.0, 54.9)),
-    ("the CLIP-SPM paper", "RN50", "clip-spm", (5,), (84.5, 97.7, 93.5, 69.4, 58.5)),
-    ("CLIP, as quoted by TS-FSAR", "ViT-B/16", "zero-shot", SHOTS, (75.9, None, None, 37.0, None)),
-    ("TS-FSAR, AAAI 2026", "ViT-B/16", None, (1,), (85.0, 98.7, 96.3, 75.1, 60.5)),
-    ("LGA, ICCV 2025", "ViT-B/16", None, (1,), (86.8, 98.2, 95.2, 63.8, 58.9)),
-    ("CLIP-MEI, the parent of CLIP-SPM", "ViT-B/16", None, (1,), (None, None, None, 67.8, None)),
-]
+_FACTS = json.loads(Path(__file__).with_name("published.json").read_text(encoding="utf-8"))
+PAPER_BACKBONES: dict[str, str] = _FACTS["backbones"]  # open_clip's name → the papers' name
+# Each: paper, backbone, method (its name here, None for other work), shots, benchmark → accuracy in per cent.
+REPORTED: list[dict[str, Any]] = _FACTS["reported"]
 
 Table = dict[str, Any]  # what `benchmark_table.measure` returns
 Row = dict[str, Any]  # one of its rows
@@ -48,12 +35,11 @@ class Published(NamedTuple):
 
 def published_numbers(benchmark: str | None, backbone: str, shot: int) -> list[Published]:
     """What is reported for 5-way episodes of a benchmark's novel classes with "ViT-B/16" or "RN50"."""
-    found = []
-    for paper, of_backbone, method, shots, numbers in REPORTED:
-        number = dict(zip(REPORTED_ON, numbers, strict=True)).get(benchmark or "")
-        if of_backbone == backbone and shot in shots and number is not None:
-            found.append(Published(number, f"{paper}, {backbone}", method))
-    return found
+    return [
+        Published(row["accuracy"][benchmark], f"{row['paper']}, {backbone}", row["method"])
+        for row in REPORTED
+        if row["backbone"] == backbone and shot in row["shots"] and benchmark in row["accuracy"]
+    ]
 
 
 def not_comparable(table: Table, backbone: dict[str, Any] | None = None) -> str | None:

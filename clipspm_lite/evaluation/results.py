@@ -52,9 +52,7 @@ def bootstrap(
     answer to those of others. Raises ValueError for an unknown row or measure.
     """
     right, asked = _counts(results, "name", name, measure)
-    rights = [right]
-    if minus is not None:
-        rights.append(_counts(results, "minus", minus, measure)[0])
+    rights = [right] if minus is None else [right, _counts(results, "minus", minus, measure)[0]]
     generator = np.random.default_rng(seed)
     most = max(map(len, rights))
     shared_seeds = generator.integers(most, size=(draws, most))

@@ -78,11 +78,12 @@ def write_json(path: str | os.PathLike, content: Mapping[str, Any]) -> None:
     replace_file(path, (json.dumps(content, allow_nan=False) + "\n").encode())
 
 
-def check_writable(path: str | os.PathLike) -> None:
-    """Refuse a file that could not be written, before the work whose result it is to keep; raises OSError."""
+def check_writable(path: str | os.PathLike) -> str | os.PathLike:
+    """The path; refuses a file that could not be written, before the work whose result it keeps; raises OSError."""
     with _target(path) as target:
         if not os.access(target.parent, os.W_OK):
             raise OSError("its folder does not allow it")
+    return path
 
 
 @contextmanager

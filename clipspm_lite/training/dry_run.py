@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 
 from clipspm_lite.evaluation.scoring import evaluate
 from clipspm_lite.model.heads import Head
@@ -67,31 +68,23 @@ def plan(
     check_run(training_data, validation_data, settings)
     source = training_source(training_data, validation_data, finetuning)
     fabric = launch(device, devices, nodes, precision, settings, source)
-
-    def now() -> float:
-        """When all that was asked of every device is done."""
-        if fabric.device.type != "cpu":
-            torch.accelerator.synchronize()
-        fabric.barrier()
-        return time.perf_counter()
-
     at_once = fabric.world_size if source.one_by_one else settings.episodes_per_step
     # Nothing is learnt: a learning rate that would diverge takes as long as any other.
     short = replace(settings, steps=1 + measured, episodes_per_step=at_once, learning_rate=0.0)
     state = TrainingState(model, source, short, fabric)
     batches = state.batches(range(short.steps))
     training_step(state, 0, batches)
-    before_steps = now()
+    before_steps = _now(fabric)
     for step in range(1, short.steps):
         training_step(state, step, batches)
-    before_encoding = now()
+    before_encoding = _now(fabric)
     videos = sum(validation_data.videos_per_class)
     few_videos, few = min(videos, 16 * fabric.world_size), min(settings.validation_episodes, 20)
     data = source.validation_features(fabric, few_videos)
-    before_scoring = now()
+    before_scoring = _now(fabric)
     evaluate(model, data, way=settings.way, shot=settings.shot, episodes=few, device=fabric.device)
     encoding = (before_scoring - before_encoding) * videos / few_videos
-    scoring = (now() - before_scoring) * settings.validation_episodes / few
+    scoring = (_now(fabric) - before_scoring) * settings.validation_episodes / few
 
     trained = Counter[str]()
     for name, module in state.modules.items():
@@ -107,6 +100,14 @@ def plan(
         validations=math.ceil(settings.steps / settings.validate_every),
         peak_memory=_peak_memory(fabric.device),
     )
+
+
+def _now(fabric: Fabric) -> float:
+    """When all that was asked of every device is done."""
+    if fabric.device.type != "cpu":
+        torch.accelerator.synchronize()
+    fabric.barrier()
+    return time.perf_counter()
 
 
 def _peak_memory(device: torch.device) -> int | None:

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, pairwise
 from typing import Any
@@ -43,14 +43,9 @@ class FineTuning:
     backbone: Backbone  # its visual encoder is trained in place; its text encoder stays as it is
     frames: int = 8  # T, per video
     resize: int | None = None  # pixels, of the shorter side before the cut; default: 256 for 224, others in proportion
-    augment: bool = True  # False takes every training video as validation does
     flip: bool = True  # mirror every second training video; not where a class depends on the side, as in SSv2
     recompute: bool = False  # gradient checkpointing, see `Backbone.encode_frames`
     chunk: int = 16  # frames that pass the encoder at once while training
-
-    def __post_init__(self) -> None:
-        if self.resize is None:
-            object.__setattr__(self, "resize", self.backbone.benchmark_resize)
 
 
 class FeatureSource:
@@ -86,10 +81,11 @@ class VideoSource:
     one_by_one = True
 
     def __init__(self, training: VideoDataset, validation: VideoDataset, how: FineTuning) -> None:
+        how = replace(how, resize=how.resize or how.backbone.benchmark_resize)
         self.training, self.validation, self.how = training, validation, how
         self.store = FeatureStore(how.backbone, frames=how.frames, resize=how.resize)
-        self.kept: dict[str, Any] = {"finetuned": how.backbone, "frames": how.frames, "resize": self.store.resize}
-        encoding = {name: getattr(how, name) for name in ("frames", "resize", "augment", "flip")}
+        self.kept: dict[str, Any] = {"finetuned": how.backbone, "frames": how.frames, "resize": how.resize}
+        encoding = {name: getattr(how, name) for name in ("frames", "resize", "flip")}
         self.identity: dict[str, Any] = {
             "data": [_video_fingerprint(training), _video_fingerprint(validation)],
             "encoding": {"backbone": how.backbone.fingerprint, **encoding},
@@ -131,10 +127,9 @@ class VideoSource:
     def _training_video(self, seed: int, index: int, place: int, number: int) -> Tensor:
         how = self.how
         generator = torch.Generator().manual_seed(seed_of(f"video {seed},{index},{place}"))
-        augment = dict.fromkeys(("random_segments", "random_crop"), how.augment)
-        augment["random_flip"] = how.augment and how.flip
+        cut = dict(random_segments=True, random_crop=True, random_flip=how.flip)
         path, size = self.training.paths[number], how.backbone.image_size
-        return load_video(path, how.frames, size, resize=how.resize, generator=generator, **augment)
+        return load_video(path, how.frames, size, resize=how.resize, generator=generator, **cut)
 
     @torch.no_grad()
     def validation_features(self, fabric: Fabric, limit: int | None = None) -> EncodedDataset:

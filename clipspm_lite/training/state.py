@@ -102,11 +102,9 @@ class TrainingState:
 
     def save(self, path: Path, history: History) -> None:
         """Write everything that `restore` needs to continue as if nothing had happened."""
-        tensors = {
-            f"{name}.{key}": t for name, module in self.modules.items() for key, t in module.state_dict().items()
-        }
-        for index, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
+        states = {name: module.state_dict() for name, module in self.modules.items()}
+        states |= {f"optimizer.{index}": moments for index, moments in self.optimizer.state_dict()["state"].items()}
+        tensors = {f"{part}.{name}": tensor for part, state in states.items() for name, tensor in state.items()}
         scaler = self.fabric.strategy.precision.state_dict()  # of fp16's loss
         description = {"kind": "training state", "run": self.identity, "history": history, "scaler": scaler}
         write_tensors(path, tensors, description)
