@@ -11,6 +11,7 @@ import psutil
 import pytest
 from marked_video import numbers_in, write_marked_video
 
+from clipspm_lite.data.clips import find_clip
 from clipspm_lite.data.decoding import worker as workers
 from clipspm_lite.data.decoding.video import VideoError, count_frames, load_video
 
@@ -63,6 +64,19 @@ def children():
     workers.end_workers()
     others = set(psutil.Process().children(recursive=True))
     return lambda: [child for child in psutil.Process().children(recursive=True) if child not in others]
+
+
+def test_who_works_on_each_frame_may_take_longer_than_the_decoder(tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "TIME_LIMIT", 0.3)
+    clip = write_marked_video(tmp_path / "long.mp4", 300)
+    seen = []
+
+    def slowly(number, picture):
+        seen.append(number)
+        time.sleep(2.0 if number == 3 else 0)
+
+    assert find_clip(clip).decode((), slowly)[1] == 300
+    assert seen == list(range(300))
 
 
 @pytest.mark.parametrize("what", ["crash", "hang", "hang with the lock", "leave", "said why"])
@@ -151,7 +165,8 @@ def test_a_script_without_a_main_guard_and_a_daemon_can_read_and_leave_nothing_r
 
 KILLED = """
     import os, signal, sys, threading
-    from clipspm_lite.data.decoding import worker as workers
+    from clipspm_lite.data.clips import find_clip
+from clipspm_lite.data.decoding import worker as workers
     from clipspm_lite.data.decoding.video import load_video
     workers.TIME_LIMIT = 2
     threading.Thread(target=load_video, args=(sys.argv[1],), daemon=True).start()

@@ -16,7 +16,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,8 +59,9 @@ def serve() -> None:
     """
 
     def send(number: int, picture: np.ndarray) -> None:
-        answers.write(json.dumps({"number": number, "shape": picture.shape}).encode() + b"\n")
-        answers.write(np.ascontiguousarray(picture).data)
+        with watchdog.at_rest() if request["offsets"] is None else contextlib.nullcontext():
+            answers.write(json.dumps({"number": number, "shape": picture.shape}).encode() + b"\n")
+            answers.write(np.ascontiguousarray(picture).data)
 
     answers = os.fdopen(os.dup(1), "wb")
     remarks = _Remarks()
@@ -120,6 +121,14 @@ class _Watchdog:
             if os.getppid() != self._parent:
                 os._exit(0)
             faulthandler.dump_traceback_later(self._limit, exit=True)
+
+    @contextlib.contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """While somebody works on each frame, who may take long: on a CPU a large encoder does."""
+        faulthandler.cancel_dump_traceback_later()
+        yield
+        self._last = 0.0
+        self.alive()
 
 
 def _limit(name: str, size: int) -> None:
