@@ -165,8 +165,7 @@ def test_a_script_without_a_main_guard_and_a_daemon_can_read_and_leave_nothing_r
 
 KILLED = """
     import os, signal, sys, threading
-    from clipspm_lite.data.clips import find_clip
-from clipspm_lite.data.decoding import worker as workers
+    from clipspm_lite.data.decoding import worker as workers
     from clipspm_lite.data.decoding.video import load_video
     workers.TIME_LIMIT = 2
     threading.Thread(target=load_video, args=(sys.argv[1],), daemon=True).start()
