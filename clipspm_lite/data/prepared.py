@@ -76,7 +76,7 @@ def prepare(
             left, free = len(todo) - done, shutil.disk_usage(target).free
             space = f"about {size / done * left / 1e6:,.0f} MB ({free / 1e6:,.0f} MB are free)"
             minutes = (time.monotonic() - started) / (done - 1) * left / 60
-            tqdm.write(f"the rest takes {space} and {minutes:,.0f} minutes; if it is stopped, give the command again")
+            tqdm.write(f"the rest takes {space} and {max(1, round(minutes)):,} min; if it is stopped, give the command again")
         if tensors and (size > ENOUGH or done == len(todo)):
             file = target / clips.PICTURES.format(_files(target))
             write_tensors(file, tensors, {"kind": clips.SOME_CLIPS, "clips": about})
