@@ -75,8 +75,8 @@ def prepare(
         if progress and done == FEW < len(todo):
             left, free = len(todo) - done, shutil.disk_usage(target).free
             space = f"about {size / done * left / 1e6:,.0f} MB ({free / 1e6:,.0f} MB are free)"
-            minutes = (time.monotonic() - started) / (done - 1) * left / 60
-            tqdm.write(f"the rest takes {space} and {max(1, round(minutes)):,} min; if it is stopped, give the command again")
+            minutes = max(1, round((time.monotonic() - started) / (done - 1) * left / 60))
+            tqdm.write(f"the rest takes {space} and {minutes:,} min; if it is stopped, give the command again")
         if tensors and (size > ENOUGH or done == len(todo)):
             file = target / clips.PICTURES.format(_files(target))
             write_tensors(file, tensors, {"kind": clips.SOME_CLIPS, "clips": about})
