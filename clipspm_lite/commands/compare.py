@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     store = None if options.features else FeatureStore(load_backbone("tiny", device=options.device))
-    common.start_computing(options, *filter(None, [store]))
+    common.start_computing(options, store)
     data = [common.open_part(options, part) for part in ("base", "validation", options.part)]
     base, validation, scored = (store.encode_dataset(part, progress=True) if store else part for part in data)
     of_tiny = store and dict(backbone=base.encoder, backbone_name="tiny", resize=store.resize)

@@ -165,7 +165,7 @@ def open_method(options: argparse.Namespace, default: Path, data: Any = None) ->
     return found, opened.head, opened.store
 
 
-def start_computing(options: argparse.Namespace, *stores: FeatureStore, videos: Iterable[str | None] = ()) -> None:
+def start_computing(options: argparse.Namespace, *stores: Any, videos: Iterable[str | None] = ()) -> None:
     """Set the number of threads, and warn where the tiny CLIP is to see other ``videos`` than the samples."""
     options.device = str(pick_device(options.device))  # "auto" is resolved, for what is printed and written
     tiny = [store.backbone.name == "tiny" for store in stores if store is not None]

@@ -6,7 +6,6 @@ what they have ``kept`` goes into the checkpoint.
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -22,12 +21,11 @@ from clipspm_lite.clip.backbone import Backbone
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.clips import find_clip
 from clipspm_lite.data.datasets import VideoDataset
-from clipspm_lite.data.decoding.video import load_video
+from clipspm_lite.data.decoding.video import default_workers, load_video
 from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.episodes import Episode, EpisodeBatch, gather
 
 VALIDATION_VIDEOS_AT_ONCE = 16
-DECODING_THREADS = min(os.cpu_count() or 1, 8)
 Listed = Sequence[tuple[int, Episode]]  # episodes with their index in the sampler's list
 TrainingData = EncodedDataset | VideoDataset
 
@@ -120,7 +118,7 @@ class VideoSource:
                 numbers = [number for shots in episode.support for number in shots] + list(episode.query)
                 yield episode, pool.map(partial(self._training_video, seed, index), range(len(numbers)), numbers)
 
-        with ThreadPoolExecutor(DECODING_THREADS) as pool:
+        with ThreadPoolExecutor(default_workers()) as pool:
             for (episode, videos), _ in pairwise(chain(decoding(), [None])):
                 yield episode, torch.stack(list(videos))
 

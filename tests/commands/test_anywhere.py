@@ -24,7 +24,7 @@ def make_folder(root, classes, videos=3):
 
 @pytest.fixture
 def damaged(tmp_path):
-    """The options for a folder in which two classes hold a file that is no video."""
+    """The options for a folder in which two classes hold a file that is not a video."""
     root = make_folder(tmp_path / "data", "abcd")
     for name in "bd":
         (root / name / "broken.mp4").write_text("no video")

@@ -25,7 +25,6 @@ __all__ = ["MOST_FRAMES", "VideoError", "count_frames", "frame_indices", "load_v
 
 PIXELS_AT_ONCE = 2**20  # of a clip that are resized together; more would only take more memory
 MOST_FRAMES = 1024  # T of one video; all of them are kept in memory and encoded
-MOST_WORKERS = 8  # unless more are asked for
 
 
 def load_video(
@@ -102,8 +101,7 @@ def load_videos(
 
 def load_ahead(load: Callable[[Any], Any], paths: Iterator[Any], workers: int | None, ahead: int = 0) -> Iterator[Any]:
     """What `load` gives for each path, or the VideoError that it raises; the rest is as for `load_videos`."""
-    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    workers = min(len(cores), MOST_WORKERS) if workers is None else whole_number("workers", workers)
+    workers = default_workers() if workers is None else whole_number("workers", workers)
 
     def in_order() -> Iterator[Any]:  # a thread for each worker process waits for it and resizes what comes back
         pool = ThreadPoolExecutor(workers, "load_videos")
@@ -119,6 +117,12 @@ def load_ahead(load: Callable[[Any], Any], paths: Iterator[Any], workers: int | 
             pool.shutdown(wait=False, cancel_futures=True)
 
     return in_order()
+
+
+def default_workers() -> int:
+    """As many as this process may use cores, at most 8."""
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    return min(len(cores), 8)
 
 
 def count_frames(path: str | Path) -> int:
