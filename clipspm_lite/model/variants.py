@@ -19,13 +19,8 @@ _EXTENSIONS: dict[str, dict[str, Any]] = {
     "motion kept": dict(motion_kept=True),
     "antisymmetric motion kept": dict(motion="antisymmetric", motion_kept=True),
     "scalar prompt": dict(prompt_condition="scalar"),
-    "names dropped": dict(names="dropped"),
-    "names mixed": dict(names="mixed"),
-    "frame positions": dict(position_weight=0.3),
     "query's own anchor": dict(anchor="query"),
-    "temperature ½": dict(temperature=0.5),
     "centred frames": dict(frames="centred"),
-    "frame steps": dict(frames="steps"),
     "centred distance added": dict(centred_distance=True),
 }
 EXTENSIONS = {name: {"model": "clip-spm-extended", **changes} for name, changes in _EXTENSIONS.items()}

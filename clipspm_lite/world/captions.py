@@ -10,7 +10,9 @@ import random
 
 import numpy as np
 
+from clipspm_lite.world.figure import JOINTS
 from clipspm_lite.world.scene import Scene
+from clipspm_lite.world.taxonomy import PLACES
 
 ACTION_TEMPLATES = (
     "{}", "a video of {}", "a clip of {}", "a photo of {}", "a frame of {}", "the action of {}", "this is {}",
@@ -19,16 +21,16 @@ ACTION_TEMPLATES = (
 LOOK_TEMPLATES = (
     "a figure in {shirt} shirt",
     "a person in {trousers} trousers",
-    "a figure in {wall} room",
     "a person in {shirt} shirt and {trousers} trousers",
-    "a person in front of {wall} wall",
 )
+PLACE_TEMPLATES = ("a figure {place}", "a person in {shirt} shirt {place}", "a person in {trousers} trousers {place}")
 THING_TEMPLATES = (
     "a figure and {colour} {thing}",
     "{colour} {thing} and a person in {shirt} shirt",
-    "a {thing} in {wall} room",
-    "a person with a {thing}",
+    "{article} {thing} {place}",
+    "a person with {article} {thing}",
 )
+PARTNER_TEMPLATES = ("a figure and a {partner}", "a person and a {partner} {place}", "a {partner} in {other} shirt")
 
 
 def captions(scene: Scene, frame: int, rng: random.Random) -> list[str]:
@@ -43,13 +45,13 @@ def captions(scene: Scene, frame: int, rng: random.Random) -> list[str]:
 def pose_facts(scene: Scene, frame: int) -> list[str]:
     """All that is said about the pose in one frame."""
     facts = [*_arm_facts(scene, frame), *_leg_facts(scene, frame), *_body_facts(scene, frame)]
-    return facts if scene.thing is None else facts + _thing_facts(scene, frame)
+    return facts + _thing_facts(scene, frame) + _partner_facts(scene, frame)
 
 
 def _pose_sentence(scene: Scene, frame: int, rng: random.Random) -> str:
     """Two or three facts about different things; most often one of them is about the arms."""
     arms, legs, body = _arm_facts(scene, frame), _leg_facts(scene, frame), _body_facts(scene, frame)
-    groups = [legs, body] if scene.thing is None else [legs, body, _thing_facts(scene, frame)]
+    groups = [legs, body, _thing_facts(scene, frame), _partner_facts(scene, frame)]
     chosen = [rng.choice(group) for group in groups if group]
     rng.shuffle(chosen)
     if arms and rng.random() < 0.8:
@@ -61,18 +63,25 @@ def _pose_sentence(scene: Scene, frame: int, rng: random.Random) -> str:
 
 def _look_sentence(scene: Scene, frame: int, rng: random.Random) -> str:
     """Colours and things; half of the time a fact about the pose comes with them."""
-    look = scene.appearance
-    templates = LOOK_TEMPLATES if scene.thing is None or rng.random() < 0.3 else THING_TEMPLATES
-    sentence = rng.choice(templates).format(
-        shirt=_a(look.shirt_name), trousers=look.trousers_name, wall=_a(look.wall_name), colour=_a(look.thing_name),
+    look, other = scene.appearance, scene.partner
+    shown: list[tuple[str, ...]] = [LOOK_TEMPLATES, PLACE_TEMPLATES]
+    shown += [THING_TEMPLATES] * (scene.thing is not None) + [PARTNER_TEMPLATES] * (other is not None)
+    sentence = rng.choice(rng.choice(shown)).format(
+        shirt=a_or_an(look.outfit.shirt_name),
+        trousers=look.outfit.trousers_name,
+        place=PLACES[look.place] if look.wall_name is None else f"in {a_or_an(look.wall_name)} room",
+        colour=a_or_an(look.thing_name),
+        article=a_or_an(scene.thing or "").split()[0],
         thing=scene.thing,
-    )  # fmt: skip
+        partner=other and other.kind,
+        other=other and a_or_an(other.outfit.shirt_name),
+    )
     facts = pose_facts(scene, frame)
     return f"{sentence}, {rng.choice(facts)}" if rng.random() < 0.5 else sentence
 
 
-def _a(word: str) -> str:
-    return f"an {word}" if word == "orange" else f"a {word}"
+def a_or_an(word: str) -> str:
+    return f"an {word}" if word in ("orange", "umbrella") else f"a {word}"
 
 
 def _from(scene: Scene, start: str, end: str, frame: int) -> np.ndarray:
@@ -176,8 +185,19 @@ def _body_facts(scene: Scene, frame: int) -> list[str]:
     return [*facts, f"the figure is {place}"]
 
 
+def _partner_facts(scene: Scene, frame: int) -> list[str]:
+    """Where a second figure is."""
+    if scene.partner is None:
+        return []
+    x = (scene.partner.joints[frame, JOINTS.index("pelvis")] - scene.joint("pelvis", frame))[0] / scene.height
+    side = "right" if x > 0 else "left"
+    return [f"a {scene.partner.kind} is {'close to' if abs(x) < 0.6 else f'to the {side} of'} the figure"]
+
+
 def _thing_facts(scene: Scene, frame: int) -> list[str]:
-    """Where the object is; never empty."""
+    """Where the object is, if there is one."""
+    if scene.thing is None:
+        return []
     thing = f"the {scene.thing}"
     place = scene.thing_path[frame, :2]
     offset = (place - scene.joint("pelvis", frame)) / scene.height * [1, -1]

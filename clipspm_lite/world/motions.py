@@ -198,20 +198,20 @@ def _step(s: Performance, phase: np.ndarray, stride: float, lift: float, swing: 
     s.pose.root[:, 1] = -0.15 * stride + 0.15 * lift * np.cos(2 * phase)
 
 
-def _travel(s: Performance, distance: float) -> None:
+def travel(s: Performance, distance: float) -> None:
     s.pose.root[:, 0] += distance * (0.8 * s.time + 0.2 * s.once((0.0, 0.1), (0.85, 1.0)))
 
 
 def walk(s: Performance) -> None:
     """Steps to the right."""
     _step(s, s.beat(1.6, 2.2), s.rng.uniform(0.09, 0.12), 0.08, 0.3, -0.1)
-    _travel(s, s.rng.uniform(0.6, 0.9))
+    travel(s, s.rng.uniform(0.6, 0.9))
 
 
 def run(s: Performance) -> None:
     """Quick, high steps to the right, the elbows bent."""
     _step(s, s.beat(3.0, 3.8), s.rng.uniform(0.12, 0.15), s.rng.uniform(0.18, 0.22), 0.5, 1.6)
-    _travel(s, s.rng.uniform(0.95, 1.25))
+    travel(s, s.rng.uniform(0.95, 1.25))
 
 
 def walk_in_place(s: Performance) -> None:
@@ -240,7 +240,7 @@ def hop_in_place(s: Performance) -> None:
 def hop(s: Performance) -> None:
     """Hops on one leg to the right."""
     hop_in_place(s)
-    _travel(s, s.rng.uniform(0.55, 0.85))
+    travel(s, s.rng.uniform(0.55, 0.85))
 
 
 def jump_in_place(s: Performance) -> None:
@@ -258,14 +258,14 @@ def jump_in_place(s: Performance) -> None:
 def jump(s: Performance) -> None:
     """Jumps to the right."""
     jump_in_place(s)
-    _travel(s, s.rng.uniform(0.6, 0.9))
+    travel(s, s.rng.uniform(0.6, 0.9))
 
 
 def slide(s: Performance) -> None:
     """Gliding to the right, legs apart and still, arms out for balance."""
     s.pose.feet[:, :, 0] += OUTWARDS * s.rng.uniform(0.09, 0.13)
     s.pose.root[:, 1] = -0.05
-    _travel(s, s.rng.uniform(0.7, 1.0))
+    travel(s, s.rng.uniform(0.7, 1.0))
     for side in (0, 1):
         s.pose.arms[:, side] = arm(s.body, s.rng.uniform(0.9, 1.2), s.rng.uniform(1.0, 1.4))
 

@@ -14,14 +14,32 @@ ANGLE = np.pi / 180
 
 
 @dataclass
+class Other:
+    """The second figure. Its pose is in its own heights; `scale` of them are one height of the first figure."""
+
+    pose: Pose
+    body: Body
+    scale: float
+
+    def stand_at(self, x: np.ndarray | float, y: np.ndarray | float = 0.0) -> None:
+        """Where its pelvis is beside the origin, and how far above its standing height, in the first's heights."""
+        self.pose.root = np.stack(np.broadcast_arrays(x, y, self.pose.lean)[:2], axis=-1) / self.scale
+
+    def reach(self, side: int, target: np.ndarray) -> None:
+        """Bring a hand to a place [F, 2] in the first figure's heights."""
+        self.pose.arms[:, side] = reach(self.pose, self.body, side, target / self.scale)
+
+
+@dataclass
 class Performance:
-    """What a motion works with: the pose to fill in, the body, random numbers and the object's size."""
+    """What a motion works with: the pose to fill in, the body, random numbers, the object's size, a second figure."""
 
     pose: Pose
     body: Body
     rng: Stream
     sides: tuple[int, ...]  # the arms that act: (1,) or (0, 1)
     radius: float  # half the object's width
+    other: Other | None = None
 
     def __post_init__(self) -> None:
         self.time = np.linspace(0.0, 1.0, len(self.pose.lean))
@@ -40,11 +58,15 @@ class Performance:
         for side in self.sides:
             self.pose.arms[:, side] = arm(self.body, upper * ANGLE, forearm * ANGLE)
 
+    def reach_with(self, side: int, target: np.ndarray) -> None:
+        """Bring a hand to a place [F, 2], or as near to it as the arm allows."""
+        self.pose.arms[:, side] = reach(self.pose, self.body, side, target)
+
     def hold(self) -> None:
         """Both hands on the sides of the object."""
         for side in (0, 1):
             target = self.pose.thing[:, :2] + [OUTWARDS[side] * 0.85 * self.radius, 0.0]
-            self.pose.arms[:, side] = reach(self.pose, self.body, side, target)
+            self.reach_with(side, target)
 
     def place_thing(self, x: np.ndarray | float, y: np.ndarray | float, turn: np.ndarray | float = 0.0) -> None:
         """Where the object is."""

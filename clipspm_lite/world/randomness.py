@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-WORLD_VERSION = 1
+WORLD_VERSION = 2
 
 T = TypeVar("T")
 

@@ -6,21 +6,38 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clipspm_lite.world.appearance import Appearance, random_appearance
+from clipspm_lite.world.appearance import Appearance, Outfit, random_appearance, random_outfit
+from clipspm_lite.world.context_motions import CONTEXT_MOTIONS
 from clipspm_lite.world.figure import JOINTS, Body, Pose, joints
 from clipspm_lite.world.free import free_pose
 from clipspm_lite.world.motions import BODY_MOTIONS
 from clipspm_lite.world.object_motions import OBJECT_MOTIONS
-from clipspm_lite.world.performance import Performance
+from clipspm_lite.world.performance import Other, Performance
 from clipspm_lite.world.randomness import Stream
-from clipspm_lite.world.taxonomy import RECIPES, ActionRecipe
+from clipspm_lite.world.taxonomy import PARTNERS, PLACES, RECIPES, ActionRecipe
 
 FRAMES = 24
 FRAMES_PER_SECOND = 12
 
 # Half the width of an object in figure heights, and how much it turns: a box slides, a ball rolls.
-RADIUS = {"box": (0.15, 0.18), "ball": (0.1, 0.12), "balloon": (0.125, 0.15)}
-TURNS = {"box": 0.0, "ball": 1.0, "balloon": 0.1}
+RADIUS = {
+    "box": (0.15, 0.18), "ball": (0.1, 0.12), "balloon": (0.125, 0.15), "flag": (0.2, 0.24), "umbrella": (0.22, 0.26),
+    "broom": (0.2, 0.24), "guitar": (0.18, 0.21), "drum": (0.17, 0.2), "board": (0.19, 0.23),
+}  # fmt: skip
+TURNS = {"box": 0.0, "balloon": 0.1}
+HEIGHT = {"child": (0.55, 0.68), "friend": (0.92, 1.05), "giant": (1.3, 1.45)}  # of a second figure, in the first's
+
+
+@dataclass(frozen=True, eq=False)
+class Partner:
+    """The second figure of a clip, as `Scene` describes the first."""
+
+    kind: str  # of `PARTNERS`
+    height: float
+    body: Body
+    outfit: Outfit
+    joints: np.ndarray
+    look: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +52,10 @@ class Scene:
     body: Body
     joints: np.ndarray  # [F, 15, 2] in the order of `figure.JOINTS`
     look: np.ndarray  # [F, 2] where the face turns: right, up
-    thing: str | None  # "box", "ball", "balloon"
+    thing: str | None  # of `RADIUS`
     thing_radius: float
     thing_path: np.ndarray  # [F, 3] place and turn (clockwise, radians)
+    partner: Partner | None
     distractor: np.ndarray  # [F, 3] place and wing angle of a small bird
     camera: np.ndarray  # [F, 3] centre and zoom
 
@@ -56,58 +74,85 @@ def make_scene(class_name: str | None, seed: int) -> Scene:
         raise ValueError(f"class_name is {class_name!r}; expected one of the {len(RECIPES)} names in CLASSES, or None")
     rng = Stream(class_name, seed)
     if class_name is None:
-        recipe = ActionRecipe("free", "right", rng.choice((None, None, None, "box", "ball", "balloon")))
+        recipe = ActionRecipe(("free",), "right", rng.choice((None, None, None, *RADIUS)))
     else:
         recipe = RECIPES[class_name]
-    # An object may stand by that has nothing to do with the action.
+    # What has nothing to do with the action: any place, an object, a bystander.
+    place = recipe.place or rng.choice(tuple(PLACES))
     thing = recipe.thing or (rng.choice(tuple(RADIUS)) if class_name and rng.chance(0.35) else None)
+    kind = recipe.partner or (rng.choice(PARTNERS) if rng.chance(0.3) else None)
     body = Body.random(rng)
     radius = rng.uniform(*RADIUS[thing]) if thing else 0.0
-    pose = _perform(recipe, thing, body, radius, rng)
+    other = _second_figure(kind, rng) if kind else None
+    pose = _perform(recipe, thing, body, radius, other, rng)
 
     height = rng.uniform(0.38, 0.46)
     floor = rng.uniform(0.82, 0.9)
     places, path = joints(pose, body) * height, pose.thing[:, :2] * height
-    everything = np.concatenate([places[..., 0].ravel(), path[:, 0] if thing else []])
-    x = _fit(everything.min() - 0.05, everything.max() + 0.05, rng)
-    to_picture = np.array([1.0, -1.0])
-    turn = pose.thing[:, 2] * (TURNS[thing] if thing else 0.0)
+    seconds = joints(other.pose, other.body) * height * other.scale if other else places
+    x = _fit(np.concatenate([places[..., 0].ravel(), seconds[..., 0].ravel(), path[:, 0] if thing else []]), rng)
+    to_picture, origin = np.array([1.0, -1.0]), [x, floor]
+    turn = pose.thing[:, 2] * TURNS.get(thing or "", 1.0)
+    appearance = random_appearance(rng, place, thing)
+    partner = None
+    if other and kind:
+        outfit = random_outfit(rng, appearance.wall_name)
+        own_height = height * other.scale
+        partner = Partner(kind, own_height, other.body, outfit, seconds * to_picture + origin, other.pose.look)
     return Scene(
         class_name=class_name,
         seed=seed,
-        appearance=random_appearance(rng, thing),
+        appearance=appearance,
         height=height,
         floor=floor,
         body=body,
-        joints=places * to_picture + [x, floor],
+        joints=places * to_picture + origin,
         look=pose.look,
         thing=thing,
         thing_radius=radius * height,
-        thing_path=np.concatenate([path * to_picture + [x, floor], turn[:, None]], axis=1),
+        thing_path=np.concatenate([path * to_picture + origin, turn[:, None]], axis=1),
+        partner=partner,
         distractor=_bird(rng),
         camera=_camera(rng),
     )
 
 
-def _perform(recipe: ActionRecipe, thing: str | None, body: Body, radius: float, rng: Stream) -> Pose:
-    """The poses of a recipe: the motion, small tremor, then mirrored or reversed as the recipe says."""
-    stage = Performance(Pose.rest(body, FRAMES, rng), body, rng, (0, 1) if recipe.side == "both" else (1,), radius)
+def _second_figure(kind: str, rng: Stream) -> Other:
+    body = Body.random(rng)
+    return Other(Pose.rest(body, FRAMES, rng), body, rng.uniform(*HEIGHT[kind]))
+
+
+def _perform(
+    recipe: ActionRecipe, thing: str | None, body: Body, radius: float, other: Other | None, rng: Stream
+) -> Pose:
+    """The poses of a recipe: a motion, small tremor, then mirrored or reversed as the recipe says."""
+    motion = rng.choice(recipe.motions)
+    mirrored = recipe.side == "left" or (recipe.side == "any" and rng.chance(0.5))
+    sides = (0, 1) if recipe.side == "both" else (1,)
+    stage = Performance(Pose.rest(body, FRAMES, rng), body, rng, sides, radius, other)
     if thing and not recipe.thing:
         beside = rng.choice((-1, 1)) * rng.uniform(0.3, 0.6)
         stage.place_thing(beside, rng.uniform(0.5, 1.1) if thing == "balloon" else radius)
-    if recipe.motion == "free":
+    if other:  # a bystander, if the motion does not say otherwise
+        other.stand_at(rng.choice((-1, 1)) * rng.uniform(0.45, 0.8))
+    if motion == "free":
         free_pose(stage, has_thing=recipe.thing is not None)
     else:
-        (BODY_MOTIONS | OBJECT_MOTIONS)[recipe.motion](stage)
+        (BODY_MOTIONS | OBJECT_MOTIONS | CONTEXT_MOTIONS)[motion](stage)
     pose = stage.pose
-    pose.arms += _tremor((2, 2, 2), 0.012, rng)
-    pose.feet += _tremor((2, 2), 0.006, rng)
-    pose.root += _tremor((2,), 0.008, rng)
-    pose.lean += _tremor((), 0.035, rng)
-    pose.head_tilt += _tremor((), 0.06, rng)
-    pose.look += _tremor((2,), 0.12, rng)
-    if recipe.side == "left":
+    for moved in [pose, other.pose] if other else [pose]:
+        moved.arms += _tremor((2, 2, 2), 0.012, rng)
+        moved.feet += _tremor((2, 2), 0.006, rng)
+        moved.root += _tremor((2,), 0.008, rng)
+        moved.lean += _tremor((), 0.035, rng)
+        moved.head_tilt += _tremor((), 0.06, rng)
+        moved.look += _tremor((2,), 0.12, rng)
+    if other and mirrored:
+        other.pose = other.pose.mirrored()
+    if mirrored:
         pose = pose.mirrored()
+    if other and recipe.backwards:
+        other.pose = other.pose.backwards()
     return pose.backwards() if recipe.backwards else pose
 
 
@@ -121,9 +166,9 @@ def _tremor(shape: tuple[int, ...], size: float, rng: Stream) -> np.ndarray:
     return size * (waves[0] + waves[1])
 
 
-def _fit(low: float, high: float, rng: Stream) -> float:
-    """A place x such that low + x and high + x stay in the picture, where there is room for that."""
-    first, last = 0.06 - low, 0.94 - high
+def _fit(everything: np.ndarray, rng: Stream) -> float:
+    """A place x such that everything stays in the picture beside it, where there is room for that."""
+    first, last = 0.11 - everything.min(), 0.89 - everything.max()
     return rng.uniform(first, last) if first < last else 0.5 * (first + last)
 
 

@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib.util import find_spec
 from multiprocessing.connection import wait
@@ -24,7 +24,8 @@ from clipspm_lite.storage.files import check_writable, file_sha256, replace_file
 from clipspm_lite.world.randomness import WORLD_VERSION
 from clipspm_lite.world.render import render
 from clipspm_lite.world.scene import FRAMES_PER_SECOND, make_scene
-from clipspm_lite.world.taxonomy import CLASSES, REVERSED_PAIRS, SIMILAR_PAIRS, SPLITS
+from clipspm_lite.world.stages import stage_sentences
+from clipspm_lite.world.taxonomy import CLASSES, CONTEXT_CLASSES, REVERSED_PAIRS, SIMILAR_PAIRS, SPLITS
 
 MANIFEST_VERSION = 1
 CLIPS_PER_CLASS = 20  # seeds 0 to 19; whoever trains an encoder on this world must use other seeds
@@ -92,15 +93,22 @@ def _write_json(path: Path, content: Mapping[str, object], lists: tuple[str, ...
 
 
 def write_lists(out: Path) -> None:
-    """The splits and the pairs."""
+    """The splits, the context classes and the pairs."""
     for name, split in SPLITS.items():
         parts = {part: [folder(c) for c in classes] for part, classes in split.items()}
         _write_json(out / "splits" / f"{name}.json", {"format_version": MANIFEST_VERSION, **parts}, tuple(parts))
     pairs = {
+        "context": [folder(name) for name in CONTEXT_CLASSES],
         "reversed": [[folder(a), folder(b)] for a, b in REVERSED_PAIRS],
         "similar": [[folder(a), folder(b)] for a, b in SIMILAR_PAIRS],
     }
     _write_json(out / "pairs.json", {"format_version": MANIFEST_VERSION, **pairs}, tuple(pairs))
+
+
+def write_stages(out: Path, classes: Sequence[str] = CLASSES) -> None:
+    """The sentences about the stages of each class, as YAML, of which JSON is a part."""
+    lines = [f"{name}: {json.dumps(stage_sentences(name))}\n" for name in classes]
+    replace_file(out / "stages.yaml", "".join(lines).encode())
 
 
 def write_samples(out: Path, processes: int = 2) -> None:
@@ -118,6 +126,7 @@ def write_samples(out: Path, processes: int = 2) -> None:
     with ProcessPoolExecutor(processes, initializer=end_with_parent) as pool:
         by_class = list(pool.map(_write_class, [out] * len(CLASSES), CLASSES))
     write_lists(out)
+    write_stages(out)
     clips = [entry for entries in by_class for entry in entries]
     content = {"format_version": MANIFEST_VERSION, "world_version": WORLD_VERSION, "clips": clips}
     _write_json(out / "manifest.json", content, ("clips",))

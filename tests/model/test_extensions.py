@@ -45,13 +45,12 @@ def test_every_change_that_is_compared_changes_answer_or_loss_and_can_be_built_a
         torch.manual_seed(2)
         losses.append(head.losses(*episode, labels).total.item())
     assert losses[0] != losses[1]
-    only_training = name in ("names dropped", "names mixed", "antisymmetric motion")
+    only_training = name == "antisymmetric motion"
     assert torch.equal(model.eval()(*episode).logits, plain.eval()(*episode).logits) == only_training
 
 
-@pytest.mark.parametrize("frames", ["centred", "steps"])
-def test_what_stands_still_in_a_clip_does_not_reach_centred_frames_and_steps(frames, episode):
-    model = made(frames=frames, normalize_features=False).eval()
+def test_what_stands_still_in_a_clip_does_not_reach_centred_frames(episode):
+    model = made(frames="centred", normalize_features=False).eval()
     support, query, class_text = episode
     still = torch.randn(4, 1, 16)
     torch.testing.assert_close(
@@ -59,22 +58,9 @@ def test_what_stands_still_in_a_clip_does_not_reach_centred_frames_and_steps(fra
     )
 
 
-def test_positions_tell_a_clip_from_its_shuffled_frames_in_semantic_fusion(episode):
-    support, query, class_text = episode
-    shuffled = query[:, [3, 1, 4, 0, 2]]
-
-    def fused(model, videos):
-        return model(support, videos, class_text).spm.query
-
-    plain, placed = made().eval(), made(position_weight=0.3).eval()
-    torch.testing.assert_close(fused(plain, shuffled), fused(plain, query)[:, [3, 1, 4, 0, 2]])
-    assert not torch.allclose(fused(placed, shuffled), fused(placed, query)[:, [3, 1, 4, 0, 2]], atol=1e-3)
-
-
-def test_temperature_divides_logits_and_the_centred_distance_is_subtracted(episode):
+def test_the_centred_distance_is_subtracted(episode):
     support, query, class_text = episode
     plain = made().eval()
-    torch.testing.assert_close(2 * plain(*episode).logits, made(temperature=0.5).eval()(*episode).logits)
     prepared, asked, _ = plain.prepare(*episode, None)
     still = prepared.mean(-2, keepdim=True), asked.mean(-2, keepdim=True)
     distance = otam(asked - still[1], (prepared - still[0]).mean(-3))
@@ -82,10 +68,10 @@ def test_temperature_divides_logits_and_the_centred_distance_is_subtracted(episo
 
 
 def test_terms_make_up_the_logits_and_a_querys_own_anchor_gives_it_its_own_distances(episode):
-    head = made(temperature=0.7, centred_distance=True, anchor="query").eval()
+    head = made(centred_distance=True, anchor="query").eval()
     output = head(*episode)
     own = otam(output.padm.query, output.padm.class_tokens)
-    torch.testing.assert_close(0.7 * output.terms["D_anchor"], own)
+    torch.testing.assert_close(output.terms["D_anchor"], own)
     assert list(output.terms) == ["½ D_SPM", "D_PADM", "D_anchor", "D_centred"]
     assert torch.equal(-sum(output.terms.values()), output.logits)
-    torch.testing.assert_close(output.terms["D_PADM"], output.padm.distance / 0.7)
+    torch.testing.assert_close(output.terms["D_PADM"], output.padm.distance)
