@@ -53,10 +53,10 @@ class TrainingRecipe:
     base_share: float = 0.6
     merges: int = 240
     batch: int = 128
-    steps: int = 1000
+    steps: int = 1400
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
-    caption_weights: tuple[float, float, float] = (1.0, 0.3, 1.0)
+    caption_weights: tuple[float, float, float] = (1.0, 0.15, 1.0)
     seed: int = 0
 
 

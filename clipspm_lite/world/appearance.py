@@ -127,7 +127,7 @@ def random_appearance(rng: Stream, place: str, thing: str | None) -> Appearance:
     else:
         wall, ground = (_near(colour, rng) for colour in GROUNDS[place])
     patterns = {"room": ("plain", "stripes", "tiles"), "kitchen": ("tiles",), "pool": ("tiles",), "stage": ("stripes",)}
-    items = 8 + int(rng.uniform(0, 8)) if place == "room" else 2 + int(rng.uniform(0, 4))
+    items = 8 + int(rng.uniform(0, 8)) if place == "room" else 1 + int(rng.uniform(0, 3))
     return Appearance(
         outfit=outfit,
         thing_name=thing_name,

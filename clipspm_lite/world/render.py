@@ -43,13 +43,12 @@ def _frame(scene: Scene, frame: int, size: int, wall: np.ndarray) -> np.ndarray:
     unit = scene.height * scale  # one figure height
     floor = to_pixels(np.array([0.0, scene.floor]))[1] + 0.02 * unit
     outline = max(0.45, 0.017 * unit)
-    figures = [
-        Drawn(to_pixels(scene.joints[frame]), scene.look[frame], scene.body, scene.appearance.outfit, unit, outline)
-    ]
+    first = Drawn(to_pixels(scene.joints[frame]), scene.look[frame], scene.body, scene.appearance.outfit, unit, outline)
+    figures = [first]
     if other := scene.partner:
         own_unit = other.height * scale
-        places, look = to_pixels(other.joints[frame]), other.look[frame]
-        figures.insert(0, Drawn(places, look, other.body, other.outfit, own_unit, outline))
+        second = Drawn(to_pixels(other.joints[frame]), other.look[frame], other.body, other.outfit, own_unit, outline)
+        figures = [first, second] if own_unit < unit else [second, first]  # the smaller one in front
     for figure in figures:
         _draw_shadow(canvas, figure.places[INDEX["pelvis"], 0], floor, 0.15 * figure.unit)
     if scene.thing is not None:
@@ -58,7 +57,7 @@ def _frame(scene: Scene, frame: int, size: int, wall: np.ndarray) -> np.ndarray:
     for figure in figures:
         _draw_body(canvas, figure)
         _draw_head(canvas, figure)
-        if scene.thing is not None and figure is figures[-1]:
+        if scene.thing is not None and figure is first:
             radius, turn = scene.thing_radius * scale, scene.thing_path[frame, 2]
             DRAWINGS[scene.thing](Object(canvas, place, radius, turn, scene.appearance.thing, outline))
         _draw_arms(canvas, figure)

@@ -21,11 +21,11 @@ FRAMES_PER_SECOND = 12
 
 # Half the width of an object in figure heights, and how much it turns: a box slides, a ball rolls.
 RADIUS = {
-    "box": (0.15, 0.18), "ball": (0.1, 0.12), "balloon": (0.125, 0.15), "flag": (0.2, 0.24), "umbrella": (0.22, 0.26),
-    "broom": (0.2, 0.24), "guitar": (0.18, 0.21), "drum": (0.17, 0.2), "board": (0.19, 0.23),
+    "box": (0.15, 0.18), "ball": (0.1, 0.12), "balloon": (0.125, 0.15), "flag": (0.24, 0.29), "umbrella": (0.26, 0.3),
+    "broom": (0.24, 0.29), "guitar": (0.22, 0.25), "drum": (0.2, 0.24), "board": (0.23, 0.27),
 }  # fmt: skip
 TURNS = {"box": 0.0, "balloon": 0.1}
-HEIGHT = {"child": (0.55, 0.68), "friend": (0.92, 1.05), "giant": (1.3, 1.45)}  # of a second figure, in the first's
+HEIGHT = {"child": (0.55, 0.68), "friend": (0.92, 1.05), "giant": (1.25, 1.4)}  # of a second figure, in the first's
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,14 +79,14 @@ def make_scene(class_name: str | None, seed: int) -> Scene:
         recipe = RECIPES[class_name]
     # What has nothing to do with the action: any place, an object, a bystander.
     place = recipe.place or rng.choice(tuple(PLACES))
-    thing = recipe.thing or (rng.choice(tuple(RADIUS)) if class_name and rng.chance(0.35) else None)
-    kind = recipe.partner or (rng.choice(PARTNERS) if rng.chance(0.3) else None)
+    thing = recipe.thing or (rng.choice(tuple(RADIUS)) if class_name and rng.chance(0.2) else None)
+    kind = recipe.partner or (rng.choice(PARTNERS) if rng.chance(0.2) else None)
     body = Body.random(rng)
     radius = rng.uniform(*RADIUS[thing]) if thing else 0.0
     other = _second_figure(kind, rng) if kind else None
     pose = _perform(recipe, thing, body, radius, other, rng)
 
-    height = rng.uniform(0.38, 0.46)
+    height = rng.uniform(0.43, 0.52)
     floor = rng.uniform(0.82, 0.9)
     places, path = joints(pose, body) * height, pose.thing[:, :2] * height
     seconds = joints(other.pose, other.body) * height * other.scale if other else places
