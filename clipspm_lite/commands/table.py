@@ -8,6 +8,7 @@ from clipspm_lite.clip.checkpoints import LITE_MODEL, head_name
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.names import on_terminal
 from clipspm_lite.evaluation.benchmark_table import Entry, markdown, measure
+from clipspm_lite.evaluation.published import made_of_markdown
 from clipspm_lite.evaluation.results import SHOTS
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.storage.files import replace_file, write_json
@@ -17,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--methods", nargs="+", help="default: zero-shot (prototype with --features), otam, --checkpoint")
     add("--shots", type=int, nargs="+", default=list(SHOTS), help="support videos per class (default: %(default)s)")
+    add("--published", action="store_true", help="only print what published numbers are made of; needs no data")
     common.declare(parser, *common.HEAD, *common.DATA, *common.ENCODER, checkpoint={"nargs": "+"})
     common.declare(parser, *common.EPISODES, "inductive", "threads", "results", "figure", episodes={"default": 10_000})
     parser.epilog = (
@@ -26,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.published:
+        print(on_terminal(made_of_markdown()))
+        return 0
     checkpoints = assign_checkpoints(options)
     dataset = common.open_part(options, options.part)
     opened = {path: common.open_head(options, path, dataset) for paths in checkpoints.values() for path in paths}

@@ -10,6 +10,7 @@ import torch
 
 from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, open_checkpoint, save_model
 from clipspm_lite.evaluation.benchmark_table import markdown
+from clipspm_lite.evaluation.published import made_of_markdown
 from clipspm_lite.model.heads import build_head
 from clipspm_lite.model.variants import TRAINED_BASELINES
 
@@ -58,6 +59,12 @@ def test_a_table_is_printed_kept_and_drawn_and_its_command_makes_it_again(tmp_pa
     run(*shlex.split(results["command"])[3:], "--results", "again.json")
     for row, repeated in zip(results["rows"], json.loads(Path("again.json").read_text())["rows"], strict=True):
         assert row | {"seconds": 0} == repeated | {"seconds": 0}
+
+
+def test_a_table_says_what_published_numbers_are_made_of_and_needs_no_data(tmp_path, monkeypatch, run):
+    monkeypatch.chdir(tmp_path)
+    assert run("table", "--published").out == made_of_markdown() + "\n"
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_table_holds_heads_of_several_methods_each_with_its_own_checkpoints(tmp_path, run):
