@@ -44,6 +44,13 @@ def test_a_benchmark_is_evaluated_from_its_official_download_at_256_pixels(small
     printed = run("evaluate", *small, "--method", "otam", "--episodes", 4, "--store", tmp_path / "store")
     assert "shorter side 73" in printed.out, "256 of 224, in proportion for the tiny CLIP's 64"
     assert "published are" not in printed.err and "warning: the tiny CLIP" in printed.err
+    from small_benchmarks import SSV2_SMALL
+
+    sentences = {name: ["a start", "a middle", "an end"] for name in SSV2_SMALL["novel"]}
+    (tmp_path / "mine.yaml").write_text(json.dumps(sentences))
+    staged = ["--stages", tmp_path / "mine.yaml", "--method", "sub-actions", "--episodes", 4]
+    assert "sub-actions on" in run("evaluate", *small, *staged, "--store", tmp_path / "store").out
+    assert "mine.yaml" in run("evaluate", *small, *staged, "--part", "validation", status=1).err
 
 
 def test_a_table_is_printed_kept_and_drawn_and_its_command_makes_it_again(tmp_path, monkeypatch, run):
