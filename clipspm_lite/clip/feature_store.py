@@ -117,10 +117,13 @@ class FeatureStore:
         return torch.stack([rows[contents[path]] for path in paths])
 
     def encode_dataset(self, dataset: VideoDataset, *, progress: bool = False) -> EncodedDataset:
-        """All videos and class names of a data set; raises what `encode` does, ValueError without a text encoder."""
-        class_text = self.backbone.encode_class_names(dataset.classes).cpu()
+        """All videos and texts of a data set; raises what `encode` does, ValueError without a text encoder."""
+        encode_text, stage_text = self.backbone.encode_class_names, None
+        class_text = encode_text(dataset.classes).cpu()
+        if dataset.stages is not None:  # they are sentences as they stand, and too long for some templates
+            stage_text = torch.stack([encode_text(sentences, ["{}"]) for sentences in dataset.stages]).cpu()
         encoded = self.encode(dataset.paths, progress=progress), class_text, self.backbone.fingerprint
-        return EncodedDataset(dataset.classes, dataset.videos_per_class, *encoded)
+        return EncodedDataset(dataset.classes, dataset.videos_per_class, *encoded, stage_text)
 
     def encode_anew(self, paths: Sequence[str | Path]) -> Tensor:
         """Features ``[V, T, C]`` of a few videos, all at once; nothing is looked up or kept; raises VideoError."""

@@ -9,7 +9,7 @@ from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.datasets import SAMPLES
-from clipspm_lite.evaluation.comparison import compare
+from clipspm_lite.evaluation.comparison import choose_weights, compare
 from clipspm_lite.evaluation.results import comparison_table
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.presets import LITE_SIZES
@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--extensions", nargs="*", choices=list(EXTENSIONS), metavar="NAME", help="also these of our changes, or all")
     add("--committed", action="store_true", help="train no head that this repository holds for seed 0")
     add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of training (default: %(default)s)")
-    common.declare(parser, "features", "split", "shot", "episodes", "seed", "device", "threads", "results", "figure")
+    common.declare(parser, "features", "split", "stages", "shot", "episodes", "seed", "device", "threads")
+    common.declare(parser, "results", "figure")
     parser.set_defaults(data=None, benchmark=None)  # which the shared options ask for
 
 
@@ -46,6 +47,9 @@ def run(options: argparse.Namespace) -> int:
     methods: dict[str, list[Any]] = {name: [method] for name, method in TRAINING_FREE.items()}
     methods |= {name: [load_model(path)[0] for path in paths] for name, paths in checkpoints.items()}
     listed = {name: getattr(options, name) for name in ("shot", "episodes", "seed", "device")}
+    other = listed | {"seed": options.seed + 1}  # episodes than those that are scored
+    chosen = {} if scored.stage_text is None else choose_weights(validation, **other)
+    methods |= {name: [method] for name, method in chosen.items()}
     results = compare(methods, scored, references=["otam", FULL], **listed)
     print(comparison_table(results, "otam"))
     hashes = {
@@ -55,6 +59,7 @@ def run(options: argparse.Namespace) -> int:
     }
     about = {"format_version": 1, **common.provenance("compare", options), "part": options.part}
     about |= {"episodes": options.episodes, "training_seeds": options.seeds, "sha256": hashes}
+    about |= {"chosen_weights": {name: vars(method) for name, method in chosen.items()}}
     if options.results:
         write_json(options.results, about | results)
     if options.figure:

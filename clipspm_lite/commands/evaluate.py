@@ -9,11 +9,10 @@ from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.data.names import readable
 from clipspm_lite.evaluation.results import with_interval
 from clipspm_lite.evaluation.scoring import evaluate
-from clipspm_lite.model.baselines import TRAINING_FREE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    common.declare(parser, "method", *common.HEAD, *common.DATA, *common.ENCODER, "threads")
+    common.declare(parser, "method", *common.HEAD, *common.DATA, "stages", *common.ENCODER, "threads")
     common.declare(parser, *common.EPISODES, "shot", "inductive", "json")
 
 
@@ -33,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
         method, dataset, **listed, one_query_at_a_time=options.inductive, device=options.device, progress=True
     )
     data, interval = common.data_title(options), result.interval if result.episodes > 1 else None  # JSON has no NaN
-    alone = options.inductive or getattr(method, "inductive", name in TRAINING_FREE)
+    alone = options.inductive or getattr(method, "inductive", name in common.UNTRAINED)
     episodes = f"{options.way}-way {options.shot}-shot, {options.episodes} episodes, seed {options.seed}"
     asked = "each query alone" if alone else "all queries of an episode together"
     print(f"{name} on {data}: {with_interval(result.accuracy, interval)} % ({episodes}, {asked})")

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -16,7 +17,7 @@ from clipspm_lite.clip.backbone import load_backbone, public_name
 from clipspm_lite.clip.checkpoints import DEFAULT_FRAMES, OpenedCheckpoint, head_name, open_checkpoint
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.benchmarks import BENCHMARKS, check_command, open_benchmark
-from clipspm_lite.data.datasets import SAMPLES, open_folder, read_split, sample_world
+from clipspm_lite.data.datasets import SAMPLES, open_folder, read_split, read_stages, sample_world
 from clipspm_lite.data.decoding.video import VideoError
 from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.names import on_terminal, printable
@@ -24,22 +25,26 @@ from clipspm_lite.evaluation.published import PART
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.heads import HEADS
 from clipspm_lite.model.presets import DATASET_SETTINGS
+from clipspm_lite.model.sub_actions import STAGE_METHODS
 from clipspm_lite.storage.files import check_writable
 from clipspm_lite.threads import pick_device, use_one_thread
 
-METHODS = (*TRAINING_FREE, *HEADS)
+UNTRAINED: dict[str, Any] = TRAINING_FREE | STAGE_METHODS
+METHODS = (*UNTRAINED, *HEADS)
 HEAD = ("checkpoint", "head", "dataset_settings")
 ENCODER = ("backbone", "weights", "frames", "device", "store")
 DATA = ("data", "features", "split", "benchmark", "video_list", "skip_unreadable")
 EPISODES = ("part", "way", "queries", "episodes", "seed")
-PATHS = ("data", "features", "split", "video_list", "weights", "checkpoint")  # in a result file without folders
-NOT_WITH_FEATURES = ("data", "benchmark", "backbone", "weights", "frames", "store", "finetune", "skip_unreadable")
+# In a result file without folders.
+PATHS = ("data", "features", "split", "stages", "video_list", "weights", "checkpoint")
+NOT_WITH_FEATURES = ("data", "benchmark", *ENCODER[:3], "store", "finetune", "skip_unreadable", "stages")
 NOT_REPEATED = ("run", "out", "results", "figure", "device", "store", "threads")  # what a result file leaves out
 DECLARED: dict[str, dict[str, Any]] = {
     "data": dict(metavar="FOLDER", help="a folder of classes (default: the sample clips)"),
     "features": dict(metavar="FILE", help="what EncodedDataset.save wrote, of any encoder, in place of --data"),
     "skip_unreadable": dict(action="store_true", help="go on without videos that cannot be read, and name them"),
     "split": dict(help="JSON file with the classes of each part; of the samples default, study_a or study_b"),
+    "stages": dict(metavar="FILE", help="YAML: three sentences per class, for rows such as sub-actions"),
     "benchmark": dict(choices=list(BENCHMARKS), help="the folder is this benchmark's official download"),
     "video_list": dict(nargs="+", metavar="FILE", help="its published lists (Kinetics-100 and SSv2)"),
     "backbone": dict(help="tiny, an open_clip model, local-dir:FOLDER or hf-hub:NAME (default: the file's, or tiny)"),
@@ -75,6 +80,11 @@ def open_part(options: argparse.Namespace, part: str) -> Any:
     """One part of the data set that the data options name: a VideoDataset, or with --features an EncodedDataset."""
     if options.features and (unused := [n for n in NOT_WITH_FEATURES if getattr(options, n, None)]):
         raise ValueError(f"--features: expected without --{unused[0].replace('_', '-')}, found both")
+    dataset, stages = _open_part(options, part), getattr(options, "stages", None)
+    return replace(dataset, stages=read_stages(stages, dataset.classes)) if stages else dataset
+
+
+def _open_part(options: argparse.Namespace, part: str) -> Any:
     if options.benchmark is None:
         if options.data is None and options.features is None:
             return sample_world(part, options.split or "default")
@@ -155,8 +165,8 @@ def own_class(options: argparse.Namespace) -> Any:
 
 def open_method(options: argparse.Namespace, default: Path, data: Any = None) -> tuple[str, Any, FeatureStore]:
     """The name of --method or of the head in --checkpoint, the method, and what encodes ``data`` for it."""
-    if options.method in TRAINING_FREE:
-        return options.method, TRAINING_FREE[options.method], make_store(options)
+    if options.method in UNTRAINED:
+        return options.method, UNTRAINED[options.method], make_store(options)
     path = options.checkpoint or default
     found = head_name(path, options.head)
     if options.method not in (None, found):

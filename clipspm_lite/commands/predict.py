@@ -30,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--stride", type=float, metavar="SECONDS", help="from one window to the next (default: half of it)")
     add("--fps", type=float, default=0, help="with --window: frames per second of clips that are images, or prepared")
     named = ("method", *common.HEAD, *common.ENCODER, "threads", "skip_unreadable", "json", "figure")
-    common.declare(parser, *named, figure={"help": "draw what happens when (with --window)"})
+    known_here = {"choices": (*TRAINING_FREE, *common.HEADS)}  # a recogniser keeps no sentences
+    common.declare(parser, *named, figure={"help": "draw what happens when (with --window)"}, method=known_here)
     parser.set_defaults(benchmark=None, features=None)  # which the shared options ask for
     parser.epilog = "A --recogniser has its settings, but no --weights from a file and no encoder of a --checkpoint."
 

@@ -8,8 +8,8 @@ from clipspm_lite.clip.checkpoints import LITE_MODEL, head_name
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.names import on_terminal
 from clipspm_lite.evaluation.benchmark_table import Entry, markdown, measure
+from clipspm_lite.evaluation.published import made_of_markdown
 from clipspm_lite.evaluation.results import SHOTS
-from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.storage.files import replace_file, write_json
 
 
@@ -17,7 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--methods", nargs="+", help="default: zero-shot (prototype with --features), otam, --checkpoint")
     add("--shots", type=int, nargs="+", default=list(SHOTS), help="support videos per class (default: %(default)s)")
-    common.declare(parser, *common.HEAD, *common.DATA, *common.ENCODER, checkpoint={"nargs": "+"})
+    add("--published", action="store_true", help="only print what published numbers are made of; needs no data")
+    common.declare(parser, *common.HEAD, *common.DATA, "stages", *common.ENCODER, checkpoint={"nargs": "+"})
     common.declare(parser, *common.EPISODES, "inductive", "threads", "results", "figure", episodes={"default": 10_000})
     parser.epilog = (
         "Differences are to the first of --methods. A head is trained for one shot: give a --checkpoint for each of "
@@ -26,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.published:
+        print(on_terminal(made_of_markdown()))
+        return 0
     checkpoints = assign_checkpoints(options)
     dataset = common.open_part(options, options.part)
     opened = {path: common.open_head(options, path, dataset) for paths in checkpoints.values() for path in paths}
@@ -38,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     for place, shot in enumerate(options.shots):
         for name in options.methods:
             path = checkpoints[name][place] if name in checkpoints else None
-            method, store = (TRAINING_FREE[name], stores[-1]) if path is None else opened[path][:2]
+            method, store = (common.UNTRAINED[name], stores[-1]) if path is None else opened[path][:2]
             entries.append(Entry(name, shot, method, store, path, options.inductive and path is not None))
     listed = {name: getattr(options, name) for name in (*common.EPISODES, "benchmark", "device")}
     results = measure(entries, dataset, data=common.data_title(options), **listed, progress=True)
@@ -67,7 +71,7 @@ def assign_checkpoints(options: argparse.Namespace) -> dict[str, list[Path]]:
         options.methods = [simplest, "otam", *(checkpoints or ([] if options.features else ["clip-spm"]))]
     for name in options.methods:
         check_known("--methods", name, (*common.METHODS, *checkpoints))
-    wanted = [name for name in options.methods if name not in TRAINING_FREE]
+    wanted = [name for name in options.methods if name not in common.UNTRAINED]
     for name in {*wanted, *checkpoints}:
         found = len(checkpoints.get(name, []))
         if name not in wanted or found not in (1, len(options.shots)):

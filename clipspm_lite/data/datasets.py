@@ -3,10 +3,13 @@
 import json
 import os
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+
+import yaml
 
 from clipspm_lite.arguments import check_known
 from clipspm_lite.data.clips import VIDEO_SUFFIXES, class_folders, video_names
@@ -27,6 +30,7 @@ class VideoDataset:
     root: Path  # the folder that holds all of them
     classes: tuple[str, ...]
     videos: tuple[tuple[str, ...], ...]  # for each class its files, as paths below `root`
+    stages: tuple[tuple[str, ...], ...] | None = None  # for each class its sentences, as `read_stages` gives them
 
     @cached_property
     def videos_per_class(self) -> tuple[int, ...]:
@@ -121,6 +125,24 @@ def read_split(path: str | Path, part: str) -> tuple[str, ...]:
     raise DatasetError(f"expected {expected}, found the parts {', '.join([*parts][:10]) or 'none'}: {path}")
 
 
+def read_stages(path: str | Path, classes: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Sentences for start, middle and end of each class, from a YAML file that gives a list of three to each name.
+
+    The file may hold more classes; names are compared as `readable` words. Raises DatasetError where a class has none.
+    """
+    text, content = read_text(Path(path)), None
+    with suppress(yaml.YAMLError, ValueError, RecursionError):
+        content = yaml.safe_load(text)
+    given = {readable(str(name)): found for name, found in content.items()} if isinstance(content, dict) else {}
+    stages = [given.get(readable(name)) for name in classes]
+    for name, found in zip(classes, stages, strict=True):
+        if not isinstance(found, list) or [isinstance(s, str) and readable(s) != "" for s in found] != [True] * 3:
+            others = some(given.keys() - set(map(readable, classes))) or "none"
+            expected = f"a list of three sentences, of its start, middle and end; other names in the file: {others}"
+            raise DatasetError(f"{readable(name)!r}: expected {expected}: {path}")
+    return tuple(tuple(sentences or ()) for sentences in stages)
+
+
 def read_text(path: Path) -> str:
     """A text file in UTF-8; raises DatasetError where it is not one."""
     found = "not a regular file"
@@ -133,7 +155,7 @@ def read_text(path: Path) -> str:
 
 
 def sample_world(part: str = "novel", split: str = "default") -> VideoDataset:
-    """A part (base, validation or novel) of the sample clips that come with a clone of the repository.
+    """A part (base, validation or novel) of the sample clips that come with a clone, with their `stages`.
 
     Raises DatasetError where the package is not used from a clone, ValueError for an unknown part or split.
     """
@@ -142,7 +164,8 @@ def sample_world(part: str = "novel", split: str = "default") -> VideoDataset:
         raise DatasetError(f"the sample clips are missing; {advice}: {SAMPLES}")
     splits = {file.stem: file for file in sorted((SAMPLES / "splits").glob("*.json"))}
     check_known("split", split, splits)
-    return open_folder(SAMPLES / "clips", read_split(splits[split], part))
+    dataset, stages = open_folder(SAMPLES / "clips", read_split(splits[split], part)), SAMPLES / "stages.yaml"
+    return replace(dataset, stages=read_stages(stages, dataset.classes)) if stages.exists() else dataset
 
 
 def reversed_pairs(classes: Sequence[str]) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from clipspm_lite.data.names import composed
 from clipspm_lite.storage.files import CheckpointError, one_line, replacing
 
 FEATURES_VERSION = 1  # of the format of `EncodedDataset.save`
+TENSORS = ("features", "class_text", "stage_text")
 NO_TEXT = "reads class names, and these features have none: give class_text, or a method such as otam or trx"
 
 
@@ -31,6 +32,7 @@ class EncodedDataset:
     features: Tensor  # of frames, [V, T, C]
     class_text: Tensor | None = None  # features of the class names, [classes, C], for the methods that read them
     encoder: str | None = None  # what made the features: a name, or a `Backbone.fingerprint`; compared, never loaded
+    stage_text: Tensor | None = None  # of sentences for start, middle and end of each class, [classes, 3, C]
 
     def __post_init__(self) -> None:
         counts, number = self.videos_per_class, len(self.classes)
@@ -38,7 +40,7 @@ class EncodedDataset:
             wanted = "different names, and for each a number of at least 1"
             raise ValueError(f"classes, videos_per_class: expected {wanted}, found {self.classes} and {counts}")
         frames, dim = (*self.features.shape[1:], 0, 0)[:2]
-        expected = {"features": (sum(counts), frames, dim), "class_text": (number, dim)}
+        expected = {"features": (sum(counts), frames, dim), "class_text": (number, dim), "stage_text": (number, 3, dim)}
         for name, tensor in self._tensors().items():
             shape = tuple(tensor.shape)
             if shape != expected[name] or 0 in shape:
@@ -46,14 +48,21 @@ class EncodedDataset:
             check_finite(name, tensor)
 
     def _tensors(self) -> dict[str, Tensor]:
-        both = {"features": self.features, "class_text": self.class_text}
-        return {name: tensor for name, tensor in both.items() if tensor is not None}
+        return {name: tensor for name in TENSORS if (tensor := getattr(self, name)) is not None}
 
     @property
     def text(self) -> Tensor:
         """``class_text``, or NaN in its place: logits or a loss that are NaN then show who reads it."""
         missing = self.features.new_full((len(self.classes), self.features.shape[-1]), torch.nan)
         return missing if self.class_text is None else self.class_text
+
+    @property
+    def staged_text(self) -> Tensor:
+        """``[classes, 4, C]``: each name and its sentences, for `SubActions`; raises ValueError if there are none."""
+        if self.class_text is None or self.stage_text is None:
+            found = "found none: give --stages, or features with class_text and stage_text"
+            raise ValueError(f"stage_text: expected the sentences of each class, which this method reads, {found}")
+        return torch.cat([self.text.unsqueeze(1), self.stage_text], dim=1)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -77,6 +86,7 @@ class EncodedDataset:
             videos_per_class=tuple(self.videos_per_class[p] for p in positions),
             features=self.features[torch.cat([rows[p] for p in positions])],
             class_text=None if self.class_text is None else self.class_text[positions],
+            stage_text=None if self.stage_text is None else self.stage_text[positions],
         )
 
     def save(self, path: str | os.PathLike) -> None:
@@ -89,14 +99,14 @@ class EncodedDataset:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "EncodedDataset":
-        """What `save` wrote, or anybody: a safetensors file of ``features`` and, if there are any, ``class_text``.
+        """What `save` wrote, or anybody: a safetensors file of ``features`` and, if there are any, both texts.
 
         They may be of any floating-point type and become float32. The file's metadata hold, as JSON lists, ``classes``
         and ``videos_per_class``, and may name the ``encoder``. Raises CheckpointError for another or damaged file.
         """
         try:
             with safe_open(path, framework="pt") as file:
-                header, names = file.metadata() or {}, {"features", "class_text"} & set(file.keys())
+                header, names = file.metadata() or {}, {*TENSORS} & set(file.keys())
                 tensors = {name: file.get_tensor(name) for name in names}
             if int(header.get("format_version", 1)) > FEATURES_VERSION:
                 raise ValueError(f"format_version {header['format_version']}: update clipspm_lite")

@@ -1,7 +1,7 @@
 """All methods on the same listed episodes, trained ones with several seeds."""
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,13 @@ from torch.nn import functional as F
 from clipspm_lite.arguments import check_known
 from clipspm_lite.data.datasets import reversed_pairs
 from clipspm_lite.data.encoded import EncodedDataset, check_encoded
+from clipspm_lite.data.episodes import EpisodeSampler, gather
 from clipspm_lite.evaluation.results import FIVE_WAY, ONE_BY_ONE, SHOTS, Results, half_width
 from clipspm_lite.evaluation.scoring import Evaluation, Method, Pair, count_by_class, evaluate
+from clipspm_lite.model.sub_actions import SubActions, stage_rows
+from clipspm_lite.threads import pick_device
+
+WEIGHTS_TRIED = (0.0, 0.5, 1.0, 2.0, 4.0)  # for each term of `SubActions`, in all combinations
 
 
 def pairs_by_kind(data: EncodedDataset) -> dict[str, list[Pair]]:
@@ -95,3 +100,23 @@ def _score(
             subsets = [data.subset(pair) for pair in of_kind]
             scored[kind] = [[evaluate(version, of_pair, **shared) for of_pair in subsets] for version in versions]
     return scored
+
+
+@torch.inference_mode()
+def choose_weights(
+    data: EncodedDataset, *, shot: int = 1, episodes: int = 2000, seed: int = 1, device: str | torch.device = "auto"
+) -> dict[str, SubActions]:
+    """`stage_rows` with the weights, of equals the first, that are right most often on these (validation) classes.
+
+    Another ``seed`` than `compare`'s asks other episodes. Raises ValueError for too few classes, or no sentences.
+    """
+    sampler = EpisodeSampler(data.videos_per_class, shot=shot, seed=seed, class_names=data.classes)
+    features, text = (tensor.to(pick_device(device)) for tensor in (data.features, data.staged_text))
+    parts = (range(episodes)[first : first + 100] for first in range(0, episodes, 100))
+    batches = (gather(features, text, [sampler[index] for index in part]) for part in parts)
+    terms = torch.cat([SubActions().terms(batch.support, batch.query, batch.class_text) for batch in batches])
+    labels = torch.arange(sampler.way, device=terms.device)  # query i is of class i
+    grid = [*product(WEIGHTS_TRIED, repeat=terms.shape[-1])]
+    right = {weights: int(((terms @ terms.new_tensor(weights)).argmax(-1) == labels).sum()) for weights in grid}
+    allowed = grid, [w for w in grid if not any(w[3:])], [w for w in grid if not any(w[:3])]
+    return stage_rows(*(max(rows, key=right.__getitem__) for rows in allowed))

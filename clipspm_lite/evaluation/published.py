@@ -1,6 +1,6 @@
 """What papers report on the benchmarks (SPEC section 7), and beside which measured rows it may stand.
 
-None of these numbers was measured here: they are their authors', in `published.json` beside this file.
+None of them was measured here: they are their authors', in `published.json` with what each of them is made of.
 """
 
 import json
@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clipspm_lite.data.benchmarks import BENCHMARKS
+from clipspm_lite.evaluation.results import markdown_table
 
 # The papers' protocol: classes in an episode, queries per class, which classes, frames, pixels of their shorter side.
 WAY, QUERIES, PART = 5, 1, "novel"
 BENCHMARK_FRAMES, BENCHMARK_RESIZE = 8, 256
-
 WEIGHT_FILES = (".safetensors", ".pt", ".pth", ".bin")
 
 _FACTS = json.loads(Path(__file__).with_name("published.json").read_text(encoding="utf-8"))
 PAPER_BACKBONES: dict[str, str] = _FACTS["backbones"]  # open_clip's name → the papers' name
 # Each: paper, backbone, method (its name here, None for other work), shots, benchmark → accuracy in per cent.
 REPORTED: list[dict[str, Any]] = _FACTS["reported"]
+METHODS: list[dict[str, Any]] = _FACTS["methods"]  # method, paper, code, facts: aspect → (what is so, its source)
 
 Table = dict[str, Any]  # what `benchmark_table.measure` returns
 Row = dict[str, Any]  # one of its rows
@@ -82,3 +83,17 @@ def beside(table: Table, shot: int) -> Iterator[tuple[Row | None, Published | No
         taken.add(own)
         yield row, own
     yield from ((None, number) for number in others if number not in taken)
+
+
+def made_of() -> list[list[str]]:
+    """What published numbers are made of: the headings, then a row per method."""
+    return [["method", *METHODS[0]["facts"]], *([m["method"], *(f[0] for f in m["facts"].values())] for m in METHODS)]
+
+
+def made_of_markdown() -> str:
+    """`made_of` as a table in Markdown, and below it what it leaves open and the source of every cell."""
+    lines = [markdown_table(made_of()[0], made_of()[1:]), "", *(f"- {note}" for note in _FACTS["notes"])]
+    for row in METHODS:
+        sources = "; ".join(f"{aspect}: {source}" for aspect, (_, source) in row["facts"].items())
+        lines.append(f"- {row['method']} ({row['paper']}; code: {row['code']}). {sources}.")
+    return "\n".join(lines)

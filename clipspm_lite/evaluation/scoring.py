@@ -99,6 +99,7 @@ def evaluate(
 
     Args:
         method: a model, a ``functools.partial`` of one, or a function such as those of `baselines`.
+            One whose ``reads_stages`` is true is given `EncodedDataset.staged_text` as class_text.
         way, shot, queries: classes in an episode; support and query videos per class.
         one_query_at_a_time: ask each query as an episode of its own, so that no query helps another.
         device: where to compute; a model is moved there and back.
@@ -112,7 +113,8 @@ def evaluate(
     whole_number("episodes", episodes)
     at_once = max(1, SCORED_AT_ONCE // (way * (shot + queries))) if batch_size is None else batch_size
     device = pick_device(device)
-    features, class_text = data.features.to(device), data.text.to(device)
+    text = data.staged_text if getattr(method, "reads_stages", False) else data.text
+    features, class_text = data.features.to(device), text.to(device)
     # Made beforehand: small tensors kept from every batch would lie between the large ones and keep their memory taken.
     answers, labels = (torch.empty(episodes, way * queries, dtype=torch.long) for _ in range(2))
     present = torch.empty(episodes, way, dtype=torch.long)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from clipspm_lite.clip import feature_store
 from clipspm_lite.clip.backbone import load_backbone
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.clips import VideoFile
-from clipspm_lite.data.datasets import sample_world
+from clipspm_lite.data.datasets import VideoDataset, sample_world
 from clipspm_lite.data.decoding.video import VideoError
 from clipspm_lite.storage import files
 
@@ -80,6 +81,17 @@ def test_real_videos_have_the_features_of_their_frames(tmp_path):
     store, paths = FeatureStore(load_backbone("tiny"), tmp_path, workers=2), sample_world().paths[:5]
     features = store.encode(paths)
     assert torch.equal(features, store.encode_anew(paths)) and torch.equal(features, store.encode(paths))
+
+
+def test_sentences_are_encoded_as_they_stand_and_names_in_templates(tmp_path):
+    store, novel = FeatureStore(load_backbone("tiny"), tmp_path), sample_world()
+    small = VideoDataset(novel.root, novel.classes[:2], tuple(videos[:1] for videos in novel.videos[:2]))
+    sentences = (("both arms are up", "both arms are down", "the knees are bent"), ("a", "b", "a"))
+    plain, data = store.encode_dataset(small), store.encode_dataset(replace(small, stages=sentences))
+    assert plain.stage_text is None and data.stage_text.shape == (2, 3, store.backbone.dim)
+    assert torch.equal(data.class_text, plain.class_text) and torch.equal(data.features, plain.features)
+    assert torch.equal(data.stage_text[0], store.backbone.encode_class_names(sentences[0], ["{}"]))
+    assert torch.equal(data.stage_text[1, 0], data.stage_text[1, 2])
 
 
 def test_a_changed_file_other_sampling_or_another_backbone_never_meet_an_old_row(videos, tmp_path):

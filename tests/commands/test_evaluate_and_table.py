@@ -10,6 +10,7 @@ import torch
 
 from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, open_checkpoint, save_model
 from clipspm_lite.evaluation.benchmark_table import markdown
+from clipspm_lite.evaluation.published import made_of_markdown
 from clipspm_lite.model.heads import build_head
 from clipspm_lite.model.variants import TRAINED_BASELINES
 
@@ -43,6 +44,13 @@ def test_a_benchmark_is_evaluated_from_its_official_download_at_256_pixels(small
     printed = run("evaluate", *small, "--method", "otam", "--episodes", 4, "--store", tmp_path / "store")
     assert "shorter side 73" in printed.out, "256 of 224, in proportion for the tiny CLIP's 64"
     assert "published are" not in printed.err and "warning: the tiny CLIP" in printed.err
+    from small_benchmarks import SSV2_SMALL
+
+    sentences = {name: ["a start", "a middle", "an end"] for name in SSV2_SMALL["novel"]}
+    (tmp_path / "mine.yaml").write_text(json.dumps(sentences))
+    staged = ["--stages", tmp_path / "mine.yaml", "--method", "sub-actions", "--episodes", 4]
+    assert "sub-actions on" in run("evaluate", *small, *staged, "--store", tmp_path / "store").out
+    assert "mine.yaml" in run("evaluate", *small, *staged, "--part", "validation", status=1).err
 
 
 def test_a_table_is_printed_kept_and_drawn_and_its_command_makes_it_again(tmp_path, monkeypatch, run):
@@ -58,6 +66,12 @@ def test_a_table_is_printed_kept_and_drawn_and_its_command_makes_it_again(tmp_pa
     run(*shlex.split(results["command"])[3:], "--results", "again.json")
     for row, repeated in zip(results["rows"], json.loads(Path("again.json").read_text())["rows"], strict=True):
         assert row | {"seconds": 0} == repeated | {"seconds": 0}
+
+
+def test_a_table_says_what_published_numbers_are_made_of_and_needs_no_data(tmp_path, monkeypatch, run):
+    monkeypatch.chdir(tmp_path)
+    assert run("table", "--published").out == made_of_markdown() + "\n"
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_table_holds_heads_of_several_methods_each_with_its_own_checkpoints(tmp_path, run):

@@ -5,9 +5,12 @@ import re
 from dataclasses import replace
 
 import pytest
+import torch
 
 from clipspm_lite.clip.checkpoints import load_model
 from clipspm_lite.data.encoded import EncodedDataset
+from clipspm_lite.evaluation import accuracy
+from clipspm_lite.model.sub_actions import STAGE_METHODS
 
 PARTS = ("base", "validation", "novel")
 
@@ -77,6 +80,24 @@ def test_features_without_class_text_serve_methods_that_read_none(
     run(*command, reads_none, *given, "--way", 2)
 
 
-@pytest.mark.parametrize("beside", [["--data", "x"], ["--backbone", "tiny"], ["--frames", 4], ["--skip-unreadable"]])
+def test_features_with_stage_text_serve_methods_that_read_it(given, brief, tmp_path, run):
+    for command in (["evaluate", "--method"], ["table", "--shots", 1, "--methods"]):
+        assert "--stages" in run(*command, "sub-actions", *given, "--episodes", 5, status=1).err
+    data, file = EncodedDataset.load(given[1]), tmp_path / "results.json"
+    stage_text = torch.stack([f.mean((0, 1)) for f in data.features.split(data.videos_per_class)])
+    replace(data, stage_text=stage_text.unsqueeze(1).repeat(1, 3, 1)).save(given[1])
+    run("evaluate", "--method", "stage text only", *given, "--episodes", 5)
+    run("table", "--shots", 1, "--methods", "otam", *STAGE_METHODS, *given, "--episodes", 5)
+    rows = ("--seeds", 0, "--episodes", 20)
+    run("compare", *given, *rows, "--out", tmp_path / "runs", "--results", file, "--figure", tmp_path / "f.png")
+    results = json.loads(file.read_text())
+    assert {*STAGE_METHODS} <= {*results["rows"]} and {*STAGE_METHODS} == {*results["chosen_weights"]}
+    assert accuracy(results, "stage text only") > accuracy(results, "zero-shot")
+
+
+BESIDE = [["--data", "x"], ["--backbone", "tiny"], ["--frames", 4], ["--skip-unreadable"], ["--stages", "x"]]
+
+
+@pytest.mark.parametrize("beside", BESIDE)
 def test_an_option_for_videos_is_refused_beside_features(beside, given, run):
     assert beside[0] in run("evaluate", *given, *beside, status=1).err

@@ -101,6 +101,7 @@ def test_compare_trains_scores_and_says_where_its_numbers_come_from(brief, tmp_p
     printed = run("compare", *rows, *files).out.splitlines()
     results = json.loads(file.read_text(), parse_constant=pytest.fail)
     expected = {*TRAINING_FREE, FULL, *INDUCTIVE, *ABLATION, *TRAINED_BASELINES, "names dropped"}
+    expected |= set(results["chosen_weights"])  # of rows that read sentences
     assert set(results["rows"]) == expected and len(printed) == 2 + len(expected)
     assert figure.read_bytes().startswith(b"\x89PNG")
     assert "--ablations --baselines --extensions 'names dropped' --seeds 3" in results["command"]

@@ -5,9 +5,10 @@ import re
 import unicodedata
 
 import pytest
+import yaml
 
 from clipspm_lite.data import datasets
-from clipspm_lite.data.datasets import DatasetError, open_folder, read_split, sample_world
+from clipspm_lite.data.datasets import DatasetError, open_folder, read_split, read_stages, sample_world
 from clipspm_lite.data.inspection import check_folder
 
 
@@ -189,3 +190,42 @@ def test_the_sample_world_is_found_in_a_clone_and_asked_for_plainly_without(root
     assert sample_world("base").paths[0] == samples / "clips" / "running" / "a.AVI"
     with pytest.raises(ValueError, match="default.*../x"):
         sample_world(split="../x")
+    assert sample_world().stages is None
+    (samples / "stages.yaml").write_text("jumping: [stand, rise, land]")
+    assert sample_world().stages == (("stand", "rise", "land"),)
+
+
+SENTENCES = {"jump rope": ["The arms are down.", "the rope is up", "żółć"], "TaiChi": ["a", "b", "c"]}
+
+
+@pytest.mark.parametrize("written", [json.dumps(SENTENCES), yaml.safe_dump(SENTENCES, allow_unicode=True)])
+def test_sentences_come_in_the_order_of_the_classes_whatever_else_the_file_holds(written, tmp_path):
+    (tmp_path / "mine.yaml").write_text(written, encoding="utf-8")
+    assert read_stages(tmp_path / "mine.yaml", ["JumpRope"]) == (tuple(SENTENCES["jump rope"]),)
+    assert read_stages(tmp_path / "mine.yaml", ["tai_chi", "Jump_Rope"]) == (
+        ("a", "b", "c"),
+        tuple(SENTENCES["jump rope"]),
+    )
+
+
+TWO, NUMBER, EMPTY = "jumping: [a, b]", "jumping: [a, b, 3]", "jumping: [a, '  ', c]"
+NO_SENTENCES = [
+    TWO,
+    NUMBER,
+    EMPTY,
+    "jumping: a b c",
+    "jmping: [a, b, c]",
+    "{[1]: 2}",
+    "jumping: 2020-99-99",
+    "!!python/x y",
+]
+
+
+@pytest.mark.parametrize("content", [*WRONG, *NO_SENTENCES], ids=lambda value: value[:30])
+def test_a_class_without_three_sentences_is_named_with_the_file(tmp_path, content):
+    (tmp_path / "mine.yaml").write_text(content)
+    with pytest.raises(DatasetError, match="'jumping'.*mine.yaml$") as error:
+        read_stages(tmp_path / "mine.yaml", ["jumping"])
+    assert ("jmping" in str(error.value)) == ("jmping" in content)
+    with pytest.raises(DatasetError, match="other.yaml$"):
+        read_stages(tmp_path / "other.yaml", ["jumping"])

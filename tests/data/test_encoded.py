@@ -28,6 +28,9 @@ NAN = torch.full((3, 4, 5), float("nan"))
         ("class_text", torch.ones(3, 5)),
         ("class_text", torch.ones(2, 6)),
         ("class_text", NAN[0, :2]),
+        ("stage_text", torch.ones(2, 2, 5)),
+        ("stage_text", torch.ones(2, 5)),
+        ("stage_text", NAN[:2, :3]),
     ],
 )
 def test_what_does_not_fit_together_is_refused_by_name(name, value):
@@ -43,11 +46,12 @@ def test_a_fingerprint_is_of_the_values_not_of_how_they_lie_in_memory():
 
 
 def test_a_subset_takes_the_rows_and_the_text_of_its_classes(encoded):
-    data = encoded(classes=4, videos=3)
+    data = replace(encoded(classes=4, videos=3), stage_text=torch.randn(4, 3, 16))
     part = data.subset(["action 2", "action 0"])
     assert part.classes == ("action 2", "action 0") and part.videos_per_class == (3, 3)
     assert torch.equal(part.features, torch.cat([data.features[6:9], data.features[0:3]]))
     assert torch.equal(part.class_text, data.class_text[[2, 0]])
+    assert torch.equal(part.stage_text, data.stage_text[[2, 0]])
     named = replace(data, classes=("arre\u0302ter", *data.classes[1:])).subset(["arr\xeater"])  # NFD and NFC
     assert torch.equal(named.features, data.features[:3])
     for wrong in ([], ["nobody"], ["action 0", "action 0"]):
@@ -57,7 +61,9 @@ def test_a_subset_takes_the_rows_and_the_text_of_its_classes(encoded):
 
 def test_what_is_saved_comes_back(encoded, tmp_path):
     data = replace(encoded(), encoder="DINO ViT-S/16, żółć")
-    for kept in (data, replace(data, class_text=None, encoder=None)):
+    staged = replace(data, stage_text=torch.randn(6, 3, 16))
+    assert staged.fingerprint != data.fingerprint
+    for kept in (data, staged, replace(data, class_text=None, encoder=None)):
         kept.save(tmp_path / "features")
         again = EncodedDataset.load(tmp_path / "features")
         assert again.fingerprint == kept.fingerprint and again.encoder == kept.encoder

@@ -14,9 +14,10 @@ from clipspm_lite import CLIPSPM, compare
 from clipspm_lite.data.datasets import sample_world
 from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.evaluation import accuracy, evaluate, paired_difference, per_seed
-from clipspm_lite.evaluation.comparison import pairs_by_kind
+from clipspm_lite.evaluation.comparison import choose_weights, pairs_by_kind
 from clipspm_lite.evaluation.results import FIVE_WAY, MEASURES, ONE_BY_ONE, comparison_table
 from clipspm_lite.model import baselines
+from clipspm_lite.model.sub_actions import STAGE_METHODS, SubActions
 from clipspm_lite.model.variants import ABLATIONS
 
 CLASSES = sample_world("validation").classes[:8]
@@ -54,6 +55,28 @@ def heads():
 def results(data, heads):
     methods = {"zero-shot": [baselines.zero_shot], "otam": [baselines.otam], "head": heads, "own": [OwnHead()]}
     return compare(methods, data, references=("otam",), episodes=60, seed=4)
+
+
+def test_the_chosen_weights_are_right_at_least_as_often_as_every_other(data):
+    sentences = data.class_text[:, None] + torch.randn(8, 3, 16, generator=torch.Generator().manual_seed(0))
+    asked = dict(episodes=120, seed=3)
+
+    def right(method):
+        return evaluate(method, replace(data, stage_text=sentences), **asked).accuracy
+
+    rows = choose_weights(replace(data, stage_text=sentences), **asked)
+    assert rows.keys() == STAGE_METHODS.keys() and choose_weights(replace(data, stage_text=sentences), **asked) == rows
+    others = {weights: right(SubActions(weights)) for weights in [*product((0.0, 1.0), repeat=5)][1:]}
+    for name, allowed in (
+        ("sub-actions", slice(5)),
+        ("sub-actions without stages", slice(3)),
+        ("stage text only", slice(3, 5)),
+    ):
+        beside = [right for weights, right in others.items() if sum(weights) == sum(weights[allowed])]
+        assert right(rows[name]) >= max(beside) and sum(rows[name].weights) == sum(rows[name].weights[allowed])
+    for chooses in (choose_weights, partial(evaluate, SubActions())):
+        with pytest.raises(ValueError, match="stage_text"):
+            chooses(data)
 
 
 def test_every_pair_of_classes_is_of_one_kind(data):

@@ -15,6 +15,7 @@ from clipspm_lite.evaluation.results import FIVE_WAY, MEASURES, ONE_BY_ONE, accu
 from clipspm_lite.evaluation.scoring import evaluate
 from clipspm_lite.exercises.nb08_ablations import CLAIMS
 from clipspm_lite.model import baselines
+from clipspm_lite.model.sub_actions import STAGE_METHODS
 from clipspm_lite.model.variants import ABLATIONS, EXTENSIONS, FULL, INDUCTIVE, TRAINED_BASELINES
 from clipspm_lite.storage.files import file_sha256
 
@@ -78,7 +79,9 @@ def test_every_row_has_its_training_seeds_and_every_measure(results):
     assert results["classes"] == list(sample_world(results["part"]).classes)
     seeds = len(results["training_seeds"])
     trained = set(results["sha256"]["heads"])
-    assert trained | set(baselines.TRAINING_FREE) == set(results["rows"])
+    chosen = results.get("chosen_weights", {})  # of rows that read sentences
+    assert trained | set(baselines.TRAINING_FREE) | set(chosen) == set(results["rows"])
+    assert all(row["weights"] == list(STAGE_METHODS[name].weights) for name, row in chosen.items())
     for name, row in results["rows"].items():
         versions = seeds if name in trained else 1
         if name in trained:
