@@ -2,21 +2,25 @@
 
 import argparse
 from dataclasses import replace
+from itertools import product
+from pathlib import Path
 from typing import Any
 
+from clipspm_lite.arguments import whole_number
 from clipspm_lite.clip.backbone import load_backbone
 from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.commands import options as common
-from clipspm_lite.data.datasets import SAMPLES
+from clipspm_lite.data.datasets import SAMPLES, nested_classes
 from clipspm_lite.evaluation.comparison import choose_weights, compare
-from clipspm_lite.evaluation.results import comparison_table
+from clipspm_lite.evaluation.results import RESULTS_VERSION, bootstrap, comparison_table, per_seed
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.presets import LITE_SIZES
 from clipspm_lite.model.variants import ABLATIONS, EXTENSIONS, FULL, INDUCTIVE, TRAINED_BASELINES
 from clipspm_lite.storage.files import file_sha256, replace_file, write_json
 from clipspm_lite.training import TRAINING_PRESETS, train_variants
 
+CHOSEN = ", chosen on the scored classes"
 COMMITTED = {FULL: LITE_MODEL, **dict.fromkeys(INDUCTIVE, LITE_INDUCTIVE_MODEL)}
 
 
@@ -28,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--baselines", action="store_true", help="also train CLIP-FSAR and TRX, in the same loop")
     add("--extensions", nargs="*", choices=list(EXTENSIONS), metavar="NAME", help="also these of our changes, or all")
     add("--committed", action="store_true", help="train no head that this repository holds for seed 0")
+    add("--base-classes", type=int, nargs="+", metavar="N", help="also train with so few base classes")
+    add("--choose-on-scored", action="store_true", help="also let the scored classes choose the step, as one must not")
+    add("--validate-every", type=int, default=TRAINING_PRESETS["lite"].validate_every, help="steps; one is chosen")
     add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of training (default: %(default)s)")
     common.declare(parser, "features", "split", "stages", "shot", "episodes", "seed", "device", "threads")
     common.declare(parser, "results", "figure")
@@ -40,34 +47,58 @@ def run(options: argparse.Namespace) -> int:
     data = [common.open_part(options, part) for part in ("base", "validation", options.part)]
     base, validation, scored = (store.encode_dataset(part, progress=True) if store else part for part in data)
     of_tiny = store and dict(backbone=base.encoder, backbone_name="tiny", resize=store.resize)
-    settings, description = replace(TRAINING_PRESETS["lite"], shot=options.shot), of_tiny or {"encoder": base.encoder}
-    how: dict[str, Any] = dict(seeds=options.seeds, settings=settings, folder=options.out, device=options.device)
-    how |= dict(description=description, committed=COMMITTED if options.committed else None)
-    checkpoints = train_variants(compared_variants(options), base, validation, **how)
+    checkpoints = train_rows(options, base, validation, scored, of_tiny or {"encoder": base.encoder})
     methods: dict[str, list[Any]] = {name: [method] for name, method in TRAINING_FREE.items()}
     methods |= {name: [load_model(path)[0] for path in paths] for name, paths in checkpoints.items()}
     listed = {name: getattr(options, name) for name in ("shot", "episodes", "seed", "device")}
     other = listed | {"seed": options.seed + 1}  # episodes than those that are scored
     chosen = {} if scored.stage_text is None else choose_weights(validation, **other)
     methods |= {name: [method] for name, method in chosen.items()}
-    results = compare(methods, scored, references=["otam", FULL], **listed)
+    brief = bool(options.base_classes) or options.choose_on_scored
+    results = compare(methods, scored, references=["otam", FULL], brief=brief, **listed)
     print(comparison_table(results, "otam"))
+    for name in compared_variants(options) if options.choose_on_scored else ():
+        both = zip(per_seed(results, name + CHOSEN), per_seed(results, name), strict=True)
+        low, high = bootstrap(results, name + CHOSEN, minus=name)
+        added = f"{' '.join(f'{one - other:+.2f}' for one, other in both)} points by training seed"
+        print(f"{name}: choosing on the scored classes adds {added}, 95 % with classes {low:+.2f} to {high:+.2f}")
     hashes = {
         "backbone": base.encoder,
         "clips" if store else "features": file_sha256(options.features or SAMPLES / "manifest.json"),
         "heads": {name: [file_sha256(path) for path in paths] for name, paths in checkpoints.items()},
     }
-    about = {"format_version": 1, **common.provenance("compare", options), "part": options.part}
+    about = {"format_version": RESULTS_VERSION, **common.provenance("compare", options), "part": options.part}
     about |= {"episodes": options.episodes, "training_seeds": options.seeds, "sha256": hashes}
     about |= {"chosen_weights": {name: vars(method) for name, method in chosen.items()}}
+    about |= {"base_classes": [*(options.base_classes or ()), len(base.classes)]}
     if options.results:
         write_json(options.results, about | results)
     if options.figure:
-        from clipspm_lite.plots.ablations import comparison_panels  # drawing takes a second to import
+        from clipspm_lite.plots import ablations  # drawing takes a second to import
         from clipspm_lite.plots.base import png
 
-        replace_file(options.figure, png(comparison_panels(results)))
+        figure = ablations.base_class_curves if options.base_classes else ablations.comparison_panels
+        replace_file(options.figure, png(figure(about | results)))
     return 0
+
+
+def train_rows(options: argparse.Namespace, base: Any, validation: Any, scored: Any, about: Any) -> dict[str, Any]:
+    """Of every row its checkpoints, one per training seed, which keep what is said ``about`` the features."""
+    runs: list[Any] = [("", options.seeds, base, validation)]
+    runs += [(CHOSEN, options.seeds, base, scored)] if options.choose_on_scored else []
+    for count, seed in product(options.base_classes or (), options.seeds):
+        few = nested_classes(base.classes, seed)[: whole_number("--base-classes", count, 2, len(base.classes) - 1)]
+        runs.append((f", {count} base classes", [seed], base.subset(few), validation))
+    settings = replace(TRAINING_PRESETS["lite"], shot=options.shot, validate_every=options.validate_every)
+    checkpoints = dict[str, list[Path]]()
+    for title, seeds, data, choosing in runs:
+        how: dict[str, Any] = dict(seeds=seeds, description=about, device=options.device)
+        how |= dict(settings=replace(settings, way=min(settings.way, len(data.classes))))
+        how |= dict(folder=Path(options.out) / title.strip(", ").replace(" ", "-"))
+        how |= dict(committed=COMMITTED if options.committed and not title else None)
+        for name, paths in train_variants(compared_variants(options), data, choosing, **how).items():
+            checkpoints.setdefault(name + title, []).extend(paths)
+    return checkpoints
 
 
 def compared_variants(options: argparse.Namespace) -> dict[str, dict[str, Any]]:

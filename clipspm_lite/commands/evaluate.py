@@ -7,13 +7,14 @@ from clipspm_lite.clip.checkpoints import LITE_MODEL
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.data.names import readable
-from clipspm_lite.evaluation.results import with_interval
+from clipspm_lite.evaluation.results import RESULTS_VERSION, pack_answers, with_interval
 from clipspm_lite.evaluation.scoring import evaluate
+from clipspm_lite.storage.files import write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.declare(parser, "method", *common.HEAD, *common.DATA, "stages", *common.ENCODER, "threads")
-    common.declare(parser, *common.EPISODES, "shot", "inductive", "json")
+    common.declare(parser, *common.EPISODES, "shot", "inductive", "json", "results")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,8 +40,12 @@ def run(options: argparse.Namespace) -> int:
     print(f"  {len(result.classes)} classes: {', '.join(map(readable, result.classes))}")
     for asked, answered, rate in result.most_confused(5):
         print(f"  {readable(asked)} taken for {readable(answered)}: {rate:.0f} %")
+    about = {"method": name, "data": data, **listed, "classes": result.classes, "asked_inductive": alone}
+    about |= {"unreadable": unreadable, "accuracy": result.accuracy, "interval": interval}
+    if options.results:
+        about_file = {"format_version": RESULTS_VERSION, **common.provenance("evaluate", options)}
+        answers = {f"{options.way}-way, {options.shot}-shot": pack_answers([result])}
+        write_json(options.results, about | about_file | {"answers": answers})
     if options.json:
-        numbers = {"accuracy": result.accuracy, "interval": interval, "seconds": time.perf_counter() - started}
-        about = {"classes": result.classes, "asked_inductive": alone, "unreadable": unreadable}
-        common.print_json({"method": name, "data": data, **listed, **about, **numbers})
+        common.print_json(about | {"seconds": time.perf_counter() - started})
     return 0

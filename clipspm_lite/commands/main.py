@@ -16,6 +16,7 @@ COMMANDS = {
     "evaluate": "Score a method on listed few-shot episodes.",
     "table": "Score methods at several shots on the paper's 10,000 episodes, beside the numbers that papers report.",
     "compare": "Train CLIP-SPM with several seeds; score it and the baselines on the same episodes.",
+    "compare-results": "Compare another's result file with yours, episode by episode.",
     "predict": "Name the action in videos, from a folder ACTION/clip.mp4.",
     "prepare": "Decode every video once, so that training never waits for one.",
     "check": "Read every video of a data set and list what cannot be used.",
@@ -52,7 +53,7 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     for name, line in COMMANDS.items():
         sub = commands.add_parser(name, help=line, description=line)
         if name == chosen:
-            command = import_module(f"clipspm_lite.commands.{name}")
+            command = import_module(f"clipspm_lite.commands.{name.replace('-', '_')}")
             command.add_arguments(sub)
             parser.prog = sub.prog  # an unknown option's error says where the known ones are
             sub.set_defaults(run=command.run)

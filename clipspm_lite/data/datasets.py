@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
+from hashlib import sha256
+from itertools import islice, zip_longest
 from pathlib import Path
 
 import yaml
@@ -172,6 +173,20 @@ def reversed_pairs(classes: Sequence[str]) -> list[tuple[str, str]]:
     """Pairs of sample classes that are the same frames in opposite order, where both are among ``classes``."""
     pairs = json.loads((SAMPLES / "pairs.json").read_text(encoding="utf-8"))["reversed"]
     return [(one, other) for one, other in pairs if one in classes and other in classes]
+
+
+def classes_by_kind(classes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Those of these sample ``classes`` that a place or a thing tells ("context"), and the others."""
+    context = json.loads((SAMPLES / "pairs.json").read_text(encoding="utf-8")).get("context", [])
+    return [name for name in classes if name in context], [name for name in classes if name not in context]
+
+
+def nested_classes(classes: Sequence[str], seed: int) -> list[str]:
+    """``classes`` in an order chosen by the seed, in turn of either kind, so that the first few hold both."""
+    shuffled = [
+        sorted(kind, key=lambda n: sha256(f"{seed},{n}".encode()).digest()) for kind in classes_by_kind(classes)
+    ]
+    return [name for turn in zip_longest(*shuffled) for name in turn if name is not None]
 
 
 def check_class_names(classes: Sequence[str], source: str | Path) -> None:

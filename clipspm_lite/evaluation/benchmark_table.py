@@ -15,7 +15,7 @@ from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.evaluation import published
 from clipspm_lite.evaluation.published import Row, Table
-from clipspm_lite.evaluation.results import markdown_table, with_interval
+from clipspm_lite.evaluation.results import RESULTS_VERSION, markdown_table, pack_answers, with_interval
 from clipspm_lite.evaluation.scoring import Evaluation, count_by_class, evaluate, paired_difference
 from clipspm_lite.model.heads import describe_head
 from clipspm_lite.storage.files import file_sha256, is_safetensors
@@ -60,7 +60,7 @@ def measure(
     ``data`` says in words what the data set is, ``benchmark`` and ``part`` which part of which of `BENCHMARKS`. The
     result can be JSON. Its ``rows`` are the entries, by shot: ``accuracy`` in per cent and ``interval``, its 95 %
     half-width over episodes in points; ``right`` answers and ``asked`` queries of each of ``classes``; ``difference``,
-    episode by episode, to the first method, ``reference``; and what it was made with.
+    episode by episode, to the first method, ``reference``; all ``answers``; and what it was made with.
 
     Raises ValueError for impossible episodes or an entry twice, and what `FeatureStore.encode_dataset` raises.
     """
@@ -90,9 +90,10 @@ def measure(
         row = {"method": entry.name, "shot": entry.shot, "accuracy": result.accuracy, "interval": result.interval}
         row |= {"right": right, "asked": asked, "difference": difference}
         row |= {"seconds": round(time.perf_counter() - started, 2), "backbone": _about_features(entry.store, features)}
-        rows.append(row | {"features": features.fingerprint, "head": _about_head(entry)})
-    about: Table = dict(format_version=1, kind="table", data=data, benchmark=benchmark, part=part, **settings)
-    about |= dict(shots=shots, reference=reference, classes=list(dataset.classes))
+        answers = {f"{way}-way, {entry.shot}-shot": pack_answers([result])}
+        rows.append(row | {"features": features.fingerprint, "head": _about_head(entry), "answers": answers})
+    about: Table = dict(kind="table", data=data, benchmark=benchmark, part=part, **settings)
+    about |= dict(format_version=RESULTS_VERSION, shots=shots, reference=reference, classes=list(dataset.classes))
     return about | {"videos_per_class": list(dataset.videos_per_class), "rows": rows}
 
 

@@ -1,6 +1,10 @@
 """What comparisons leave: accuracies, intervals over seeds and classes, and Markdown tables. NumPy only."""
 
+import base64
+import json
+import zlib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,12 +12,16 @@ import numpy as np
 from clipspm_lite.arguments import check_known
 
 FIVE_WAY, ONE_BY_ONE = "5-way", "5-way, one query at a time"
-PAIR_KINDS = ("reversed", "similar", "other")
+PAIR_KINDS = ("reversed", "context", "similar", "other")
+BY_KIND = ("5-way, context", "5-way, order")  # of classes that a place or a thing tells, and of the others
 BY_SHOT = ("5-way, 3-shot", "5-way, 5-shot")  # beside 5-way 1-shot, for which the heads were trained
-MEASURES = (FIVE_WAY, *BY_SHOT, ONE_BY_ONE, *PAIR_KINDS)
+MEASURES = (FIVE_WAY, *BY_KIND, *BY_SHOT, ONE_BY_ONE, *PAIR_KINDS)  # those by kind where there are such classes
 SHOTS = (1, 3, 5)
+SAME_EPISODES = ("classes", "videos_per_class", "way", "shot", "queries", "episodes", "seed")  # list them again
+RESULTS_VERSION = 2  # of the files of compare, table and evaluate; version 1 has no answers
 
 Results = dict[str, Any]
+Answers = tuple[dict[str, Any], np.ndarray]  # how the episodes are listed, what is right: [training seeds, E, Q]
 
 
 def half_width(values: np.ndarray) -> float:
@@ -21,6 +29,11 @@ def half_width(values: np.ndarray) -> float:
     if len(values) < 2:
         return float("nan")
     return 100 * 1.96 * float(values.std(ddof=1)) / len(values) ** 0.5
+
+
+def episode_mean(shares: np.ndarray) -> dict[str, Any]:
+    """The mean of shares ``[E]`` as ``points``, and its 95 % half-width as ``interval``, None of a single one."""
+    return {"points": 100 * float(shares.mean()), "interval": half_width(shares) if len(shares) > 1 else None}
 
 
 def per_seed(results: Results, name: str, measure: str = FIVE_WAY) -> list[float]:
@@ -51,6 +64,14 @@ def bootstrap(
     trained again and had met other classes of this kind?"; a class stands for its own queries only, not as a wrong
     answer to those of others. Raises ValueError for an unknown row or measure.
     """
+    low, high = np.quantile(bootstrap_draws(results, name, measure, minus, draws, seed), (0.025, 0.975))
+    return float(low), float(high)
+
+
+def bootstrap_draws(
+    results: Results, name: str, measure: str = FIVE_WAY, minus: str | None = None, draws: int = 5000, seed: int = 0
+) -> np.ndarray:
+    """The draws behind `bootstrap`'s interval, in per cent or points."""
     right, asked = _counts(results, "name", name, measure)
     rights = [right] if minus is None else [right, _counts(results, "minus", minus, measure)[0]]
     generator = np.random.default_rng(seed)
@@ -65,9 +86,44 @@ def bootstrap(
         drawn = shared_seeds if seeds == most else generator.integers(seeds, size=(draws, seeds))
         answered = (weights * right[drawn].mean(1)).sum(1)
         shares.append(100 * answered[answerable] / total[answerable])
-    values = shares[0] if minus is None else shares[0] - shares[1]
-    low, high = np.quantile(values, (0.025, 0.975))
-    return float(low), float(high)
+    return shares[0] if minus is None else shares[0] - shares[1]
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Holm's correction of n p-values: the smallest times n, the next times n − 1 …, none below the one before."""
+    order = p.argsort()
+    return np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)[order.argsort()]
+
+
+def pack_answers(versions: Sequence[Any]) -> dict[str, Any]:
+    """What a result file keeps of a row's evaluations, one per training seed: `SAME_EPISODES` and the ``answers``.
+
+    ``answers`` are uint8 ``[training seeds, episodes, queries]``, compressed by zlib, in base64. They count from the
+    right class on, in the episode's order: 0 is right. Of 2,000 5-way episodes they take 1 to 4 kB per seed.
+    """
+    packed = zlib.compress(np.stack([version.answers for version in versions]).astype(np.uint8).tobytes(), 9)
+    kept = {name: getattr(versions[0], name) for name in (*SAME_EPISODES, "one_query_at_a_time")}
+    kept |= {name: list(kept[name]) for name in ("classes", "videos_per_class")}
+    return kept | {"answers": base64.b64encode(packed).decode()}
+
+
+def read_answers(path: str | Path) -> dict[str, dict[str, Answers]]:
+    """The answers by row and measure in a file that ``--results`` wrote; ValueError for another or an older file."""
+    found: dict[str, dict[str, Answers]] = {}
+    try:
+        results = json.loads(Path(path).read_text(encoding="utf-8"))
+        rows = results.get("rows", [results])  # `evaluate` has one
+        for name, row in rows.items() if isinstance(rows, dict) else [(row["method"], row) for row in rows]:
+            for measure, kept in row["answers"].items():
+                listed = {key: kept[key] for key in (*SAME_EPISODES, "one_query_at_a_time")}
+                packed, most = base64.b64decode(kept["answers"]), 100_000_000  # a stranger's could fill the memory
+                unpacked = zlib.decompressobj().decompress(packed, most)
+                shape = -1, listed["episodes"], listed["way"] * listed["queries"]
+                found.setdefault(name, {})[measure] = listed, np.frombuffer(unpacked, np.uint8).reshape(shape) == 0
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, zlib.error) as error:
+        wanted = f"expected what compare, table or evaluate wrote with --results, of format_version {RESULTS_VERSION}"
+        raise ValueError(f"{wanted}; found another or a damaged file ({error!r:.100}): {path}") from None
+    return found
 
 
 def comparison_table(

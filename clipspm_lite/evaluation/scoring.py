@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from clipspm_lite.arguments import whole_number
 from clipspm_lite.data.encoded import NO_TEXT, EncodedDataset, check_encoded
 from clipspm_lite.data.episodes import EpisodeBatch, EpisodeSampler, gather
-from clipspm_lite.evaluation.results import half_width
+from clipspm_lite.evaluation.results import SAME_EPISODES, half_width
 from clipspm_lite.model.heads import scored_in_eval_mode
 from clipspm_lite.threads import pick_device
 
@@ -28,6 +28,7 @@ class Evaluation:
     """Answers of one method on listed episodes."""
 
     classes: tuple[str, ...]  # names, in the data set's order
+    answers: np.ndarray  # [E, Q]: the answered class, counted from the right one on, in the episode's order: 0 is right
     per_episode: np.ndarray  # [E]: share of right answers in each episode, 0 … 1
     confusion: np.ndarray  # [classes, classes]: how often a query of the row's class was answered as the column's
     opportunities: np.ndarray  # [classes, classes]: how often it could have been
@@ -36,6 +37,7 @@ class Evaluation:
     queries: int
     seed: int
     videos_per_class: tuple[int, ...]
+    one_query_at_a_time: bool
 
     @property
     def episodes(self) -> int:
@@ -70,8 +72,7 @@ class Evaluation:
 
 def paired_difference(ours: Evaluation, other: Evaluation) -> tuple[float, float]:
     """Mean of (ours − other) episode by episode and its 95 % half-width, in points; ValueError for other episodes."""
-    settings = ("classes", "videos_per_class", "way", "shot", "queries", "episodes", "seed")
-    differ = [name for name in settings if getattr(ours, name) != getattr(other, name)]
+    differ = [name for name in SAME_EPISODES if getattr(ours, name) != getattr(other, name)]
     if differ:
         raise ValueError(f"paired_difference: not of the same episodes, they differ in {', '.join(differ)}")
     difference = ours.per_episode - other.per_episode
@@ -132,8 +133,8 @@ def evaluate(
     confusion, opportunities = np.zeros((2, len(data.classes), len(data.classes)), dtype=int)
     np.add.at(confusion, (asked, answered), 1)
     np.add.at(opportunities, (asked[..., None], present[:, None].numpy()), 1)
-    listed_as = (way, shot, queries, seed, data.videos_per_class)
-    return Evaluation(data.classes, per_episode, confusion, opportunities, *listed_as)
+    listed_as = (way, shot, queries, seed, data.videos_per_class, one_query_at_a_time)
+    return Evaluation(data.classes, (answers - labels).numpy() % way, per_episode, confusion, opportunities, *listed_as)
 
 
 def _logits(method: Method, batch: EpisodeBatch, one_query_at_a_time: bool) -> Tensor:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from clipspm_lite.evaluation.results import FIVE_WAY, PAIR_KINDS, Results, accuracy, bootstrap, per_seed
+from clipspm_lite.evaluation.results import BY_KIND, FIVE_WAY, PAIR_KINDS, Results, accuracy, bootstrap, per_seed
 from clipspm_lite.plots.base import COLORS, HATCHES, LINES, course_style, new_axes, series_style
 
 
@@ -34,7 +34,7 @@ def estimates(panels: Mapping[str, Mapping[str, Estimate]], line: float | None, 
         xlabel: what is shown, and what the dotted line is.
     """
     rows = list(next(iter(panels.values())))
-    figure, axes = new_axes(len(panels), 10, 0.42 * len(rows) + 1.6, sharex=True, sharey=True)
+    figure, axes = new_axes(len(panels), max(10, 2.4 * len(panels)), 0.42 * len(rows) + 1.6, sharex=True, sharey=True)
     for ax, (title, panel) in zip(axes, panels.items(), strict=True):
         for place, row in enumerate(rows):
             _draw_estimate(ax, place, panel[row])
@@ -90,15 +90,50 @@ def estimate(results: Results, name: str, measure: str = FIVE_WAY, minus: str | 
 
 @course_style
 def comparison_panels(results: Results) -> Figure:
-    """Every row of the results of `evaluation.compare`, 5-way and on each kind of pair."""
-    measures = [m for m in (FIVE_WAY, *PAIR_KINDS) if m in results["asked"]]
+    """Every row of the results of `evaluation.compare`, 5-way, by kind of class, and on each kind of pair."""
+    measures = [m for m in (FIVE_WAY, *BY_KIND, *PAIR_KINDS) if m in results["asked"]]
     panels = {
-        f"{measure} pairs, 2-way" if measure in PAIR_KINDS else f"5-way {results['shot']}-shot": {
+        f"{measure} pairs, 2-way"
+        if measure in PAIR_KINDS
+        else measure.replace("5-way", f"5-way {results['shot']}-shot"): {
             name: estimate(results, name, measure) for name in results["rows"]
         }
         for measure in measures
     }
     return estimates(panels, None, "accuracy, % (chance: 20 % 5-way, 50 % 2-way)")
+
+
+@course_style
+def base_class_curves(results: Results) -> Figure:
+    """Accuracy over the number of base classes, from ``compare --base-classes``: a panel per 5-way measure.
+
+    A trained row is a line through its means, with a dot per training seed; an untrained row is a level.
+    """
+    rows, counts = results["rows"], sorted(results["base_classes"])
+    of_count = {count: f", {count} base classes" for count in counts[:-1]} | {counts[-1]: ""}
+    trained = [name for name in rows if f"{name}{of_count[counts[0]]}" in rows]
+    more = tuple(f"{name}, " for name in trained)  # how trained or chosen
+    untrained = [name for name in rows if name not in trained and not name.startswith(more)]
+    measures = [m for m in (FIVE_WAY, *BY_KIND) if m in results["asked"]]
+    figure, axes = new_axes(len(measures), 3 + 3.8 * len(measures), 4, sharex=True, sharey=True)
+    for ax, measure in zip(axes, measures, strict=True):
+        for number, name in enumerate([*trained, *untrained]):
+            style = series_style(number)
+            if name in trained:
+                found = [per_seed(results, f"{name}{title}", measure) for title in of_count.values()]
+                ax.plot(counts, [np.mean(seeds) for seeds in found], label=name, **style)
+                for count, seeds in zip(counts, found, strict=True):
+                    ax.plot([count] * len(seeds), seeds, ".", color=style["color"], markersize=4)
+            else:
+                level = accuracy(results, name, measure)
+                ax.plot(counts, [level] * len(counts), label=name, **style | {"marker": "", "alpha": 0.7})
+        ax.set(title=measure.replace("5-way", f"5-way {results['shot']}-shot"), xlabel="base classes", xscale="log")
+        ax.set_xticks(counts, map(str, counts))
+        ax.minorticks_off()
+    axes[0].set_ylabel("accuracy, % (dots: training seeds)")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center")
+    return figure
 
 
 @course_style

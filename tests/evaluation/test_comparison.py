@@ -15,7 +15,16 @@ from clipspm_lite.data.datasets import sample_world
 from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.evaluation import accuracy, evaluate, paired_difference, per_seed
 from clipspm_lite.evaluation.comparison import choose_weights, pairs_by_kind
-from clipspm_lite.evaluation.results import FIVE_WAY, MEASURES, ONE_BY_ONE, comparison_table
+from clipspm_lite.evaluation.results import (
+    BY_KIND,
+    FIVE_WAY,
+    MEASURES,
+    ONE_BY_ONE,
+    SAME_EPISODES,
+    comparison_table,
+    pack_answers,
+    read_answers,
+)
 from clipspm_lite.model import baselines
 from clipspm_lite.model.sub_actions import STAGE_METHODS, SubActions
 from clipspm_lite.model.variants import ABLATIONS
@@ -113,14 +122,45 @@ def test_one_query_at_a_time_is_asked_of_every_method(results, data, heads):
 
 
 def test_every_measure_is_there_and_json_holds_it(results, data):
-    assert set(results["asked"]) == set(MEASURES)
+    assert set(results["asked"]) == set(MEASURES) - {*BY_KIND, "context"}  # no class of these is told by its place
     assert json.loads(json.dumps(results, allow_nan=False))["rows"] == results["rows"]
-    for row, measure in product(results["rows"].values(), MEASURES):
+    for row, measure in product(results["rows"].values(), results["asked"]):
         for right in row["right"][measure]:
             assert all(0 <= r <= a for r, a in zip(right, results["asked"][measure], strict=True))
     single = compare({"otam": [baselines.otam]}, data, references=["otam"], episodes=1)  # has no interval
     assert json.loads(json.dumps(single, allow_nan=False))["rows"]["otam"]["interval"] is None
     assert " ± " not in comparison_table(single, "otam")
+
+
+def test_classes_that_a_place_tells_are_asked_apart(data, monkeypatch):
+    kinds = list(CLASSES[:5]), list(CLASSES[5:])
+    monkeypatch.setattr("clipspm_lite.evaluation.comparison.classes_by_kind", lambda classes: kinds)
+    pairs = pairs_by_kind(data)
+    assert all(set(pair) <= set(kinds[0]) for pair in pairs["context"]) and list(pairs)[1] == "context"
+    assert not any(set(pair) <= set(kinds[0]) for kind in ("similar", "other") for pair in pairs[kind])
+    results = compare({"otam": [baselines.otam]}, data, episodes=30)
+    asked = results["asked"]["5-way, context"]
+    assert all(asked[:5]) and not any(asked[5:]) and "5-way, order" not in results["asked"]  # three classes are too few
+    few = evaluate(baselines.otam, data.subset(kinds[0]), episodes=30)
+    assert accuracy(results, "otam", "5-way, context") == pytest.approx(few.accuracy)
+    brief = compare({"otam": [baselines.otam]}, data, episodes=30, brief=True)
+    assert list(brief["asked"]) == [FIVE_WAY, "5-way, context"]
+
+
+def test_answers_are_kept_small_and_whole(results, data, heads, tmp_path):
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps(results))
+    for measure, settings in (
+        (FIVE_WAY, {}),
+        ("5-way, 5-shot", {"shot": 5}),
+        (ONE_BY_ONE, {"one_query_at_a_time": True}),
+    ):
+        listed, right = read_answers(file)["head"][measure]
+        scored = [evaluate(head, data, episodes=60, seed=4, **settings) for head in heads]
+        assert np.array_equal(right, [one.answers == 0 for one in scored])
+        assert [listed[name] for name in SAME_EPISODES[2:]] == [getattr(scored[0], name) for name in SAME_EPISODES[2:]]
+    many = evaluate(baselines.otam, data, episodes=2000)
+    assert len(json.dumps(pack_answers([many]))) < 4000
 
 
 def test_differences_are_taken_episode_by_episode(results, data):

@@ -9,9 +9,18 @@ import pytest
 from clipspm_lite.clip.backbone import load_backbone
 from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model
 from clipspm_lite.clip.feature_store import FeatureStore
-from clipspm_lite.data.datasets import SAMPLES, sample_world
+from clipspm_lite.data.datasets import SAMPLES, classes_by_kind, sample_world
 from clipspm_lite.evaluation.comparison import pairs_by_kind
-from clipspm_lite.evaluation.results import FIVE_WAY, MEASURES, ONE_BY_ONE, accuracy, bootstrap, per_seed
+from clipspm_lite.evaluation.results import (
+    BY_KIND,
+    FIVE_WAY,
+    MEASURES,
+    ONE_BY_ONE,
+    PAIR_KINDS,
+    accuracy,
+    bootstrap,
+    per_seed,
+)
 from clipspm_lite.evaluation.scoring import evaluate
 from clipspm_lite.exercises.nb08_ablations import CLAIMS
 from clipspm_lite.model import baselines
@@ -51,7 +60,7 @@ def test_no_other_result_lies_beside_them():
 
 
 def test_it_says_which_command_and_commit_made_it(results):
-    assert results["format_version"] == 1
+    assert results["format_version"] in (1, 2)
     assert re.fullmatch(r"[0-9a-f]{40}\+?", results["commit"])
     command = results["command"]
     for option in (
@@ -77,7 +86,9 @@ def test_it_was_made_with_the_committed_clips_backbone_and_heads(results, store)
 
 def test_every_row_has_its_training_seeds_and_every_measure(results):
     assert results["classes"] == list(sample_world(results["part"]).classes)
-    seeds = len(results["training_seeds"])
+    seeds, first = len(results["training_seeds"]), results["format_version"] == 1
+    missing = set(MEASURES) - set(results["asked"])
+    assert missing == ({*BY_KIND, "context"} if first or not classes_by_kind(results["classes"])[0] else set())
     trained = set(results["sha256"]["heads"])
     chosen = results.get("chosen_weights", {})  # of rows that read sentences
     assert trained | set(baselines.TRAINING_FREE) | set(chosen) == set(results["rows"])
@@ -86,7 +97,8 @@ def test_every_row_has_its_training_seeds_and_every_measure(results):
         versions = seeds if name in trained else 1
         if name in trained:
             assert len(set(results["sha256"]["heads"][name])) == seeds
-        for measure in MEASURES:
+        assert first or set(row["answers"]) == set(results["asked"]) - {*PAIR_KINDS}
+        for measure in results["asked"]:
             assert len(row["right"][measure]) == versions
             for right in row["right"][measure]:
                 assert all(0 <= r <= a for r, a in zip(right, results["asked"][measure], strict=True))

@@ -46,6 +46,7 @@ HISTORY = [
 SAMPLER = EpisodeSampler([4, 5, 6], way=2, shot=2, queries=1, seed=0)
 WALK = {"there": [(0, 0), (1, 1)], "back": [(0, 1), (2, 3)]}
 ROWS = {"otam": {"right": {"5-way": [[6, 8]]}, "interval": 1.0, "difference": {}}}
+FEWER = {name: ROWS["otam"] for name in ("otam", "trx", "trx, 4 base classes")}
 STAGE = embeddings.StageMap(np.eye(2), (-1, 2, -1, 2), -np.eye(2))
 ESTIMATES = {
     "without this": ablations.Estimate(-2.0, 0.5, -4.0, 1.0, [-3.0, -1.0]),
@@ -56,6 +57,7 @@ ESTIMATES = {
 CALLS = {
     ablations.by_class: (NUMBERS[:, :3].numpy(), NAMES, "points"),
     ablations.draws: ([-1.0, 0.0, 1.0], {"over episodes": (-1.0, 1.0), "over seeds": (-2.0, 2.0)}, "points"),
+    ablations.base_class_curves: ({"shot": 1, "base_classes": [4, 8], "asked": {"5-way": [10, 10]}, "rows": FEWER},),
     ablations.comparison_panels: ({"shot": 1, "asked": {"5-way": [10, 10]}, "rows": ROWS},),
     ablations.estimates: ({title: ESTIMATES for title in NAMES}, 0, "points"),
     alignment.accuracy_dots: ({"one": SCORES, "two": SCORES}, 50, "a title"),
@@ -128,8 +130,8 @@ def test_every_drawing_function_is_called_here():
 
 # Three read results, whose keys are not names; one numbers the names that no clip has; one leaves names to captions.
 NOT_ALL_WRITTEN = {
-    ablations.comparison_panels, results.beside_published, training.learning_curves, embeddings.clips_and_names,
-    alignment.aligned_frames,
+    ablations.base_class_curves, ablations.comparison_panels, results.beside_published, training.learning_curves,
+    embeddings.clips_and_names, alignment.aligned_frames,
 }  # fmt: skip
 
 

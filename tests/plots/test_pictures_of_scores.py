@@ -88,6 +88,16 @@ def test_an_estimate_is_the_rows_accuracy_or_its_difference_with_each_training_s
     assert words(figure.axes[0].get_yticklabels()) == ["head", "otam"]
 
 
+def test_base_class_curves_show_every_training_seed_and_untrained_rows_as_levels():
+    right = {"text, no order": [[7]], "trx": [[6], [8]], "trx, 4 base classes": [[3], [5]], "trx, chosen on": [[9]]}
+    rows = {name: {"right": {"5-way": counts}} for name, counts in right.items()}
+    results = {"shot": 1, "base_classes": [4, 20], "asked": {"5-way": [10]}, "rows": rows}
+    ax = ablations.base_class_curves(results).axes[0]
+    shown = [line.get_xydata().tolist() for line in ax.lines]
+    assert shown[0] == [[4, 40], [20, 70]] and shown[1:3] == [[[4, 30], [4, 50]], [[20, 60], [20, 80]]]
+    assert shown[3] == [[4, 70], [20, 70]] and len(shown) == 4 and words(ax.get_xticklabels()) == ["4", "20"]
+
+
 def test_accuracy_dots_put_every_method_on_every_row():
     results = {f"method {n}": {"a": (40.0 + n, 2.0), "b": (60.0 + n, 1.0)} for n in range(12)}
     ax = accuracy_dots(results, chance=50, title="t").axes[0]
