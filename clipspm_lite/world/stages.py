@@ -13,7 +13,7 @@ from clipspm_lite.world.taxonomy import PLACES, RECIPES
 
 STAGES = 3
 FIRST_SEED, SCENES = 3_000_000, 40
-FACTS = 3  # in a sentence
+FACTS = 2  # in a sentence
 
 
 def stage_sentences(class_name: str) -> list[str]:
