@@ -41,20 +41,16 @@ class Update(nn.Module):
         start = 2 * torch.rand(lora.rank, flat.shape[1], generator=generator) - 1
         self.a = nn.Parameter((start / flat.shape[1] ** 0.5).to(flat))
         self.b = nn.Parameter(flat.new_zeros(len(flat), lora.rank))
-        self.scale = lora.alpha / lora.rank
-        k = min(lora.protect or 0, min(flat.shape) // 2)
+        self.scale, k = lora.alpha / lora.rank, min(lora.protect or 0, min(flat.shape) // 2)
         self.register_buffer("main", torch.linalg.svd(flat, full_matrices=False).U[:, :k].clone() if k else flat[:, :0])
 
     def forward(self, weight: Tensor) -> Tensor:
-        b = self.b - self.main @ (self.main.T @ self.b) if self.main.numel() else self.b
+        b = self.b - self.main @ (self.main.T @ self.b)
         return weight + (self.scale * (b @ self.a)).view_as(weight)
 
 
 def adapt(encoder: nn.Module, lora: LoRA, seed: int) -> None:
-    """Freeze the encoder and put an update, the only thing to train, on each weight whose name holds a place.
-
-    ``seed`` decides A. Raises ValueError where no name holds one.
-    """
+    """Freeze the encoder and put an update, A drawn from ``seed``, on weights named with a place; none: ValueError."""
     merge(encoder)
     generator = torch.Generator().manual_seed(seed)
     weights = {name: w for name, w in encoder.requires_grad_(False).named_parameters() if name.endswith("weight")}

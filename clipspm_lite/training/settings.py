@@ -30,9 +30,7 @@ class TrainingSettings(Checked):
 
     def learning_rate_at(self, step: int, first: float) -> float:
         """Of step 0, 1, …, from that of step 0."""
-        if self.schedule == "constant":
-            return first
-        return first * ((1 + math.cos(math.pi * step / self.steps)) / 2)
+        return first if self.schedule == "constant" else first * ((1 + math.cos(math.pi * step / self.steps)) / 2)
 
     def as_json(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
