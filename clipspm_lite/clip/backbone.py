@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from clipspm_lite.arguments import check_known
+from clipspm_lite.clip.lora import merged_state
 from clipspm_lite.clip.prompts import TEMPLATES, fill_templates
 from clipspm_lite.clip.released_format import is_released, read_released
 from clipspm_lite.data.names import readable
@@ -149,7 +150,7 @@ class Backbone(nn.Module):
         mean, std = self.pixel_mean.flatten().tolist(), self.pixel_std.flatten().tolist()
         settings = json.dumps([self._config, self.normalize_pixels, mean, std], sort_keys=True)
         digest = hashlib.sha256(settings.encode())
-        for key, tensor in sorted(self.clip.state_dict().items()):
+        for key, tensor in sorted(merged_state(self.clip).items()):
             if key.startswith(prefix):
                 digest.update(f"{key} {tensor.dtype} {list(tensor.shape)}".encode())
                 digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)

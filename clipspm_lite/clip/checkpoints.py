@@ -12,6 +12,7 @@ from torch import Tensor
 
 from clipspm_lite.clip.backbone import Backbone, load_backbone
 from clipspm_lite.clip.feature_store import FeatureStore
+from clipspm_lite.clip.lora import merged_state
 from clipspm_lite.clip.released_format import read_released
 from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.model.heads import HEADS, Head, build_head, describe_head
@@ -127,7 +128,7 @@ def save_model(path: str | os.PathLike, model: Head, *, finetuned: Backbone | No
     """
     tensors = model.state_dict()
     if finetuned is not None:
-        tensors |= {VISUAL + name: tensor for name, tensor in finetuned.clip.visual.state_dict().items()}
+        tensors |= {VISUAL + name: tensor for name, tensor in merged_state(finetuned.clip.visual).items()}
         description["backbone"] = {k: getattr(finetuned, k) for k in ("name", "normalize_pixels", "fingerprint")}
     write_tensors(path, tensors, {"kind": "model", "config": describe_head(model), **description})
 

@@ -35,7 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--episodes-per-step", type=int, help="whose gradients make a step")
     add("--learning-rate", type=float, help="of the optimizer")
     add("--patience", type=int, help="stop after so many validations without a better one")
-    add("--finetune", **flag, help="from videos, and the visual encoder too; the next three are for it")
+    add("--finetune", **flag, help="from videos, and the visual encoder too; the next six are for it")
+    add("--lora", type=int, metavar="RANK", help="--finetune by updates of this rank; the encoder's weights stay")
+    add("--lora-learning-rate", type=float, default=1e-3, help="of the updates (default: %(default)s)")
+    add("--lora-protect", type=int, metavar="K", help="keep them out of the K main directions of each weight")
     add("--gradient-checkpointing", **flag, help="compute activations twice: far less memory")
     add("--no-flip", **flag, help="mirror no video (as for SSv2 and the samples, whose classes have sides)")
     add("--precision", choices=training.PRECISIONS, default="32-true", help="of the encoder; mixed: bf16 or fp16")
@@ -48,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     if options.out is None and not options.dry_run:
         raise ValueError("--out: expected a folder for the run, found none (only --dry-run needs none)")
+    options.finetune = options.finetune or options.lora is not None
     settings, config = resolve_settings(options), head_config(options)
     data: Any = [common.open_part(options, part) for part in ("base", "validation")]
     training.check_run(data[0], data[1], settings, None if options.dry_run else options.out, resume=options.resume)
@@ -66,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     if options.finetune:
         how["finetuning"] = finetuning_of(options, store)
         precision = training.pick_precision(options.precision, options.device)
-        encoder = {name: getattr(how["finetuning"], name) for name in ("frames", "resize", "flip", "recompute")}
+        encoder = {name: getattr(how["finetuning"], name) for name in ("frames", "resize", "flip", "recompute", "lora")}
         resolved["fine-tuned visual encoder"] = encoder | pixels | {"precision": precision}
     for part, values in resolved.items() if prints else ():
         print(f"{part}: " + ", ".join(f"{name} {value}" for name, value in values.items()))
@@ -115,7 +119,9 @@ def head_config(options: argparse.Namespace) -> dict[str, Any]:
 
 def finetuning_of(options: argparse.Namespace, store: FeatureStore) -> training.FineTuning:
     sides_matter = options.data is None or (options.benchmark or "").startswith("ssv2")
-    how = dict(flip=not (options.no_flip or sides_matter), recompute=options.gradient_checkpointing)
+    how: Any = dict(flip=not (options.no_flip or sides_matter), recompute=options.gradient_checkpointing)
+    if options.lora is not None:
+        how["lora"] = training.LoRA(options.lora, options.lora_learning_rate, options.lora_protect)
     return training.FineTuning(store.backbone, store.frames, store.backbone.benchmark_resize, **how)
 
 
@@ -136,5 +142,7 @@ def curve(result: training.loop.TrainingResult) -> str:
     line = "step {step:5d}   loss {loss:.3f}   training {accuracy:5.1f} %   validation {validation_accuracy:5.1f} ± "
     line += "{validation_interval:.1f} %"
     best = f"best on validation: step {result.best_step}, {result.best_accuracy:.1f} %"
+    if "encoder_update" in result.history[0]:
+        line += "   update {encoder_update:.1%} of the encoder's weights"
     lines = [line.format(**entry) for entry in result.history]
     return "\n".join([*lines, f"{best}, kept in {printable(result.best_path)}"])

@@ -1,5 +1,6 @@
 """Episodic training of a head, alone or with the visual encoder."""
 
+from clipspm_lite.clip.lora import LoRA as LoRA
 from clipspm_lite.training.dry_run import plan as plan
 from clipspm_lite.training.loop import train as train
 from clipspm_lite.training.loop import train_variants as train_variants

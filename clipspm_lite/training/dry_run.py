@@ -69,7 +69,7 @@ def plan(
     source = training_source(training_data, validation_data, finetuning)
     fabric = launch(device, devices, nodes, precision, settings, source)
     at_once = fabric.world_size if source.one_by_one else settings.episodes_per_step
-    # Nothing is learnt: a learning rate that would diverge takes as long as any other.
+    # The head learns nothing: a learning rate that would diverge takes as long as any other.
     short = replace(settings, steps=1 + measured, episodes_per_step=at_once, learning_rate=0.0)
     state = TrainingState(model, source, short, fabric)
     batches = state.batches(range(short.steps))

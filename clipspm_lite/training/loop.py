@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from clipspm_lite.clip.checkpoints import load_model, save_model
+from clipspm_lite.clip.lora import merge, update_size
 from clipspm_lite.data.encoded import NO_TEXT, EncodedDataset
 from clipspm_lite.data.episodes import EpisodeBatch
 from clipspm_lite.evaluation.scoring import evaluate
@@ -80,6 +81,8 @@ def train(
         state.share_weights()
         _train(state, history, folder, description or {}, progress)
         fabric.barrier()  # no process goes on before the files are there
+    if source.lora:
+        merge(state.modules["visual"])
     model.eval()
     best = _best(history)
     return TrainingResult(history, int(best["step"]), best["validation_accuracy"], folder / BEST)
@@ -112,6 +115,8 @@ def _train(state: TrainingState, history: History, folder: Path, description: di
         scored = evaluate(state.model, data, **how, seed=VALIDATION_SEED, device=fabric.device)
         entry = {"step": step + 1, "loss": loss, "accuracy": 100 * accuracy}
         entry |= {"validation_accuracy": scored.accuracy, "validation_interval": scored.interval}
+        if state.source.lora:  # B starts at zero: has it moved?
+            entry["encoder_update"] = update_size(state.modules["visual"])
         history.append(fabric.broadcast(entry))  # one process's, so that all stop at the same step
         if fabric.is_global_zero:
             if _best(history) is history[-1]:
@@ -127,7 +132,7 @@ def training_step(state: TrainingState, step: int, batches: Iterator[EpisodeBatc
     """One optimizer step; returns this process's share of the step's loss and accuracy (0 … 1), `[2]`."""
     model, settings, fabric = state.model, state.settings, state.fabric
     for group in state.optimizer.param_groups:
-        group["lr"] = settings.learning_rate_at(step)
+        group["lr"] = settings.learning_rate_at(step, group["initial_lr"])
     model.train()
     divisor = {"mean": settings.episodes_per_step, "summed": 1}[model.loss_form]  # a summed loss already has its own
     share = torch.zeros(2, device=fabric.device)

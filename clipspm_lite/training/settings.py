@@ -28,11 +28,9 @@ class TrainingSettings(Checked):
     patience: int | None = None  # stop after so many validations without a better one
     seed: int = 6  # of the episodes, of how their videos are cut, and of dropout in every step
 
-    def learning_rate_at(self, step: int) -> float:
-        """Of step 0, 1, …"""
-        if self.schedule == "constant":
-            return self.learning_rate
-        return self.learning_rate * ((1 + math.cos(math.pi * step / self.steps)) / 2)
+    def learning_rate_at(self, step: int, first: float) -> float:
+        """Of step 0, 1, …, from that of step 0."""
+        return first if self.schedule == "constant" else first * ((1 + math.cos(math.pi * step / self.steps)) / 2)
 
     def as_json(self) -> dict[str, Any]:
         """What a checkpoint keeps."""

@@ -8,7 +8,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import chain, pairwise
 from typing import Any
@@ -16,9 +17,11 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from clipspm_lite.clip.backbone import Backbone
 from clipspm_lite.clip.feature_store import FeatureStore
+from clipspm_lite.clip.lora import LoRA, adapt
 from clipspm_lite.data.clips import find_clip
 from clipspm_lite.data.datasets import VideoDataset
 from clipspm_lite.data.decoding.video import default_workers, load_video
@@ -44,19 +47,20 @@ class FineTuning:
     flip: bool = True  # mirror every second training video; not where a class depends on the side, as in SSv2
     recompute: bool = False  # gradient checkpointing, see `Backbone.encode_frames`
     chunk: int = 16  # frames that pass the encoder at once while training
+    lora: LoRA | None = None  # what is trained of the encoder; default: all of it, with the head's learning rate
 
 
 class FeatureSource:
     """Episodes of stored features: all that a process takes in a step go through the head at once."""
 
-    one_by_one = False
+    one_by_one, lora = False, None
 
     def __init__(self, training: EncodedDataset, validation: EncodedDataset) -> None:
         self.training, self.validation = training, validation
         self.kept = {"frames": training.features.shape[1]}
         self.identity: dict[str, Any] = {"data": [training.fingerprint, validation.fingerprint]}
 
-    def prepare(self, fabric: Fabric) -> dict[str, nn.Module]:
+    def prepare(self, fabric: Fabric, seed: int) -> dict[str, nn.Module]:
         """What is trained beside the head, by name, on the engine's device."""
         return {}
 
@@ -80,26 +84,31 @@ class VideoSource:
 
     def __init__(self, training: VideoDataset, validation: VideoDataset, how: FineTuning) -> None:
         how = replace(how, resize=how.resize or how.backbone.benchmark_resize)
-        self.training, self.validation, self.how = training, validation, how
+        self.training, self.validation, self.how, self.lora = training, validation, how, how.lora
+        adapted = {"lora": asdict(how.lora)} if how.lora else {}
         self.store = FeatureStore(how.backbone, frames=how.frames, resize=how.resize)
-        self.kept: dict[str, Any] = {"finetuned": how.backbone, "frames": how.frames, "resize": how.resize}
+        self.kept: dict[str, Any] = {"finetuned": how.backbone, "frames": how.frames, "resize": how.resize, **adapted}
         encoding = {name: getattr(how, name) for name in ("frames", "resize", "flip")}
         self.identity: dict[str, Any] = {
             "data": [_video_fingerprint(training), _video_fingerprint(validation)],
-            "encoding": {"backbone": how.backbone.fingerprint, **encoding},
+            "encoding": {"backbone": how.backbone.fingerprint, **encoding, **adapted},
         }
 
-    def prepare(self, fabric: Fabric) -> dict[str, nn.Module]:
+    def prepare(self, fabric: Fabric, seed: int) -> dict[str, nn.Module]:
         fabric.to_device(self.how.backbone)
         self.identity["encoding"]["precision"] = fabric.strategy.precision.precision
-        return {"visual": self.how.backbone.set_trainable(True).clip.visual}
+        visual = self.how.backbone.set_trainable(True).clip.visual
+        if self.lora:
+            adapt(visual, self.lora, seed_of(f"lora {seed}"))
+        return {"visual": visual}
 
     def batches(self, listed: Iterable[Listed], seed: int, fabric: Fabric) -> Iterator[EpisodeBatch]:
         """A batch for each of `listed`, encoded with the weights at the moment it is asked for."""
         how, backbone = self.how, self.how.backbone
         class_text = backbone.encode_class_names(self.training.classes)
         for episode, videos in self._decoded(listed, seed):
-            with fabric.autocast():
+            # LoRA's sum of weight and update is computed once for all chunks, or again with their activations.
+            with fabric.autocast(), nullcontext() if how.recompute else parametrize.cached():
                 features = backbone.train().encode_frames(videos, chunk=how.chunk, recompute=how.recompute)
             way, shot = len(episode.support), len(episode.support[0])
             support, query = features.float().tensor_split((way * shot,))

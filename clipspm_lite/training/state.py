@@ -58,12 +58,14 @@ class TrainingState:
         check_known("loss_form", model.loss_form, ("mean", "summed"))
         self.model, self.source, self.settings, self.fabric = model, source, settings, fabric
         fabric.to_device(model)
-        self.modules: dict[str, nn.Module] = {"model": model, **source.prepare(fabric)}
+        self.modules: dict[str, nn.Module] = {"model": model, **source.prepare(fabric, settings.seed)}
         self.parameters = [p for module in self.modules.values() for p in module.parameters()]
         optimizer_class = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-        self.optimizer = optimizer_class(
-            self.parameters, settings.learning_rate, settings.betas, weight_decay=settings.weight_decay
-        )
+        rate = settings.learning_rate
+        groups = [{"params": list(module.parameters()), "initial_lr": rate} for module in self.modules.values()]
+        if source.lora:
+            groups[1]["initial_lr"] = source.lora.learning_rate
+        self.optimizer = optimizer_class(groups, rate, settings.betas, weight_decay=settings.weight_decay)
         self.optimizer.zero_grad()  # a backward() of the caller's may have left gradients
         self.engine_optimizer: Any = fabric.setup_optimizers(self.optimizer)
         places = range(fabric.global_rank, settings.episodes_per_step, fabric.world_size)
