@@ -21,7 +21,7 @@ WEIGHTS_TRIED = (0.0, 0.5, 1.0, 2.0, 4.0)  # for each term of `SubActions`, in a
 
 
 def pairs_by_kind(data: EncodedDataset) -> dict[str, list[Pair]]:
-    """Every pair of these sample classes: "reversed" (the same frames in opposite order), "similar" and "other".
+    """Pairs of these sample classes: "reversed" (the same frames in opposite order), "context" and "similar".
 
     "similar": of the others, the tenth whose mean frames, less the mean of all clips, have the highest cosines. Where
     there are classes that a place or a thing tells, pairs of two of them are apart, as "context".
@@ -36,8 +36,7 @@ def pairs_by_kind(data: EncodedDataset) -> dict[str, list[Pair]]:
     looks = dict(zip(data.classes, F.normalize(means - means.mean(0), dim=-1), strict=True))
     rest = [pair for pair in combinations(data.classes, 2) if frozenset(pair) not in known]
     rest.sort(key=lambda pair: -float(looks[pair[0]] @ looks[pair[1]]))
-    tenth = len(rest) // 10
-    return kinds | {"similar": rest[:tenth], "other": rest[tenth:]}
+    return kinds | {"similar": rest[: len(rest) // 10]}
 
 
 def compare(

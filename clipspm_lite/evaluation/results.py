@@ -12,7 +12,7 @@ import numpy as np
 from clipspm_lite.arguments import check_known
 
 FIVE_WAY, ONE_BY_ONE = "5-way", "5-way, one query at a time"
-PAIR_KINDS = ("reversed", "context", "similar", "other")
+PAIR_KINDS = ("reversed", "context", "similar")
 BY_KIND = ("5-way, context", "5-way, order")  # of classes that a place or a thing tells, and of the others
 BY_SHOT = ("5-way, 3-shot", "5-way, 5-shot")  # beside 5-way 1-shot, for which the heads were trained
 MEASURES = (FIVE_WAY, *BY_KIND, *BY_SHOT, ONE_BY_ONE, *PAIR_KINDS)  # those by kind where there are such classes

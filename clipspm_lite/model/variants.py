@@ -13,12 +13,9 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "without support names": dict(support_text="generated"),
 }
 INDUCTIVE = {"clip-spm inductive": dict(inductive=True)}
-# Changes to the method that are not the paper's, and two that SPEC names beside it: arguments of `ExtendedCLIPSPM`.
+# Changes to the method that are not the paper's: arguments of `ExtendedCLIPSPM`.
 _EXTENSIONS: dict[str, dict[str, Any]] = {
-    "antisymmetric motion": dict(motion="antisymmetric"),
     "motion kept": dict(motion_kept=True),
-    "antisymmetric motion kept": dict(motion="antisymmetric", motion_kept=True),
-    "scalar prompt": dict(prompt_condition="scalar"),
     "query's own anchor": dict(anchor="query"),
     "centred frames": dict(frames="centred"),
     "centred distance added": dict(centred_distance=True),

@@ -137,7 +137,7 @@ def test_classes_that_a_place_tells_are_asked_apart(data, monkeypatch):
     monkeypatch.setattr("clipspm_lite.evaluation.comparison.classes_by_kind", lambda classes: kinds)
     pairs = pairs_by_kind(data)
     assert all(set(pair) <= set(kinds[0]) for pair in pairs["context"]) and list(pairs)[1] == "context"
-    assert not any(set(pair) <= set(kinds[0]) for kind in ("similar", "other") for pair in pairs[kind])
+    assert not any(set(pair) <= set(kinds[0]) for pair in pairs[kind])
     results = compare({"otam": [baselines.otam]}, data, episodes=30)
     asked = results["asked"]["5-way, context"]
     assert all(asked[:5]) and not any(asked[5:]) and "5-way, order" not in results["asked"]  # three classes are too few
