@@ -88,10 +88,10 @@ def test_the_chosen_weights_are_right_at_least_as_often_as_every_other(data):
             chooses(data)
 
 
-def test_every_pair_of_classes_is_of_one_kind(data):
+def test_no_pair_of_classes_is_of_two_kinds(data):
     kinds = pairs_by_kind(data)
     listed = [frozenset(pair) for pairs in kinds.values() for pair in pairs]
-    assert len(listed) == len(set(listed)) and set(listed) == {frozenset(p) for p in combinations(CLASSES, 2)}
+    assert len(listed) == len(set(listed)) and set(listed) < {frozenset(p) for p in combinations(CLASSES, 2)}
     assert all(kinds.values())
 
 
@@ -137,7 +137,7 @@ def test_classes_that_a_place_tells_are_asked_apart(data, monkeypatch):
     monkeypatch.setattr("clipspm_lite.evaluation.comparison.classes_by_kind", lambda classes: kinds)
     pairs = pairs_by_kind(data)
     assert all(set(pair) <= set(kinds[0]) for pair in pairs["context"]) and list(pairs)[1] == "context"
-    assert not any(set(pair) <= set(kinds[0]) for pair in pairs[kind])
+    assert not any(set(pair) <= set(kinds[0]) for pair in pairs["similar"])
     results = compare({"otam": [baselines.otam]}, data, episodes=30)
     asked = results["asked"]["5-way, context"]
     assert all(asked[:5]) and not any(asked[5:]) and "5-way, order" not in results["asked"]  # three classes are too few

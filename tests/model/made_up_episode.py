@@ -7,16 +7,16 @@ from clipspm_lite.model.heads import build_head
 
 DIM, WAY, SHOT, QUERIES, FRAMES = 8, 3, 2, 5, 4
 SIZES = dict(heads=2, head_dim=4, mlp_dim=24)
-EXTENDED = dict(model="clip-spm-extended", motion_kept=True, centred_distance=True, anchor="query", temperature=0.5)
-STEPS = dict(model="clip-spm-extended", frames="steps", names="mixed", position_weight=0.3, motion="antisymmetric")
+EXTENDED = dict(model="clip-spm-extended", motion_kept=True, centred_distance=True, anchor="query")
 DESCRIPTIONS = {
     **{preset: dict(preset=preset, **SIZES) for preset in ("paper", "released", "lite")},
     "inductive": dict(inductive=True, **SIZES),
     "without SPM": dict(with_spm=False, **SIZES),
     "without PADM": dict(with_padm=False, support_text="generated", **SIZES),
     "extended": EXTENDED | SIZES,
-    "extended, steps": STEPS | SIZES,
-    "extended, centred": dict(model="clip-spm-extended", frames="centred", names="dropped", preset="lite", **SIZES),
+    "extended, centred": dict(
+        model="clip-spm-extended", frames="centred", motion="antisymmetric", preset="lite", **SIZES
+    ),
     "clip-fsar": dict(model="clip-fsar", **SIZES),
     "clip-fsar of the authors": dict(
         model="clip-fsar", shots_averaged="before", temperature=1.0, train_temperature=True, **SIZES

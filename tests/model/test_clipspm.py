@@ -78,7 +78,7 @@ def test_a_part_left_out_leaves_the_rest_as_it_was():
     close(generated.spm.support, alone)
 
 
-@pytest.mark.parametrize("setting", ["preset", "motion", "support_text", "loss_form", "frames", "names", "anchor"])
+@pytest.mark.parametrize("setting", ["preset", "motion", "support_text", "loss_form", "frames", "anchor"])
 def test_a_word_that_a_setting_does_not_know_is_refused_by_the_settings_name(setting):
     with pytest.raises(ValueError, match=f"^{setting}: expected"):
         ExtendedCLIPSPM(DIM, **{setting: "best"})
