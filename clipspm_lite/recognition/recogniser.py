@@ -29,7 +29,7 @@ from clipspm_lite.threads import pick_device
 
 RECOGNISER = "recogniser"  # of a file that `Recogniser.save` writes
 HEAD = "head."  # before the names of the head's weights in it
-COSINES = ("zero-shot", "prototype")  # methods whose logits are cosines
+COSINES = ("zero-shot", "prototype", "prototype dcor")  # methods whose logits are cosines, or the like
 
 
 @dataclass(frozen=True)
