@@ -15,16 +15,18 @@ def distance_correlation(x: Tensor, y: Tensor) -> Tensor:
         a_ij = |x_i − x_j|              A_ij = a_ij − mean_j a_ij − mean_i a_ij + mean_ij a_ij        B likewise from y
         dCov²(x, y) = mean_ij A_ij B_ij              dCor(x, y) = √( dCov²(x, y) / √( dCov²(x, x) dCov²(y, y) ) )
 
-    It is 1 for y = α x + β, α ≠ 0, and in the limit of many channels 0 only if they are independent: it also sees
-    relations that no cosine sees. A frame whose channels are all equal has dCor 0. Rows of A and B are made a few at a
-    time, so memory grows with the frames and not with C².
+    It is 1 for y = α x + β, α ≠ 0; of many channels it is near 0 only if they are independent. A frame whose channels
+    are all equal has dCor 0. Rows of A and B are made a few at a time, so memory does not grow with C².
     """
     frames = torch.cat([x, y], dim=-2)
     frames = frames - frames.mean(-1, keepdim=True)
     frames = frames / frames.abs().mean(-1, keepdim=True).clamp(min=torch.finfo(x.dtype).tiny)  # changes no dCor
-    row_means = _mean_distances(frames)
+    ordered, places = frames.sort(-1)  # mean_j a_ij needs no pairs where the channels are sorted
+    below, ranks = ordered.cumsum(-1), 2 * torch.arange(x.shape[-1]).to(x) + 2 - x.shape[-1]
+    sums = ordered * ranks + below[..., -1:] - 2 * below
+    row_means = torch.empty_like(sums).scatter(-1, places, sums / x.shape[-1])
     less = row_means - row_means.mean(-1, keepdim=True)
-    together, of_each = frames.new_zeros(*x.shape[:-1], y.shape[-2]), frames.new_zeros(frames.shape[:-1])
+    together, of_each = x.new_zeros(*x.shape[:-1], y.shape[-2]), x.new_zeros(frames.shape[:-1])
     for rows in torch.arange(x.shape[-1], device=x.device).split(max(1, AT_ONCE // max(1, frames.numel()))):
         block = (frames[..., rows, None] - frames[..., None, :]).abs_()  # [..., Tx + Ty, rows, C]
         block = block.sub_(row_means[..., rows, None]).sub_(less[..., None, :]).flatten(-2) / x.shape[-1]
@@ -32,12 +34,3 @@ def distance_correlation(x: Tensor, y: Tensor) -> Tensor:
         of_each += block.square().sum(-1)
     of_x, of_y = of_each.sqrt().clamp(min=torch.finfo(x.dtype).tiny).split([x.shape[-2], y.shape[-2]], dim=-1)
     return F.relu(together / of_x[..., None] / of_y[..., None, :]).sqrt()
-
-
-def _mean_distances(frames: Tensor) -> Tensor:
-    """mean_j |x_i − x_j| for every channel i, ``[..., C]`` → ``[..., C]``: sorted, it needs no pairs."""
-    ordered, places = frames.sort(-1)
-    width, below = frames.shape[-1], ordered.cumsum(-1)
-    rank = torch.arange(width, device=frames.device, dtype=frames.dtype)
-    sums = ordered * (2 * rank + 2 - width) + below[..., -1:] - 2 * below
-    return torch.empty_like(sums).scatter(-1, places, sums / width)
