@@ -27,9 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--resume", **flag, help="continue the run in --out")
     add("--dry-run", **flag, help="train on a few episodes, estimate time and memory, write nothing")
     add("--model", choices=(FULL, *TRAINED_BASELINES), default=FULL, help="the head (default: %(default)s)")
-    add(
-        "--preset", choices=[*PRESETS, "recommended"], default="lite", help="conventions, or that model (default: lite)"
-    )
+    add("--preset", choices=[*PRESETS, "recommended"], default="lite", help="conventions, or a model (default: lite)")
     common.declare(parser, *common.DATA, *common.ENCODER, "threads", "way", "shot", "inductive", "json")
     add("--queries", type=int, help="query videos per class while training (default: the preset's)")
     add("--seed", type=int, help="of weights, episodes, frames and dropout (default: the preset's)")
