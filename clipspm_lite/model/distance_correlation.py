@@ -18,9 +18,8 @@ def distance_correlation(x: Tensor, y: Tensor) -> Tensor:
     It is 1 for y = α x + β, α ≠ 0; of many channels it is near 0 only if they are independent. A frame whose channels
     are all equal has dCor 0. Rows of A and B are made a few at a time, so memory does not grow with C².
     """
-    frames = torch.cat([x, y], dim=-2)
-    frames = frames - frames.mean(-1, keepdim=True)
-    frames = frames / frames.abs().mean(-1, keepdim=True).clamp(min=torch.finfo(x.dtype).tiny)  # changes no dCor
+    # Mean 0 and deviation 1 change no dCor.
+    frames = F.layer_norm(torch.cat([x, y], dim=-2), x.shape[-1:], eps=torch.finfo(x.dtype).tiny)
     ordered, places = frames.sort(-1)  # mean_j a_ij needs no pairs where the channels are sorted
     below, ranks = ordered.cumsum(-1), 2 * torch.arange(x.shape[-1]).to(x) + 2 - x.shape[-1]
     sums = ordered * ranks + below[..., -1:] - 2 * below
