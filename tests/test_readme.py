@@ -26,7 +26,7 @@ def test_the_first_two_code_blocks_set_up_and_run_the_demo_and_the_tests():
 @pytest.mark.parametrize("part", ["validation", "novel"])
 def test_the_tables_are_those_of_the_result_files(part):
     results = json.loads((ROOT / "notebooks" / "results" / f"comparison_{part}.json").read_text())
-    names = (*UNTRAINED, *TRAINED_BASELINES, FULL, *INDUCTIVE)
+    names = [name for name in (*UNTRAINED, *TRAINED_BASELINES, FULL, *INDUCTIVE) if name in results["rows"]]
     assert comparison_table(results, "otam", names, (FIVE_WAY, *BY_SHOT, ONE_BY_ONE, "reversed", "similar")) in README
 
 

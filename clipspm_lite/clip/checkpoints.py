@@ -28,6 +28,8 @@ RELEASED_RESIZE = 256  # the released code's shorter side, before its crop of 22
 RELEASED_HEADS = 8  # attention heads of a released checkpoint, which its shapes do not tell
 LITE_MODEL = Path(__file__).parents[1] / "weights" / "lite.safetensors"
 LITE_INDUCTIVE_MODEL = Path(__file__).parents[1] / "weights" / "lite-inductive.safetensors"
+RECOMMENDED_MODEL = Path(__file__).parents[1] / "weights" / "recommended.safetensors"
+PREDICT_MODEL = LITE_INDUCTIVE_MODEL  # RECOMMENDED_MODEL as soon as it is committed
 
 
 class OpenedCheckpoint(NamedTuple):

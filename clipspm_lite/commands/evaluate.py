@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from clipspm_lite.clip.checkpoints import LITE_MODEL
+from clipspm_lite.clip.checkpoints import LITE_MODEL, RECOMMENDED_MODEL
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.data.names import readable
@@ -23,7 +23,8 @@ def run(options: argparse.Namespace) -> int:
     listed = {name: getattr(options, name) for name in ("way", "shot", "queries", "episodes", "seed")}
     # Impossible episodes are refused before any video is decoded.
     EpisodeSampler(dataset.videos_per_class, options.way, options.shot, options.queries, class_names=dataset.classes)
-    name, method, store = common.open_method(options, LITE_MODEL, dataset)
+    default = RECOMMENDED_MODEL if options.method == "recommended" else LITE_MODEL
+    name, method, store = common.open_method(options, default, dataset)
     common.start_computing(options, store, videos=[options.data])
     [dataset], unreadable = common.without_unreadable(options, store, dataset)
     if store is not None:

@@ -6,7 +6,7 @@ from itertools import groupby
 from statistics import fmean
 from typing import Any, cast
 
-from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL
+from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, PREDICT_MODEL
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.datasets import open_folder
 from clipspm_lite.data.decoding.video import VideoError
@@ -52,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
             "interval": {method: chosen.interval(method) for method in chosen.answers},
             "as_good": chosen.as_good,
         }
+    elif recogniser.method == "recommended" and not (options.recogniser or options.checkpoint or options.method):
+        recogniser = unless_contradicted(recogniser)
     if options.save:
         recogniser.save(options.save)
         print(f"saved in {printable(options.save)}: {printable(recogniser)}")
@@ -82,7 +84,8 @@ def open_recogniser(options: argparse.Namespace) -> tuple[Recogniser, list[str]]
     if options.choose and options.backbone not in (None, "tiny") and options.checkpoint is None:
         common.warn("clip-spm is not compared: no --checkpoint of a head for this backbone")
         options.method = CHOICES[0]
-    name, method, store = common.open_method(options, LITE_INDUCTIVE_MODEL)
+    default = LITE_INDUCTIVE_MODEL if options.method == "clip-spm" else PREDICT_MODEL
+    name, method, store = common.open_method(options, default)
     common.start_computing(options, store, videos=[options.support, *options.videos])
     [dataset], unreadable = common.without_unreadable(options, store, dataset)
     method = name if options.method in TRAINING_FREE else method
@@ -95,6 +98,19 @@ def choose_method(recogniser: Recogniser) -> tuple[Recogniser, LeaveOneOut]:
     result = leave_one_out([*CHOICES, *([head] if head else [])], support)
     best = result.best if head is None or result.best in CHOICES else head
     return Recogniser(best, recogniser.store, support), result
+
+
+def unless_contradicted(recogniser: Recogniser) -> Recogniser:
+    """The same, or where leave-one-out finds a method that does better by more than chance (`as_good`), that method."""
+    try:
+        better, result = choose_method(recogniser)
+    except ValueError:  # no action has two different clips, so there is nothing to leave out
+        return recogniser
+    if recogniser.method in (result.best, *result.as_good):
+        return recogniser
+    right = f"{result.right(better.method)} of your {len(result.asked)} clips right, {recogniser.method}"
+    common.warn(f"{better.method} answers: leave-one-out: {right} {result.right(recogniser.method)}")
+    return better
 
 
 def predict_one(recogniser: Recogniser, video: str, options: argparse.Namespace) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from clipspm_lite.arguments import check_known
-from clipspm_lite.clip.checkpoints import LITE_MODEL, head_name
+from clipspm_lite.clip.checkpoints import LITE_MODEL, RECOMMENDED_MODEL, head_name
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.names import on_terminal
 from clipspm_lite.evaluation.benchmark_table import Entry, markdown, measure
@@ -61,8 +61,9 @@ def run(options: argparse.Namespace) -> int:
 def assign_checkpoints(options: argparse.Namespace) -> dict[str, list[Path]]:
     """For each method that is a head its checkpoint at each of --shots; fills in the defaults."""
     default = not options.features and options.checkpoint is None and options.backbone in (None, "tiny")
-    if default and "clip-spm" in (options.methods or ["clip-spm"]):
-        options.checkpoint = [LITE_MODEL]
+    if default:
+        committed, wanted = {"clip-spm": LITE_MODEL, "recommended": RECOMMENDED_MODEL}, options.methods or ["clip-spm"]
+        options.checkpoint = [path for name, path in committed.items() if name in wanted] or None
     checkpoints: dict[str, list[Path]] = {}
     for path in options.checkpoint or []:
         checkpoints.setdefault(head_name(path, options.head), []).append(Path(path))

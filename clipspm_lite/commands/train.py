@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--resume", **flag, help="continue the run in --out")
     add("--dry-run", **flag, help="train on a few episodes, estimate time and memory, write nothing")
     add("--model", choices=(FULL, *TRAINED_BASELINES), default=FULL, help="the head (default: %(default)s)")
-    add("--preset", choices=list(PRESETS), default="lite", help="conventions and sizes (default: %(default)s)")
+    add("--preset", choices=[*PRESETS, "recommended"], default="lite", help="conventions, or a model (default: lite)")
     common.declare(parser, *common.DATA, *common.ENCODER, "threads", "way", "shot", "inductive", "json")
     add("--queries", type=int, help="query videos per class while training (default: the preset's)")
     add("--seed", type=int, help="of weights, episodes, frames and dropout (default: the preset's)")
@@ -49,6 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     started = time.perf_counter()
+    if options.preset == "recommended":  # a model of its own, trained as lite is
+        options.model, options.preset = options.preset, "lite"
     if options.out is None and not options.dry_run:
         raise ValueError("--out: expected a folder for the run, found none (only --dry-run needs none)")
     options.finetune = options.finetune or options.lora is not None

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.nn import functional as F
 
+from clipspm_lite.model.distance_correlation import distance_correlation
 from clipspm_lite.model.head import check_episode
-from clipspm_lite.model.otam import centred, frame_distances
+from clipspm_lite.model.otam import align, centred, frame_distances
 from clipspm_lite.model.otam import otam as otam_distance
 from clipspm_lite.model.transformer import Mask, masked_mean, shot_mean
 
@@ -63,10 +64,26 @@ def bi_mhm(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mas
     return Scores(-masked_mean(hausdorff, mask, dim=-1))
 
 
+def prototype_dcor(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask = None) -> Scores:
+    """dCor(mean frame of the query, mean frame of the class): `prototype` with distance correlation for the cosine."""
+    check_episode(support, query, class_text, support_mask)
+    return Scores(distance_correlation(query.mean(-2), shot_mean(support, support_mask).mean(-2)))
+
+
+def otam_dcor(support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask = None) -> Scores:
+    """`otam` with 1 − dCor of two frames as their distance."""
+    check_episode(support, query, class_text, support_mask)
+    alike = distance_correlation(query.flatten(-3, -2), shot_mean(support, support_mask).flatten(-3, -2))
+    alike = alike.unflatten(-1, class_text.shape[-2:-1] + query.shape[-2:-1])  # [..., Q·T, N, T]
+    return Scores(-align(1 - alike.unflatten(-3, query.shape[-3:-1]).transpose(-2, -3)))
+
+
 TRAINING_FREE: dict[str, Callable[..., Scores]] = {
     "zero-shot": zero_shot,
     "prototype": prototype,
     "otam": otam,
     "otam centred": otam_centred,
     "bi-mhm": bi_mhm,
+    "prototype dcor": prototype_dcor,
+    "otam dcor": otam_dcor,
 }

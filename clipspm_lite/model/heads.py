@@ -15,10 +15,12 @@ from clipspm_lite.model.clip_fsar import CLIPFSAR
 from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.model.extensions import ExtendedCLIPSPM
 from clipspm_lite.model.head import Head
+from clipspm_lite.model.recommended import Recommended
 from clipspm_lite.model.trx import TRX
 
 # By the name under "model" in a description.
-HEADS = {"clip-spm": CLIPSPM, "clip-spm-extended": ExtendedCLIPSPM, "clip-fsar": CLIPFSAR, "trx": TRX}
+HEADS: dict[str, type[Head]] = {"clip-spm": CLIPSPM, "clip-spm-extended": ExtendedCLIPSPM}
+HEADS |= {"clip-fsar": CLIPFSAR, "trx": TRX, "recommended": Recommended}
 _move = torch.inference_mode(False)(nn.Module.to)  # weights that are moved in that mode can never be trained again
 
 
@@ -41,7 +43,8 @@ def describe_head(head: Any) -> dict[str, Any]:
 def build_head(description: Mapping[str, Any], own: Any = None) -> Head:
     """A new head from what `describe_head` gave for another: of your ``own`` class or, else ValueError, of `HEADS`."""
     arguments = dict(description)
-    name = arguments.pop("model", "clip-spm")
+    recommended = arguments.get("preset") == "recommended"  # which is a model of its own
+    name = arguments.pop("preset" if recommended else "model", "clip-spm")
     if own is None:
         check_known("model", name, [*HEADS, "your own class with head= (--head)"])
     return (own or HEADS[name])(**arguments)

@@ -25,4 +25,5 @@ EXTENSIONS = {name: {"model": "clip-spm-extended", **changes} for name, changes 
 TRAINED_BASELINES: dict[str, dict[str, Any]] = {
     "clip-fsar": dict(model="clip-fsar", heads=4, head_dim=32, mlp_dim=256, normalize_features=True),
     "trx": dict(model="trx", width=128, normalize_features=True),
+    "recommended": dict(model="recommended", normalize_features=True),
 }

@@ -11,7 +11,8 @@ from clipspm_lite.data.names import printable
 from clipspm_lite.model.heads import Head, scored_in_eval_mode
 from clipspm_lite.recognition.recogniser import Support, ask, method_name
 
-CHOICES = ("zero-shot", "prototype", "bi-mhm", "otam", "otam centred")  # need no training, the simplest first
+# Need no training, the simplest first. Distance correlation answers too much like the cosine to be one more choice.
+CHOICES = ("zero-shot", "prototype", "bi-mhm", "otam", "otam centred")
 CONFIDENCE = erf(1.96 / sqrt(2))  # 95 %, as the 1.96 standard errors of `evaluate`'s intervals
 
 

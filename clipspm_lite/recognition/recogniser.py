@@ -29,7 +29,7 @@ from clipspm_lite.threads import pick_device
 
 RECOGNISER = "recogniser"  # of a file that `Recogniser.save` writes
 HEAD = "head."  # before the names of the head's weights in it
-COSINES = ("zero-shot", "prototype")  # methods whose logits are cosines
+COSINES = ("zero-shot", "prototype", "prototype dcor")  # methods whose logits are cosines, or the like
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ def ask(method: str | Head, support: Support, query: Tensor) -> Any:
 
 def explain(method: Any, support: Support, query: Tensor, output: Any) -> Explanation:
     """What a method's output for one episode was made of; distances are ``[Q, N]``, actions those of the support."""
-    terms = output.terms if isinstance(output, CLIPSPMOutput) else {"distance": -output.logits}
+    terms = getattr(output, "terms", {"distance": -output.logits})
     terms = {name: term.expand_as(output.logits) for name, term in terms.items()}
     compared: dict[str, Matching] = {}
     if isinstance(output, CLIPSPMOutput):

@@ -3,14 +3,20 @@
 import json
 import shutil
 from itertools import groupby
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from clipspm_lite import load
 from clipspm_lite.clip.backbone import LOCAL_DIR, TINY_CLIP_DIR
+from clipspm_lite.clip.checkpoints import save_model
+from clipspm_lite.commands import predict
 from clipspm_lite.data.datasets import SAMPLES
 from clipspm_lite.model.baselines import TRAINING_FREE
+from clipspm_lite.model.recommended import TERMS, Recommended
 from clipspm_lite.recognition.leave_one_out import CHOICES
+from clipspm_lite.recognition.recogniser import Recogniser, Support
 
 
 def last_json(printed):
@@ -61,8 +67,40 @@ def test_choose_shows_what_each_method_got_and_answers_with_the_best(support, tm
     assert load(file).method == summary["method"]
 
 
-def test_every_method_that_needs_no_training_can_be_chosen():
-    assert sorted(CHOICES) == sorted(TRAINING_FREE) and CHOICES[0] == "zero-shot"
+def test_every_method_that_needs_no_training_can_be_chosen_but_for_distance_correlation():
+    assert set(CHOICES) == {name for name in TRAINING_FREE if "dcor" not in name} and CHOICES[0] == "zero-shot"
+
+
+def test_the_recommended_model_answers_where_it_is_the_default(support, videos, tmp_path, run, monkeypatch):
+    path, file = tmp_path / "recommended.safetensors", tmp_path / "mine.safetensors"
+    save_model(path, Recommended(128), backbone_name="tiny")
+    monkeypatch.setattr(predict, "PREDICT_MODEL", path)
+    summary = last_json(run("predict", "--support", support, "--save", file, videos[0], "--json"))
+    assert summary["method"] == "recommended"  # so few clips contradict nothing
+    answer = load(file).predict(videos[:1])[0]
+    assert list(answer.explanation.terms) == list(TERMS)
+    assert answer.ranking[0].logit == pytest.approx(-sum(float(term[0]) for term in answer.explanation.terms.values()))
+
+
+class AlwaysWrong(Recommended):
+    """Names the action that is least like the clip."""
+
+    def _score(self, *prepared):
+        scored = super()._score(*prepared)
+        return scored._replace(logits=-scored.logits)
+
+
+@pytest.mark.parametrize(
+    ("head", "clips", "answers"),
+    [(AlwaysWrong, 4, "prototype"), (AlwaysWrong, 2, "own"), (AlwaysWrong, 1, "own"), (Recommended, 4, "own")],
+)
+def test_leave_one_out_contradicts_the_recommended_model_only_by_more_than_chance(head, clips, answers, capsys):
+    torch.manual_seed(0)
+    features = torch.eye(16)[:2, None, None] + 0.1 * torch.randn(2, clips, 4, 16)
+    known = Support(("a", "b"), features, torch.ones(2, clips, dtype=torch.bool), torch.zeros(2, 16))
+    own = Recogniser(head(16), SimpleNamespace(backbone=SimpleNamespace(dim=16)), known)
+    assert predict.unless_contradicted(own).method == (own.method if answers == "own" else answers)
+    assert ("prototype answers" in capsys.readouterr().err) == (answers == "prototype")
 
 
 def test_windows_of_a_long_video_are_printed_drawn_and_in_json(support, videos, tmp_path, run):

@@ -22,6 +22,7 @@ DESCRIPTIONS = {
         model="clip-fsar", shots_averaged="before", temperature=1.0, train_temperature=True, **SIZES
     ),
     "trx": dict(model="trx", width=6),
+    "recommended": dict(preset="recommended"),
 }
 
 

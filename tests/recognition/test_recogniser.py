@@ -20,7 +20,7 @@ from clipspm_lite.data.datasets import DatasetError, VideoDataset, sample_world
 from clipspm_lite.model import baselines
 from clipspm_lite.model.heads import build_head
 from clipspm_lite.model.otam import align
-from clipspm_lite.recognition.recogniser import Recogniser
+from clipspm_lite.recognition.recogniser import COSINES, Recogniser
 
 VERSION_1 = Path(__file__).parents[1] / "recogniser_version_1.safetensors"
 
@@ -84,7 +84,7 @@ def test_an_answer_ranks_every_action_with_a_probability_and_its_logit(method, t
     assert sum(score.probability for score in answer.ranking) == pytest.approx(1)
     logits = logits_of(answer)
     assert logits.tolist() == sorted(logits.tolist(), reverse=True)
-    expected = (logits * (10 if method in ("zero-shot", "prototype") else 1)).softmax(0).tolist()
+    expected = (logits * (10 if method in COSINES else 1)).softmax(0).tolist()
     assert [score.probability for score in answer.ranking] == pytest.approx(expected)
     assert answer.video == str(tmp_path / "b2.mp4") and answer.runner_up == answer.ranking[1]
     if method != "otam centred":  # which sees nothing in clips that stand still
