@@ -8,7 +8,7 @@ from typing import Any
 
 from clipspm_lite.arguments import whole_number
 from clipspm_lite.clip.backbone import load_backbone
-from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, load_model
+from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, RECOMMENDED_MODEL, load_model
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.datasets import SAMPLES, nested_classes
@@ -21,7 +21,7 @@ from clipspm_lite.storage.files import file_sha256, replace_file, write_json
 from clipspm_lite.training import TRAINING_PRESETS, train_variants
 
 CHOSEN = ", chosen on the scored classes"
-COMMITTED = {FULL: LITE_MODEL, **dict.fromkeys(INDUCTIVE, LITE_INDUCTIVE_MODEL)}
+COMMITTED = {FULL: LITE_MODEL, "recommended": RECOMMENDED_MODEL, **dict.fromkeys(INDUCTIVE, LITE_INDUCTIVE_MODEL)}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
