@@ -57,9 +57,9 @@ HEADS = {
     "without SPM": dict(with_spm=False),
     "without PADM": dict(with_padm=False),
     "without anchor": dict(with_anchor=False),
-    "extended": EXTENDED | dict(temperature=0.5, centred_distance=True, motion_kept=True, position_weight=0.3),
+    "extended": EXTENDED | dict(centred_distance=True, motion_kept=True),
     "query's own anchor": EXTENDED | dict(anchor="query", inductive=True),
-    "frame steps": EXTENDED | dict(frames="steps", names="mixed", support_text="generated"),
+    "centred frames": EXTENDED | dict(frames="centred", support_text="generated"),
 }
 # Controls that show other parts of the model.
 ABOUT_THE_MODEL = {"stage", "asked", "features", "step", "weights", "motion", "level", "view", "shown", "point"}
