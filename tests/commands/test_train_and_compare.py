@@ -105,8 +105,7 @@ def test_compare_trains_scores_and_says_where_its_numbers_come_from(brief, tmp_p
     assert set(results["rows"]) == expected and len(printed) == 2 + len(expected)
     assert figure.read_bytes().startswith(b"\x89PNG")
     assert (
-        "--ablations --baselines --extensions 'motion kept'" in results["command"]
-        and "--seeds 3" in results["command"]
+        "--ablations --baselines --extensions 'motion kept'" in results["command"] and "--seeds 3" in results["command"]
     )
     assert results["sha256"]["heads"][FULL] == [file_sha256(tmp_path / FULL / "seed3" / "best.safetensors")]
 
