@@ -115,7 +115,7 @@ CLAIMS: dict[str, tuple[bool, str]] = {
         False,
         "one interval without zero and one around it are not compared: the difference needs its own interval.",
     ),
-    "F": (True, "compare the columns of context and of order classes: what stands still tells the one kind only."),
+    "F": (True, "compare the panels of reversed and of context pairs: what stands still tells only the latter."),
     "G": (False, "nothing outside of this one small world, this backbone and this recipe was measured."),
 }
 
