@@ -30,7 +30,7 @@ class SubActions:
     """
 
     reads_stages: ClassVar[bool] = True  # tells `evaluate` what class_text has to hold
-    weights: Weights = (1.0, 1.0, 1.0, 1.0, 1.0)  # `choose_weights`, on the validation classes of the sample world
+    weights: Weights = (1.0, 1.0, 1.0, 1.0, 1.0)  # equal; `choose_weights` finds better ones on validation classes
     order: str = "right"  # one of `ORDERS`
 
     def __call__(self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask = None) -> Scores:
