@@ -2,7 +2,7 @@
 
 The module ``nb01_….py`` holds the exercises of notebook 01 as ``EXERCISES``, with stub and solution as source text. The
 notebook shows the stub and folds the solution. The tests show that the solution passes, that the stub fails, and that
-each wrong answer in ``tests/exercises/wrong_answers.md`` gets its own hint. ``sample_downloads.py`` lets notebook 11 be
+each wrong answer in ``tests/exercises/wrong_answers.md`` gets its own hint. ``sample_downloads.py`` lets notebook 12 be
 tried before a download.
 """
 

@@ -72,7 +72,7 @@ def choose_file(page, explorer, path):
     chooser.value.set_files(path)
 
 
-@pytest.mark.parametrize("name", ["09_explore", "03_matching_in_time", "06_padm"])
+@pytest.mark.parametrize("name", ["10_explore", "03_matching_in_time", "06_padm"])
 def test_every_control_moves_its_picture_and_nothing_plays_by_itself(name, run_notebook, screenshots):
     page = run_notebook(name)
     explorers = page.locator(".clipspm-explorer")
@@ -104,7 +104,7 @@ def write_path(page, explorer, path):
 def test_a_clip_uploaded_in_the_browser_is_answered_and_an_unreadable_file_is_refused(
     run_notebook, screenshots, tmp_path
 ):
-    page = run_notebook("10_your_own_videos")
+    page = run_notebook("11_your_own_videos")
     explorer = page.locator(".clipspm-explorer").first
     explorer.scroll_into_view_if_needed()
     say_no_error(page, explorer)

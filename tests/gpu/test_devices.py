@@ -20,7 +20,7 @@ from clipspm_lite.model.baselines import otam
 from clipspm_lite.threads import pick_device
 from clipspm_lite.training import TRAINING_PRESETS, pick_precision, plan, train_variants
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "11_benchmarks_on_gpu.ipynb"
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "12_benchmarks_on_gpu.ipynb"
 
 
 def test_everything_that_takes_a_device_takes_the_gpu_by_default():

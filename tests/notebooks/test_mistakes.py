@@ -31,13 +31,13 @@ OWN_DATA = 'DATA, NEW = None, []  # for example "actions" and ["new/IMG_0100.mp4
 CHECKPOINT = 'BACKBONE, WEIGHTS, CHECKPOINT = "tiny", None, LITE_MODEL'
 SPLIT = 'DATA, SPLIT = None, "default"'
 SETTINGS = [  # notebook, a line of it, what the reader makes of it, the cell that stops, what the error names
-    ("09", CHECKPOINT, 'BACKBONE, WEIGHTS, CHECKPOINT = "tiny", None, None', "from clip", "None"),
-    ("09", '"validation", "base"', '"test", "base"', "from clipspm_lite.b", "validation"),
-    ("09", SPLIT, 'DATA, SPLIT = None, "defualt"', "from clipspm_lite.b", "study_a"),
-    ("10", OWN_DATA, 'DATA, NEW = "actions", []', "import shutil", "NEW is empty"),
-    ("10", OWN_DATA, 'DATA, NEW = "actions", ["new.mp4"]', "import shutil", "actions"),
-    ("11", '"hmdb51", 1', '"HMDB51", 1', "from clipspm_lite.data.inspection", "HMDB51"),
-    ("11", '"hmdb51", 1', '"hmdb51", 0', "from dataclasses", "shot"),
+    ("10", CHECKPOINT, 'BACKBONE, WEIGHTS, CHECKPOINT = "tiny", None, None', "from clip", "None"),
+    ("10", '"validation", "base"', '"test", "base"', "from clipspm_lite.b", "validation"),
+    ("10", SPLIT, 'DATA, SPLIT = None, "defualt"', "from clipspm_lite.b", "study_a"),
+    ("11", OWN_DATA, 'DATA, NEW = "actions", []', "import shutil", "NEW is empty"),
+    ("11", OWN_DATA, 'DATA, NEW = "actions", ["new.mp4"]', "import shutil", "actions"),
+    ("12", '"hmdb51", 1', '"HMDB51", 1', "from clipspm_lite.data.inspection", "HMDB51"),
+    ("12", '"hmdb51", 1', '"hmdb51", 0', "from dataclasses", "shot"),
 ]
 
 
@@ -45,23 +45,23 @@ SETTINGS = [  # notebook, a line of it, what the reader makes of it, the cell th
 def test_a_mistaken_setting_is_named(number, line, mistaken, until, says):
     assert any(line in cell for cell in code_cells(number))
     cells = code_cells(number)
-    if number == "09":  # both cells start alike
+    if number == "10":  # both cells start alike
         until = next(cell for cell in cells if "load_model(CHECKPOINT)" in cell)[:60]
     with pytest.raises(Exception) as error:
         run(number, until, [(line, mistaken)])
     assert says in str(error.value) and "\n" not in str(error.value)
 
 
-def test_the_broken_clip_of_10_is_not_laid_into_the_readers_folder():
-    (cell,) = (cell for cell in code_cells("10") if 'broken.mp4"' in cell)
+def test_the_broken_clip_of_11_is_not_laid_into_the_readers_folder():
+    (cell,) = (cell for cell in code_cells("11") if 'broken.mp4"' in cell)
     assert "DATA" not in cell
 
 
 @pytest.fixture(scope="module")
 def after():
-    """What a reader has after half of 00, and 08's module of one's own, ready to be trained for two steps."""
+    """What a reader has after half of 00, and 09's module of one's own, ready to be trained for two steps."""
     names = run("00", "import torch")
-    (own,) = (cell for cell in code_cells("08") if "class ProjectedOTAM" in cell)
+    (own,) = (cell for cell in code_cells("09") if "class ProjectedOTAM" in cell)
     exec(own, names)
     lines = """
 from dataclasses import replace

@@ -25,7 +25,7 @@ def test_twins_differ_from_the_clip_in_what_they_are_called_after():
     assert tuple(twins) == TWINS
     assert torch.equal(twins["reversed"].flip(0), CLIP)
     assert (twins["still"] == CLIP[0]).all()
-    assert torch.equal(twins["shuffled"], CLIP[[0, 4, 2, 6, 1, 5, 3, 7]])  # as in notebook 04
+    assert torch.equal(twins["shuffled"], CLIP[[0, 4, 2, 6, 1, 5, 3, 7]])  # as in notebook 05
     torch.testing.assert_close(twins["other background"].mean(0), DONOR.mean(0))
     torch.testing.assert_close(twins["other background"].diff(dim=0), CLIP.diff(dim=0))
 

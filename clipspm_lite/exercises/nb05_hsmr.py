@@ -1,4 +1,4 @@
-"""Exercises of notebook 04: MFE and HSMR."""
+"""Exercises of notebook 05: MFE and HSMR."""
 
 from collections.abc import Callable
 
@@ -150,7 +150,7 @@ def _find_signed(answer: Callable[[Tensor], object]) -> str | None:
 
 
 EXERCISES = {
-    "04.1": Exercise(
+    "05.1": Exercise(
         title="Forward differences",
         difficulty=1,
         minutes=5,
@@ -166,7 +166,7 @@ def forward_differences(filtered, video):
 '''.strip(),
         find=_find_forward,
     ),
-    "04.2": Exercise(
+    "05.2": Exercise(
         title="The weights of the regrouped mean",
         difficulty=2,
         minutes=10,
@@ -184,7 +184,7 @@ def frame_weights(frames):
 '''.strip(),
         find=_find_weights,
     ),
-    "04.3": Exercise(
+    "05.3": Exercise(
         title="From symmetric to antisymmetric",
         difficulty=2,
         minutes=15,
@@ -208,7 +208,7 @@ def antisymmetric(video, conv1, conv2):
 '''.strip(),
         find=_find_antisymmetric,
     ),
-    "04.4": Exercise(
+    "05.4": Exercise(
         title="Stop a gradient",
         difficulty=2,
         minutes=10,
@@ -224,7 +224,7 @@ def stopped_loss(deep, token):
 '''.strip(),
         find=_find_stopped,
     ),
-    "04.5": Exercise(
+    "05.5": Exercise(
         title="A motion feature of your own",
         difficulty=3,
         minutes=20,

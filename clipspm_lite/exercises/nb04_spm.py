@@ -1,4 +1,4 @@
-"""The exercises of notebook 05: gates, the tokens of semantic fusion, the prompt generator, consistency."""
+"""The exercises of notebook 04: gates, the tokens of semantic fusion, the prompt generator, consistency."""
 
 from typing import Any
 
@@ -117,7 +117,7 @@ def _find_summary(answer: Any) -> str | None:
 
 
 EXERCISES = {
-    "05.1": Exercise(
+    "04.1": Exercise(
         title="A gate",
         difficulty=1,
         minutes=5,
@@ -135,7 +135,7 @@ def gate(x, w1, b1, w2, b2, slope):
 '''.strip(),
         find=_find_gate,
     ),
-    "05.2": Exercise(
+    "04.2": Exercise(
         title="The tokens of semantic fusion, the prompt first",
         difficulty=1,
         minutes=8,
@@ -153,7 +153,7 @@ def fusion_tokens(video, prompt, visual_gate, prompt_gate, alpha):
 '''.strip(),
         find=_find_tokens,
     ),
-    "05.3": Exercise(
+    "04.3": Exercise(
         title="What enters the prompt generator",
         difficulty=2,
         minutes=10,
@@ -170,7 +170,7 @@ def generator_input(video, class_text):
 '''.strip(),
         find=_find_generator_input,
     ),
-    "05.4": Exercise(
+    "04.4": Exercise(
         title="A consistency term: which sum, which mean",
         difficulty=2,
         minutes=8,
@@ -186,7 +186,7 @@ def consistency_term(named, generated):
 '''.strip(),
         find=_find_consistency,
     ),
-    "05.5": Exercise(
+    "04.5": Exercise(
         title="A prompt condition that knows the order of the frames",
         difficulty=3,
         minutes=30,
