@@ -16,6 +16,7 @@ from nbconvert import HTMLExporter, preprocessors
 from nbconvert.preprocessors import CellExecutionError
 from nbformat import NotebookNode
 
+from clipspm_lite.exercises import editions
 from clipspm_lite.storage.files import replace_file
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
@@ -26,6 +27,7 @@ MEASURED = re.compile(r"(Measured: )\d+( s on \d+ CPU cores)")
 def execute(path: Path) -> tuple[NotebookNode, float]:
     """Run a notebook in a fresh kernel: the executed notebook, and how many seconds that took."""
     notebook = nbformat.read(path, as_version=4)
+    editions.refresh(notebook)
     started = time.perf_counter()
     # Without the log level, the kernel's warnings would be stored beside the results.
     how = dict(record_timing=False, store_widget_state=False, coalesce_streams=True)
@@ -77,19 +79,18 @@ def show_start(out: str | Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m clipspm_lite.notebooks", description="Execute the notebooks.")
     parser.add_argument("names", nargs="*", help="notebooks, for example 00_start_here (default: all)")
-    parser.add_argument("--without-solutions", metavar="FOLDER", help="run nothing, write copies without solutions")
+    help_ = f"run nothing; write {', '.join(editions.EDITIONS)} or slides to a folder"
+    parser.add_argument("--edition", nargs=2, metavar=("EDITION", "FOLDER"), help=help_)
     options = parser.parse_args()
-    for name in options.names or sorted(path.stem for path in FOLDER.glob("*.ipynb")):
-        path, out = FOLDER / f"{name}.ipynb", Path(options.without_solutions or FOLDER)
-        if options.without_solutions:
-            notebook = nbformat.read(path, as_version=4)
-            preprocessors.RegexRemovePreprocessor(patterns=["<details>"]).preprocess(notebook, {})
-        else:
-            notebook, seconds = execute(path)
-            save_pictures(notebook)
-            strip(notebook, seconds)
-            print(f"{name}.ipynb: {seconds:.0f} s", flush=True)
-        replace_file(out / path.name, nbformat.writes(notebook).encode() + b"\n")
+    paths = [FOLDER / f"{name}.ipynb" for name in options.names] or sorted(FOLDER.glob("*.ipynb"))
+    if options.edition:
+        return editions.write(options.edition[0], paths, Path(options.edition[1]))
+    for path in paths:
+        notebook, seconds = execute(path)
+        save_pictures(notebook)
+        strip(notebook, seconds)
+        print(f"{path.name}: {seconds:.0f} s", flush=True)
+        replace_file(path, nbformat.writes(notebook).encode() + b"\n")
 
 
 if __name__ == "__main__":

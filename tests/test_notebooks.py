@@ -7,6 +7,8 @@ import nbformat
 import pytest
 
 from clipspm_lite import notebooks
+from clipspm_lite.exercises import exercises
+from clipspm_lite.exercises.editions import exercise_cells
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
@@ -54,13 +56,54 @@ def test_notebooks_are_executed_and_stored_clean_with_their_time_and_pictures(no
     assert (tmp_path / "results" / "dot.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_handouts_lack_the_solutions_and_nothing_else(notebook, tmp_path, monkeypatch):
-    notebook.cells.append(nbformat.v4.new_markdown_cell("<details><summary>Solution</summary>\n\n42\n\n</details>"))
-    monkeypatch.setattr("sys.argv", ["notebooks", "--without-solutions", str(tmp_path / "handout")])
+@pytest.fixture
+def edition(notebook, tmp_path, monkeypatch):
+    """An edition of a notebook with exercise 02.1 and a figure."""
+    notebook.cells = notebook.cells[:1] + exercise_cells("02.1")
+    picture = nbformat.v4.new_output("display_data", {"image/png": PIXEL}, metadata={"image/png": {"alt": "a dot"}})
+    caption = nbformat.v4.new_output("display_data", {"text/markdown": "*A caption.*"})
+    notebook.cells.append(nbformat.v4.new_markdown_cell("## A section"))
+    cell = nbformat.v4.new_code_cell("draw()", outputs=[picture, caption], metadata={"tags": ["slide"]})
+    notebook.cells.append(cell)
     nbformat.write(notebook, tmp_path / "00_start_here.ipynb")
-    notebooks.main()
-    handout = nbformat.read(tmp_path / "handout" / "00_start_here.ipynb", as_version=4)
-    assert [cell.source for cell in handout.cells] == [cell.source for cell in notebook.cells[:-1]]
+
+    def make(kind):
+        monkeypatch.setattr("sys.argv", ["notebooks", "--edition", kind, str(tmp_path / "out")])
+        notebooks.main()
+        (path,) = (tmp_path / "out").iterdir()
+        return path.read_text(encoding="utf-8") if kind == "slides" else nbformat.read(path, as_version=4)
+
+    return make
+
+
+def test_the_students_edition_lacks_the_solutions_and_nothing_else(edition, notebook):
+    kept = [cell.source for cell in notebook.cells if "<details>" not in cell.source]
+    assert [cell.source for cell in edition("students").cells] == kept and len(kept) == len(notebook.cells) - 1
+
+
+def test_the_instructors_edition_opens_them_and_says_what_goes_wrong(edition):
+    opened = edition("instructors").cells[3].source
+    assert "<details>" not in opened and exercises()["02.1"].solution.strip() in opened
+    assert "These are dot products" in opened
+
+
+def test_the_solutions_edition_runs_them(edition):
+    cell = edition("solutions").cells[2]
+    assert cell.source.startswith(exercises()["02.1"].solution.strip()) and cell.source.endswith(
+        'check("02.1", cosines)'
+    )
+    assert not cell.outputs and cell.execution_count is None
+
+
+def test_slides_show_each_tagged_figure_with_heading_alt_text_and_caption(edition):
+    page = edition("slides")
+    assert PIXEL in page and 'alt="a dot"' in page and "A caption." in page and "A section" in page
+    assert "http" not in page and "draw()" not in page
+
+
+def test_an_unknown_edition_is_named(edition):
+    with pytest.raises(SystemExit, match="teachers"):
+        edition("teachers")
 
 
 def test_the_kernel_is_this_python_whatever_is_installed_as_python3(notebook, tmp_path, monkeypatch):

@@ -1,13 +1,14 @@
 """Exercises of notebook 01: segment centres, the interval, drawing without overlap, pairs, and other classes."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import torch
 
-from clipspm_lite.exercises.exercise import Exercise
+from clipspm_lite.exercises.exercise import Exercise, real, whole
 
 Rule = Callable[..., float]
 
@@ -23,9 +24,9 @@ def _whole_numbers(found: object, count: int) -> str | None:
         return f"Expected {count} indices, found {len(found)}: there is one a segment."
     if any(item is ... for item in found):
         return "There is a gap left: replace the … by the index of frame i."
-    if any(isinstance(item, bool) or not isinstance(item, int | float | np.number) for item in found):
+    if any(real(item) is None for item in found):
         return f"Expected a list of {count} whole numbers, found {type(found[0]).__name__} in it."
-    if any(not math.isfinite(item) or int(item) != item for item in found):
+    if any(whole(item) is None for item in found):
         return "A frame index is a whole number: round down with math.floor or //."
     return None
 
@@ -120,7 +121,7 @@ def _find_draw(answer: Callable[..., Any]) -> str | None:
     for name, part in zip(("support", "query"), first, strict=True):
         if not isinstance(part, list | tuple | torch.Tensor | np.ndarray):
             return f"Expected two lists, (support, query); {name} is {type(part).__name__}."
-        if any(np.ndim(place) or not float(place).is_integer() for place in part):
+        if any(whole(place) is None for place in part):
             return f"Expected video numbers in {name}, found {list(part)}."
     draws = [draw(seed) for seed in range(60)]
     for support, query in draws:
@@ -136,8 +137,21 @@ def _find_draw(answer: Callable[..., Any]) -> str | None:
         return "The same generator state gave two different draws: use the generator for every random choice."
     if len({tuple(support) for support, _ in draws}) < 15:
         return "The draws hardly differ: every video must have the same chance to be a support video."
-    if {place for support, _ in draws for place in support} != set(range(6)):
-        return "Some videos are never support: every video must have the same chance."
+    return _unfair([draw(seed) for seed in range(1200)])
+
+
+def _unfair(draws: list[tuple[list[int], list[int]]]) -> str | None:
+    """A hint where some videos of 6 are support or query more often than others, or only in some company."""
+    support, query = (Counter(place for draw in draws for place in draw[part]) for part in (0, 1))
+    for name, times, share in (("support", support, 1 / 3), ("query", query, 1 / 2)):
+        odd = max(range(6), key=lambda place: abs(times[place] / len(draws) - share))
+        if abs(times[odd] / len(draws) - share) > 0.06:
+            return (
+                f"Video {odd} is {name} in {100 * times[odd] / len(draws):.0f} of 100 draws, expected "
+                f"{100 * share:.0f}: every video must have the same chance."
+            )
+    if len({(frozenset(first), frozenset(second)) for first, second in draws}) < 60:
+        return "Some choices of videos never come up together: draw each video on its own."
     return None
 
 
@@ -243,6 +257,11 @@ EXERCISES = {
         stub=CENTRES.format(gap="..."),
         solution=CENTRES.format(gap="(2 * i + 1) * count // (2 * frames)"),
         find=_find_centres,
+        importance=2,
+        task="Fill the gap: the centre index of segment i. The answer is whole numbers.",
+        idea="The centre of segment i lies half a segment after its start, at i + ½ segments of n / T frames each.",
+        template="return [... // (2 * frames) for i in range(frames)]",
+        why="Times 2 above and below the line keeps everything whole: (2i + 1) n // 2T rounds (i + ½) n / T down.",
     ),
     "01.2": Exercise(
         "the half-width of the interval",
@@ -251,6 +270,14 @@ EXERCISES = {
         stub=HALF_WIDTH.format(gap="..."),
         solution=HALF_WIDTH.format(gap="100 * 1.96 * per_episode.std(ddof=1) / len(per_episode) ** 0.5"),
         find=_find_half_width,
+        importance=3,
+        task="Write section 3's formula for shares in 0 … 1, with the answer in points.",
+        idea="The error of a mean is the spread of single episodes divided by the root of their number.",
+        template="error = ...\nreturn 100 * 1.96 * error",
+        why=(
+            "`ddof=1` because the mean itself was taken from the same episodes. It falls with √E: four times "
+            "the episodes halve it."
+        ),
     ),
     "01.3": Exercise(
         "support and query without overlap",
@@ -262,6 +289,14 @@ EXERCISES = {
             "    support, query = order[:shot], order[shot : shot + queries]"
         ),
         find=_find_draw,
+        importance=3,
+        task=(
+            "Draw `shot` support and `queries` query videos of one class. No video may be drawn twice, every "
+            "video has the same chance, and all chance comes from the given `torch.Generator`."
+        ),
+        idea="Shuffle all videos once, then cut: what is cut from one shuffled list cannot overlap.",
+        template="order = torch.randperm(videos, generator=generator).tolist()\nsupport, query = ...",
+        why="One permutation gives every video the same chance and makes support and query disjoint without a test.",
     ),
     "01.4": Exercise(
         "the interval of a difference",
@@ -274,6 +309,17 @@ EXERCISES = {
             "    half = 100 * 1.96 * difference.std(ddof=1) / len(difference) ** 0.5"
         ),
         find=_find_paired,
+        importance=3,
+        task=(
+            "Two methods were scored on the same episodes. Give the mean of *ours − other* and the half-width "
+            "of its 95 % interval, in points."
+        ),
+        idea="Subtract episode by episode first; then it is the interval of one list of numbers.",
+        template="difference = ...\nmean = 100 * difference.mean()\nhalf = ...",
+        why=(
+            "What makes an episode hard is hard for both, and cancels in the difference. So the paired interval"
+            " is the narrower one."
+        ),
     ),
     "01.5": Exercise(
         "an interval over classes",
@@ -282,5 +328,22 @@ EXERCISES = {
         stub=CLASS_INTERVAL.format(gap="...", end="..."),
         solution=CLASS_INTERVAL.format(gap=DRAWN, end=END),
         find=_find_class_interval,
+        importance=2,
+        task=(
+            "How far would the mean move with other classes? Use the *bootstrap*: draw as many classes as there"
+            " are, **with** putting back, thousands of times; take the mean of each draw, and from the means "
+            "the half-width that holds 95 %. Then try it on `per_class`, and on `by_class`, the paired "
+            "differences of section 3. What do you conclude about *otam is better than prototype*?"
+        ),
+        idea="A draw with putting back from the classes that there are imitates meeting other classes.",
+        template=(
+            "means = [rng.choice(...).mean() for _ in range(5000)]\n"
+            "return (np.percentile(means, 97.5) - np.percentile(means, 2.5)) / 2"
+        ),
+        why=(
+            "On `per_class` it gives about the ± of section 3; on `by_class` a little over 1 point, and the "
+            "difference is about 1. The interval over episodes says that *otam is better than prototype*; over "
+            "classes, the two cannot be told apart."
+        ),
     ),
 }

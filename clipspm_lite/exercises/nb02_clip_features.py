@@ -74,7 +74,6 @@ def _find_gap(answer: Callable[[Tensor, Tensor], Any]) -> str | None:
     on_sphere = F.normalize(video, dim=-1), F.normalize(text, dim=-1)
     expected = (on_sphere[0].mean(0) - on_sphere[1].mean(0)).norm()
     found = answer(video, text)
-    found = torch.tensor(found) if isinstance(found, float) else found
     hint = tensor_hint(found, expected)
     if hint is None:
         return None
@@ -99,10 +98,11 @@ def _drawn_episodes() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
     classes, away = noise(5), F.normalize(torch.ones(32), dim=-1)
     support = 40 * (classes[:, :, None, None] + 1.8 * noise(5, 1, 1) + 0.2 * noise(5, 1, 4) + 0.3 * away)
-    shown = classes.repeat_interleave(2, dim=1)
+    labels = torch.rand(400, 10, generator=generator).argsort(1) // 2  # another order of queries in each episode
+    shown = classes.gather(1, labels[..., None].expand(400, 10, 32))
     query = 40 * (shown[:, :, None] + 1.8 * noise(10, 1) + 0.2 * noise(10, 4) + 0.3 * away)
     class_text = 2 * (classes + 1.8 * noise(5) - 0.3 * away)
-    return support, query, class_text, torch.arange(5).repeat_interleave(2).expand(400, 10)
+    return support, query, class_text, labels
 
 
 def _find_name_and_example(answer: Callable[[Tensor, Tensor, Tensor], Any]) -> str | None:
@@ -152,6 +152,14 @@ def cosines(frames, texts):
     return frames @ texts.T
 ''',
         find=_find_cosines,
+        importance=3,
+        task="Fill in the three gaps. The test uses frames and texts of very different lengths.",
+        idea="A cosine is a dot product of two vectors of length 1.",
+        template="frames = frames / ...\ntexts = texts / ...\nreturn frames @ texts.T",
+        why=(
+            "Without the division a longer vector would win for its length alone. `keepdim` keeps the axis for "
+            "the division."
+        ),
     ),
     "02.2": Exercise(
         title="A class's text from templates",
@@ -169,6 +177,14 @@ def class_text(encode, name, templates):
     return encode(sentences).mean(dim=0)
 ''',
         find=_find_class_text,
+        importance=3,
+        task="Write SPEC's class text for any encoder. `encode` takes a list of sentences and returns one row each.",
+        idea="Put the name into every template, encode all sentences, and take the mean over them.",
+        template=('sentences = [template.replace("{}", name) for template in templates]\nreturn ...'),
+        why=(
+            "The mean is taken of un-normalised features, as the released code does; so a longer sentence "
+            "vector counts more."
+        ),
     ),
     "02.3": Exercise(
         title="How wide is the gap?",
@@ -187,6 +203,14 @@ def modality_gap(video, text):
     return (video.mean(dim=0) - text.mean(dim=0)).norm()
 ''',
         find=_find_gap,
+        importance=2,
+        task=(
+            "Write the number that was called the gap above, for un-normalised vectors: centre to centre on the"
+            " sphere of unit vectors."
+        ),
+        idea="Normalise every vector, take the mean of each group, and measure the step between the means.",
+        template="video = video / video.norm(dim=-1, keepdim=True)\ntext = ...\nreturn (... - ...).norm()",
+        why="The means lie inside the sphere and are not normalised again: a wide group has a short mean.",
     ),
     "02.4": Exercise(
         title="Use the name and the example",
@@ -207,5 +231,22 @@ def name_and_example(support, query, class_text):
     return video @ (example + name).transpose(-1, -2)
 ''',
         find=_find_name_and_example,
+        importance=2,
+        task=(
+            "Open: combine the name and the examples, training nothing, so that it beats each alone. The "
+            "checker draws 400 episodes with long frames, short texts and a gap, and wants 4 points more than "
+            "the better of the two. When it passes, score it on validation: `evaluate(lambda *e: "
+            "Scores(name_and_example(*e)), validation)`."
+        ),
+        idea="Bring both to the same scale before you add them: unit vectors.",
+        template=(
+            "normalize = torch.nn.functional.normalize\n"
+            "video, example, name = ...\n"
+            "return video @ (example + name).transpose(-1, -2)"
+        ),
+        why=(
+            "Name and example make different mistakes, so their sum is right more often. The gap adds the same "
+            "to all classes of an episode."
+        ),
     ),
 }

@@ -3,11 +3,10 @@
 import math
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from clipspm_lite.exercises.exercise import Exercise, known_mistake, matches, tensor_hint
+from clipspm_lite.exercises.exercise import Exercise, known_mistake, matches, real, tensor_hint, whole
 from clipspm_lite.model.otam import align_one_way
 
 COSTS = torch.tensor([[1.0, 1.2, 3.0], [0.5, 0.5, 0.4]])
@@ -57,18 +56,19 @@ def find_middle_cells(answer: Callable[[int, int], int]) -> str | None:
     found = answer(8, 8), answer(4, 7), answer(1, 1)
     if found[0] is None or found[0] is ...:
         return "It returns nothing yet: replace the … and return a whole number."
-    odd = [count for count in found if isinstance(count, bool) or not isinstance(count, int | np.integer)]
-    if odd:
-        return f"Expected a whole number (int), found {type(odd[0]).__name__}: count cells, with // for a half."
-    if found == (64, 28, 1):
+    counts = tuple(map(whole, found))
+    if None in counts:
+        kind = type(found[counts.index(None)]).__name__
+        return f"Expected whole numbers, found {kind}: count cells, with // for a half."
+    if counts == (64, 28, 1):
         return "These are all real cells. The first row and column 1 have rules of their own."
-    if found == (56, 21, 0):
+    if counts == (56, 21, 0):
         return "The first row is left out, but column 1 is still in: it looks at three cells, not at two."
-    if found == (56, 24, 0):
+    if counts == (56, 24, 0):
         return "Column 1 is left out, but the first row is still in: it is a running sum."
-    if found == (63, 24, 0):
+    if counts == (63, 24, 0):
         return "One column too many: columns 1 and M = Ty + 1 have their own rule; count m = 2 … M − 1."
-    return None if found == (49, 18, 0) else f"For 8 × 8, 4 × 7 and 1 × 1 frames it returns {found}."
+    return None if counts == (49, 18, 0) else f"For 8 × 8, 4 × 7 and 1 × 1 frames it returns {found}."
 
 
 def find_both_ways(answer: Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]) -> str | None:
@@ -103,7 +103,7 @@ def find_matching_rule(answer: Callable[[Tensor], Tensor]) -> str | None:
     first = answer(1 - frames[clip] @ frames[clip].T)
     if isinstance(first, Tensor) and first.ndim > 0:
         return f"Expected one number for one pair of clips, shape [], found {list(first.shape)}: a sum left out?"
-    if not isinstance(first, Tensor | np.ndarray | float | int):
+    if real(first) is None:
         return f"Expected a tensor with the cost, found {type(first).__name__}."
     costs = [cost(x, y) for x in (clip, slow, longer) for y in (clip, clip.flip(0), slow, longer)]
     if not all(map(math.isfinite, costs)):
@@ -121,6 +121,14 @@ def find_matching_rule(answer: Callable[[Tensor], Tensor]) -> str | None:
     for x, y in ((clip, longer), (longer, clip)):
         if cost(x, y) < 0.5:
             return "Frames at the end that the other clip does not have cost nothing: go from corner to corner."
+    pairs = torch.rand(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    one_by_one = torch.tensor([[float(answer(pair)) for pair in row] for row in pairs])
+    try:
+        right = matches(answer(pairs), one_by_one)
+    except Exception:
+        right = False
+    if not right:
+        return "One pair of clips is right; for distances [2, 3, Tx, Ty] of six pairs expected their six costs [2, 3]."
     return None
 
 
@@ -140,6 +148,14 @@ def soft_minimum(costs, smoothing):
     return -smoothing * torch.logsumexp(-costs / smoothing, dim=-1)
 ''',
         find=find_soft_minimum,
+        importance=3,
+        task="Write $-\\lambda\\log\\sum_k e^{-a_k/\\lambda}$ so that it stays stable at λ = 0.001.",
+        idea="torch.logsumexp subtracts the largest term before it takes exponentials, so nothing underflows.",
+        template="return -smoothing * torch.logsumexp(..., dim=-1)",
+        why=(
+            "The inner −1/λ turns small costs into large terms; the outer −λ brings the result back to the unit"
+            " of the costs."
+        ),
     ),
     "03.2": Exercise(
         title="the first row, padding included",
@@ -157,6 +173,13 @@ def first_row(distances):
     return padded.cumsum(0)
 ''',
         find=find_first_row,
+        importance=2,
+        task=(
+            "$D[0, m] = d[0, m] + D[0, m-1]$, from column 0 to column $M$. Mind what stands in the two padding columns."
+        ),
+        idea="A running sum along the first row, with a zero for each padding column.",
+        template="padded = torch.nn.functional.pad(distances[0], (1, 1))\nreturn ...",
+        why="In the padding columns d is 0, so the sum starts at 0 and stays what it was at the end.",
     ),
     "03.3": Exercise(
         title="how many cells the middle rule visits",
@@ -173,6 +196,14 @@ def middle_cells(query_frames, support_frames):
     return (query_frames - 1) * (support_frames - 1)
 ''',
         find=find_middle_cells,
+        importance=1,
+        task=(
+            "Count the cells of D that use the middle rule $D[l,m] = d[l,m]+\\operatorname{softmin}(D[l-1,m-1], "
+            "D[l,m-1])$. These are all in columns that the library computes at one stroke."
+        ),
+        idea="Which rows and which columns have a rule of their own? Count what is left.",
+        template="return (query_frames - ...) * (support_frames - ...)",
+        why="The first row is a running sum, and the first real column looks at three cells.",
     ),
     "03.4": Exercise(
         title="both directions",
@@ -189,6 +220,11 @@ def both_ways(distances, one_way):
     return one_way(distances) + one_way(distances.transpose(-1, -2))
 ''',
         find=find_both_ways,
+        importance=2,
+        task="OTAM adds the two directions. There may be leading axes, so exchange only the last two.",
+        idea="The other direction is the same function on the transposed matrix.",
+        template="return one_way(distances) + one_way(...)",
+        why="Only the last two axes change places; leading axes are pairs of clips.",
     ),
     "03.5": Exercise(
         title="a matching rule of your own",
@@ -212,5 +248,28 @@ def my_rule(distances):
     return D[rows - 1, columns - 1]
 ''',
         find=find_matching_rule,
+        importance=2,
+        task=(
+            "Classical dynamic time warping goes from corner to corner of the cost matrix, with a hard minimum "
+            "over three predecessors, and leaves no frame of either clip out. Write it, or a rule of your own "
+            "that (1) costs 0 for a clip against itself and against a slower copy of itself, (2) costs "
+            "something for a clip played backwards, (3) costs something when one clip goes on where the other "
+            "has ended. The stub, frame by frame, is not enough."
+        ),
+        idea=(
+            "Fill the matrix cell by cell: its own distance plus the cheapest of the cells that may stand before it."
+        ),
+        template=(
+            "for i in range(rows):\n"
+            "    for j in range(columns):\n"
+            "        before = [D[c] for c in ((i - 1, j - 1), (i - 1, j), (i, j - 1)) if c in D]\n"
+            "        D[i, j] = ...\n"
+            "return D[rows - 1, columns - 1]"
+        ),
+        why=(
+            "Starting in one corner and ending in the other uses both clips whole. Then score it: "
+            "`score_pairs(centred(lambda s, q, t: baselines.Scores(-my_rule(frame_distances(q.unsqueeze(-3), "
+            "s.mean(-3).unsqueeze(-4))))))`."
+        ),
     ),
 }

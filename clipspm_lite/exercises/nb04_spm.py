@@ -134,6 +134,11 @@ def gate(x, w1, b1, w2, b2, slope):
     return torch.sigmoid(hidden @ w2.T + b2)
 '''.strip(),
         find=_find_gate,
+        importance=3,
+        task="A gate as in the hand-sized example, for any leading axes and with biases.",
+        idea="Two linear layers with LeakyReLU between them; the sigmoid makes a share of it.",
+        template="hidden = torch.nn.functional.leaky_relu(x @ w1.T + b1, slope)\nreturn ...",
+        why="A gate has one value per channel, so it can let single channels through.",
     ),
     "04.2": Exercise(
         title="The tokens of semantic fusion, the prompt first",
@@ -152,6 +157,13 @@ def fusion_tokens(video, prompt, visual_gate, prompt_gate, alpha):
     return torch.cat([prompt, mixed], dim=-2)
 '''.strip(),
         find=_find_tokens,
+        importance=3,
+        task=(
+            "Write the tokens that enter SF's transformer block. `visual_gate` and `prompt_gate` are functions here."
+        ),
+        idea="Gate both, add the gated prompt α times to every frame, and put the raw prompt in front.",
+        template="mixed = ... + alpha * ...\nreturn torch.cat([prompt, mixed], dim=-2)",
+        why="The frames take what the gates let through; the prompt token itself stays as it was.",
     ),
     "04.3": Exercise(
         title="What enters the prompt generator",
@@ -169,6 +181,11 @@ def generator_input(video, class_text):
     return class_text.mean(-2) * one_number[:, None]
 '''.strip(),
         find=_find_generator_input,
+        importance=3,
+        task="The argument of FF_g with the released scalar condition, for Q videos at once.",
+        idea="A mean text that all queries share, times one number of each query's own.",
+        template="one_number = video.mean(dim=...)\nreturn class_text.mean(-2) * one_number[:, None]",
+        why="With one number per video all prompts of an episode lie on one line before FF_g.",
     ),
     "04.4": Exercise(
         title="A consistency term: which sum, which mean",
@@ -185,6 +202,14 @@ def consistency_term(named, generated):
     return (named - generated).square().sum(dim=(-2, -1)).mean()
 '''.strip(),
         find=_find_consistency,
+        importance=2,
+        task="Sum over what, average over what?",
+        idea="Sum over what belongs to one sample, average over samples.",
+        template="return (named - generated).square().sum(dim=...).mean()",
+        why=(
+            "A sum over tokens and channels grows with their number; its weight in the loss is chosen with that"
+            " in mind."
+        ),
     ),
     "04.5": Exercise(
         title="A prompt condition that knows the order of the frames",
@@ -203,5 +228,15 @@ def ordered(video):
     return video.mean(-2) + (last - first)
 '''.strip(),
         find=_find_summary,
+        importance=1,
+        task=(
+            "Invent a condition that sees the direction of time. The checker looks at properties (shape, own "
+            "frames only, a reversed clip differs), not at one right formula. Then try it: `head = new_model();"
+            " head.prompt_generator = Generator(128, 256, ordered)`, train it as above, and ask whether "
+            "reversed pairs of validation classes gain (`evaluate_pairs`). Say what one seed shows."
+        ),
+        idea="Compare the second half of the clip with the first.",
+        template="first, last = video[..., :half, :].mean(-2), video[..., -half:, :].mean(-2)\nreturn ...",
+        why="Anything that weighs early and late frames differently will do.",
     ),
 }

@@ -1,30 +1,63 @@
 """Exercises of notebook 05: MFE and HSMR."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipspm_lite.exercises.exercise import Exercise, known_mistake, random_tensor, tensor_hint
+from clipspm_lite.exercises.exercise import Exercise, known_mistake, random_tensor, tensor_hint, with_weights_of
+from clipspm_lite.model.hsmr import MotionFeatureExtraction
+from clipspm_lite.model.presets import Motion
 
 
-def _find_forward(answer: Callable[[Tensor, Tensor], object]) -> str | None:
-    filtered, video = random_tensor(2, 5, 3, seed=4)
-    mistakes = {
-        "That is backward_t: the filtered frame minus the frame after it. forward_t looks the other way.": (
-            filtered[:-1] - video[1:]
+def _motion_mistakes(mfe: MotionFeatureExtraction, video: Tensor) -> dict[str, Tensor]:
+    filtered = mfe.conv2(mfe.conv1(video.transpose(1, 2))).transpose(1, 2)
+    sign = 1 if mfe.motion == "symmetric" else -1
+
+    def of(forward: Tensor, backward: Tensor) -> Tensor:
+        return (forward + sign * backward).mean(1) / 2
+
+    forward, backward = filtered[:, 1:] - video[:, :-1], filtered[:, :-1] - video[:, 1:]
+    own = filtered - video
+    return {
+        "forward and backward are exchanged: forward is the later filtered frame minus the earlier raw one.": of(
+            backward, forward
         ),
-        "The sign is turned: the filtered frame comes first, and the raw frame is taken from it.": (
-            video[:-1] - filtered[1:]
+        "The sign is turned: the filtered frame comes first, and the raw frame is taken from it.": -of(
+            forward, backward
         ),
-        "You subtract each frame from its own filtered self; the filtered one must be a step later.": (
-            (filtered - video)[:-1]
+        "You subtract each frame from its own filtered self; the filtered one must be a step away.": of(
+            own[:, :-1], own[:, 1:]
         ),
-        "You sliced the channels. Time is the first of the two axes.": filtered[:, 1:] - video[:, :-1],
-        "The filter is not in it: this is the difference of the raw frames.": video[1:] - video[:-1],
+        "The filter is not in it: these are differences of raw frames.": of(
+            video[:, 1:] - video[:, :-1], video[:, :-1] - video[:, 1:]
+        ),
+        "Only forward is in it.": forward.mean(1) / 2,
+        "Twice too large: the ½ is missing.": 2 * of(forward, backward),
+        "You have all steps; the mean over time is missing.": (forward + sign * backward) / 2,
+        "You summed over time; the released code takes the mean.": (forward + sign * backward).sum(1) / 2,
+        "The mean is over T frames here; there are T − 1 steps.": of(forward, backward) * (1 - 1 / video.shape[1]),
     }
-    return known_mistake(answer(filtered, video), filtered[1:] - video[:-1], mistakes)
+
+
+def _find_mfe(answer: Callable[..., Any]) -> str | None:
+    video = random_tensor(3, 8, 6, seed=4)
+    versions: tuple[Motion, ...] = ("symmetric", "antisymmetric")
+    for motion in versions:
+        library = MotionFeatureExtraction(6, motion=motion)
+        mine = answer(6, motion=motion)
+        hint = with_weights_of(library, mine)
+        if hint is not None:
+            return hint
+        found, expected = mine(video), library(video)
+        hint = known_mistake(found, expected, _motion_mistakes(library, video))
+        if hint is not None:
+            return f'motion="{motion}": {hint}'
+        if not found.requires_grad:
+            return "The values are right, but no gradient is left: keep to torch's operations, without no_grad."
+    return None
 
 
 def _weights(frames: int) -> Tensor:
@@ -102,9 +135,9 @@ def _find_stopped(answer: Callable[[Tensor, Tensor], object]) -> str | None:
     loss = answer(deep, token)
     found = loss.detach() if isinstance(loss, Tensor) else loss
     hint = known_mistake(found, squares.sum(-1).mean(), mistakes)
-    if hint is not None or not isinstance(loss, Tensor):
+    if hint is not None:
         return hint
-    if not loss.requires_grad:
+    if not isinstance(loss, Tensor) or not loss.requires_grad:
         return "The value is right, but no gradient is left at all: stop m_deep only."
     of_deep, of_token = torch.autograd.grad(loss, (deep, token), allow_unused=True)
     if of_token is None:
@@ -149,22 +182,46 @@ def _find_signed(answer: Callable[[Tensor], object]) -> str | None:
     return None
 
 
+MFE = '''
+class MFE(nn.Module):
+    """Motion of videos [V, T, C] → [V, C]; motion is "symmetric" (the method's) or "antisymmetric"."""
+
+    def __init__(self, dim, *, motion="symmetric"):
+        super().__init__()
+        self.motion = motion
+        padding = "zeros" if motion == "symmetric" else "replicate"  # what Φ sees beyond the ends
+        self.conv1 = nn.Conv1d(dim, dim, kernel_size=3, padding=1, padding_mode=padding)
+        self.conv2 = nn.Conv1d(dim, dim, kernel_size=3, padding=1, padding_mode=padding)
+
+    def forward(self, video):
+        filtered = self.conv2(self.conv1(video.transpose(1, 2))).transpose(1, 2)  # Φ(f), [V, T, C]
+        forward = {forward}
+        backward = {backward}
+        both = forward + backward if self.motion == "symmetric" else forward - backward
+        return {result}
+'''.strip()
+
 EXERCISES = {
     "05.1": Exercise(
-        title="Forward differences",
-        difficulty=1,
-        minutes=5,
-        stub='''
-def forward_differences(filtered, video):
-    """filtered = Φ(f) and video = f, both [T, C] → forward_t for every step, [T − 1, C]."""
-    return ...
-'''.strip(),
-        solution='''
-def forward_differences(filtered, video):
-    """filtered = Φ(f) and video = f, both [T, C] → forward_t for every step, [T − 1, C]."""
-    return filtered[1:] - video[:-1]
-'''.strip(),
-        find=_find_forward,
+        title="MFE, the motion feature",
+        difficulty=2,
+        minutes=10,
+        stub=MFE.format(forward="...  # [V, T − 1, C]", backward="...  # [V, T − 1, C]", result="..."),
+        solution=MFE.format(
+            forward="filtered[:, 1:] - video[:, :-1]",
+            backward="filtered[:, :-1] - video[:, 1:]",
+            result="both.mean(1) / 2",
+        ),
+        find=_find_mfe,
+        importance=3,
+        task="Fill the three gaps: both differences for all steps at once, and the motion feature. "
+        "Then the notebook goes on with yours.",
+        idea="A step compares a filtered frame with the raw frame beside it: cut one frame off at one end of each.",
+        template="forward = filtered[:, 1:] - video[...]\n"
+        "backward = filtered[...] - video[:, 1:]\nreturn both.mean(...) / 2",
+        why="A slice without the last frame beside one without the first lines up neighbours. "
+        "The mean over axis 1 is over steps.",
+        library=lambda: MotionFeatureExtraction,
     ),
     "05.2": Exercise(
         title="The weights of the regrouped mean",
@@ -183,6 +240,17 @@ def frame_weights(frames):
     return steps / (2 * (frames - 1))
 '''.strip(),
         find=_find_weights,
+        importance=2,
+        task=(
+            "Write the weights w_i of the regrouped sum for any T ≥ 2. Check yourself first on T = 2: there is "
+            "one step, and both frames belong to it."
+        ),
+        idea="Count in how many of the T − 1 steps a frame stands: the ends in one, the others in two.",
+        template="steps = torch.full((frames,), 2.0)\nsteps[0] = steps[-1] = 1\nreturn ...",
+        why=(
+            "For T = 2 both weights are ½: m is then the plain mean of Φ(f) − f. With many frames the two ends "
+            "hardly matter."
+        ),
     ),
     "05.3": Exercise(
         title="From symmetric to antisymmetric",
@@ -207,6 +275,23 @@ def antisymmetric(video, conv1, conv2):
     return (forward - backward).mean(0) / 2
 '''.strip(),
         find=_find_antisymmetric,
+        importance=2,
+        task=(
+            "Write the antisymmetric motion feature of one video. The two convolutions are given without "
+            "padding, so you decide what lies beyond the ends."
+        ),
+        idea="Repeat the end frames before each convolution, then subtract the two directions.",
+        template=(
+            "for convolution in (conv1, conv2):\n"
+            "    channels_first = convolution(torch.nn.functional.pad(channels_first, (1, 1), mode=...))\n"
+            "filtered = channels_first[0].T\n"
+            "forward, backward = ...\n"
+            "return (forward - backward).mean(0) / 2"
+        ),
+        why=(
+            "Both convolutions must be padded: padding the first by two frames on each side would give Φ "
+            "another value at the ends, because a repeated *input* frame is not a repeated *filtered* frame."
+        ),
     ),
     "05.4": Exercise(
         title="Stop a gradient",
@@ -223,6 +308,14 @@ def stopped_loss(deep, token):
     return (deep.detach() - token).square().sum(-1).mean()
 '''.strip(),
         find=_find_stopped,
+        importance=2,
+        task=(
+            "In L_HSMR both sides move towards each other. Write the loss with m_deep as a fixed target: the "
+            "same number, but no gradient through m_deep. Before you run it, predict: does Φ still learn?"
+        ),
+        idea="`detach` gives the same numbers without their history.",
+        template="return (... - token).square().sum(-1).mean()",
+        why="`detach` gives the same numbers without their history. Whether Φ still learns, the next cell says.",
     ),
     "05.5": Exercise(
         title="A motion feature of your own",
@@ -240,5 +333,17 @@ def signed_motion(video):
     return (time[:, None] * video).mean(0)  # up to a factor the slope of each channel over time
 '''.strip(),
         find=_find_signed,
+        importance=1,
+        task=(
+            "Open: design a motion feature of a clip that is **zero if nothing moves** and turns its **sign "
+            "when the clip runs backwards**. Last frame minus first frame does that, but sees nothing of what "
+            "lies between, so let the middle frames count too. There are many right answers."
+        ),
+        idea="Weigh the frames by a function of time that is odd about the middle of the clip.",
+        template="time = torch.linspace(-1, 1, len(video))\nreturn ...",
+        why=(
+            "Any weights over time that are *odd* about the middle of the clip will do. What does yours say "
+            "about waving, which goes there and back?"
+        ),
     ),
 }

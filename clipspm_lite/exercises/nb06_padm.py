@@ -111,6 +111,9 @@ def _find_anchors(answer: Any) -> str | None:
     shuffled = answer(support[[2, 0, 1]], query)
     if (shuffled - found).abs().max() > 1e-5:
         return "Another order of the classes gives other anchors: all classes must count alike."
+    alike = answer(query[0].expand_as(support), query[:1])
+    if not matches(alike, query[:1]):
+        return "If all videos are the same, the anchor must be that video too: take means, not sums."
     return None
 
 
@@ -134,6 +137,13 @@ def class_tokens(support, query):
     return total / members
 '''.strip(),
         find=_find_tokens,
+        importance=3,
+        task=(
+            "Fill in the three gaps: how many videos are in the mean, their sum for each class, and the class token."
+        ),
+        idea="One mean over K supports and Q queries: one sum, one division.",
+        template="members = support.shape[1] + len(query)\ntotal = ... + ...\nreturn total / members",
+        why="Every video counts alike, so with many queries the token is mostly theirs.",
     ),
     "06.2": Exercise(
         title="attention over the set, at each frame position",
@@ -153,6 +163,17 @@ def attend(block, tokens, videos):
     return block(by_position).transpose(0, 1)
 '''.strip(),
         find=_find_attention,
+        importance=3,
+        task=(
+            "Let tokens and videos attend to each other at each frame position, and give back the axes in the "
+            "order in which they came, tokens first."
+        ),
+        idea=(
+            "The block attends along the axis before the last: bring the videos there, and the frame positions "
+            "in front."
+        ),
+        template="by_position = together.transpose(...)\nreturn block(by_position).transpose(...)",
+        why="At each frame position the set is M tokens and V videos; positions do not see each other.",
     ),
     "06.3": Exercise(
         title="the score",
@@ -169,6 +190,11 @@ def score(spm_distance, padm_distance, anchor_distance):
     return -(spm_distance / 2 + padm_distance + anchor_distance)
 '''.strip(),
         find=_find_score,
+        importance=2,
+        task="Put the three distances together. The anchor's single row needs no repeating: it broadcasts.",
+        idea="Distances are small for a good match, logits large.",
+        template="return -(spm_distance / 2 + ...)",
+        why="The anchor's row is the same for all queries: it raises or lowers whole classes.",
     ),
     "06.4": Exercise(
         title="an anchor for each query",
@@ -187,5 +213,18 @@ def anchors(support, query):
     return class_tokens.mean(1)
 '''.strip(),
         find=_find_anchors,
+        importance=1,
+        task=(
+            "Open: the anchor is the same for all queries, and moves when one of them is exchanged. Invent an "
+            "anchor for each query that depends on that query and on the supports of\n"
+            "all classes alike, and on no other query. The checker tests these properties, not one formula."
+        ),
+        idea="Make the class tokens of each query alone, then average over classes.",
+        template=(
+            "shots = support.shape[1]\n"
+            "class_tokens = (support.sum(1) + query[:, None]) / ...  # [Q, N, T, C]\n"
+            "return ..."
+        ),
+        why="A mean over all classes treats them alike, and only one query enters each anchor.",
     ),
 }

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from clipspm_lite.exercises.exercise import Exercise, known_mistake
+from clipspm_lite.exercises.exercise import Exercise, known_mistake, matches
 from clipspm_lite.model.clipspm import CLIPSPM
 
 
@@ -36,7 +36,11 @@ def _find_loss(answer: Callable[..., Any]) -> str | None:
         "L_HSMR has its own weight, w_m, inside the bracket.": mean + 2e-3 * (consistency + text + hsmr),
         "The bracket as a whole is weighted by λ.": mean + regularizer,
     }
-    return known_mistake(answer(logits, labels, consistency, text, hsmr), expected, mistakes)
+    hint = known_mistake(answer(logits, labels, consistency, text, hsmr), expected, mistakes)
+    other = mean + 0.1 * (consistency + text + 0.25 * hsmr)
+    if hint is None and not matches(answer(logits, labels, consistency, text, hsmr, 0.1, 0.25), other):
+        return "With other weights, lam = 0.1 and w_m = 0.25, it is wrong: use the arguments lam and w_m."
+    return hint
 
 
 def _find_choice(answer: Callable[..., Any]) -> str | None:
@@ -50,7 +54,9 @@ def _find_choice(answer: Callable[..., Any]) -> str | None:
     if found is None or found is ...:
         return "It returns nothing yet: replace the … and return a step."
     if found == 20:
-        return None
+        turned = [entry | {"step": 50 - entry["step"]} for entry in history]
+        second = answer(turned)
+        return None if second == 30 else f"Right for one history; for another expected step 30, found {second!r}."
     if found == 40:
         return "That is the last step; its validation accuracy is not the highest."
     if found == 30:
@@ -88,6 +94,11 @@ EXERCISES = {
     return -(spm_distance / 2 + padm_distance + anchor_distance)
 ''',
         find=_find_score,
+        importance=3,
+        task="Write the score of SPEC section 4.",
+        idea="Distances are small for a good match, logits large.",
+        template="return -(spm_distance / 2 + ...)",
+        why="SPM's distance counts half, as in the released code.",
     ),
     "07.2": Exercise(
         title="the loss of the lite preset",
@@ -104,6 +115,16 @@ EXERCISES = {
     return cross_entropy + lam * (consistency + text + w_m * hsmr)
 ''',
         find=_find_loss,
+        importance=3,
+        task="Write the loss of one episode for the presets `paper` and `lite`.",
+        idea="Cross-entropy, plus λ times a bracket of three losses, one of which has its own weight.",
+        template=(
+            "cross_entropy = torch.nn.functional.cross_entropy(logits, labels)\nreturn cross_entropy + lam * (...)"
+        ),
+        why=(
+            "`paper` and `lite` take the mean over queries, so the weight of the bracket does not depend on "
+            "their number."
+        ),
     ),
     "07.3": Exercise(
         title="which checkpoint?",
@@ -119,6 +140,13 @@ EXERCISES = {
     return best["step"]
 ''',
         find=_find_choice,
+        importance=3,
+        task="A run left this history. Which step do you keep?",
+        idea="Only validation may choose.",
+        template=('best = max(history, key=lambda entry: ...)\nreturn best["step"]'),
+        why=(
+            "`max` gives the first of equals. Looking at the novel column, even once, would make its number optimistic."
+        ),
     ),
     "07.4": Exercise(
         title="train one part only",
@@ -134,5 +162,10 @@ EXERCISES = {
     model.padm.requires_grad_(True)
 ''',
         find=_find_frozen,
+        importance=2,
+        task="To find out what PADM can learn on its own, freeze everything else.",
+        idea="Switch gradients off for all parameters, then on again for one part.",
+        template="model.requires_grad_(False)\n...",
+        why="What has no gradient is left as it is by the optimiser, and costs no memory for one.",
     ),
 }

@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
-from clipspm_lite.exercises.exercise import Exercise
+from clipspm_lite.exercises.exercise import Exercise, real
 
 
 def _numbers(found: Any, count: int) -> str | None:
@@ -20,7 +19,7 @@ def _numbers(found: Any, count: int) -> str | None:
         return f"Expected {count} {'number' if count == 1 else 'numbers'}, found {len(values)}."
     if any(np.ndim(value) for value in values):
         return "Expected single numbers, found an array: forgotten mean, std or sum?"
-    odd = [value for value in values if not isinstance(value, int | float | np.number | torch.Tensor)]
+    odd = [value for value in values if real(value) is None]
     if odd:
         return f"Expected a number, found {type(odd[0]).__name__}."
     if not all(np.isfinite(float(value)) for value in values):
@@ -155,6 +154,18 @@ EXERCISES = {
     return paired, unpaired
 ''',
         find=_find_half_widths,
+        importance=3,
+        task=(
+            "How much does pairing help? Both half-widths of the mean difference of two methods: paired, from "
+            "the differences of each episode; and as if the two had been scored on episodes of their own, where"
+            " variances add up."
+        ),
+        idea="Paired: the spread of differences. Unpaired: variances add up.",
+        template=(
+            "paired = 196 * (...).std(ddof=1) / len(ours) ** 0.5\n"
+            "unpaired = 196 * ((ours.var(ddof=1) + other.var(ddof=1)) / len(ours)) ** 0.5"
+        ),
+        why="The gap between the two is what the shared difficulty of episodes is worth.",
     ),
     "08.2": Exercise(
         title="one draw of the bootstrap",
@@ -170,6 +181,14 @@ EXERCISES = {
     return 100 * drawn.sum() / (len(seeds) * asked[classes].sum())
 ''',
         find=_find_one_draw,
+        importance=2,
+        task=(
+            "Given the places that a draw came up with (some twice, some not at all), compute the accuracy in "
+            "that draw. Weight each class by its queries."
+        ),
+        idea="Index seeds and classes by the drawn places; what was drawn twice stands there twice.",
+        template="drawn = right[seeds][:, classes]\nreturn 100 * drawn.sum() / ...",
+        why="Counts are added before the division, so a class counts by its queries.",
     ),
     "08.3": Exercise(
         title="which sentence follows?",
@@ -178,5 +197,25 @@ EXERCISES = {
         stub='follows = {"A": ..., "B": ..., "C": ..., "D": ..., "E": ..., "F": ..., "G": ...}\n',
         solution='follows = {"A": True, "B": False, "C": False, "D": True, "E": False, "F": True, "G": False}\n',
         find=_find_claims,
+        importance=3,
+        task=(
+            "Which of these follow from the two result files? Replace each `...` by `True` or `False`.\n"
+            "\n"
+            "- **A.** In 5-way episodes the full model is ahead of OTAM on validation and on novel classes, "
+            "whichever interval one takes.\n"
+            '- **B.** Where the interval of "without …" contains zero, that part has no effect.\n'
+            "- **C.** The interval over episodes is narrower than that over seeds and classes, so it says "
+            "better what another lab would find.\n"
+            "- **D.** Asked one query at a time, the full transductive model loses more than ten points on "
+            "validation classes.\n"
+            "- **E.** One part's row is ahead or behind, another's is open; so the first part matters more than"
+            " the second.\n"
+            '- **F.** On both parts, "otam centred" is ahead of the full model on reversed pairs and behind it '
+            "on context pairs.\n"
+            "- **G.** With a large CLIP on filmed videos, SPM is worth about as many points as here."
+        ),
+        idea="Ask of each sentence which interval it needs, and whether it is in the files.",
+        template='follows = {"A": True, "B": ..., "C": ..., "D": True, "E": ..., "F": True, "G": ...}',
+        why="B, C, E and G take an interval for more than it says.",
     ),
 }

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.nn import functional as F
 
 from clipspm_lite.exercises.exercise import Exercise, tensor_hint
 
@@ -43,6 +44,12 @@ def _find_method(answer: Callable[..., Any]) -> str | None:
     asked = torch.stack([steps, -steps])[None] + 3 * random(1, 2, 1, 8) + 0.05 * random(1, 2, 6, 8)
     if logits(up_down, asked, random(1, 2, 8)).argmax(-1).tolist() != [[0, 1]]:
         return "Two made-up clips, the same change forwards and backwards, are not told apart: is the sign right?"
+    first, second = torch.eye(8)[:2]
+    changes = torch.stack([first, first, second, second, second])
+    clips = torch.stack([F.pad(steps.cumsum(0), (0, 0, 1, 0)) for steps in (changes, changes.flip(0))])
+    found = logits(clips[None, :, None], clips[None], random(1, 2, 8))[0]
+    if (found.diagonal() < found.flip(-1).diagonal() - 1e-3).any():
+        return "A clip is less like itself than like one with its changes in the reverse order: is one turned round?"
     return None
 
 
@@ -63,5 +70,17 @@ EXERCISES = {
     return otam(support, query, class_text)
 ''',
         find=_find_method,
+        importance=2,
+        task=(
+            "Open: write a method that gives the same logits when the same vector is added to all frames of a "
+            "clip (a static background), other logits when a query is played backwards, and looks at each query"
+            ' alone. The checker tests these properties, not one formula. Then run `show_row(fair_rows("mine", '
+            'my_method), "mine")`, and compare context with order classes.'
+        ),
+        idea=(
+            "A difference of neighbouring frames takes away what all frames share, and turns its sign when time does."
+        ),
+        template=("support, query = (... for video in (support, query))\nreturn otam(support, query, class_text)"),
+        why="What is constant cancels in each difference, and OTAM keeps the order.",
     )
 }
