@@ -24,10 +24,11 @@ PICTURES = FOLDER / "results"
 MEASURED = re.compile(r"(Measured: )\d+( s on \d+ CPU cores)")
 
 
-def execute(path: Path) -> tuple[NotebookNode, float]:
-    """Run a notebook in a fresh kernel: the executed notebook, and how many seconds that took."""
-    notebook = nbformat.read(path, as_version=4)
-    editions.refresh(notebook)
+def execute(path: Path, notebook: NotebookNode | None = None) -> tuple[NotebookNode, float]:
+    """Run the notebook of a file, or another in its place, in a fresh kernel: the executed one, and the seconds."""
+    if notebook is None:
+        notebook = nbformat.read(path, as_version=4)
+        editions.refresh(notebook)
     started = time.perf_counter()
     # Without the log level, the kernel's warnings would be stored beside the results.
     how = dict(record_timing=False, store_widget_state=False, coalesce_streams=True)
