@@ -116,7 +116,8 @@ def instructors(notebook: NotebookNode) -> None:
     for number, index in places(notebook).items():
         asked, cell = exercises()[number], notebook.cells[index + 1]
         hints = [hint for _, source in wrong[number] if (hint := asked.hint(value_of(source)))]
-        note = "\n".join(["**What students get wrong:**", "", *(f"- {hint}" for hint in dict.fromkeys(hints))])
+        said = [hint for hint in dict.fromkeys(hints) if not hint.startswith("Your code stops")]
+        note = "\n".join(["**What students get wrong:**", "", *(f"- {hint}" for hint in said)])
         opened = re.sub(r"</?details>|<summary>|</summary>", "", cell.source).strip()
         cell.source = f"**{number} · {opened.replace('Solution', 'Solution.**', 1)}\n\n{note}"
 
