@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from nbconvert import HTMLExporter, preprocessors
 from nbconvert.preprocessors import CellExecutionError
 from nbformat import NotebookNode
@@ -35,7 +36,10 @@ def execute(path: Path, notebook: NotebookNode | None = None) -> tuple[NotebookN
     runner = preprocessors.ExecutePreprocessor(timeout=600, extra_arguments=["--log-level=40"], **how)
     # The kernel of this Python; one that is installed as "python3" may be of another environment.
     kernel = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
-    runner.preprocess(notebook, {"metadata": {"path": str(path.parent)}}, kernel)
+    try:
+        runner.preprocess(notebook, {"metadata": {"path": str(path.parent)}}, kernel)
+    finally:
+        run_sync(kernel.shutdown_kernel)(now=True)  # the runner leaves a kernel that it was given
     return notebook, time.perf_counter() - started
 
 

@@ -1,10 +1,13 @@
 """What `python -m clipspm_lite.notebooks` and `start` do with an executed notebook."""
 
+import contextlib
 import json
 import sys
 
 import nbformat
+import psutil
 import pytest
+from nbclient.exceptions import CellExecutionError
 
 from clipspm_lite import notebooks
 from clipspm_lite.exercises import exercises
@@ -114,3 +117,12 @@ def test_the_kernel_is_this_python_whatever_is_installed_as_python3(notebook, tm
     notebook.cells = [nbformat.v4.new_code_cell("import sys; print(sys.executable)")]
     nbformat.write(notebook, tmp_path / "one.ipynb")
     assert notebooks.execute(tmp_path / "one.ipynb")[0].cells[0].outputs[0].text.strip() == sys.executable
+
+
+def test_no_kernel_outlives_its_notebook(notebook, tmp_path):
+    for code in ("pass", "1 / 0"):
+        notebook.cells = [nbformat.v4.new_code_cell(code)]
+        nbformat.write(notebook, tmp_path / "one.ipynb")
+        with contextlib.suppress(CellExecutionError):
+            notebooks.execute(tmp_path / "one.ipynb")
+    assert not [child for child in psutil.Process().children() if "ipykernel_launcher" in child.cmdline()]
