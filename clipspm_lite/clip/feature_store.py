@@ -17,7 +17,7 @@ from clipspm_lite.arguments import whole_number
 from clipspm_lite.clip.backbone import Backbone
 from clipspm_lite.data.clips import find_clip
 from clipspm_lite.data.datasets import VideoDataset
-from clipspm_lite.data.decoding.video import MOST_FRAMES, VideoError, load_videos
+from clipspm_lite.data.decoding.video import MOST_FRAMES, VideoError, load_videos, or_raise
 from clipspm_lite.data.encoded import EncodedDataset, check_finite
 from clipspm_lite.data.names import printable
 from clipspm_lite.model.heads import scored_in_eval_mode
@@ -95,7 +95,7 @@ class FeatureStore:
                 try:
                     if find_clip(path).stamp() != stamps[path]:  # what was hashed is not what was decoded
                         raise VideoError(f"it changed while it was read; try again: {printable(path)}")
-                    loaded[content] = _frames(video)
+                    loaded[content] = or_raise(video)
                 except VideoError as error:
                     errors[path] = error
             if loaded:
@@ -104,7 +104,7 @@ class FeatureStore:
                 rows |= dict(zip(loaded, encoded, strict=True))
             for content in loaded:
                 description = {"kind": VIDEO_FEATURES, "crc32": zlib.crc32(rows[content].numpy().data)}
-                write_tensors(files[content], {"features": rows[content]}, description, small=True)
+                write_tensors(files[content], {"features": rows[content]}, description, durable=False)
         copies = [path for path, content in contents.items() if content not in rows and path not in errors]
         errors |= {path: VideoError(f"a copy of a video that cannot be read: {printable(path)}") for path in copies}
         if unreadable := [path for path in dict.fromkeys(paths) if path in errors]:
@@ -127,7 +127,7 @@ class FeatureStore:
 
     def encode_anew(self, paths: Sequence[str | Path]) -> Tensor:
         """Features ``[V, T, C]`` of a few videos, all at once; nothing is looked up or kept; raises VideoError."""
-        return self.encode_clips([_frames(video) for video in self._load(paths)])
+        return self.encode_clips([or_raise(video) for video in self._load(paths)])
 
     def _load(self, paths: Iterable[str | Path]) -> Iterator[Tensor | VideoError]:
         """The videos' frames or errors; while a batch is being encoded, all of the next can be decoded."""
@@ -148,9 +148,3 @@ def _stored(file: Path) -> Tensor | None:
         if description["crc32"] == zlib.crc32(tensors["features"].numpy().data):
             return tensors["features"]
     return None
-
-
-def _frames(video: Tensor | VideoError) -> Tensor:
-    if isinstance(video, VideoError):
-        raise video
-    return video

@@ -183,9 +183,8 @@ def classes_by_kind(classes: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def nested_classes(classes: Sequence[str], seed: int) -> list[str]:
     """``classes`` in an order chosen by the seed, in turn of either kind, so that the first few hold both."""
-    shuffled = [
-        sorted(kind, key=lambda n: sha256(f"{seed},{n}".encode()).digest()) for kind in classes_by_kind(classes)
-    ]
+    place = {name: sha256(f"{seed},{name}".encode()).digest() for name in classes}
+    shuffled = [sorted(kind, key=place.__getitem__) for kind in classes_by_kind(classes)]
     return [name for turn in zip_longest(*shuffled) for name in turn if name is not None]
 
 

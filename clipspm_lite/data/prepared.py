@@ -19,7 +19,7 @@ from clipspm_lite.arguments import whole_number
 from clipspm_lite.data import clips
 from clipspm_lite.data.clips import PreparedFolder, VideoError, VideoFile, find_clip, find_clips
 from clipspm_lite.data.decoding import frame_indices
-from clipspm_lite.data.decoding.video import load_ahead, resized
+from clipspm_lite.data.decoding.video import count_workers, load_ahead, resized
 from clipspm_lite.data.names import printable
 from clipspm_lite.storage.tensors import write_tensors
 
@@ -61,7 +61,7 @@ def prepare(
         _write_index(target, settings, None)
     step = len(todo) // FEW + 1  # so that the first few come from all over
     todo = [name for start in range(step) for name in todo[start::step]]
-    encoded = load_ahead(lambda name: _encode(source / name, shorter, frames), iter(todo), workers)
+    encoded = load_ahead(lambda name: _encode(source / name, shorter, frames), iter(todo), count_workers(workers))
     bar = tqdm(zip(todo, encoded, strict=True), "preparing", len(todo), disable=None if progress else True)
     left_out, tensors, about = {}, dict[str, Tensor](), {}
     for done, (name, clip) in enumerate(bar, 1):

@@ -62,12 +62,9 @@ def compare(
     right answers, a list over classes for each training seed. ``interval`` and ``difference[reference]`` are over 5-way
     episodes, each the mean over training seeds: half-widths in points. ``rows[name]["answers"][measure]`` are all
     answers to a 5-way measure, as `pack_answers` has them.
-    Raises TypeError or ValueError for a method in place of a list of versions, or an unknown reference.
+    Raises ValueError for an unknown reference, and what `evaluate` raises.
     """
     check_encoded(data)
-    for name, versions in methods.items():
-        if callable(versions) or not versions:
-            raise TypeError(f"methods: expected a list of trained versions of {name!r}, for example [method]")
     for reference in references:
         check_known("references", reference, methods)
     settings = dict[str, Any](shot=shot, episodes=episodes, seed=seed, device=device)

@@ -108,7 +108,7 @@ def test_what_cannot_be_a_recogniser_is_refused(tmp_path, store):
 
 CHANGES = [
     *({}, {"with_anchor": False}, {"with_padm": False}, {"with_spm": False, "preset": "lite"}),
-    {"model": "clip-spm-extended", "with_spm": False, "motion_kept": True, "position_weight": 0.3},
+    {"model": "clip-spm-extended", "with_spm": False, "motion_kept": True},
     {"model": "clip-spm-extended", "centred_distance": True, "anchor": "query"},
 ]
 
