@@ -63,7 +63,7 @@ def otam(query: Tensor, support: Tensor) -> Tensor:
     """
     shapes = tuple(query.shape), tuple(support.shape)
     if min(map(len, shapes)) < 3 or 0 in (query.shape[-2], support.shape[-2]) or query.shape[-1] != support.shape[-1]:
-        raise ValueError(f"query, support: expected [..., videos, frames >= 1, C] with one C, found {shapes}")
+        raise ValueError(f"query, support: expected [..., videos, frames >= 1, C] of one width C, found {shapes}")
     return align(frame_distances(query.unsqueeze(-3), support.unsqueeze(-4)))
 
 
