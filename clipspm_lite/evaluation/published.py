@@ -92,7 +92,8 @@ def made_of() -> list[list[str]]:
 
 def made_of_markdown() -> str:
     """`made_of` as a table in Markdown, and below it what it leaves open and the source of every cell."""
-    lines = [markdown_table(made_of()[0], made_of()[1:]), "", *(f"- {note}" for note in _FACTS["notes"])]
+    heads, *rows = made_of()
+    lines = [markdown_table(heads, rows), "", *(f"- {note}" for note in _FACTS["notes"])]
     for row in METHODS:
         sources = "; ".join(f"{aspect}: {source}" for aspect, (_, source) in row["facts"].items())
         lines.append(f"- {row['method']} ({row['paper']}; code: {row['code']}). {sources}.")

@@ -105,7 +105,7 @@ def _find_one_draw(answer: Callable[..., float]) -> str | None:
 # Letter → (whether it follows from the two result files, why the other answer is wrong).
 CLAIMS: dict[str, tuple[bool, str]] = {
     "A": (True, "look at the row of otam: both kinds of interval, on both parts."),
-    "B": (False, "an interval around zero says that the effect was not resolved, not that there is none."),
+    "B": (False, "an interval around zero says that we cannot tell the effect from zero, not that there is none."),
     "C": (
         False,
         "the narrower interval answers a smaller question; another lab also trains again and meets other classes.",
@@ -115,7 +115,7 @@ CLAIMS: dict[str, tuple[bool, str]] = {
         False,
         "one interval without zero and one around it are not compared: the difference needs its own interval.",
     ),
-    "F": (True, 'look at the panel of order-reversed pairs and the row "otam centred".'),
+    "F": (True, "compare the panels of reversed and of context pairs: what stands still tells only the latter."),
     "G": (False, "nothing outside of this one small world, this backbone and this recipe was measured."),
 }
 

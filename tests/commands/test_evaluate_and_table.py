@@ -9,10 +9,13 @@ import pytest
 import torch
 
 from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, LITE_MODEL, open_checkpoint, save_model
+from clipspm_lite.data.datasets import sample_world
 from clipspm_lite.evaluation.benchmark_table import markdown
 from clipspm_lite.evaluation.published import made_of_markdown
 from clipspm_lite.model.heads import build_head
 from clipspm_lite.model.variants import TRAINED_BASELINES
+
+NOVEL = sample_world("novel").classes
 
 
 @pytest.mark.parametrize(("method", "episodes"), [("zero-shot", 50), ("otam", 1), ("clip-spm", 50)])
@@ -23,8 +26,8 @@ def test_evaluate_ends_with_one_json_object(method, episodes, run):
     assert keys | {"classes", "asked_inductive", "unreadable"} == set(result)
     together = method == "clip-spm"
     assert ("all queries of an episode together" if together else "each query alone") in printed
-    assert len(result["classes"]) == 24 and result["asked_inductive"] != together and not result["unreadable"]
-    assert "24 classes: " in printed
+    assert result["classes"] == list(NOVEL) and result["asked_inductive"] != together and not result["unreadable"]
+    assert f"{len(NOVEL)} classes: " in printed
     assert (result["method"], result["way"], result["shot"], result["episodes"]) == (method, 5, 3, episodes)
     assert 20 < result["accuracy"] <= 100
     assert result["interval"] is None if episodes == 1 else 0 < result["interval"] < 20, "JSON has no NaN"

@@ -48,9 +48,9 @@ def test_a_saved_recogniser_answers_without_the_support_and_past_a_broken_video(
     shutil.rmtree(support)
     printed = run("predict", "--recogniser", file, videos[0], "--json")
     again = last_json(printed)
-    assert (again["method"], again["recogniser"], again["support"]) == ("clip-spm", str(file), None)
+    assert (again["method"], again["recogniser"], again["support"]) == ("recommended", str(file), None)
     assert again["predictions"] == first["predictions"]
-    assert "clip-spm on tiny" in printed.err and "warning" not in printed.err
+    assert "recommended on tiny" in printed.err and "warning" not in printed.err
     broken.write_text("no video")
     printed = run("predict", "--recogniser", file, broken, "mistyped.mp4", videos[0], status=1)
     assert videos[0] in printed.out and "warning: the tiny CLIP" in printed.err
@@ -61,7 +61,7 @@ def test_choose_shows_what_each_method_got_and_answers_with_the_best(support, tm
     file = tmp_path / "mine.safetensors"
     printed = run("predict", "--support", support, "--choose", "--save", file, "--json")
     summary, left_out = last_json(printed), last_json(printed)["leave_one_out"]
-    assert left_out["asked"] == 5 and list(left_out["right"]) == [*CHOICES, "clip-spm"]
+    assert left_out["asked"] == 5 and list(left_out["right"]) == [*CHOICES, "recommended"]
     assert left_out["right"][summary["method"]] == max(left_out["right"].values())
     assert printed.out.startswith("leave-one-out: 5 clips of 2 actions")
     assert load(file).method == summary["method"]

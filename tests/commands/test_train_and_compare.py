@@ -97,16 +97,15 @@ def test_compare_trains_scores_and_says_where_its_numbers_come_from(brief, tmp_p
     monkeypatch.setattr("clipspm_lite.commands.compare.ABLATIONS", ABLATION := {"without PADM": {"with_padm": False}})
     file, figure = tmp_path / "results.json", tmp_path / "table.png"
     files = ("--out", tmp_path, "--results", file, "--figure", figure)
-    rows = ("--ablations", "--baselines", "--extensions", "names dropped", "--seeds", 3, "--episodes", 4)
+    rows = ("--ablations", "--baselines", "--extensions", "motion kept", "--seeds", 3, "--episodes", 4)
     printed = run("compare", *rows, *files).out.splitlines()
     results = json.loads(file.read_text(), parse_constant=pytest.fail)
-    expected = {*TRAINING_FREE, FULL, *INDUCTIVE, *ABLATION, *TRAINED_BASELINES, "names dropped"}
+    expected = {*TRAINING_FREE, FULL, *INDUCTIVE, *ABLATION, *TRAINED_BASELINES, "motion kept"}
     expected |= set(results["chosen_weights"])  # of rows that read sentences
     assert set(results["rows"]) == expected and len(printed) == 2 + len(expected)
     assert figure.read_bytes().startswith(b"\x89PNG")
     assert (
-        "--ablations --baselines --extensions 'names dropped'" in results["command"]
-        and "--seeds 3" in results["command"]
+        "--ablations --baselines --extensions 'motion kept'" in results["command"] and "--seeds 3" in results["command"]
     )
     assert results["sha256"]["heads"][FULL] == [file_sha256(tmp_path / FULL / "seed3" / "best.safetensors")]
 

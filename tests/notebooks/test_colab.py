@@ -112,8 +112,8 @@ def test_in_colab_it_clones_installs_what_is_missing_and_the_kernel_finds_everyt
     asked = {canonicalize_name(Requirement(word).name) for word in pip.split()[5:]}
     assert pip.startswith("pip install --quiet --constraint ") and asked == MISSING_IN_COLAB
     assert f"Python {sys.version.split()[0]}, torch {metadata.version('torch')}, " in printed
-    assert f"2480 sample clips in {tmp_path / 'content' / 'data_samples'}" in printed
-    assert f"from {tmp_path / 'content' / 'clipspm_lite/data/datasets.py'} 24\nTrue\n" in printed
+    assert f"2580 sample clips in {tmp_path / 'content' / 'data_samples'}" in printed
+    assert f"from {tmp_path / 'content' / 'clipspm_lite/data/datasets.py'} 26\nTrue\n" in printed
     again, asked = run_setup_cell()
     assert asked == [] and "sample clips" in again, "a second run changes nothing"
 

@@ -14,7 +14,7 @@ from clipspm_lite.widgets.gallery import Gallery
 DRAWN = dict(way=3, shot=2, seed=1, number=4, pair=(), classes=())
 HEADS = (
     {}, dict(with_anchor=False), dict(with_padm=False), dict(with_spm=False),
-    {"model": "clip-spm-extended", "temperature": 0.5, "centred_distance": True, "anchor": "query"},
+    {"model": "clip-spm-extended", "centred_distance": True, "anchor": "query"},
 )  # fmt: skip
 
 
@@ -33,8 +33,7 @@ def test_the_bars_and_the_answer_are_the_models(head, with_head, drawn_with):
         assert label == 2
         torch.testing.assert_close(sum(terms.values()), -output.logits[0, 2])
         if output.spm is not None:
-            scale = 1 / head.get("temperature", 1)
-            torch.testing.assert_close(terms["½ D_SPM"], scale * output.spm.distance[0, 2] / 2)
+            torch.testing.assert_close(terms["½ D_SPM"], output.spm.distance[0, 2] / 2)
         assert f"shortest: {names[int(output.logits[0, 2].argmax())]}." in explorer.pictures["distances"].value
         right = int((output.logits[0].argmax(-1) == torch.arange(4)).sum())
         assert f"{right} of 4 answered rightly" in explorer.pictures["board"].value
