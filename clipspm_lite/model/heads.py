@@ -42,7 +42,7 @@ def describe_head(head: Any) -> dict[str, Any]:
 
 def build_head(description: Mapping[str, Any], own: Any = None) -> Head:
     """A new head from what `describe_head` gave for another: of your ``own`` class or, else ValueError, of `HEADS`."""
-    arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in description.items()}
+    arguments = dict(description)
     recommended = arguments.get("preset") == "recommended"  # which is a model of its own
     name = arguments.pop("preset" if recommended else "model", "clip-spm")
     if own is None:

@@ -26,6 +26,11 @@ class TRXConfig(Checked):
     width: int = 1152  # d, of keys and of values
     dropout: float = 0.1  # on the frames after PE was added
     normalize_features: bool = False  # scale frame features to norm √C, as preset "lite" does
+    position_weight: float = 1.0  # before PE; the authors: 0.1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tuple_sizes", tuple(self.tuple_sizes))  # a list from JSON
+        super().__post_init__()
 
 
 class TRX(Head):
@@ -44,21 +49,21 @@ class TRX(Head):
 
     Differences from the paper: features are given, there is no ResNet; PE is added to features of about one unit per
     entry if ``normalize_features`` is on, and to features of CLIP's own length if not; the paper sums over ω, which
-    multiplies the logits by the number of ω. The authors' code multiplies PE by 0.1.
+    multiplies the logits by the number of ω. The authors' code multiplies PE by 0.1 (``position_weight=0.1``), we by 1.
     """
 
     def __init__(self, dim: int, **fields: Any):
-        super().__init__(TRXConfig(dim, **fields))
-        self.dropout = nn.Dropout(self.config.dropout)
-        sizes, width = self.config.tuple_sizes, self.config.width
-        self.attentions = nn.ModuleList(TupleAttention(dim, size, width) for size in sizes)
+        config = TRXConfig(dim, **fields)
+        super().__init__(config)
+        self.dropout = nn.Dropout(config.dropout)
+        self.attentions = nn.ModuleList(TupleAttention(dim, size, config.width) for size in config.tuple_sizes)
 
     def _score(self, prepared: Prepared, *_: Any) -> Scores:
         support, query, _text, support_mask = prepared
         frames, largest = query.shape[-2], max(self.config.tuple_sizes)
         if frames < largest:
             raise ValueError(f"frames: tuples of {largest} frames need as many, found videos of {frames}")
-        positions = positional_encoding(frames, self.dim).to(query)
+        positions = self.config.position_weight * positional_encoding(frames, self.dim).to(query)
         support, query = self.dropout(support + positions), self.dropout(query + positions)
         distances = torch.stack([attention(support, query, support_mask) for attention in self.attentions], dim=-1)
         return Scores(-distances.mean(-1))

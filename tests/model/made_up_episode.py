@@ -18,6 +18,9 @@ DESCRIPTIONS = {
         model="clip-spm-extended", frames="centred", motion="antisymmetric", preset="lite", **SIZES
     ),
     "clip-fsar": dict(model="clip-fsar", **SIZES),
+    "clip-fsar of the authors": dict(
+        model="clip-fsar", shots_averaged="before", temperature=1.0, train_temperature=True, **SIZES
+    ),
     "trx": dict(model="trx", width=6),
     "recommended": dict(preset="recommended"),
 }

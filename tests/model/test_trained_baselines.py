@@ -1,4 +1,4 @@
-"""The trained baselines: each is its equation."""
+"""The trained baselines: each is its equation, and its authors' settings are options."""
 
 import math
 from itertools import combinations
@@ -56,17 +56,33 @@ def test_clip_fsar_text_loss_teaches_the_encoder_and_no_weight_of_the_head():
     assert gradients[0].abs().sum() > 0 and all(gradient is None for gradient in gradients[1:])
 
 
-def test_trx_is_its_equation():
+def test_clip_fsar_of_the_authors_averages_shots_before_the_transformer_and_trains_its_scale():
     support, query, class_text, labels = random_episode()
-    model = build("trx")
+    ours, theirs = build("clip-fsar"), build("clip-fsar of the authors")
+    theirs.load_state_dict(ours.state_dict(), strict=False)
+    mean = support.mean(1, keepdim=True)
+    close(theirs(support, query, class_text).logits, ours(mean, query, class_text).logits)
+    assert not torch.allclose(
+        theirs(support, query, class_text).logits, ours(support, query, class_text).logits, atol=1e-3
+    )
+    losses = theirs.losses(support, query, class_text, labels)
+    close(losses.text, build("clip-fsar", temperature=1.0).losses(support, query, class_text, labels).text)
+    losses.total.backward()
+    assert theirs.scale == 1 and theirs.scale.grad != 0
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.1])  # ours, the authors'
+def test_trx_is_its_equation(weight):
+    support, query, class_text, labels = random_episode()
+    model = build("trx", position_weight=weight)
 
     def positioned(video):
         encoded = video.clone()
         for t in range(FRAMES):
             for c in range(0, DIM, 2):
                 angle = t / 10000 ** (c / DIM)
-                encoded[t, c] += math.sin(angle)
-                encoded[t, c + 1] += math.cos(angle)
+                encoded[t, c] += weight * math.sin(angle)
+                encoded[t, c + 1] += weight * math.cos(angle)
         return encoded
 
     def keys_and_values(video, attention):
