@@ -29,7 +29,6 @@ RELEASED_HEADS = 8  # attention heads of a released checkpoint, which its shapes
 LITE_MODEL = Path(__file__).parents[1] / "weights" / "lite.safetensors"
 LITE_INDUCTIVE_MODEL = Path(__file__).parents[1] / "weights" / "lite-inductive.safetensors"
 RECOMMENDED_MODEL = Path(__file__).parents[1] / "weights" / "recommended.safetensors"
-PREDICT_MODEL = RECOMMENDED_MODEL
 
 
 class OpenedCheckpoint(NamedTuple):

@@ -51,8 +51,7 @@ class FeatureStore:
             raise TypeError(f"backbone: expected a backbone, found its name: use load_backbone({backbone!r})")
         self.backbone = backbone
         self.frames = whole_number("frames", frames, most=MOST_FRAMES)
-        image_size = backbone.image_size
-        self.resize = image_size if resize is None else whole_number("resize", resize, least=image_size)
+        self.resize = whole_number("resize", backbone.image_size if resize is None else resize, backbone.image_size)
         self.workers = workers
         self.folder = Path(folder) if folder is not None else platformdirs.user_cache_path("clipspm_lite")
 
@@ -66,12 +65,10 @@ class FeatureStore:
         """Features ``[V, T, C]`` of video files, on the CPU; only what the store lacks is decoded and encoded.
 
         Raises VideoError, whose ``paths`` are the videos that cannot be read (the others are encoded and kept),
-        TypeError or ValueError for one path, none, or features that are not finite, OSError if it cannot be written.
+        TypeError for one path, ValueError for features that are not finite, OSError if it cannot be written.
         """
         if isinstance(paths, (str, Path)):
             raise TypeError(f"paths: expected a sequence of video files, found one: use [{str(paths)!r}]")
-        if not paths:
-            raise ValueError("paths: expected at least one video, found none")
         folder = self.path  # in it the SHA-256 of a video's bytes names the file; 256 folders keep each small
         stamps: dict[str | Path, Stamp] = {}
         errors: dict[str | Path, VideoError] = {}
@@ -105,10 +102,8 @@ class FeatureStore:
             for content in loaded:
                 description = {"kind": VIDEO_FEATURES, "crc32": zlib.crc32(rows[content].numpy().data)}
                 write_tensors(files[content], {"features": rows[content]}, description, durable=False)
-        copies = [path for path, content in contents.items() if content not in rows and path not in errors]
-        errors |= {path: VideoError(f"a copy of a video that cannot be read: {printable(path)}") for path in copies}
-        if unreadable := [path for path in dict.fromkeys(paths) if path in errors]:
-            lines = [str(errors[path]) for path in unreadable]
+        if unreadable := [path for path in dict.fromkeys(paths) if contents.get(path) not in rows]:
+            lines = [str(errors.get(p, f"a copy of a video that cannot be read: {printable(p)}")) for p in unreadable]
             if (count := len(lines)) > 1:
                 lines.insert(0, f"{count} of {len(paths)} videos cannot be read, others are kept (--skip-unreadable):")
             failed = VideoError("\n".join(lines))

@@ -199,9 +199,7 @@ def check_class_names(classes: Sequence[str], source: str | Path) -> None:
         words = readable(name) if is_file_name(name) else ""
         if not words or words in first:
             found = "is not a class name; expected the name of a folder, with words in it"
-            # Two forms of one name look the same, so their characters are spelled out.
-            show = ascii if words and name != first[words] and composed(name) == composed(first[words]) else repr
-            if words:
-                found = f"and {show(first[words])} read alike; rename one of the classes or join them"
-            raise DatasetError(f"{show(name)[:100]} {found}: {source}")
+            if words:  # ASCII, because two forms of one name look the same
+                found = f"and {first[words]!a} read alike; rename one of the classes or join them"
+            raise DatasetError(f"{ascii(name)[:100]} {found}: {source}")
         first[words] = name

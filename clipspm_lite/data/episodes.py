@@ -105,7 +105,6 @@ def gather(features: torch.Tensor, class_text: torch.Tensor, episodes: Sequence[
     `features` `[V, T, C]` are those of all videos of the data set, class after class; `class_text` is `[classes, C]`.
     Raises ValueError for no episodes, or if they differ in size or are of another data set.
     """
-    episodes = [episodes] if isinstance(episodes, Episode) else episodes
 
     def numbers(name: str, below: int) -> torch.Tensor:
         listed = torch.tensor([getattr(episode, name) for episode in episodes])

@@ -15,8 +15,8 @@ from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.evaluation import published
 from clipspm_lite.evaluation.published import Row, Table
-from clipspm_lite.evaluation.results import RESULTS_VERSION, markdown_table, pack_answers, with_interval
-from clipspm_lite.evaluation.scoring import Evaluation, count_by_class, evaluate, paired_difference
+from clipspm_lite.evaluation.results import RESULTS_VERSION, episode_mean, markdown_table, pack_answers, with_interval
+from clipspm_lite.evaluation.scoring import Evaluation, count_by_class, evaluate
 from clipspm_lite.model.heads import describe_head
 from clipspm_lite.storage.files import file_sha256, is_safetensors
 from clipspm_lite.storage.tensors import read_description
@@ -83,8 +83,7 @@ def measure(
         if entry.name == reference:
             references[entry.shot] = result
         elif entry.shot in references:
-            points, interval = paired_difference(result, references[entry.shot])
-            difference = {"points": points, "interval": interval}
+            difference = episode_mean(result.per_episode - references[entry.shot].per_episode)
         row = {"method": entry.name, "shot": entry.shot, "accuracy": result.accuracy, "interval": result.interval}
         row |= {"right": right, "asked": asked, "difference": difference}
         row |= {"seconds": round(time.perf_counter() - started, 2), "backbone": _about_features(entry.store, features)}

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from clipspm_lite.arguments import check_known
 from clipspm_lite.data.datasets import classes_by_kind, reversed_pairs
-from clipspm_lite.data.encoded import EncodedDataset, check_encoded
+from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.episodes import EpisodeSampler, gather
 from clipspm_lite.evaluation.results import BY_KIND, FIVE_WAY, ONE_BY_ONE, SHOTS, Results, episode_mean, pack_answers
 from clipspm_lite.evaluation.scoring import Evaluation, Method, Pair, count_by_class, evaluate
@@ -64,7 +64,6 @@ def compare(
     answers to a 5-way measure, as `pack_answers` has them.
     Raises ValueError for an unknown reference, and what `evaluate` raises.
     """
-    check_encoded(data)
     for reference in references:
         check_known("references", reference, methods)
     settings = dict[str, Any](shot=shot, episodes=episodes, seed=seed, device=device)

@@ -135,9 +135,6 @@ class Recogniser:
     def __init__(self, method: str | Head, store: FeatureStore, support: Support | None = None):
         self.method, self.head = method_name(method), None if isinstance(method, str) else method
         self.store, self.support = store, support
-        if (dim := getattr(self.head, "dim", store.backbone.dim)) != store.backbone.dim:
-            made = f"{store.backbone.name} makes {store.backbone.dim}: give the backbone it was trained with"
-            raise ValueError(f"the head was built for features of width {dim}, {made}")
 
     def __repr__(self) -> str:
         backbone, known = self.store.backbone, self.support

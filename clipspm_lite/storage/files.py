@@ -81,7 +81,7 @@ def check_writable(path: str | os.PathLike) -> str | os.PathLike:
 def _target(path: str | os.PathLike) -> Iterator[Path]:
     """What ``path`` really is, in a folder that is there; errors in the block say what to do."""
     target = Path(os.path.realpath(path))
-    with _explained(path):
+    try:
         with suppress(FileNotFoundError):  # asked once, as another process may write or remove it
             if not S_ISREG(target.stat().st_mode):
                 raise OSError("not a regular file")
@@ -91,12 +91,6 @@ def _target(path: str | os.PathLike) -> Iterator[Path]:
                 if time.time() - max(file.stat().st_mtime for file in (left, *left.glob("*"))) > ABANDONED_AFTER:
                     shutil.rmtree(left) if left.is_dir() else left.unlink()
         yield target
-
-
-@contextmanager
-def _explained(path: str | os.PathLike) -> Iterator[None]:
-    try:
-        yield
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise OSError(f"cannot be written ({reason}); make room or choose another place: {path}") from error

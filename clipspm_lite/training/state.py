@@ -53,6 +53,8 @@ class TrainingState:
     """The trained modules, their optimizer and the episodes they are trained on, on the engine's device."""
 
     def __init__(self, model: Head, source: Source, settings: TrainingSettings, fabric: Fabric) -> None:
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"model: expected a torch.nn.Module, found {model!r}")
         check_known("loss_form", model.loss_form, ("mean", "summed"))
         self.model, self.source, self.settings, self.fabric = model, source, settings, fabric
         fabric.to_device(model)

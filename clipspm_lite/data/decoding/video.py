@@ -19,9 +19,7 @@ from torch.nn import functional as F
 
 from clipspm_lite.arguments import whole_number
 from clipspm_lite.data.clips import VideoError, VideoFile, find_clip
-from clipspm_lite.data.decoding import frame_indices
-
-__all__ = ["MOST_FRAMES", "VideoError", "count_frames", "frame_indices", "load_video", "load_videos"]
+from clipspm_lite.data.decoding import frame_indices as frame_indices
 
 PIXELS_AT_ONCE = 2**20  # of a clip that are resized together; more would only take more memory
 MOST_FRAMES = 1024  # T of one video; all of them are kept in memory and encoded
@@ -96,8 +94,7 @@ def load_videos(
     `workers` is by default as many as this process may use cores, at most 8. Raises ValueError as `load_video` does.
     """
     frames, size, resize = _checked(frames, size, resize)
-    workers = count_workers(workers)
-    return load_ahead(lambda path: load_video(path, frames, size, resize=resize), iter(paths), workers, ahead)
+    return load_ahead(lambda p: load_video(p, frames, size, resize=resize), iter(paths), count_workers(workers), ahead)
 
 
 def load_ahead(load: Callable[[Any], Any], paths: Iterator[Any], workers: int, ahead: int = 0) -> Iterator[Any]:
