@@ -103,6 +103,7 @@ def pack_answers(versions: Sequence[Any]) -> dict[str, Any]:
     """
     packed = zlib.compress(np.stack([version.answers for version in versions]).astype(np.uint8).tobytes(), 9)
     kept = {name: getattr(versions[0], name) for name in (*SAME_EPISODES, "one_query_at_a_time")}
+    kept |= {name: list(kept[name]) for name in ("classes", "videos_per_class")}
     return kept | {"answers": base64.b64encode(packed).decode()}
 
 
