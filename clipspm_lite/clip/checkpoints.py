@@ -29,7 +29,6 @@ RELEASED_HEADS = 8  # attention heads of a released checkpoint, which its shapes
 LITE_MODEL = Path(__file__).parents[1] / "weights" / "lite.safetensors"
 LITE_INDUCTIVE_MODEL = Path(__file__).parents[1] / "weights" / "lite-inductive.safetensors"
 RECOMMENDED_MODEL = Path(__file__).parents[1] / "weights" / "recommended.safetensors"
-PREDICT_MODEL = RECOMMENDED_MODEL
 
 
 class OpenedCheckpoint(NamedTuple):
@@ -47,9 +46,7 @@ def open_checkpoint(
     backbone: Backbone | str | None = None,
     weights: str | Path | None = None,
     text_weights: str | Path | None = None,
-    dataset: str | None = None,
-    prompt_weight: float | None = None,
-    gate_slope: float | None = None,
+    dataset: str | Mapping[str, float] | None = None,
     frames: int | None = None,
     device: str | torch.device = "auto",
     store: str | Path | None = None,
@@ -63,7 +60,7 @@ def open_checkpoint(
         backbone, weights: as for `load_backbone`, or a `Backbone`; by default what the file says. A fine-tuned or
             released checkpoint brings its visual encoder; ``weights`` are then of the CLIP that training started from.
         text_weights: another name for ``weights`` where the file lacks only the text encoder.
-        dataset: of a released checkpoint, a name of `DATASET_SETTINGS`, which has the next two: α, LeakyReLU's slope.
+        dataset: of a released checkpoint, a name of `DATASET_SETTINGS`, or its ``prompt_weight`` and ``gate_slope``.
         frames: T. What the head was trained with, and by default that. Only a released file does not say it: 8.
         features: what the head shall be asked about; no encoder is opened then.
 
@@ -72,7 +69,7 @@ def open_checkpoint(
     encoder: dict[str, Tensor] = {}
     if checkpoint_kind(path) == "released":
         architecture, _, tensors = read_released(path)
-        opened = _released_head(tensors, path, dataset, prompt_weight=prompt_weight, gate_slope=gate_slope)
+        opened = _released_head(tensors, path, dataset)
         backbone = backbone.name if isinstance(backbone, Backbone) else backbone or architecture
         weights, text_weights = Path(path), text_weights or weights
         frames = DEFAULT_FRAMES if frames is None else frames
@@ -192,19 +189,17 @@ def open_store(
         raise CheckpointError(f"does not fit {found}: give the backbone and weights of its training: {path}") from None
 
 
-def _released_head(
-    tensors: Mapping[str, Tensor], path: str | os.PathLike, dataset: str | None, **numbers: float | None
-) -> Head:
+def _released_head(tensors: Mapping[str, Tensor], path: str | os.PathLike, dataset: Any) -> Head:
     """The head of a released checkpoint; widths are read off its shapes (SPEC section 6)."""
     width = {name: len(tensor) for name, tensor in tensors.items() if tensor.ndim}
     dim = width.get("mfe.conv1.weight", 0)
     gates = {f"{gate}_gate_ratio": width.get(f"fusion.{gate}_gate.fc1.weight", 0) for gate in ("visual", "prompt")}
     fitting = [k for k, known in DATASET_SETTINGS.items() if gates == {r: int(known[r] * dim) for r in gates}]
-    known = DATASET_SETTINGS.get(dataset or "", {})
-    settings = {name: known.get(name) if value is None else value for name, value in numbers.items()}
-    if None in settings.values() or dataset not in (None, *fitting):
-        wanted = f"the one of its training (such gates have: {', '.join(fitting)}), or prompt_weight and gate_slope"
+    known = DATASET_SETTINGS[dataset] if dataset in fitting else dataset
+    if not isinstance(known, Mapping) or not {"prompt_weight", "gate_slope"} <= known.keys():
+        wanted = f"the one of its training (such gates have: {', '.join(fitting)}), or its prompt_weight and gate_slope"
         raise ValueError(f"dataset: expected {wanted}, which are not in the file, found {dataset}: {path}")
+    settings = {name: known[name] for name in ("prompt_weight", "gate_slope")}
     sizes = {"dim": dim, "heads": RELEASED_HEADS, "mlp_dim": width.get("fusion.transformer.ff1.weight", 0)}
     sizes["head_dim"] = width.get("fusion.transformer.to_q.weight", 0) // RELEASED_HEADS
     ratios = {ratio: hidden / max(dim, 1) for ratio, hidden in gates.items()}

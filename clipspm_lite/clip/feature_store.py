@@ -17,7 +17,7 @@ from clipspm_lite.arguments import whole_number
 from clipspm_lite.clip.backbone import Backbone
 from clipspm_lite.data.clips import find_clip
 from clipspm_lite.data.datasets import VideoDataset
-from clipspm_lite.data.decoding.video import MOST_FRAMES, VideoError, load_videos
+from clipspm_lite.data.decoding.video import MOST_FRAMES, VideoError, load_videos, or_raise
 from clipspm_lite.data.encoded import EncodedDataset, check_finite
 from clipspm_lite.data.names import printable
 from clipspm_lite.model.heads import scored_in_eval_mode
@@ -51,8 +51,7 @@ class FeatureStore:
             raise TypeError(f"backbone: expected a backbone, found its name: use load_backbone({backbone!r})")
         self.backbone = backbone
         self.frames = whole_number("frames", frames, most=MOST_FRAMES)
-        image_size = backbone.image_size
-        self.resize = image_size if resize is None else whole_number("resize", resize, least=image_size)
+        self.resize = whole_number("resize", backbone.image_size if resize is None else resize, backbone.image_size)
         self.workers = workers
         self.folder = Path(folder) if folder is not None else platformdirs.user_cache_path("clipspm_lite")
 
@@ -66,12 +65,10 @@ class FeatureStore:
         """Features ``[V, T, C]`` of video files, on the CPU; only what the store lacks is decoded and encoded.
 
         Raises VideoError, whose ``paths`` are the videos that cannot be read (the others are encoded and kept),
-        TypeError or ValueError for one path, none, or features that are not finite, OSError if it cannot be written.
+        TypeError for one path, ValueError for features that are not finite, OSError if it cannot be written.
         """
         if isinstance(paths, (str, Path)):
             raise TypeError(f"paths: expected a sequence of video files, found one: use [{str(paths)!r}]")
-        if not paths:
-            raise ValueError("paths: expected at least one video, found none")
         folder = self.path  # in it the SHA-256 of a video's bytes names the file; 256 folders keep each small
         stamps: dict[str | Path, Stamp] = {}
         errors: dict[str | Path, VideoError] = {}
@@ -95,7 +92,7 @@ class FeatureStore:
                 try:
                     if find_clip(path).stamp() != stamps[path]:  # what was hashed is not what was decoded
                         raise VideoError(f"it changed while it was read; try again: {printable(path)}")
-                    loaded[content] = _frames(video)
+                    loaded[content] = or_raise(video)
                 except VideoError as error:
                     errors[path] = error
             if loaded:
@@ -104,11 +101,9 @@ class FeatureStore:
                 rows |= dict(zip(loaded, encoded, strict=True))
             for content in loaded:
                 description = {"kind": VIDEO_FEATURES, "crc32": zlib.crc32(rows[content].numpy().data)}
-                write_tensors(files[content], {"features": rows[content]}, description, small=True)
-        copies = [path for path, content in contents.items() if content not in rows and path not in errors]
-        errors |= {path: VideoError(f"a copy of a video that cannot be read: {printable(path)}") for path in copies}
-        if unreadable := [path for path in dict.fromkeys(paths) if path in errors]:
-            lines = [str(errors[path]) for path in unreadable]
+                write_tensors(files[content], {"features": rows[content]}, description, durable=False)
+        if unreadable := [path for path in dict.fromkeys(paths) if contents.get(path) not in rows]:
+            lines = [str(errors.get(p, f"a copy of a video that cannot be read: {printable(p)}")) for p in unreadable]
             if (count := len(lines)) > 1:
                 lines.insert(0, f"{count} of {len(paths)} videos cannot be read, others are kept (--skip-unreadable):")
             failed = VideoError("\n".join(lines))
@@ -127,7 +122,7 @@ class FeatureStore:
 
     def encode_anew(self, paths: Sequence[str | Path]) -> Tensor:
         """Features ``[V, T, C]`` of a few videos, all at once; nothing is looked up or kept; raises VideoError."""
-        return self.encode_clips([_frames(video) for video in self._load(paths)])
+        return self.encode_clips([or_raise(video) for video in self._load(paths)])
 
     def _load(self, paths: Iterable[str | Path]) -> Iterator[Tensor | VideoError]:
         """The videos' frames or errors; while a batch is being encoded, all of the next can be decoded."""
@@ -148,9 +143,3 @@ def _stored(file: Path) -> Tensor | None:
         if description["crc32"] == zlib.crc32(tensors["features"].numpy().data):
             return tensors["features"]
     return None
-
-
-def _frames(video: Tensor | VideoError) -> Tensor:
-    if isinstance(video, VideoError):
-        raise video
-    return video

@@ -71,10 +71,8 @@ def merge(encoder: nn.Module) -> None:
 
 def merged_state(module: nn.Module) -> dict[str, Tensor]:
     """The state dict that ``module`` has after `merge`, which is not done."""
-    adapted = [(path, part) for path, part in module.named_modules() if parametrize.is_parametrized(part)]
-    merged = {
-        f"{path}.{kind}": getattr(part, kind).detach() for path, part in adapted for kind in part.parametrizations
-    }
+    adapted = [(name, part) for name, part in module.named_modules() if parametrize.is_parametrized(part)]
+    merged = {f"{name}.{kind}": getattr(part, kind) for name, part in adapted for kind in part.parametrizations}
     return {name: own for name, own in module.state_dict().items() if ".parametrizations." not in name} | merged
 
 

@@ -13,11 +13,11 @@ from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.datasets import SAMPLES, nested_classes
 from clipspm_lite.evaluation.comparison import choose_weights, compare
-from clipspm_lite.evaluation.results import RESULTS_VERSION, bootstrap, comparison_table, per_seed
+from clipspm_lite.evaluation.results import RESULTS_VERSION, comparison_table
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.presets import LITE_SIZES
 from clipspm_lite.model.variants import ABLATIONS, EXTENSIONS, FULL, INDUCTIVE, TRAINED_BASELINES
-from clipspm_lite.storage.files import file_sha256, replace_file, write_json
+from clipspm_lite.storage.files import file_sha256
 from clipspm_lite.training import TRAINING_PRESETS, train_variants
 
 CHOSEN = ", chosen on the scored classes"
@@ -57,11 +57,6 @@ def run(options: argparse.Namespace) -> int:
     brief = bool(options.base_classes) or options.choose_on_scored
     results = compare(methods, scored, references=["otam", FULL], brief=brief, **listed)
     print(comparison_table(results, "otam"))
-    for name in compared_variants(options) if options.choose_on_scored else ():
-        both = zip(per_seed(results, name + CHOSEN), per_seed(results, name), strict=True)
-        low, high = bootstrap(results, name + CHOSEN, minus=name)
-        added = f"{' '.join(f'{one - other:+.2f}' for one, other in both)} points by training seed"
-        print(f"{name}: choosing on the scored classes adds {added}, 95 % with classes {low:+.2f} to {high:+.2f}")
     hashes = {
         "backbone": base.encoder,
         "clips" if store else "features": file_sha256(options.features or SAMPLES / "manifest.json"),
@@ -71,14 +66,8 @@ def run(options: argparse.Namespace) -> int:
     about |= {"episodes": options.episodes, "training_seeds": options.seeds, "sha256": hashes}
     about |= {"chosen_weights": {name: vars(method) for name, method in chosen.items()}}
     about |= {"base_classes": [*(options.base_classes or ()), len(base.classes)]}
-    if options.results:
-        write_json(options.results, about | results)
-    if options.figure:
-        from clipspm_lite.plots import ablations  # drawing takes a second to import
-        from clipspm_lite.plots.base import png
-
-        figure = ablations.base_class_curves if options.base_classes else ablations.comparison_panels
-        replace_file(options.figure, png(figure(about | results)))
+    drawn = "base_class_curves" if options.base_classes else "comparison_panels"
+    common.write_out(options, about | results, f"ablations:{drawn}")
     return 0
 
 

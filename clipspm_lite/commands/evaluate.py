@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from typing import Any
 
 from clipspm_lite.clip.checkpoints import LITE_MODEL, RECOMMENDED_MODEL
 from clipspm_lite.commands import options as common
@@ -30,9 +31,8 @@ def run(options: argparse.Namespace) -> int:
     if store is not None:
         print(f"features: {store.backbone.name}, {store.frames} frames, shorter side {store.resize}")
         dataset = store.encode_dataset(dataset, progress=True)
-    result = evaluate(
-        method, dataset, **listed, one_query_at_a_time=options.inductive, device=options.device, progress=True
-    )
+    how: Any = dict(one_query_at_a_time=options.inductive, device=options.device)
+    result = evaluate(method, dataset, **listed, **how, progress=True)
     data, interval = common.data_title(options), result.interval if result.episodes > 1 else None  # JSON has no NaN
     alone = options.inductive or getattr(method, "inductive", name in common.UNTRAINED)
     episodes = f"{options.way}-way {options.shot}-shot, {options.episodes} episodes, seed {options.seed}"

@@ -26,7 +26,7 @@ from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.heads import HEADS
 from clipspm_lite.model.presets import DATASET_SETTINGS
 from clipspm_lite.model.sub_actions import STAGE_METHODS
-from clipspm_lite.storage.files import check_writable
+from clipspm_lite.storage.files import check_writable, replace_file, write_json
 from clipspm_lite.threads import pick_device, use_one_thread
 
 UNTRAINED: dict[str, Any] = TRAINING_FREE | STAGE_METHODS
@@ -206,6 +206,15 @@ def source_commit(package: Path = Path(__file__).parents[1]) -> str:
         return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.strip()
     except (OSError, ValueError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def write_out(options: argparse.Namespace, results: Any, drawn: str) -> None:
+    """Write what --results and --figure ask for, if they are options; ``drawn`` names the drawing function of plots."""
+    if getattr(options, "results", None):
+        write_json(options.results, results)
+    if options.figure:  # drawing takes a second to import
+        figure, png = (resolve_name(f"clipspm_lite.plots.{name}") for name in (drawn, "base:png"))
+        replace_file(options.figure, png(figure(results)))
 
 
 def warn(message: str) -> None:

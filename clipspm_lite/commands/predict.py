@@ -6,7 +6,7 @@ from itertools import groupby
 from statistics import fmean
 from typing import Any, cast
 
-from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, PREDICT_MODEL
+from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, RECOMMENDED_MODEL
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.datasets import open_folder
 from clipspm_lite.data.decoding.video import VideoError
@@ -15,7 +15,7 @@ from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.recognition.leave_one_out import CHOICES, LeaveOneOut, leave_one_out
 from clipspm_lite.recognition.over_time import Moment, recognise_over_time
 from clipspm_lite.recognition.recogniser import Recogniser, Support, encode_support, load
-from clipspm_lite.storage.files import check_writable, replace_file
+from clipspm_lite.storage.files import check_writable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,11 +59,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"saved in {printable(options.save)}: {printable(recogniser)}")
     predictions = [predict_one(recogniser, video, options) for video in options.videos]
     seen = {one["video"]: [Moment(**window) for window in one["windows"]] for one in predictions if "windows" in one}
-    if options.figure and seen:
-        from clipspm_lite.plots.base import png
-        from clipspm_lite.plots.timeline import timelines
-
-        replace_file(options.figure, png(timelines(seen)))
+    if seen:
+        common.write_out(options, seen, "timeline:timelines")
     if options.json:
         common.print_json({"method": recogniser.method, **summary, "predictions": predictions})
     return 1 if any("error" in prediction for prediction in predictions) else 0
@@ -84,7 +81,7 @@ def open_recogniser(options: argparse.Namespace) -> tuple[Recogniser, list[str]]
     if options.choose and options.backbone not in (None, "tiny") and options.checkpoint is None:
         common.warn("clip-spm is not compared: no --checkpoint of a head for this backbone")
         options.method = CHOICES[0]
-    default = LITE_INDUCTIVE_MODEL if options.method == "clip-spm" else PREDICT_MODEL
+    default = LITE_INDUCTIVE_MODEL if options.method == "clip-spm" else RECOMMENDED_MODEL
     name, method, store = common.open_method(options, default)
     common.start_computing(options, store, videos=[options.support, *options.videos])
     [dataset], unreadable = common.without_unreadable(options, store, dataset)

@@ -10,7 +10,6 @@ from clipspm_lite.data.names import on_terminal
 from clipspm_lite.evaluation.benchmark_table import Entry, markdown, measure
 from clipspm_lite.evaluation.published import made_of_markdown
 from clipspm_lite.evaluation.results import SHOTS
-from clipspm_lite.storage.files import replace_file, write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,21 +46,14 @@ def run(options: argparse.Namespace) -> int:
     listed = {name: getattr(options, name) for name in (*common.EPISODES, "benchmark", "device")}
     results = measure(entries, dataset, data=common.data_title(options), **listed, progress=True)
     results |= common.provenance("table", options) | {"device": options.device, "unreadable": unreadable}
-    if options.results:
-        write_json(options.results, results)
-    if options.figure:
-        from clipspm_lite.plots.base import png  # drawing takes a second to import
-        from clipspm_lite.plots.results import beside_published
-
-        replace_file(options.figure, png(beside_published(results)))
+    common.write_out(options, results, "results:beside_published")
     print(on_terminal(markdown(results)))
     return 0
 
 
 def assign_checkpoints(options: argparse.Namespace) -> dict[str, list[Path]]:
     """For each method that is a head its checkpoint at each of --shots; fills in the defaults."""
-    default = not options.features and options.checkpoint is None and options.backbone in (None, "tiny")
-    if default:
+    if not options.features and options.checkpoint is None and options.backbone in (None, "tiny"):
         committed, wanted = {"clip-spm": LITE_MODEL, "recommended": RECOMMENDED_MODEL}, options.methods or ["clip-spm"]
         options.checkpoint = [path for name, path in committed.items() if name in wanted] or None
     checkpoints: dict[str, list[Path]] = {}

@@ -183,9 +183,8 @@ def classes_by_kind(classes: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def nested_classes(classes: Sequence[str], seed: int) -> list[str]:
     """``classes`` in an order chosen by the seed, in turn of either kind, so that the first few hold both."""
-    shuffled = [
-        sorted(kind, key=lambda n: sha256(f"{seed},{n}".encode()).digest()) for kind in classes_by_kind(classes)
-    ]
+    place = {name: sha256(f"{seed},{name}".encode()).digest() for name in classes}
+    shuffled = [sorted(kind, key=place.__getitem__) for kind in classes_by_kind(classes)]
     return [name for turn in zip_longest(*shuffled) for name in turn if name is not None]
 
 
@@ -200,9 +199,7 @@ def check_class_names(classes: Sequence[str], source: str | Path) -> None:
         words = readable(name) if is_file_name(name) else ""
         if not words or words in first:
             found = "is not a class name; expected the name of a folder, with words in it"
-            # Two forms of one name look the same, so their characters are spelled out.
-            show = ascii if words and name != first[words] and composed(name) == composed(first[words]) else repr
-            if words:
-                found = f"and {show(first[words])} read alike; rename one of the classes or join them"
-            raise DatasetError(f"{show(name)[:100]} {found}: {source}")
+            if words:  # ASCII, because two forms of one name look the same
+                found = f"and {first[words]!a} read alike; rename one of the classes or join them"
+            raise DatasetError(f"{ascii(name)[:100]} {found}: {source}")
         first[words] = name

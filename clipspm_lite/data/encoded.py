@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -80,14 +81,10 @@ class EncodedDataset:
             raise ValueError(f"classes: expected some of the {len(self.classes)} that are here, found {found}")
         positions = [places[composed(name)] for name in classes]
         rows = torch.arange(len(self.features)).split(list(self.videos_per_class))
-        return replace(
-            self,
-            classes=tuple(self.classes[p] for p in positions),
-            videos_per_class=tuple(self.videos_per_class[p] for p in positions),
-            features=self.features[torch.cat([rows[p] for p in positions])],
-            class_text=None if self.class_text is None else self.class_text[positions],
-            stage_text=None if self.stage_text is None else self.stage_text[positions],
-        )
+        videos = torch.cat([rows[p] for p in positions])
+        own: dict[str, Any] = {n: t[videos if n == "features" else positions] for n, t in self._tensors().items()}
+        own |= {n: tuple(getattr(self, n)[p] for p in positions) for n in ("classes", "videos_per_class")}
+        return replace(self, **own)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write it to one safetensors file, whole or not at all, for `load` and ``--features``."""
@@ -116,12 +113,6 @@ class EncodedDataset:
         except (OSError, SafetensorError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             wanted = "expected a safetensors file with features, and with classes and videos_per_class in its metadata"
             raise CheckpointError(f"not features of a data set ({one_line(error)}); {wanted}: {path}") from None
-
-
-def check_encoded(data: object) -> None:
-    """Refuse data whose videos are not encoded; raises TypeError."""
-    if not isinstance(data, EncodedDataset):
-        raise TypeError(f"data: expected what FeatureStore.encode_dataset returns, found a {type(data).__name__}")
 
 
 def check_finite(name: str, tensor: Tensor) -> None:

@@ -9,7 +9,7 @@ import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 from numbers import Integral
 
 import torch
@@ -25,6 +25,11 @@ class Episode:
     support: tuple[tuple[int, ...], ...]  # K video numbers for each of them
     query: tuple[int, ...]  # Q = N · queries video numbers, the queries of the first class first
     query_labels: tuple[int, ...]  # for each query which of the N classes is right, 0 … N − 1
+
+    @property
+    def videos(self) -> tuple[int, ...]:
+        """All video numbers, the supports first."""
+        return (*chain(*self.support), *self.query)
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,6 @@ def gather(features: torch.Tensor, class_text: torch.Tensor, episodes: Sequence[
     `features` `[V, T, C]` are those of all videos of the data set, class after class; `class_text` is `[classes, C]`.
     Raises ValueError for no episodes, or if they differ in size or are of another data set.
     """
-    episodes = [episodes] if isinstance(episodes, Episode) else episodes
 
     def numbers(name: str, below: int) -> torch.Tensor:
         listed = torch.tensor([getattr(episode, name) for episode in episodes])

@@ -3,8 +3,6 @@
 Each file of the prepared folder is written whole or not at all, so whatever stops this loses less than one file.
 """
 
-import shutil
-import time
 import zlib
 from importlib.metadata import version
 from pathlib import Path
@@ -19,13 +17,12 @@ from clipspm_lite.arguments import whole_number
 from clipspm_lite.data import clips
 from clipspm_lite.data.clips import PreparedFolder, VideoError, VideoFile, find_clip, find_clips
 from clipspm_lite.data.decoding import frame_indices
-from clipspm_lite.data.decoding.video import load_ahead, resized
+from clipspm_lite.data.decoding.video import count_workers, load_ahead, resized
 from clipspm_lite.data.names import printable
 from clipspm_lite.storage.tensors import write_tensors
 
 QUALITY = 95  # of the JPEGs
 ENOUGH = 1 << 28  # bytes of pictures for a file, about a minute's work
-FEW = 16  # clips, from which space and time are estimated
 
 
 def prepare(
@@ -59,9 +56,7 @@ def prepare(
         raise ValueError(f"expected a folder for the prepared clips outside of {source}, found {target}")
     if todo := _still_to_do(source, target, settings):
         _write_index(target, settings, None)
-    step = len(todo) // FEW + 1  # so that the first few come from all over
-    todo = [name for start in range(step) for name in todo[start::step]]
-    encoded = load_ahead(lambda name: _encode(source / name, shorter, frames), iter(todo), workers)
+    encoded = load_ahead(lambda name: _encode(source / name, shorter, frames), iter(todo), count_workers(workers))
     bar = tqdm(zip(todo, encoded, strict=True), "preparing", len(todo), disable=None if progress else True)
     left_out, tensors, about = {}, dict[str, Tensor](), {}
     for done, (name, clip) in enumerate(bar, 1):
@@ -69,15 +64,7 @@ def prepare(
             left_out[name] = str(clip)
         else:
             about[name], tensors[name] = clip
-        size = sum(map(len, tensors.values()))
-        if done == 1:  # before it, libraries and processes started
-            started = time.monotonic()
-        if progress and done == FEW < len(todo):
-            left, free = len(todo) - done, shutil.disk_usage(target).free
-            space = f"about {size / done * left / 1e6:,.0f} MB ({free / 1e6:,.0f} MB are free)"
-            minutes = max(1, round((time.monotonic() - started) / (done - 1) * left / 60))
-            tqdm.write(f"the rest takes {space} and {minutes:,} min; if it is stopped, give the command again")
-        if tensors and (size > ENOUGH or done == len(todo)):
+        if tensors and (sum(map(len, tensors.values())) > ENOUGH or done == len(todo)):
             file = target / clips.PICTURES.format(_files(target))
             write_tensors(file, tensors, {"kind": clips.SOME_CLIPS, "clips": about})
             tensors, about = {}, {}

@@ -15,8 +15,8 @@ from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.evaluation import published
 from clipspm_lite.evaluation.published import Row, Table
-from clipspm_lite.evaluation.results import RESULTS_VERSION, markdown_table, pack_answers, with_interval
-from clipspm_lite.evaluation.scoring import Evaluation, count_by_class, evaluate, paired_difference
+from clipspm_lite.evaluation.results import RESULTS_VERSION, episode_mean, markdown_table, pack_answers, with_interval
+from clipspm_lite.evaluation.scoring import Evaluation, count_by_class, evaluate
 from clipspm_lite.model.heads import describe_head
 from clipspm_lite.storage.files import file_sha256, is_safetensors
 from clipspm_lite.storage.tensors import read_description
@@ -25,6 +25,7 @@ from clipspm_lite.storage.tensors import read_description
 OTHER_HEADS = {
     "clip-spm-extended": "CLIP-SPM with changes that are not the paper's, which the file's configuration names",
     "clip-fsar": "CLIP-FSAR, from its paper (differs: model/clip_fsar.py), reads the class names of the supports",
+    "recommended": "the recommended model, which is ours (model/recommended.py)",
     "trx": "TRX, from its paper (differs: model/trx.py), reads no class name",
 }
 
@@ -62,13 +63,10 @@ def measure(
     half-width over episodes in points; ``right`` answers and ``asked`` queries of each of ``classes``; ``difference``,
     episode by episode, to the first method, ``reference``; all ``answers``; and what it was made with.
 
-    Raises ValueError for impossible episodes or an entry twice, and what `FeatureStore.encode_dataset` raises.
+    Raises ValueError for impossible episodes, and what `FeatureStore.encode_dataset` raises.
     """
     least_two = whole_number("episodes", episodes, least=2)  # an interval needs two
     settings: dict[str, Any] = dict(way=way, queries=queries, seed=seed, episodes=least_two)
-    titles = [f"{entry.name}, {entry.shot}-shot" for entry in entries]
-    if len(set(titles)) < len(titles):
-        raise ValueError(f"entries: expected each method once per shot, found {'; '.join(titles)}")
     shots = sorted({entry.shot for entry in entries})
     for shot in shots:  # refused before a video is read
         EpisodeSampler(dataset.videos_per_class, way, shot, queries, seed, dataset.classes)
@@ -85,8 +83,7 @@ def measure(
         if entry.name == reference:
             references[entry.shot] = result
         elif entry.shot in references:
-            points, interval = paired_difference(result, references[entry.shot])
-            difference = {"points": points, "interval": interval}
+            difference = episode_mean(result.per_episode - references[entry.shot].per_episode)
         row = {"method": entry.name, "shot": entry.shot, "accuracy": result.accuracy, "interval": result.interval}
         row |= {"right": right, "asked": asked, "difference": difference}
         row |= {"seconds": round(time.perf_counter() - started, 2), "backbone": _about_features(entry.store, features)}

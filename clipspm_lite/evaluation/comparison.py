@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from clipspm_lite.arguments import check_known
 from clipspm_lite.data.datasets import classes_by_kind, reversed_pairs
-from clipspm_lite.data.encoded import EncodedDataset, check_encoded
+from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.episodes import EpisodeSampler, gather
 from clipspm_lite.evaluation.results import BY_KIND, FIVE_WAY, ONE_BY_ONE, SHOTS, Results, episode_mean, pack_answers
 from clipspm_lite.evaluation.scoring import Evaluation, Method, Pair, count_by_class, evaluate
@@ -62,12 +62,8 @@ def compare(
     right answers, a list over classes for each training seed. ``interval`` and ``difference[reference]`` are over 5-way
     episodes, each the mean over training seeds: half-widths in points. ``rows[name]["answers"][measure]`` are all
     answers to a 5-way measure, as `pack_answers` has them.
-    Raises TypeError or ValueError for a method in place of a list of versions, or an unknown reference.
+    Raises ValueError for an unknown reference, and what `evaluate` raises.
     """
-    check_encoded(data)
-    for name, versions in methods.items():
-        if callable(versions) or not versions:
-            raise TypeError(f"methods: expected a list of trained versions of {name!r}, for example [method]")
     for reference in references:
         check_known("references", reference, methods)
     settings = dict[str, Any](shot=shot, episodes=episodes, seed=seed, device=device)

@@ -10,7 +10,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from clipspm_lite.arguments import whole_number
-from clipspm_lite.data.encoded import NO_TEXT, EncodedDataset, check_encoded
+from clipspm_lite.data.encoded import NO_TEXT, EncodedDataset
 from clipspm_lite.data.episodes import EpisodeBatch, EpisodeSampler, gather
 from clipspm_lite.evaluation.results import SAME_EPISODES, half_width
 from clipspm_lite.model.heads import scored_in_eval_mode
@@ -107,9 +107,8 @@ def evaluate(
         batch_size: how many episodes are scored at once; by default so many that the memory does not depend on them.
         progress: whether to show a bar, or the bar's title.
 
-    Raises TypeError or ValueError for videos in place of features, too few of them, or logits of another shape.
+    Raises ValueError for too few videos, or logits of another shape.
     """
-    check_encoded(data)
     sampler = EpisodeSampler(data.videos_per_class, way, shot, queries, seed, class_names=data.classes)
     whole_number("episodes", episodes)
     at_once = max(1, SCORED_AT_ONCE // (way * (shot + queries))) if batch_size is None else batch_size

@@ -56,16 +56,12 @@ class CLIPSPM(Head):
         weight = torch.tensor(float(config.motion_loss_weight))
         self.motion_loss_weight = nn.Parameter(weight) if config.train_motion_loss_weight else nn.Buffer(weight)
 
-    def _support_prompt(self, support: Tensor, class_text: Tensor) -> Tensor:
-        if self.config.support_text == "class":
-            return support_prompt(support, class_text)
-        return generate_prompt(support, class_text, self.prompt_generator)
-
     def _score(self, prepared: Prepared, inductive: bool) -> CLIPSPMOutput:
         support, query, class_text, support_mask = prepared
         modulated = refined = None
         if self.config.with_spm:
-            prompt = self._support_prompt(support, class_text)
+            named = self.config.support_text == "class"
+            prompt = None if named else generate_prompt(support, class_text, self.prompt_generator)
             modulated = spm(*prepared, self.fusion, self.prompt_generator, prompt)
             support, query = modulated.support, modulated.query
             terms = {"½ D_SPM": modulated.distance / 2}

@@ -86,9 +86,6 @@ class Head(nn.Module):
 
 def query_cross_entropy(logits: Tensor, query_labels: Tensor) -> Tensor:
     """Cross-entropy of each query: logits ``[..., Q, N]``, query_labels ``[..., Q]`` → ``[..., Q]``."""
-    if logits.shape[:-1] != query_labels.shape:
-        expected = ", ".join(map(str, query_labels.shape))
-        raise ValueError(f"logits: expected the shape ({expected}, N), found {tuple(logits.shape)}")
     per_query = F.cross_entropy(logits.flatten(0, -2), query_labels.flatten(), reduction="none")
     return per_query.view(query_labels.shape)
 

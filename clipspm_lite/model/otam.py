@@ -61,11 +61,9 @@ def otam(query: Tensor, support: Tensor) -> Tensor:
     Shapes: query ``[..., Q, Tq, C]``, support ``[..., N, Ts, C]`` → ``[..., Q, N]``; the smaller, the more alike.
     Raises ValueError for other shapes.
     """
-    for name, videos in (("query", query), ("support", support)):
-        if videos.ndim < 3 or videos.shape[-2] == 0:
-            raise ValueError(f"{name}: expected [..., videos, frames >= 1, C], found shape {tuple(videos.shape)}")
-    if query.shape[-1] != support.shape[-1]:
-        raise ValueError(f"query, support: expected one width C, found {query.shape[-1]} and {support.shape[-1]}")
+    shapes = tuple(query.shape), tuple(support.shape)
+    if min(map(len, shapes)) < 3 or 0 in (query.shape[-2], support.shape[-2]) or query.shape[-1] != support.shape[-1]:
+        raise ValueError(f"query, support: expected [..., videos, frames >= 1, C] of one width C, found {shapes}")
     return align(frame_distances(query.unsqueeze(-3), support.unsqueeze(-4)))
 
 

@@ -1,7 +1,7 @@
 """From a folder with a few clips per action to a recogniser that names the action in a new clip, kept in one file."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -135,9 +135,6 @@ class Recogniser:
     def __init__(self, method: str | Head, store: FeatureStore, support: Support | None = None):
         self.method, self.head = method_name(method), None if isinstance(method, str) else method
         self.store, self.support = store, support
-        if (dim := getattr(self.head, "dim", store.backbone.dim)) != store.backbone.dim:
-            made = f"{store.backbone.name} makes {store.backbone.dim}: give the backbone it was trained with"
-            raise ValueError(f"the head was built for features of width {dim}, {made}")
 
     def __repr__(self) -> str:
         backbone, known = self.store.backbone, self.support
@@ -201,9 +198,7 @@ def load(
     backbone: Backbone | str | None = None,
     weights: str | Path | None = None,
     text_weights: str | Path | None = None,
-    dataset: str | None = None,
-    prompt_weight: float | None = None,
-    gate_slope: float | None = None,
+    dataset: str | Mapping[str, float] | None = None,
     frames: int | None = None,
     device: str | torch.device = "auto",
     store: str | Path | None = None,
@@ -215,8 +210,7 @@ def load(
     """
     given: Any = dict(backbone=backbone, weights=weights, text_weights=text_weights, device=device, store=store)
     if checkpoint_kind(path) != RECOGNISER:
-        given |= dict(dataset=dataset, prompt_weight=prompt_weight, gate_slope=gate_slope, frames=frames)
-        opened = open_checkpoint(path, head=head, **given)
+        opened = open_checkpoint(path, head=head, dataset=dataset, frames=frames, **given)
         return Recogniser(opened.head, opened.store)
     tensors, description = read_tensors(path, RECOGNISER)
     try:

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import textwrap
-import threading
 import time
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -36,12 +35,13 @@ class CheckpointError(ValueError):
 
 
 @contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[str]:
+def replacing(path: str | os.PathLike, *, durable: bool = True) -> Iterator[str]:
     """Give the name of a file near ``path`` to write to; it takes ``path``'s place when the block ends well.
 
     Whatever happens, a loss of power included, ``path`` afterwards holds what it held before or the complete new
     content. A link is followed. A process that is killed meanwhile leaves its unfinished file; a later write to
-    ``path`` removes it. Raises OSError where it cannot be written.
+    ``path`` removes it. Not ``durable`` is faster, but a loss of power may damage the file: for what can be made again.
+    Raises OSError where it cannot be written.
     """
     with _target(path) as target:
         # In a folder, because some libraries first write to another name and would leave that file behind.
@@ -52,8 +52,9 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
             umask = os.umask(0)
             os.umask(umask)
             os.chmod(unfinished, 0o666 & ~umask)  # some libraries let nobody else read
-            with open(unfinished, "rb+") as written:
-                os.fsync(written.fileno())
+            if durable:
+                with open(unfinished, "rb+") as written:
+                    os.fsync(written.fileno())
             os.replace(unfinished, target)
 
 
@@ -61,16 +62,6 @@ def replace_file(path: str | os.PathLike, content: bytes) -> None:
     """Write ``content`` to ``path`` as `replacing` does."""
     with replacing(path) as unfinished:
         Path(unfinished).write_bytes(content)
-
-
-def replace_small_file(path: str | os.PathLike, content: bytes) -> None:
-    """The same, ten times as fast, but a loss of power may damage the file: for files that can be made again."""
-    target = Path(path)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}{UNFINISHED}")
-    with _explained(path):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(content)
-        os.replace(unfinished, target)
 
 
 def write_json(path: str | os.PathLike, content: Mapping[str, Any]) -> None:
@@ -90,7 +81,7 @@ def check_writable(path: str | os.PathLike) -> str | os.PathLike:
 def _target(path: str | os.PathLike) -> Iterator[Path]:
     """What ``path`` really is, in a folder that is there; errors in the block say what to do."""
     target = Path(os.path.realpath(path))
-    with _explained(path):
+    try:
         with suppress(FileNotFoundError):  # asked once, as another process may write or remove it
             if not S_ISREG(target.stat().st_mode):
                 raise OSError("not a regular file")
@@ -100,12 +91,6 @@ def _target(path: str | os.PathLike) -> Iterator[Path]:
                 if time.time() - max(file.stat().st_mtime for file in (left, *left.glob("*"))) > ABANDONED_AFTER:
                     shutil.rmtree(left) if left.is_dir() else left.unlink()
         yield target
-
-
-@contextmanager
-def _explained(path: str | os.PathLike) -> Iterator[None]:
-    try:
-        yield
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise OSError(f"cannot be written ({reason}); make room or choose another place: {path}") from error

@@ -6,23 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load, save, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor
 
-from clipspm_lite.storage.files import CheckpointError, one_line, replace_small_file, replacing
+from clipspm_lite.storage.files import CheckpointError, one_line, replacing
 
 FORMAT_VERSION = 1
 
 
 def write_tensors(
-    path: str | os.PathLike, tensors: Mapping[str, Tensor], description: dict[str, Any], *, small: bool = False
+    path: str | os.PathLike, tensors: Mapping[str, Tensor], description: dict[str, Any], *, durable: bool = True
 ) -> None:
-    """Write tensors and a JSON-able description to ``path``, whole or not at all (``small``: `replace_small_file`)."""
+    """Write tensors and a JSON-able description to ``path``, as `replacing` does."""
     header = {"clipspm_lite": json.dumps({"format_version": FORMAT_VERSION, **description})}
     own = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    if small:
-        return replace_small_file(path, save(own, header))
-    with replacing(path) as unfinished:
+    with replacing(path, durable=durable) as unfinished:
         save_file(own, unfinished, header)
 
 

@@ -1,7 +1,6 @@
 """The dry run: what training will take, from a few measured steps."""
 
 import math
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -29,7 +28,7 @@ class Plan:
     seconds_per_step: float
     seconds_per_validation: float
     validations: int
-    peak_memory: int | None  # bytes per process, of its GPU or on a CPU; None where it is not known
+    peak_memory: int | None  # bytes per process of its CUDA GPU; None on another device
 
     @property
     def seconds(self) -> float:
@@ -37,7 +36,7 @@ class Plan:
 
     def __str__(self) -> str:
         parts = ", ".join(f"{name} {count:,}" for name, count in self.trained.items())
-        memory = "not known here" if self.peak_memory is None else f"{self.peak_memory / 2**30:.1f} GiB per process"
+        memory = "only on CUDA" if self.peak_memory is None else f"{self.peak_memory / 2**30:.1f} GiB per process"
         return (
             f"episodes: {self.episodes:,} in {self.steps:,} steps, {self.validations} validations\n"
             f"trained weights: {sum(self.trained.values()):,} ({parts})\n"
@@ -98,7 +97,7 @@ def plan(
         seconds_per_step=(before_encoding - before_steps) / measured * math.ceil(settings.episodes_per_step / at_once),
         seconds_per_validation=encoding + scoring,
         validations=math.ceil(settings.steps / settings.validate_every),
-        peak_memory=_peak_memory(fabric.device),
+        peak_memory=torch.cuda.max_memory_allocated(fabric.device) if fabric.device.type == "cuda" else None,
     )
 
 
@@ -108,14 +107,3 @@ def _now(fabric: Fabric) -> float:
         torch.accelerator.synchronize()
     fabric.barrier()
     return time.perf_counter()
-
-
-def _peak_memory(device: torch.device) -> int | None:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    if device.type != "cpu" or sys.platform == "win32":
-        return None
-    import resource  # not on Windows
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak

@@ -7,11 +7,9 @@ what they have ``kept`` goes into the checkpoint.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
-from functools import partial
-from itertools import chain, pairwise
+from itertools import islice, tee
 from typing import Any
 
 import torch
@@ -24,11 +22,12 @@ from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.clip.lora import LoRA, adapt
 from clipspm_lite.data.clips import find_clip
 from clipspm_lite.data.datasets import VideoDataset
-from clipspm_lite.data.decoding.video import default_workers, load_video
+from clipspm_lite.data.decoding.video import count_workers, load_ahead, load_video, or_raise
 from clipspm_lite.data.encoded import EncodedDataset
 from clipspm_lite.data.episodes import Episode, EpisodeBatch, gather
 
 VALIDATION_VIDEOS_AT_ONCE = 16
+TRAINING_VIDEOS_AHEAD = 64  # decoded while an episode is trained on, which has 25 to 45
 Listed = Sequence[tuple[int, Episode]]  # episodes with their index in the sampler's list
 TrainingData = EncodedDataset | VideoDataset
 
@@ -75,12 +74,9 @@ class FeatureSource:
 
 
 class VideoSource:
-    """Episodes of videos, decoded ahead by threads and encoded when the loop asks for them.
+    """Episodes of videos, decoded ahead by threads and encoded when the loop asks for them."""
 
-    One by one: an episode's frames are what takes the memory.
-    """
-
-    one_by_one = True
+    one_by_one = True  # an episode's frames are what takes the memory
 
     def __init__(self, training: VideoDataset, validation: VideoDataset, how: FineTuning) -> None:
         how = replace(how, resize=how.resize or how.backbone.benchmark_resize)
@@ -120,19 +116,15 @@ class VideoSource:
             )
 
     def _decoded(self, listed: Iterable[Listed], seed: int) -> Iterator[tuple[Episode, Tensor]]:
-        """Each episode with its videos, the supports first, `[videos, T, 3, H, W]`; the next is being decoded."""
+        """Each episode with its videos, the supports first, `[videos, T, 3, H, W]`; the next are being decoded."""
+        listed, decoding = tee(listed)
+        places = ((seed, index, *place) for ((index, one),) in decoding for place in enumerate(one.videos))
+        videos = load_ahead(self._training_video, places, count_workers(), TRAINING_VIDEOS_AHEAD)
+        for ((_, episode),) in listed:
+            yield episode, torch.stack([or_raise(video) for video in islice(videos, len(episode.videos))])
 
-        def decoding() -> Iterator[Any]:
-            for ((index, episode),) in listed:
-                numbers = [number for shots in episode.support for number in shots] + list(episode.query)
-                yield episode, pool.map(partial(self._training_video, seed, index), range(len(numbers)), numbers)
-
-        with ThreadPoolExecutor(default_workers()) as pool:
-            for (episode, videos), _ in pairwise(chain(decoding(), [None])):
-                yield episode, torch.stack(list(videos))
-
-    def _training_video(self, seed: int, index: int, place: int, number: int) -> Tensor:
-        how = self.how
+    def _training_video(self, video: tuple[int, int, int, int]) -> Tensor:
+        how, (seed, index, place, number) = self.how, video
         generator = torch.Generator().manual_seed(seed_of(f"video {seed},{index},{place}"))
         cut = dict(random_segments=True, random_crop=True, random_flip=how.flip)
         path, size = self.training.paths[number], how.backbone.image_size

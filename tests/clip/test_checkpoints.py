@@ -44,7 +44,7 @@ def test_a_loaded_model_is_the_saved_one_with_its_configuration(model, path):
 
 @pytest.mark.parametrize("name", list(HEADS))
 def test_every_head_reopens_as_itself_alone_with_its_store_and_as_a_recogniser(name, path, tmp_path):
-    sizes = {"width": 2} if name == "trx" else {"heads": 1, "head_dim": 2, "mlp_dim": 2}
+    sizes = {"trx": {"width": 2}, "recommended": {}}.get(name, {"heads": 1, "head_dim": 2, "mlp_dim": 2})
     head = build_head({"model": name, "dim": 128, **sizes})
     tiny = load_backbone("tiny")
     save_model(path, head, backbone=tiny.fingerprint, backbone_name="tiny")

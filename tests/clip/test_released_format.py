@@ -124,10 +124,10 @@ def small(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("settings", [{}, {"prompt_weight": 0.2}, {"dataset": "ucf101"}, {"dataset": "hmdb"}], ids=str)
-def test_what_the_shapes_cannot_tell_is_asked_for_and_a_data_set_that_cannot_be_is_refused(small, settings):
+@pytest.mark.parametrize("dataset", [None, {"prompt_weight": 0.2}, "ucf101", "hmdb"], ids=str)
+def test_what_the_shapes_cannot_tell_is_asked_for_and_a_data_set_that_cannot_be_is_refused(small, dataset):
     with pytest.raises(ValueError, match="dataset: .*hmdb51"):
-        clipspm_lite.load(small(), **settings)
+        clipspm_lite.load(small(), dataset=dataset)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_what_the_shapes_cannot_tell_is_asked_for_and_a_data_set_that_cannot_be_
 def test_entries_that_are_not_the_released_codes_are_one_error_that_names_them(small, drop, state, name):
     path = small(drop, state)
     with pytest.raises(CheckpointError, match=rf"{name}.*checkpoint_best\.pt$") as error:
-        clipspm_lite.load(path, prompt_weight=0.2, gate_slope=0.01)
+        clipspm_lite.load(path, dataset={"prompt_weight": 0.2, "gate_slope": 0.01})
     assert "\n" not in str(error.value)
 
 

@@ -74,7 +74,7 @@ def test_every_method_that_needs_no_training_can_be_chosen_but_for_distance_corr
 def test_the_recommended_model_answers_where_it_is_the_default(support, videos, tmp_path, run, monkeypatch):
     path, file = tmp_path / "recommended.safetensors", tmp_path / "mine.safetensors"
     save_model(path, Recommended(128), backbone_name="tiny")
-    monkeypatch.setattr(predict, "PREDICT_MODEL", path)
+    monkeypatch.setattr(predict, "RECOMMENDED_MODEL", path)
     summary = last_json(run("predict", "--support", support, "--save", file, videos[0], "--json"))
     assert summary["method"] == "recommended"  # so few clips contradict nothing
     answer = load(file).predict(videos[:1])[0]

@@ -72,7 +72,7 @@ def test_a_preset_resolves_to_the_benchmarks_settings_and_single_options_overrid
         assert f"{name} {value}" in printed
     planned = json.loads(printed.splitlines()[-1])
     assert (planned["episodes"], planned["steps"]) == (4, 4), "as many episodes, in other steps"
-    assert planned["peak_memory"] > 0 and planned["trained"]["visual encoder"] > 0
+    assert planned["trained"]["visual encoder"] > 0
     assert not (tmp_path / "run").exists()
 
 

@@ -96,7 +96,6 @@ def test_gathered_tensors_are_class_major_and_hold_the_right_rows():
         assert batch.support[row, :, :, 0, 0].tolist() == [list(map(float, s)) for s in episode.support]
         assert batch.query[row, :, 1, 2].tolist() == list(map(float, episode.query))
         assert batch.class_text[row, :, 0].tolist() == [100.0 + number for number in episode.classes]
-    assert gather(features, class_text, episodes[0]).support.shape == (1, 2, 2, frames, dim)
 
 
 def test_episodes_of_another_data_set_are_refused_before_a_gpu_would_end_the_process():

@@ -92,7 +92,7 @@ LINES = [
     ("(folder / 's.json').write_text('[1]') and datasets.read_split(folder / 's.json', 'base')", "s.json"),
     ("trained(ProjectedOTAM)", "ProjectedOTAM"),
     ("trained(own(loss_form='maen'))", "maen"),
-    (f"trained(own({ONE}(self(support, query, text).logits[:, :1], labels)))", "(8, 10, N)"),
+    (f"trained(own({ONE}(self(support, query, text).logits[:, :1], labels)))", "batch_size (8)"),
 ]
 
 

@@ -19,9 +19,7 @@ from torch.nn import functional as F
 
 from clipspm_lite.arguments import whole_number
 from clipspm_lite.data.clips import VideoError, VideoFile, find_clip
-from clipspm_lite.data.decoding import frame_indices
-
-__all__ = ["MOST_FRAMES", "VideoError", "count_frames", "frame_indices", "load_video", "load_videos"]
+from clipspm_lite.data.decoding import frame_indices as frame_indices
 
 PIXELS_AT_ONCE = 2**20  # of a clip that are resized together; more would only take more memory
 MOST_FRAMES = 1024  # T of one video; all of them are kept in memory and encoded
@@ -96,33 +94,36 @@ def load_videos(
     `workers` is by default as many as this process may use cores, at most 8. Raises ValueError as `load_video` does.
     """
     frames, size, resize = _checked(frames, size, resize)
-    return load_ahead(lambda path: load_video(path, frames, size, resize=resize), iter(paths), workers, ahead)
+    return load_ahead(lambda p: load_video(p, frames, size, resize=resize), iter(paths), count_workers(workers), ahead)
 
 
-def load_ahead(load: Callable[[Any], Any], paths: Iterator[Any], workers: int | None, ahead: int = 0) -> Iterator[Any]:
+def load_ahead(load: Callable[[Any], Any], paths: Iterator[Any], workers: int, ahead: int = 0) -> Iterator[Any]:
     """What `load` gives for each path, or the VideoError that it raises; the rest is as for `load_videos`."""
-    workers = default_workers() if workers is None else whole_number("workers", workers)
-
-    def in_order() -> Iterator[Any]:  # a thread for each worker process waits for it and resizes what comes back
-        pool = ThreadPoolExecutor(workers, "load_videos")
-        try:
-            loading = deque(pool.submit(load, path) for path in islice(paths, max(ahead, 2 * workers)))
-            while loading:
-                error = loading[0].exception()
-                loaded = error if isinstance(error, VideoError) else loading[0].result()
-                loading.popleft()
-                loading.extend(pool.submit(load, path) for path in islice(paths, 1))
-                yield loaded
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-    return in_order()
+    # A thread for each worker process waits for it and resizes what comes back.
+    pool = ThreadPoolExecutor(workers, "load_videos")
+    try:
+        loading = deque(pool.submit(load, path) for path in islice(paths, max(ahead, 2 * workers)))
+        while loading:
+            error = loading[0].exception()
+            loaded = error if isinstance(error, VideoError) else loading[0].result()
+            loading.popleft()
+            loading.extend(pool.submit(load, path) for path in islice(paths, 1))
+            yield loaded
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
-def default_workers() -> int:
-    """As many as this process may use cores, at most 8."""
+def or_raise(video: Tensor | VideoError) -> Tensor:
+    """The frames of a video, or the error that stands in their place."""
+    if isinstance(video, VideoError):
+        raise video
+    return video
+
+
+def count_workers(workers: int | None = None) -> int:
+    """How many processes decode: by default as many as this process may use cores, at most 8."""
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    return min(len(cores), 8)
+    return min(len(cores), 8) if workers is None else whole_number("workers", workers)
 
 
 def count_frames(path: str | Path) -> int:

@@ -73,13 +73,9 @@ class _Worker:
     """One worker process; `decoder.serve` says what goes through its pipes."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _START],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # Windows would open a console
-        )
+        how: Any = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        how["creationflags"] = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows would open a console
+        self._process = subprocess.Popen([sys.executable, "-c", _START], **how)
         _all.add(self)
         self._requests, self._answers = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
         found = ""
