@@ -19,7 +19,7 @@ from clipspm_lite.model.spm import SPMOutput, generate_prompt, support_prompt
 from clipspm_lite.model.transformer import shot_mean
 from clipspm_lite.plots.base import film_strips, limits_around
 from clipspm_lite.plots.embeddings import StageMap, stage_maps
-from clipspm_lite.widgets.base import Explorer, Picture, dropdown, slider, stage_slider
+from clipspm_lite.widgets.base import Explorer, Picture, choose, slider
 from clipspm_lite.widgets.choices import LISTED_EPISODES
 from clipspm_lite.widgets.gallery import AFTER_PADM, AFTER_SPM, Gallery, model_stages
 
@@ -70,12 +70,12 @@ def embeddings_explorer(gallery: Gallery) -> Explorer:
     pictures = EmbeddingPictures(gallery)
     first = next(iter(pictures.samplers))
     controls = {
-        "points": dropdown("points", pictures.samplers, width="34em"),
+        "points": choose("points", pictures.samplers),
         "episode": slider("episode", 0, LISTED_EPISODES - 1, continuous=False),
-        "stage": stage_slider(pictures.stages),
+        "stage": choose("stage", pictures.stages),
         "perplexity": slider("perplexity", 2, 30, 10, continuous=False),
-        "colour": dropdown("colour by", ["class", "role", *(["split"] if gallery.parts else [])]),
-        "point": dropdown("point", pictures.point_names(first, 0), width="34em"),
+        "colour": choose("colour by", ["class", "role", *(["split"] if gallery.parts else [])]),
+        "point": choose("point", pictures.point_names(first, 0)),
     }
     draw: dict[str, Any] = {"map": pictures.map, "clips": pictures.clips}
     explorer = Explorer("embeddings", controls, draw, slow=["points", "episode", "perplexity"])
