@@ -132,7 +132,7 @@ def aligned_frames(x_frames: Tensor, y_frames: Tensor, links: Mapping[str, Cells
     """
     figure = Figure(figsize=(WIDE, 2.7))
     clips = [(x_frames, 0.66, 1.0), (y_frames, 0.0, 0.34)]
-    ax = figure.add_axes((0.08, 0.06, 0.9, 0.92))
+    ax = figure.add_axes((0.1, 0.09, 0.89, 0.9))
     for clip, low, high in clips:
         ax.imshow(_joined(clip, -1), extent=(0, 1, low, high), aspect="auto")
     for number, (name, pairs) in enumerate(links.items()):

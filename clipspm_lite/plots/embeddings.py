@@ -219,7 +219,7 @@ def stage_maps(
     """
     kind_styles = _kind_styles(kinds, colour)
     rows = max(len(names), len(kind_styles))  # of the legend, below the maps
-    side, bottom = 3.0, max(2.05, 0.53 + 0.19 * (rows - 1))
+    side, bottom = 3.0, max(1.75, 0.53 + 0.19 * (rows - 1))
     width, height = WIDE, bottom + side + 0.3
     figure = Figure(figsize=(width, height))
     class_colors = _class_colors(len(names), colour, parts)

@@ -178,8 +178,8 @@ def steps_of_twins(steps: Mapping[str, Tensor], title: str) -> Figure:
     most = max(float(block.abs().max()) for block in blocks)
     gap = blocks[0].new_full((1, channels), torch.nan)
     parts = [part for block in blocks for part in (block[:, order] / max(most, 1e-6), gap)][:-1]
-    figure = Figure(figsize=(WIDE, 2.8))
-    ax = figure.add_axes((0.06, 0.24, 0.93, 0.66))
+    figure = Figure(figsize=(WIDE, 3))
+    ax = figure.add_axes((0.06, 0.19, 0.93, 0.72))
     _signed(ax, torch.cat(parts).T)
     for number, name in enumerate(steps):
         middle = number * (count + 1) + (count - 1) / 2

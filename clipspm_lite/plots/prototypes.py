@@ -165,7 +165,7 @@ def prototype_distances(distances: Tensor, names: Sequence[str], limits: tuple[f
     rows = len(distances)
     figure = Figure(figsize=(WIDE, 0.42 * rows + 0.75))
     height = figure.get_figheight()
-    ax = figure.add_axes((0.38, 0.45 / height, 0.47, 0.42 * rows / height))
+    ax = figure.add_axes((0.39, 0.45 / height, 0.46, 0.42 * rows / height))
     low, high = limits
     ax.imshow(distances.numpy(), vmin=low, vmax=high, cmap="cividis", aspect="auto")
     for (row, column), value in np.ndenumerate(distances.numpy().round(2) + 0.0):  # no "-0.00"
@@ -173,10 +173,10 @@ def prototype_distances(distances: Tensor, names: Sequence[str], limits: tuple[f
         ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9, color="w" if dark else "k")
     for row in range(rows):
         name = f"{row + 1} {names[row]}" if row < len(names) else "anchor"
-        ax.text(-0.6, row, textwrap.shorten(name, 31, placeholder=" …"), ha="right", va="center", fontsize=9)
+        ax.text(-0.6, row, textwrap.shorten(name, 35, placeholder=" …"), ha="right", va="center", fontsize=9)
     ax.set(xticks=range(len(names)), xticklabels=range(1, len(names) + 1), yticks=[])
     ax.set(xlabel="class", ylabel="class")
-    ax.yaxis.set_label_coords(-0.77, 0.5)
+    ax.yaxis.set_label_coords(-0.75, 0.5)
     ax.tick_params(length=0)
     bar = figure.add_axes((0.87, 0.45 / height, 0.025, 0.42 * rows / height), label="<colorbar>")
     bar.imshow(np.linspace(0, 1, 64)[:, None], cmap="cividis", origin="lower", aspect="auto")

@@ -23,8 +23,8 @@ def alignment_explorer(gallery: Gallery) -> Explorer:
     second = gallery.starts[min(1, len(gallery.names) - 1)]
     offered = [(name, value) for name, value in FEATURES.items() if value != "fused" or gallery.model.config.with_spm]
     controls = {
-        **choose_clip(gallery, ("query_class", "query_clip"), ("query action", "query clip")),
-        **choose_clip(gallery, ("support_class", "support_clip"), ("support action", "support clip"), second),
+        **choose_clip(gallery, ("query_class", "query_clip"), ("query", "query clip")),
+        **choose_clip(gallery, ("support_class", "support_clip"), ("support", "support clip"), second),
         "features": choose("features", offered),
         "smoothing": choose("smoothing λ", [(f"{value:g}", value) for value in SMOOTHINGS], SMOOTHING),
         "direction": choose("directions", [BOTH, *DIRECTIONS]),

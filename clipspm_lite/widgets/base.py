@@ -19,9 +19,10 @@ from clipspm_lite.arguments import check_known
 from clipspm_lite.plots.base import png, show
 
 LABELLED = {"description_width": "7em"}  # style of every control, so that no label is cut
-# Of every control: as wide as the column beside the pictures, or two or three in a row above them on a narrow page.
-# What does not fit beside a slider, such as the name of a class, goes below it.
+# Layout of every control: as wide as the column beside the pictures, or several in a row above them on a narrow page.
 NARROW = {"width": "auto", "height": "auto", "flex": "1 1 240px"}
+SIDE_BY_SIDE = {"display": "flex", "flex_flow": "row wrap", "align_content": "flex-start", "flex": "1 1 260px"}
+SHORT = 10  # letters that fit beside a slider
 COMPUTING = "<em>computing …</em>"
 NOTE = (
     '<div style="line-height: 1.4"><em>Controls in grey have no effect on the picture shown. If nothing moves, the '
@@ -77,16 +78,16 @@ class Explorer(widgets.Box):
         self.controls = dict(controls)
         self.pictures = {name: widgets.HTML() for name in draw}
         self.shown = widgets.ToggleButtons(options=list(draw), style={"button_width": "auto"})
-        self.status = widgets.HTML(layout={"min_height": "2em", "width": "100%"})  # what is below it stays in its place
+        self.status = widgets.HTML(layout=NARROW | {"min_height": "2em"})  # what is below it stays in its place
         self._draw, self._derive, self._idle = dict(draw), dict(derive or {}), dict(idle or {})
         self._needs = {name: self._controls_of(function) for name, function in draw.items()}
         self._slow, self._stale = set(slow), set(draw)
-        note = widgets.HTML(NOTE, layout={"width": "100%"})
-        left = widgets.Box([*self.controls.values(), *extra, self.status, note], layout=side_by_side("1 1 250px"))
+        left = [*map(with_value, self.controls.values()), *extra, self.status]
         right = widgets.VBox(
             [self.shown, *self.pictures.values()], layout={"flex": "1000 1 500px", "min_width": "480px"}
         )
-        super().__init__([left, right], layout=side_by_side("1 1 100%"))
+        note = widgets.HTML(NOTE, layout={"width": "100%"})
+        super().__init__([widgets.Box(left, layout=SIDE_BY_SIDE), right, note], layout=SIDE_BY_SIDE)
         self.add_class("clipspm-explorer")
         for name, control in self.controls.items():
             control.observe(lambda change, name=name: self.redraw({name}), names="value")
@@ -190,21 +191,30 @@ def error_as_html(message: str) -> str:
     return f"<strong>{html.escape(' '.join(message.split()))}</strong>"
 
 
-def side_by_side(flex: str) -> dict[str, str]:
-    """Layout of a box with this ``flex`` whose children stand side by side where there is room."""
-    return {"display": "flex", "flex_flow": "row wrap", "align_content": "flex-start", "flex": flex}
-
-
 def choose(label: str, options: Iterable[Any], value: Any = None) -> widgets.SelectionSlider:
     """A labelled slider over options, at first over the first of them.
 
     A list would leave arrow keys and letters to JupyterLab, which moves to another cell or changes this one.
     """
-    layout = NARROW | {"flex_flow": "row wrap"}
-    control = widgets.SelectionSlider(description=label, options=list(options), style=LABELLED, layout=layout)
+    control = widgets.SelectionSlider(description=label, options=list(options), style=LABELLED, layout=NARROW)
     if value is not None:
         control.value = value
+    control.readout = max(map(len, control._options_labels)) <= SHORT
     return control
+
+
+def with_value(control: Any) -> Any:
+    """The control, and below it the option that it stands at if that does not fit beside it."""
+    if getattr(control, "readout", True):
+        return control
+    said, control.layout.flex = widgets.HTML(), "none"
+
+    def say(change: object = None) -> None:
+        said.value = f'<div style="line-height: 1.2; text-align: right">{html.escape(control.label)}</div>'
+
+    say()
+    control.observe(say, names="label")
+    return widgets.VBox([control, said], layout=NARROW)
 
 
 def slider(label: str, least: int, most: int, value: int | None = None, continuous: bool = True) -> Any:
@@ -220,4 +230,5 @@ def play(moved: Any, label: str) -> Any:
     button = widgets.Play(min=moved.min, max=moved.max, value=moved.value, interval=400)
     for trait in ("value", "disabled"):
         widgets.link((button, trait), (moved, trait))
-    return widgets.HBox([widgets.Label(label, layout={"margin": "0 1em"}), button])
+    said = widgets.HTML(f'<div style="line-height: 1.2; text-align: right">{label}</div>', layout={"width": "7em"})
+    return widgets.HBox([said, button], layout=NARROW)

@@ -52,14 +52,7 @@ def choose_episode(gallery: Gallery) -> dict[str, Any]:
 
 
 def episode_of(
-    gallery: Gallery,
-    way: int,
-    shot: int,
-    seed: int,
-    number: int,
-    pair: tuple[int, ...],
-    first: int,
-    second: int,
+    gallery: Gallery, way: int, shot: int, seed: int, number: int, pair: tuple[int, ...], first: int, second: int
 ) -> tuple[Episode, str]:
     """Episode ``number`` of the list ``seed``, one query per class, and how it was chosen, for captions.
 

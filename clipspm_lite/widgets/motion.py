@@ -33,7 +33,7 @@ def motion_explorer(gallery: Gallery) -> Explorer:
     levels = [("m shallow: frames", "shallow"), ("m deep: fused frames", "deep")]
     controls = {
         **choose_clip(gallery, ("action", "clip"), ("action", "clip")),
-        "donor": choose("background from", gallery.numbered_names, len(gallery.names) - 1),
+        "donor": choose("background", gallery.numbered_names, len(gallery.names) - 1),
         "motion": choose("motion", get_args(Motion), gallery.model.mfe.motion),
         "weights": choose("weights", (GIVEN, FRESH)),
         "level": choose("steps of", levels),

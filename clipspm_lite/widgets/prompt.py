@@ -40,7 +40,7 @@ def prompt_explorer(gallery: Gallery) -> Explorer:
     controls = {
         "episode": slider("episode", 0, LISTED_EPISODES - 1),
         "query": slider("query", 1, way),
-        "names": choose("support names", [RIGHT_NAMES, WRONG_NAMES, NO_NAMES]),
+        "names": choose("names", [RIGHT_NAMES, WRONG_NAMES, NO_NAMES]),
         "alpha": widgets.FloatSlider(alpha, description="α", min=0, max=1, step=0.05, style=LABELLED, layout=NARROW),
         "shown": choose("distance", [D_SPM, SCORE]),
     }
