@@ -121,7 +121,7 @@ class Explorer(widgets.Box):
         picture = self._call(self._draw[name], self._values())  # forgotten on return: `redraw` can collect its figure
         return as_html(picture) if picture else ""
 
-    def static(self, name: str, **settings: Any) -> None:
+    def static(self, name: str, /, **settings: Any) -> None:
         """Put one of the pictures into the notebook, where it is seen without a kernel too.
 
         It is the picture as it is now, but for ``settings``, values of controls by name. The explorer stays as it is.
