@@ -214,7 +214,7 @@ def with_value(control: Any) -> Any:
 
     say()
     control.observe(say, names="label")
-    return widgets.VBox([control, said], layout=NARROW)
+    return widgets.VBox([control, said], layout=NARROW | {"padding": "0 8px 0 0"})  # half of the handle
 
 
 def slider(label: str, least: int, most: int, value: int | None = None, continuous: bool = True) -> Any:

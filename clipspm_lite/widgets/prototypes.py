@@ -64,7 +64,7 @@ def prototypes_explorer(gallery: Gallery) -> Explorer:
     controls = {
         "stage": choose("stage", model_stages(gallery.model, BEFORE_TEXT)),
         "view": choose("view", [AVERAGED, BY_FRAME]),
-        "chosen": slider("distances from", 1, MOST_WAYS),
+        "chosen": slider("from class", 1, MOST_WAYS),
     }
     pictures = PrototypePictures(gallery)
     draw = {"map": pictures.map, "distances": pictures.distances, "frames": pictures.frames}

@@ -29,7 +29,7 @@ CHANGES = {
     ),
     episode_explorer: (
         ({"way": 3, "shot": 3, "seed": 2, "number": 7}, "board strips distances"),
-        ({"first": 1, "second": 2, "pair": (0, 1)}, "board strips distances"),
+        ({"first": 1, "second": 3, "pair": (0, 1)}, "board strips distances"),
         ({"query": 2}, "strips distances"),
         ({"frame": 5}, "board"),
     ),
@@ -46,7 +46,7 @@ CHANGES = {
     ),
     prototypes_explorer: (
         ({"way": 3, "shot": 2, "seed": 2, "number": 7}, "map distances frames"),
-        ({"first": 1, "second": 2, "stage": "after SPM"}, "map distances frames"),
+        ({"first": 1, "second": 3, "stage": "after SPM"}, "map distances frames"),
         ({"view": "frame by frame"}, "map distances"),
         ({"chosen": 3}, "frames"),
     ),
