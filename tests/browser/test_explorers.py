@@ -69,13 +69,20 @@ def stand_on_one_screen(explorer, control):
     assert box["width"] >= 0.8 * image.evaluate("image => image.naturalWidth")
 
 
+def turn_to(page, explorer, button):
+    """Look at another picture, by key."""
+    if "mod-active" not in button.get_attribute("class"):
+        before = picture(explorer)
+        press(page, button, "Space")
+        wait_for_change(page, explorer, before)
+        settle(page, explorer)
+
+
 def look_at_every_picture(page, explorer, screenshots, name):
     """Turn to each picture by key, and move by key every slider that is not grey there: what it shows changes."""
     moved = set()
     for button in explorer.locator(".widget-toggle-buttons button").all():
-        press(page, button, "Space")
-        settle(page, explorer)
-        assert "mod-active" in button.get_attribute("class")
+        turn_to(page, explorer, button)
         scroll_to_top(explorer)
         explorer.page.screenshot(path=screenshots / f"{name}_{button.inner_text()}.png")
         for row in explorer.locator(".widget-hslider").all():
@@ -99,9 +106,9 @@ def play_and_stop(page, explorer):
     """Play on the first picture that it moves."""
     start, stop = explorer.locator(".widget-play button").first, explorer.locator(".widget-play button").nth(1)
     for button in explorer.locator(".widget-toggle-buttons button").all():
-        button.click()
+        turn_to(page, explorer, button)
         if start.is_enabled():
-            before = settle(page, explorer)
+            before = picture(explorer)
             start.focus()
             page.keyboard.press("Enter")
             wait_for_change(page, explorer, before)
