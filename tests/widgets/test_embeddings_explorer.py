@@ -27,14 +27,15 @@ def test_captions_and_hints_follow(gallery):
     assert "anchor isn&#x27;t there yet" in drawn and '<span title="anchor"' not in drawn
 
 
-def test_point_names_follow_the_episode_and_a_point_that_is_gone_breaks_nothing(gallery, drawn):
+def test_point_names_follow_the_episode(gallery, drawn):
     controls = (explorer := embeddings_explorer(gallery)).controls
-    small, large = controls["points"].options
-    controls["points"].value = large
-    controls["point"].value = len(controls["point"].options) - 1
-    controls["points"].value = small
-    assert explorer.status.value == ""
-    assert controls["point"].options[0][0] == f"{gallery.names[drawn.classes[0]]}: support 1"
+    before = controls["point"].options
+    controls["point"].value = len(before) - 1
+    controls["episode"].value = 3
+    assert explorer.status.value == "" and controls["point"].options != before
+    controls["episode"].value = 0
+    assert controls["point"].options == before
+    assert before[0][0] == f"{gallery.names[drawn.classes[0]]}: support 1"
 
 
 @pytest.mark.parametrize("inductive", [False, True])
