@@ -1,7 +1,8 @@
 """How long a change of each control takes: python tests/benchmarks/explorers.py
 
-Every change of the picture that is looked at is timed with the validation clips already encoded and, for its second row of numbers, with everything that
-it shows seen before. "× bare" is against saving a figure of one empty axis in the same run. Takes less than a minute.
+Every change of the picture that is looked at is timed with the validation clips already encoded and, for its second
+row of numbers, with everything that it shows seen before. "× bare" is against saving a figure of one empty axis in the
+same run. Takes less than a minute.
 """
 
 import importlib
