@@ -1,4 +1,4 @@
-"""The recommended model is its equation: distances of other methods, weighed, and names as far as supports agree."""
+"""The recommended model is its equation: distances of other methods between mapped frames, weighed, and names."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from clipspm_lite.model.baselines import bi_mhm, otam, otam_centred, zero_shot
 from clipspm_lite.model.heads import build_head, describe_head
-from clipspm_lite.model.recommended import PACE, TERMS, Recommended
+from clipspm_lite.model.recommended import PACE, PULL, TERMS, Recommended
 
 
 def with_weights(**weights):
@@ -54,6 +54,41 @@ def test_names_count_as_far_as_the_supports_agree_with_them():
     assert Recommended(DIM)(support, query, torch.full_like(text, torch.nan)).logits.isfinite().all()
 
 
+def mapped(head, seed=0):
+    """The head with some map of frames."""
+    head.metric.data = torch.randn(DIM, DIM, generator=torch.Generator().manual_seed(seed)) * head.dim / 1000
+    return head
+
+
+def test_the_map_changes_frames_before_their_distances_and_neither_names_nor_what_moves():
+    support, query, text, _ = random_episode(2, shot=1)
+    plain, head = Recommended(DIM, normalize_features=False), mapped(Recommended(DIM, normalize_features=False))
+    ours, before = (model(support, query, text).terms for model in (head, plain))
+    moved = plain(support + support @ head.change, query + query @ head.change, text).terms
+    for term in TERMS:
+        close(ours[term], (before if term in ("name", "what moves") else moved)[term])
+    assert not ours["steps, in order"].allclose(before["steps, in order"])
+
+
+def test_weights_learn_without_the_map_and_the_map_starts_at_none():
+    support, query, text, labels = random_episode(2)
+    gradients = []
+    for head in (Recommended(DIM), mapped(Recommended(DIM)), mapped(Recommended(DIM), seed=1)):
+        losses = head.eval().losses(support, query, text, labels)
+        losses.total.sum().backward()
+        gradients.append(head.log_weights.grad)
+        assert head.metric.grad.abs().max() > 0
+        assert torch.equal(losses.logits, head(support, query, text).logits)
+    assert not Recommended(DIM).change.any()
+    assert all(torch.equal(gradients[0], other) for other in gradients[1:])
+
+
+def test_the_loss_pulls_the_map_back():
+    episode, head = random_episode(2), mapped(Recommended(DIM)).eval()
+    losses, without = head.losses(*episode), Recommended(DIM).eval().losses(*episode)
+    close(losses.total, losses.cross_entropy + without.cross_entropy + PULL * head.change.square().sum())
+
+
 def test_only_training_sees_wrong_names():
     support, query, text = named_episode()
     labels = torch.zeros(len(query), dtype=torch.long)
@@ -75,5 +110,6 @@ def test_a_single_frame_shows_no_movement_and_is_answered():
 
 def test_the_preset_builds_it_and_no_other_model():
     head = build_head({"preset": "recommended", "dim": DIM, "wrong_names": 0.0})
-    assert type(head) is Recommended and head.log_weights.numel() == len(TERMS) and WAY > 1
+    assert type(head) is Recommended and WAY > 1
+    assert sum(weights.numel() for weights in head.parameters()) == len(TERMS) + DIM**2
     assert describe_head(head) == {"model": "recommended", "dim": DIM, "normalize_features": True, "wrong_names": 0.0}
