@@ -1,10 +1,11 @@
-"""Exercises of notebook 08: paired intervals, a draw of the bootstrap, what a table allows to say."""
+"""Exercises of notebook 08: paired intervals, a draw of the bootstrap, Holm's correction, what a table says."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from clipspm_lite.evaluation.results import half_width, holm
 from clipspm_lite.exercises.exercise import Exercise, real
 
 
@@ -27,6 +28,16 @@ def _numbers(found: Any, count: int) -> str | None:
     return None
 
 
+def half_widths(ours: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+    """What the notebook uses in place of 08.1: half-widths of the mean difference, paired and unpaired, in points."""
+    return half_width(ours - other), float(np.hypot(half_width(ours), half_width(other)))
+
+
+def one_draw(right: np.ndarray, asked: np.ndarray, seeds: np.ndarray, classes: np.ndarray) -> float:
+    """What the notebook uses in place of 08.2: the accuracy in one draw, in per cent."""
+    return float(100 * right[seeds][:, classes].sum() / (len(seeds) * asked[classes].sum()))
+
+
 def _find_half_widths(answer: Callable[[np.ndarray, np.ndarray], tuple[float, float]]) -> str | None:
     generator = np.random.default_rng(0)
     hard = generator.integers(0, 4, 40)
@@ -34,11 +45,7 @@ def _find_half_widths(answer: Callable[[np.ndarray, np.ndarray], tuple[float, fl
         np.minimum(hard + generator.integers(0, 3, 40), 5) / 5,
         np.minimum(hard + generator.integers(0, 2, 40), 5) / 5,
     )
-
-    def half(values: np.ndarray) -> float:
-        return 196 * float(values.std(ddof=1)) / len(values) ** 0.5
-
-    paired, unpaired = half(ours - other), float(np.hypot(half(ours), half(other)))
+    paired, unpaired = half_widths(ours, other)
     result = answer(ours, other)
     hint = _numbers(result, 2)
     if hint is not None:
@@ -52,7 +59,7 @@ def _find_half_widths(answer: Callable[[np.ndarray, np.ndarray], tuple[float, fl
         return None
     if near(unpaired, paired):
         return "The two are exchanged: paired first. Pairing makes the interval narrower here, not wider."
-    if near(paired, half(ours) + half(other)):
+    if near(paired, half_width(ours) + half_width(other)):
         return "Unpaired: independent errors do not add up, their squares do."
     if near(unpaired, unpaired):
         return "Paired: take the difference of each episode first, then its spread."
@@ -69,8 +76,7 @@ def _find_one_draw(answer: Callable[..., float]) -> str | None:
     right = np.array([[9.0, 10.0, 2.0, 30.0], [5.0, 14.0, 4.0, 22.0], [7.0, 18.0, 3.0, 10.0]])
     asked = np.array([10.0, 20.0, 5.0, 40.0])
     seeds, classes = np.array([2, 0, 2]), np.array([3, 1, 1, 0])
-    rows = right[seeds][:, classes]
-    expected = float(100 * rows.sum() / (len(seeds) * asked[classes].sum()))
+    rows, expected = right[seeds][:, classes], one_draw(right, asked, seeds, classes)
     result = answer(right, asked, seeds, classes)
     hint = _numbers(result, 1)
     if hint is not None:
@@ -99,6 +105,33 @@ def _find_one_draw(answer: Callable[..., float]) -> str | None:
         if np.isclose(found, value, rtol=1e-6):
             return mistake
     return f"Expected {expected:.3f} here, found {found:.3f}."
+
+
+def _find_holm(answer: Callable[[np.ndarray], Any]) -> str | None:
+    for p in (np.array([0.03, 0.01, 0.5]), np.array([0.02, 0.04, 0.03, 0.6, 0.021])):
+        expected, sorted_ = holm(p), np.sort(p)
+        found = answer(p.copy())
+        if found is None or found is ...:
+            return "It returns nothing yet: replace the …."
+        values = np.asarray(found, dtype=float)
+        if values.shape != p.shape:
+            return f"Expected {len(p)} numbers, one per p-value, found the shape {list(values.shape)}."
+        if np.allclose(values, expected, rtol=1e-6):
+            continue
+        times = np.arange(len(p), 0, -1)
+        for hint, other in {
+            "That is Bonferroni's correction: only the smallest p-value is multiplied by all of them.": len(p) * p,
+            "One falls below the one before: keep the largest so far.": (sorted_ * times)[p.argsort().argsort()],
+            "They are right, and sorted: give them back in the order in which they came.": np.sort(expected),
+            "The largest is multiplied by most: the smallest p-value takes the largest factor.": p
+            * times[::-1][p.argsort().argsort()],
+        }.items():
+            if np.allclose(values.clip(max=1), other.clip(max=1), rtol=1e-6):
+                return hint
+        if values.max() > 1:
+            return "A p-value is at most 1."
+        return f"Expected {expected.round(3).tolist()} for {p.tolist()}, found {values.round(3).tolist()}."
+    return None
 
 
 # Letter → (whether it follows from the two result files, why the other answer is wrong).
@@ -154,6 +187,7 @@ EXERCISES = {
     return paired, unpaired
 ''',
         find=_find_half_widths,
+        library=lambda: half_widths,
         importance=3,
         task=(
             "How much does pairing help? Both half-widths of the mean difference of two methods: paired, from "
@@ -181,6 +215,7 @@ EXERCISES = {
     return 100 * drawn.sum() / (len(seeds) * asked[classes].sum())
 ''',
         find=_find_one_draw,
+        library=lambda: one_draw,
         importance=2,
         task=(
             "Given the places that a draw came up with (some twice, some not at all), compute the accuracy in "
@@ -191,6 +226,32 @@ EXERCISES = {
         why="Counts are added before the division, so a class counts by its queries.",
     ),
     "08.3": Exercise(
+        title="Holm's correction",
+        difficulty=2,
+        minutes=10,
+        stub='''def holm(p):
+    """P-values [m] → Holm's, [m], in the same order."""
+    order = p.argsort()
+    corrected = ...
+    return corrected
+''',
+        solution='''def holm(p):
+    """P-values [m] → Holm's, [m], in the same order."""
+    order = p.argsort()
+    corrected = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)
+    return corrected[order.argsort()]
+''',
+        find=_find_holm,
+        library=lambda: holm,
+        task=(
+            "Write it for a numpy array. `np.maximum.accumulate` keeps the largest so far, and `order.argsort()` "
+            "undoes the sorting."
+        ),
+        idea="Sort, multiply, keep the largest so far, cut at 1, undo the sorting.",
+        template="corrected = np.maximum.accumulate(p[order] * ...).clip(max=1)\nreturn corrected[order.argsort()]",
+        why="The smallest p-value must stand against all m, the next only against those that are left.",
+    ),
+    "08.4": Exercise(
         title="which sentence follows?",
         difficulty=2,
         minutes=12,

@@ -166,11 +166,11 @@ MISTAKES = [  # what a reader may leave or hand over by mistake, and what the hi
     ("05.4", "def f(video):\n    return (video[-1] - video[0]).long()", "floating-point numbers, found torch.int64"),
     ("08.1", "def f(ours, other):\n    return math.nan, 1.0", "not finite"),
     ("08.2", "def f(right, asked, seeds, classes):\n    return 'many'", "Expected a number, found str"),
-    ("08.3", "follows = dict.fromkeys('ABCDEFG', torch.ones(2))", "Expected True or False for A"),
-    ("09.1", "def f(support, query, class_text):\n    return query", "something with .logits, for example"),
-    ("09.1", "def f(support, query, class_text):\n    return query.foo", "no attribute 'foo'"),
+    ("08.4", "follows = dict.fromkeys('ABCDEFG', torch.ones(2))", "Expected True or False for A"),
+    ("09.5", "def f(support, query, class_text):\n    return query", "something with .logits, for example"),
+    ("09.5", "def f(support, query, class_text):\n    return query.foo", "no attribute 'foo'"),
     (
-        "09.1",
+        "09.5",
         "def f(support, query, class_text):\n    from clipspm_lite.model.baselines import Scores\n"
         "    return Scores(torch.full((2, 4, 3), math.nan))",
         "24 of 24 values are not finite",

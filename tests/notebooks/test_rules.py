@@ -25,7 +25,6 @@ TODO: dict[str, set[str]] = {
     "03": {"cells", "words"},
     "06": {"cells", "transductive"},
     "07": {"pictures"},
-    "09": {"exercises"},
     "10": {"exercises", "pictures"},
     "11": {"exercises", "median"},
     "12": {"exercises"},

@@ -26,6 +26,7 @@ from clipspm_lite.plots import (
     diagrams,
     embeddings,
     episodes,
+    methods,
     motion,
     prompts,
     prototypes,
@@ -48,6 +49,7 @@ SAMPLER = EpisodeSampler([4, 5, 6], way=2, shot=2, queries=1, seed=0)
 WALK = {"there": [(0, 0), (1, 1)], "back": [(0, 1), (2, 3)]}
 ROWS = {"otam": {"right": {"5-way": [[6, 8]]}, "interval": 1.0, "difference": {}}}
 FEWER = {name: ROWS["otam"] for name in ("otam", "trx", "trx, 4 base classes")}
+SHAPES = dict.fromkeys(("class text", "support", "query", "modulated", "related", "prototypes", "logits"), (2, 128))
 STAGE = embeddings.StageMap(np.eye(2), (-1, 2, -1, 2), -np.eye(2))
 ESTIMATES = {
     "without this": ablations.Estimate(-2.0, 0.5, -4.0, 1.0, [-3.0, -1.0]),
@@ -84,6 +86,9 @@ CALLS = {
     episodes.mean_texts: (torch.eye(2), {"balanced": torch.tensor([0.5, 0.5])}, NAMES[:2]),
     episodes.picked_checkpoints: ([1, 10], {"on test": [0, 2], "on validation": [0, 0]}, "a title"),
     film_strips: ({"up": CLIP, "down": CLIP},),
+    methods.clip_fsar: ("raising a box", CLIP, CLIP, SHAPES),
+    methods.nearest_frames: (CLIP[:3], {"forwards": CLIP, "backwards": CLIP.flip(0)}, [NUMBERS, NUMBERS.flip(1)]),
+    methods.tuple_weights: (CLIP, (0, 3), {"up": CLIP, "down": CLIP}, torch.ones(2, 4, 4).triu(1) / 6),
     motion.answers_to_changes: [{name: {"reversed": NUMBERS[0].abs()} for name in ("one", "two")}] * 2,
     motion.features_of_twins: ({"one": NUMBERS, "two": NUMBERS / 2}, NAMES),
     motion.frame_shares: ({"one": NUMBERS[0], "two": NUMBERS[1]},),
@@ -132,10 +137,11 @@ def test_every_drawing_function_is_called_here():
     assert set(drawing_functions()) == set(CALLS)
 
 
-# Three read results, whose keys are not names; one numbers the names that no clip has; one leaves names to captions.
+# Three read results, whose keys are not names, one shapes; one numbers the names that no clip has; one leaves names to
+# captions.
 NOT_ALL_WRITTEN = {
     ablations.base_class_curves, ablations.comparison_panels, results.beside_published, training.learning_curves,
-    embeddings.clips_and_names, alignment.aligned_frames,
+    embeddings.clips_and_names, alignment.aligned_frames, methods.clip_fsar,
 }  # fmt: skip
 
 

@@ -41,6 +41,17 @@ def test_estimates_show_value_both_intervals_and_every_seed():
     assert not any(line.get_linestyle() == ":" for line in ablations.estimates({"here": ROWS}, None, "x").axes[0].lines)
 
 
+def test_the_legend_of_estimates_names_what_is_drawn_and_nothing_else():
+    def named(*rows):
+        (legend,) = ablations.estimates({"here": {str(n): row for n, row in enumerate(rows)}}, 0, "points").legends
+        return words(legend.texts)
+
+    assert named(*ROWS.values()) == [
+        "mean over training seeds", "95 % over episodes", "95 % over seeds and classes", "one training seed"
+    ]  # fmt: skip
+    assert named(Estimate(0.0, None, -1.0, 2.0, [0.0])) == ["mean over training seeds", "95 % over seeds and classes"]
+
+
 def test_draws_are_counted_and_all_intervals_named():
     intervals = {f"kind {n}": (-n, n) for n in range(1, 7)}
     above, below = ablations.draws([-1.0, 0.0, 0.0, 3.0], intervals, "points").axes
@@ -86,6 +97,19 @@ def test_an_estimate_is_the_rows_accuracy_or_its_difference_with_each_training_s
     figure = ablations.comparison_panels(results)
     assert [ax.get_title() for ax in figure.axes] == ["5-way 1-shot", "reversed pairs, 2-way"]
     assert words(figure.axes[0].get_yticklabels()) == ["head", "otam"]
+
+
+def test_a_difference_is_ahead_or_behind_only_after_the_correction_and_open_elsewhere():
+    right = {"best": [[9, 9, 8]], "otam": [[5, 6, 5]], "alike": [[4, 7, 5]]}
+    results = {"asked": {"5-way": [10, 10, 10]}, "rows": {name: {"right": {"5-way": r}} for name, r in right.items()}}
+    parts, pairs = {"novel": results}, [("best", "otam"), ("otam", "best"), ("alike", "otam")]
+    found = ablations.verdicts(parts, pairs, ["5-way"])
+    shown = [(round(points, 1), word) for of in found.values() for points, word in of.values()]
+    assert shown == [(33.3, "ahead"), (-33.3, "behind"), (0.0, "open")]
+    nothing = ablations.verdicts(parts, pairs, ["5-way"], correct=np.ones_like)
+    assert {word for of in nothing.values() for _, word in of.values()} == {"open"}
+    head, *lines = ablations.verdict_lines(found).splitlines()
+    assert head.split()[-2:] == ["novel.", "all"] and lines[0].split() == ["best", "−", "otam", "+33.3", "ahead"]
 
 
 def test_base_class_curves_show_every_training_seed_and_untrained_rows_as_levels():
