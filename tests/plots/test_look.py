@@ -17,7 +17,6 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from clipspm_lite import plots
-from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.plots import (
     ablations,
     alignment,
@@ -45,7 +44,6 @@ HISTORY = [
     dict(step=step, loss=1 / step, accuracy=60.0, validation_accuracy=50.0, validation_interval=2.0)
     for step in (10, 20)
 ]
-SAMPLER = EpisodeSampler([4, 5, 6], way=2, shot=2, queries=1, seed=0)
 WALK = {"there": [(0, 0), (1, 1)], "back": [(0, 1), (2, 3)]}
 ROWS = {"otam": {"right": {"5-way": [[6, 8]]}, "interval": 1.0, "difference": {}}}
 FEWER = {name: ROWS["otam"] for name in ("otam", "trx", "trx, 4 base classes")}
@@ -80,7 +78,7 @@ CALLS = {
     embeddings.stage_maps: (dict.fromkeys(("t-SNE", "PCA"), STAGE), ["clip", "anchor"], [0, None], NAMES),
     embeddings.template_accuracies: (SCORES, (55.0, 1.0), 20),
     episodes.class_spread: ([60.0, 62.0], [50.0, 55.0, 70.0], 2.0),
-    episodes.episode_draws: ([SAMPLER[0], SAMPLER[1]], [4, 5, 6], NAMES),
+    episodes.episode_draws: ([([0, 2], [[0, 1], [9, 12]], [3, 14])], [4, 5, 6], NAMES),
     episodes.frame_timeline: (CLIP, [0, 2], [[1, 3]]),
     episodes.interval_pieces: ({"one": ([50.0, 60.0], [3.0, 3.0]), "two": ([55.0], [1.0])}, 59.0),
     episodes.mean_texts: (torch.eye(2), {"balanced": torch.tensor([0.5, 0.5])}, NAMES[:2]),

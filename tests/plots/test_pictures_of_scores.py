@@ -148,14 +148,15 @@ def test_the_timeline_shows_every_frame_and_every_choice():
 
 def test_episode_draws_mark_support_and_query_videos_in_their_class_row():
     sampler, first = EpisodeSampler([4, 5, 6], way=2, shot=2, queries=1, seed=0), (0, 4, 9)
-    listed = [sampler[index] for index in range(3)]
-    for ax, episode in zip(episodes.episode_draws(listed, [4, 5, 6], ["a", "b", "c"]).axes, listed, strict=True):
+    listed = [(e.classes, e.support, e.query) for e in map(sampler.__getitem__, range(3))]
+    figure = episodes.episode_draws(listed, [4, 5, 6], ["a", "b", "c"])
+    for ax, (_, support, query) in zip(figure.axes, listed, strict=True):
         shown = [
             [first[int(row)] + column for column, row in line.get_xydata()]
             for line in ax.lines
             if line.get_marker() in "so"
         ]
-        assert shown == [[video for videos in episode.support for video in videos], list(episode.query)]
+        assert shown == [[video for videos in support for video in videos], list(query)]
 
 
 def test_intervals_that_miss_the_reference_are_crosses():
