@@ -26,14 +26,15 @@ def flow(boxes: Mapping[str, Box], arrows: Sequence[tuple[str, str, str]]) -> Fi
         corner = column - BOX_WIDTH / 2, row - BOX_HEIGHT / 2
         style = dict(boxstyle="round,pad=0,rounding_size=0.04", facecolor="#eef3f8", edgecolor=COLORS[0])
         ax.add_patch(FancyBboxPatch(corner, BOX_WIDTH, BOX_HEIGHT, **style))
-        ax.text(column, row, f"{textwrap.fill(name, 15)}\n{list(shape)}", ha="center", va="center", fontsize=9)
+        text = f"{textwrap.fill(name, 15)}\n{list(shape) or 'one number'}"
+        ax.text(column, row, text, ha="center", va="center", fontsize=9)
     for start, end, label in arrows:
         (x, y, _), (to_x, to_y, _) = boxes[start], boxes[end]
         x, to_x = x + BOX_WIDTH / 2, to_x - BOX_WIDTH / 2
         arrow = dict(arrowstyle="->", color=COLORS[3], linewidth=1.4, shrinkA=1, shrinkB=1)
         ax.annotate("", xy=(to_x, to_y), xytext=(x, y), arrowprops=arrow)
         text = textwrap.fill(label, 13)
-        ax.text((x + to_x) / 2, (y + to_y) / 2 - 0.06, text, ha="center", va="bottom", fontsize=8)
+        ax.text((x + to_x) / 2, min(y, to_y) - 0.04, text, ha="center", va="bottom", fontsize=8)
     ax.set(xlim=(min(columns) - 0.33, max(columns) + 0.33), ylim=(max(rows) + 0.4, min(rows) - 0.4))
     ax.set_axis_off()
     return figure

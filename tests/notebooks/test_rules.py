@@ -21,8 +21,6 @@ from clipspm_lite.notebooks import strip
 TODO: dict[str, set[str]] = {
     "00": {"head", "preset", "order class", "interval"},
     "01": {"cells", "words", "committed", "reference vectors", "SPEC"},
-    "02": {"cells", "words", "backbone"},
-    "03": {"cells", "words"},
     "04": {"cells", "words", "token"},
     "05": {"cells", "words"},
     "06": {"cells", "transductive"},
