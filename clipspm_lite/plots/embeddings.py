@@ -315,8 +315,8 @@ def _kind_styles(kinds: Sequence[str], colour: str) -> dict[str, dict[str, Any]]
 def _mark(style: dict[str, Any], colors: Sequence[Any]) -> dict[str, Any]:
     """How points of a kind are drawn: clips filled, what is made of them hollow, so that one does not hide another."""
     if style["marker"] in FILLED:
-        return dict(s=26, c=colors, linewidths=0.4, edgecolors="white", zorder=3)
-    size = {"^": 64, "D": 78, "v": 24, "*": 130}.get(style["marker"], 44)
+        return dict(s=18, c=colors, linewidths=0.4, edgecolors="white", zorder=3)
+    size = {"^": 42, "D": 56, "v": 16, "*": 95}.get(style["marker"], 28)
     return dict(s=size, facecolors="none", edgecolors=colors, linewidths=1.1, zorder=3.5)
 
 
