@@ -1,4 +1,4 @@
-"""Exercises of notebook 03: the pieces of OTAM, and a matching rule of one's own."""
+"""Exercises of notebook 03: one column of OTAM, its last cell, and a matching rule of one's own."""
 
 import math
 from collections.abc import Callable
@@ -6,89 +6,84 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from clipspm_lite.exercises.exercise import Exercise, known_mistake, matches, real, tensor_hint, whole
-from clipspm_lite.model.otam import align_one_way
+from clipspm_lite.exercises.exercise import Exercise, known_mistake, matches, random_tensor, real
+from clipspm_lite.model.otam import SMOOTHING
 
-COSTS = torch.tensor([[1.0, 1.2, 3.0], [0.5, 0.5, 0.4]])
-DISTANCES = torch.tensor([[0.1, 0.7, 0.4, 0.2], [0.3, 0.0, 0.6, 0.5], [0.9, 0.8, 0.2, 0.1]])
+Minimum = Callable[[Tensor], Tensor]  # the least of costs [..., n] over the last axis → [...]
 
 
-def find_soft_minimum(answer: Callable[[Tensor, float], Tensor]) -> str | None:
-    found, smoothing = answer(COSTS, 0.5), 0.5
-    logsum = torch.logsumexp(-COSTS / smoothing, -1)
-    if isinstance(found, Tensor) and found.ndim == 1 and len(found) == COSTS.shape[1]:
-        return "The minimum is over the wrong axis: take it over the last one."
-    mistakes = {
-        "The outer λ is missing: without it the result is not in the unit of the costs.": -logsum,
-        "This is a soft maximum: both minus signs are missing.": (smoothing * torch.logsumexp(COSTS / smoothing, -1)),
-        "The outer minus sign is missing: a larger cost must not give a smaller result.": smoothing * logsum,
-        "λ divides the costs inside and multiplies outside; here it is the other way round.": (
-            -torch.logsumexp(-COSTS * smoothing, -1) / smoothing
-        ),
-        "This is the hard minimum: it does not depend on λ.": COSTS.amin(-1),
+def hard_minimum(costs: Tensor) -> Tensor:
+    """The least cost."""
+    return costs.amin(-1)
+
+
+def soft_minimum(costs: Tensor) -> Tensor:
+    """−λ log Σ exp(−cost / λ), with the library's λ."""
+    return -SMOOTHING * torch.logsumexp(-costs / SMOOTHING, dim=-1)
+
+
+def next_column(left: Tensor, costs: Tensor, minimum: Minimum) -> Tensor:
+    """D[·, j − 1] ``[..., Tx]`` and d[·, j] ``[..., Tx]`` → D[·, j], for a column with two predecessors."""
+    below = costs[..., 1:] + minimum(torch.stack([left[..., 1:], left[..., :-1]], dim=-1))
+    return torch.cat([costs[..., :1] + left[..., :1], below], dim=-1)
+
+
+def _column_mistakes(left: Tensor, costs: Tensor, minimum: Minimum) -> dict[str, Tensor]:
+    top, stay, step = costs[..., :1] + left[..., :1], left[..., 1:], left[..., :-1]
+
+    def column(*options: Tensor, first: Tensor = top) -> Tensor:
+        return torch.cat([first, costs[..., 1:] + minimum(torch.stack(options, dim=-1))], dim=-1)
+
+    cells = [top[..., 0]]
+    for row in range(1, costs.shape[-1]):
+        options = torch.stack([stay[..., row - 1], step[..., row - 1], cells[-1]], dim=-1)
+        cells.append(costs[..., row] + minimum(options))
+    return {
+        "Row 0 lacks its own cost: D[0, j] = d[0, j] + D[0, j−1].": column(stay, step, first=left[..., :1]),
+        "Row 0 lacks the cell to its left: D[0, j] = d[0, j] + D[0, j−1].": column(stay, step, first=costs[..., :1]),
+        "Only the cell to the left is in it: the path could never go on to the next query frame.": column(stay, stay),
+        "Only the cell above the left one is in it: the path could never stay in a query frame.": column(step, step),
+        "It looks at the cell above in the same column too: that is the rule of column 1.": torch.stack(cells, dim=-1),
+        "The options are added; take the minimum of them.": torch.cat([top, costs[..., 1:] + stay + step], dim=-1),
     }
-    hint = known_mistake(found, -smoothing * logsum, mistakes)
-    if hint is None and not torch.isfinite(answer(COSTS, 0.001)).all():
-        return "With λ = 0.001 the exponentials underflow to zero: use torch.logsumexp."
-    return hint
 
 
-def find_first_row(answer: Callable[[Tensor], Tensor]) -> str | None:
-    zero, sums = torch.zeros(1), DISTANCES[0].cumsum(0)
-    down = DISTANCES[:, 0].cumsum(0)
-    mistakes = {
-        "This runs down the first column, the axes are exchanged: the row is distances[0].": (
-            torch.cat([zero, down, down[-1:]])
-        ),
-        "The two padding columns are missing: M + 1 = Ty + 2 entries are expected.": sums,
-        "The last padding column is missing. Its d is 0: what is added to the running sum there?": (
-            torch.cat([zero, sums])
-        ),
-        "These are the padded distances themselves; D[0, m] adds D[0, m−1] to each.": (
-            torch.cat([zero, DISTANCES[0], zero])
-        ),
-        "In the last column d is 0, D is not: D[0, M] = 0 + D[0, M−1].": torch.cat([zero, sums, zero]),
-    }
-    return known_mistake(answer(DISTANCES), torch.cat([zero, sums, sums[-1:]]), mistakes)
+def find_next_column(answer: Callable[[Tensor, Tensor, Minimum], Tensor]) -> str | None:
+    minima = {"the hard minimum": hard_minimum, "the soft minimum": soft_minimum}
+    for seed, (word, minimum) in enumerate(minima.items()):
+        left, costs = random_tensor(2, 5, seed=seed), random_tensor(2, 5, seed=seed + 2)
+        found = answer(left, costs, minimum)
+        hint = known_mistake(found, next_column(left, costs, minimum), _column_mistakes(left, costs, minimum))
+        if hint is not None:
+            return f"With {word}: {hint}"
+    leaf = random_tensor(4, seed=4).requires_grad_()
+    if not answer(leaf, leaf.detach(), soft_minimum).requires_grad:
+        return "The values are right, but no gradient is left: keep to torch's operations, without no_grad."
+    one = random_tensor(1, seed=5)
+    if not matches(answer(one, one, hard_minimum), 2 * one):
+        return "For a query with a single frame there is row 0 only; expected its cost plus the cell to the left."
+    return None
 
 
-def find_middle_cells(answer: Callable[[int, int], int]) -> str | None:
-    found = answer(8, 8), answer(4, 7), answer(1, 1)
-    if found[0] is None or found[0] is ...:
-        return "It returns nothing yet: replace the … and return a whole number."
-    counts = tuple(map(whole, found))
-    if None in counts:
-        kind = type(found[counts.index(None)]).__name__
-        return f"Expected whole numbers, found {kind}: count cells, with // for a half."
-    if counts == (64, 28, 1):
-        return "These are all real cells. The first row and column 1 have rules of their own."
-    if counts == (56, 21, 0):
-        return "The first row is left out, but column 1 is still in: it looks at three cells, not at two."
-    if counts == (56, 24, 0):
-        return "Column 1 is left out, but the first row is still in: it is a running sum."
-    if counts == (63, 24, 0):
-        return "One column too many: columns 1 and M = Ty + 1 have their own rule; count m = 2 … M − 1."
-    return None if counts == (49, 18, 0) else f"For 8 × 8, 4 × 7 and 1 × 1 frames it returns {found}."
-
-
-def find_both_ways(answer: Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]) -> str | None:
-    distances = torch.rand(3, 4, 6, generator=torch.Generator().manual_seed(0))
-    there, back = align_one_way(distances), align_one_way(distances.transpose(-1, -2))
-    found = answer(distances, align_one_way)
-    if matches(found, 2 * there) or matches(found, 2 * back):
-        return "The same direction is counted twice: the second cost matrix must be transposed."
-    if matches(found, there) or matches(found, back):
-        return "Only one direction: add the other, with the cost matrix transposed."
-    if matches(found, (there + back) / 2):
-        return "This is the mean of both directions; SPEC adds them."
-    if matches(found, there + align_one_way(distances.flip(-1))):
-        return "The second term plays y backwards; transposing exchanges the roles of x and y."
-    if isinstance(found, Tensor) and found.shape != there.shape:
-        return (
-            f"For distances [3, 4, 6] expected the shape [3], found {list(found.shape)}: "
-            "exchange the last two axes only."
-        )
-    return tensor_hint(found, there + back)
+def find_last_cell(answer: Callable[[Tensor, Minimum], Tensor]) -> str | None:
+    for column in (random_tensor(4, seed=0), random_tensor(2, seed=1)):
+        expected = soft_minimum(torch.cat([column, column[:-1]]))
+        mistakes = {
+            "Every row once. A row above the last can leave at its own row or step down one: two ways.": (
+                soft_minimum(column)
+            ),
+            "Every row twice. From the last row there is only one way into the last cell.": (
+                soft_minimum(torch.cat([column, column]))
+            ),
+            "Row 0 is in it once only: it leads straight to the right, and to row 1.": (
+                soft_minimum(torch.cat([column, column[1:-1]]))
+            ),
+            "That is the last row alone; the paths that left before it are missing.": column[-1],
+        }
+        hint = known_mistake(answer(column, soft_minimum), expected, mistakes)
+        if hint is not None:
+            return hint
+    return None
 
 
 def find_matching_rule(answer: Callable[[Tensor], Tensor]) -> str | None:
@@ -132,102 +127,67 @@ def find_matching_rule(answer: Callable[[Tensor], Tensor]) -> str | None:
     return None
 
 
+NEXT_COLUMN = '''
+def next_column(left, costs, minimum):
+    """left: D[·, j − 1] [..., Tx]; costs: d[·, j] [..., Tx]; minimum: [..., n] → [...]. Returns D[·, j] [..., Tx]."""
+    top = TOP  # row 0, [..., 1]
+    stay, step = OPTIONS  # what rows 1 … Tx − 1 may come from, [..., Tx − 1] each
+    below = costs[..., 1:] + minimum(torch.stack([stay, step], dim=-1))
+    return torch.cat([top, below], dim=-1)
+'''.strip()
+
 EXERCISES = {
     "03.1": Exercise(
-        title="the soft minimum",
-        difficulty=1,
-        minutes=5,
-        stub='''
-def soft_minimum(costs, smoothing):
-    """costs [..., n] → [...], over the last axis; smoothing is λ."""
-    return ...
-''',
-        solution='''
-def soft_minimum(costs, smoothing):
-    """costs [..., n] → [...], over the last axis; smoothing is λ."""
-    return -smoothing * torch.logsumexp(-costs / smoothing, dim=-1)
-''',
-        find=find_soft_minimum,
-        importance=3,
-        task="Write $-\\lambda\\log\\sum_k e^{-a_k/\\lambda}$ so that it stays stable at λ = 0.001.",
-        idea="torch.logsumexp subtracts the largest term before it takes exponentials, so nothing underflows.",
-        template="return -smoothing * torch.logsumexp(..., dim=-1)",
-        why=(
-            "The inner −1/λ turns small costs into large terms; the outer −λ brings the result back to the unit"
-            " of the costs."
+        title="One column of OTAM",
+        difficulty=2,
+        minutes=12,
+        stub=NEXT_COLUMN.replace("TOP", "...").replace("OPTIONS", "..., ..."),
+        solution=NEXT_COLUMN.replace("TOP", "costs[..., :1] + left[..., :1]").replace(
+            "OPTIONS", "left[..., 1:], left[..., :-1]"
         ),
+        find=find_next_column,
+        importance=3,
+        task=(
+            "Write a middle column for all rows at once. Row 0 looks only to the left. A row below looks at the cell "
+            "to its left (*stay* in the query frame) and at the one above that (*step* to the next)."
+        ),
+        idea="All rows look at the column to the left only, so two slices of it line up the options of all rows.",
+        template="top = costs[..., :1] + ...\nstay, step = left[..., 1:], left[...]",
+        why=(
+            "Row i of `left[..., :-1]` is one frame earlier than row i of `left[..., 1:]`. No cell waits for another "
+            "of its own column, so a column is one operation."
+        ),
+        library=lambda: next_column,
     ),
     "03.2": Exercise(
-        title="the first row, padding included",
-        difficulty=1,
-        minutes=5,
+        title="The last column at one stroke",
+        difficulty=3,
+        minutes=15,
         stub='''
-def first_row(distances):
-    """Frame distances [Tx, Ty] → D[0, 0 … M], shape [Ty + 2]."""
+def last_cell(column, softmin):
+    """column: D of the last real column [Tx]; softmin: [n] → a number. Returns the distance, with one softmin."""
     return ...
-''',
+'''.strip(),
         solution='''
-def first_row(distances):
-    """Frame distances [Tx, Ty] → D[0, 0 … M], shape [Ty + 2]."""
-    padded = torch.nn.functional.pad(distances[0], (1, 1))
-    return padded.cumsum(0)
-''',
-        find=find_first_row,
-        importance=2,
-        task=(
-            "$D[0, m] = d[0, m] + D[0, m-1]$, from column 0 to column $M$. Mind what stands in the two padding columns."
-        ),
-        idea="A running sum along the first row, with a zero for each padding column.",
-        template="padded = torch.nn.functional.pad(distances[0], (1, 1))\nreturn ...",
-        why="In the padding columns d is 0, so the sum starts at 0 and stays what it was at the end.",
-    ),
-    "03.3": Exercise(
-        title="how many cells the middle rule visits",
-        difficulty=2,
-        minutes=5,
-        stub='''
-def middle_cells(query_frames, support_frames):
-    """How many cells of D are computed by the rule with two predecessors, for Tx and Ty frames."""
-    return ...
-''',
-        solution='''
-def middle_cells(query_frames, support_frames):
-    """How many cells of D are computed by the rule with two predecessors, for Tx and Ty frames."""
-    return (query_frames - 1) * (support_frames - 1)
-''',
-        find=find_middle_cells,
+def last_cell(column, softmin):
+    """column: D of the last real column [Tx]; softmin: [n] → a number. Returns the distance, with one softmin."""
+    return softmin(torch.cat([column, column[:-1]]))
+'''.strip(),
+        find=find_last_cell,
         importance=1,
         task=(
-            "Count the cells of D that use the middle rule $D[l,m] = d[l,m]+\\operatorname{softmin}(D[l-1,m-1], "
-            "D[l,m-1])$. These are all in columns that the library computes at one stroke."
+            "`end_column` goes down the last column row by row. There d = 0, and a soft minimum of soft minima is one "
+            "soft minimum of everything. In how many ways does each row reach the last cell? Write it with one call."
         ),
-        idea="Which rows and which columns have a rule of their own? Count what is left.",
-        template="return (query_frames - ...) * (support_frames - ...)",
-        why="The first row is a running sum, and the first real column looks at three cells.",
+        idea="Unroll the last column for three rows on paper, and count how often each D of the column before occurs.",
+        template="return softmin(torch.cat([column, ...]))",
+        why=(
+            "Every row but the last enters the padding in its own row or one below, then runs down for free. So a "
+            "path that leaves early has double weight. It comes out of the recursion as it is written, and stays."
+        ),
     ),
-    "03.4": Exercise(
-        title="both directions",
-        difficulty=2,
-        minutes=5,
-        stub='''
-def both_ways(distances, one_way):
-    """Frame distances [..., Tx, Ty] → OTAM(x, y) [...]; one_way(distances) is one direction."""
-    return ...
-''',
-        solution='''
-def both_ways(distances, one_way):
-    """Frame distances [..., Tx, Ty] → OTAM(x, y) [...]; one_way(distances) is one direction."""
-    return one_way(distances) + one_way(distances.transpose(-1, -2))
-''',
-        find=find_both_ways,
-        importance=2,
-        task="OTAM adds the two directions. There may be leading axes, so exchange only the last two.",
-        idea="The other direction is the same function on the transposed matrix.",
-        template="return one_way(distances) + one_way(...)",
-        why="Only the last two axes change places; leading axes are pairs of clips.",
-    ),
-    "03.5": Exercise(
-        title="a matching rule of your own",
+    "03.3": Exercise(
+        title="A matching rule of your own",
         difficulty=3,
         minutes=30,
         stub='''
@@ -267,9 +227,8 @@ def my_rule(distances):
             "return D[rows - 1, columns - 1]"
         ),
         why=(
-            "Starting in one corner and ending in the other uses both clips whole. Then score it: "
-            "`score_pairs(centred(lambda s, q, t: baselines.Scores(-my_rule(frame_distances(q.unsqueeze(-3), "
-            "s.mean(-3).unsqueeze(-4))))))`."
+            "Starting in one corner and ending in the other uses both clips whole. The cell below scores it on the "
+            "reversed pairs."
         ),
     ),
 }

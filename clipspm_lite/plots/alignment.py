@@ -25,7 +25,7 @@ def predecessors(rows: int, columns: int, before: Callable[[int, int], Sequence[
     """The table D, ``rows`` × ``columns``, with an arrow into every cell from each cell it is computed from.
 
     Args:
-        before: (l, m) → the cells [(l', m'), …] that D[l, m] is computed from. The first and the last column are
+        before: (i, j) → the cells [(i', j'), …] that D[i, j] is computed from. The first and the last column are
             drawn as padding.
     """
     figure, (ax,) = new_axes(1, 1.5 * columns + 0.6, 1.15 * rows + 0.8)
@@ -41,7 +41,12 @@ def predecessors(rows: int, columns: int, before: Callable[[int, int], Sequence[
         ax.text(column, row, f"D[{row},{column}]", ha="center", va="center", fontsize=9, bbox=box)
         for above, left in before(row, column):
             ax.annotate("", xy=(column, row), xytext=(left, above), arrowprops=arrow)
-    ax.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.6, -0.4), xlabel="column m", ylabel="row l")
+    ax.set(
+        xlim=(-0.5, columns - 0.5),
+        ylim=(rows - 0.6, -0.4),
+        xlabel="column j (support frame)",
+        ylabel="row i (query frame)",
+    )
     names = ["0\n(padding)", *map(str, range(1, columns - 1)), f"{columns - 1}\n(padding)"]
     ax.set_xticks(range(columns), names)
     ax.set_yticks(range(rows))

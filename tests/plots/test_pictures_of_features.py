@@ -6,7 +6,7 @@ import torch
 from matplotlib.figure import Figure
 
 from clipspm_lite import plots
-from clipspm_lite.plots import diagrams, embeddings, motion, prompts
+from clipspm_lite.plots import diagrams, embeddings, flow, motion, prompts
 from clipspm_lite.plots import prototypes as draw
 from clipspm_lite.plots.alignment import aligned_frames, predecessors, soft_paths
 from clipspm_lite.plots.prompts import two_prompts
@@ -61,6 +61,23 @@ def test_clips_and_names_marks_the_largest_cosine_of_each_clip_right_or_wrong():
     assert words(axes[1].get_xticklabels()) == ["name 1", "name 2"]
 
 
+def test_both_directions_show_the_softmax_of_rows_and_of_columns_with_the_pairs_boxed():
+    logits = torch.tensor([[2.0, 0.0], [1.0, 1.0]])
+    _, rows, columns = embeddings.both_directions(torch.rand(2, 3, 8, 8), ["sit", "stand"], logits).axes
+    assert words(rows.texts) == ["0.88", "0.12", "0.50", "0.50"]
+    assert words(columns.texts) == ["0.73", "0.27", "0.27", "0.73"]
+    assert [(box.get_x() + 0.46, box.get_y() + 0.46) for box in rows.patches] == [(0, 0), (1, 1)]
+
+
+def test_flow_draws_every_box_with_its_shape_and_an_arrow_between_their_sides():
+    boxes = {"frames": (0, 0, (8, 3)), "video": (2, 1, [3])}
+    ax = flow.flow(boxes, [("frames", "video", "mean")]).axes[0]
+    assert words(ax.texts) == ["frames\n[8, 3]", "video\n[3]", "", "mean"] and len(ax.patches) == 2
+    arrow = ax.texts[2]
+    assert arrow.xyann == pytest.approx((flow.BOX_WIDTH / 2, 0))
+    assert arrow.xy == pytest.approx((2 - flow.BOX_WIDTH / 2, 1))
+
+
 def test_cosine_histograms_name_each_group_with_its_mean():
     groups = {f"group {n}": torch.full((2, 3), n / 8) for n in range(6)}
     figure = embeddings.cosine_histograms({"same": groups, "other": {"three": torch.zeros(4)}})
@@ -109,6 +126,16 @@ def test_stage_maps_draw_every_point_on_each_map_with_where_it_came_from():
     assert of_sit == [[0, 2]] and of_stand == [[4, 6]]
     np.testing.assert_array_equal(one.lines[0].get_xydata()[:2], [[1, 1], [0, 1]])
     assert not other.lines and words(figure.texts) == ["clip", "anchor", "1", "sit", "2", "stand"]
+
+
+def test_marks_in_one_place_are_told_apart_on_a_stage_map():
+    places = np.array([[0.0, 0.0], [0.0, 0.0], [0.01, 0.0], [3.0, 3.0]])
+    kinds = ["support clip", "query clip", "prototype", "class text"]
+    shown = dict.fromkeys(("t-SNE", "PCA"), embeddings.StageMap(places, (-1, 4, -1, 4)))
+    ax = embeddings.stage_maps(shown, kinds, [0] * 4, ["sit"]).axes[0]
+    marks, digits = ax.collections[:4], ax.collections[4]
+    assert [len(mark.get_facecolors()) for mark in marks] == [1, 1, 0, 0], "clips are filled, the others hollow"
+    assert digits.get_offsets().tolist() == [[0, 0], [3, 3]], "one digit for three points in one place"
 
 
 def test_every_case_and_every_gate_has_its_panel():
