@@ -15,7 +15,16 @@ from matplotlib.markers import MarkerStyle
 from matplotlib.transforms import ScaledTranslation
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, MARKERS, NEUTRAL_COLORS, course_style, film_strip, new_axes, series_style
+from clipspm_lite.plots.base import (
+    COLORS,
+    MARKERS,
+    NEUTRAL_COLORS,
+    WIDE,
+    course_style,
+    film_strip,
+    new_axes,
+    series_style,
+)
 
 
 @course_style
@@ -210,8 +219,8 @@ def stage_maps(
     """
     kind_styles = _kind_styles(kinds, colour)
     rows = max(len(names), len(kind_styles))  # of the legend, below the maps
-    side, bottom = 4.15, max(2.05, 0.53 + 0.19 * (rows - 1))
-    width, height = 9.0, bottom + 4.45
+    side, bottom = 3.0, max(1.75, 0.53 + 0.19 * (rows - 1))
+    width, height = WIDE, bottom + side + 0.3
     figure = Figure(figsize=(width, height))
     class_colors = _class_colors(len(names), colour, parts)
     paint = [
@@ -248,7 +257,7 @@ def stage_maps(
         figure.add_artist(Line2D([0.04], [height_of(row)], linestyle="", markersize=6, **style))
         figure.text(0.06, height_of(row), kind, va="center", fontsize=9)
     for row, name in enumerate(names):
-        text = textwrap.shorten(f"{name} ({parts[row]})" if parts else name, 70, placeholder=" …")
+        text = textwrap.shorten(f"{name} ({parts[row]})" if parts else name, 52, placeholder=" …")
         centred: dict[str, Any] = dict(va="center", fontsize=9)
         number_style: dict[str, Any] = dict(color=class_colors[row], weight="bold", ha="center") | centred
         figure.text(0.36, height_of(row), str(row + 1), **number_style)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, bar_style, course_style, film_strip, new_axes
+from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, WIDE, bar_style, course_style, film_strip, new_axes
 
 
 @course_style
@@ -107,8 +107,8 @@ def motion_of_heads(heads: Mapping[str, Mapping[str, float]], title: str) -> Fig
 @course_style
 def strips_of_twins(clips: Mapping[str, Tensor]) -> Figure:
     """A clip and its changed twins, all ``[T, 3, H, W]`` in [0, 1], one below the other, frames in columns."""
-    figure = Figure(figsize=(8, 0.8 * len(clips)))
-    ax = figure.add_axes((0.17, 0.01, 0.82, 0.98))
+    figure = Figure(figsize=(WIDE, 0.67 * len(clips)))
+    ax = figure.add_axes((0.2, 0.01, 0.79, 0.98))
     film_strip(ax, torch.cat(list(clips.values()), dim=2))
     height = next(iter(clips.values())).shape[2]
     for row, name in enumerate(clips):
@@ -129,8 +129,8 @@ def features_of_twins(features: Mapping[str, Tensor], twins: Sequence[str]) -> F
         features: feature → ``[twins, C]``.
         twins: names of the rows of each block; the others are compared with the first.
     """
-    figure = Figure(figsize=(9, (0.19 * len(twins) + 0.33) * len(features) + 0.4))
-    ax = figure.add_axes((0.17, 0.4 / figure.get_figheight(), 0.57, 1 - 0.42 / figure.get_figheight()))
+    figure = Figure(figsize=(WIDE, (0.19 * len(twins) + 0.33) * len(features) + 0.4))
+    ax = figure.add_axes((0.23, 0.4 / figure.get_figheight(), 0.44, 1 - 0.42 / figure.get_figheight()))
     beside = ax.get_yaxis_transform()
     rows: list[Tensor] = []
     for name, values in features.items():
@@ -178,8 +178,8 @@ def steps_of_twins(steps: Mapping[str, Tensor], title: str) -> Figure:
     most = max(float(block.abs().max()) for block in blocks)
     gap = blocks[0].new_full((1, channels), torch.nan)
     parts = [part for block in blocks for part in (block[:, order] / max(most, 1e-6), gap)][:-1]
-    figure = Figure(figsize=(9, 3))
-    ax = figure.add_axes((0.05, 0.24, 0.93, 0.66))
+    figure = Figure(figsize=(WIDE, 3))
+    ax = figure.add_axes((0.06, 0.19, 0.93, 0.72))
     _signed(ax, torch.cat(parts).T)
     for number, name in enumerate(steps):
         middle = number * (count + 1) + (count - 1) / 2

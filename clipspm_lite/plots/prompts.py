@@ -11,7 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, bar_style, course_style, film_strip, new_axes, series_style
+from clipspm_lite.plots.base import (
+    COLORS,
+    NEUTRAL_COLORS,
+    WIDE,
+    bar_style,
+    course_style,
+    film_strip,
+    new_axes,
+    series_style,
+)
 
 
 @course_style
@@ -93,9 +102,9 @@ def gate_maps(visual: Tensor, prompts: Mapping[str, Tensor]) -> Figure:
 
     ``visual`` is g_v ``[T, C]``; ``prompts``: which prompt → its g_p ``[C]``.
     """
-    figure = Figure(figsize=(8.6, 3.6))
-    upper = figure.add_axes((0.17, 0.5, 0.72, 0.42))
-    lower = figure.add_axes((0.17, 0.13, 0.72, 0.22))
+    figure = Figure(figsize=(WIDE, 3.6))
+    upper = figure.add_axes((0.19, 0.5, 0.69, 0.42))
+    lower = figure.add_axes((0.19, 0.13, 0.69, 0.22))
     rows = torch.stack(list(prompts.values()))
     style: dict[str, Any] = dict(cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     upper.imshow(visual.numpy(), **style)
@@ -111,7 +120,7 @@ def gate_maps(visual: Tensor, prompts: Mapping[str, Tensor]) -> Figure:
     upper.tick_params(bottom=False, labelbottom=False)
     upper.sharex(lower)
     # `figure.colorbar` takes three times as long.
-    bar = figure.add_axes((0.91, 0.13, 0.018, 0.79), label="<colorbar>")
+    bar = figure.add_axes((0.9, 0.13, 0.022, 0.79), label="<colorbar>")
     colours = torch.linspace(0, 1, 64)[:, None].numpy()
     bar.imshow(colours, cmap="cividis", origin="lower", extent=(0, 1, 0, 1), aspect="auto")
     bar.set(xticks=[], yticks=[0, 0.5, 1], ylabel="gate value (0 shut, 1 open)")
@@ -123,8 +132,8 @@ def gate_maps(visual: Tensor, prompts: Mapping[str, Tensor]) -> Figure:
 @course_style
 def fused_frames(cosines: Mapping[str, Tensor], weight: float) -> Figure:
     """What fusion at α = ``weight`` does to the direction of a clip's frames: which two → cosine of each ``[T]``."""
-    figure = Figure(figsize=(8.6, 2.4))
-    ax = figure.add_axes((0.09, 0.2, 0.53, 0.67))
+    figure = Figure(figsize=(WIDE, 2.4))
+    ax = figure.add_axes((0.1, 0.2, 0.47, 0.67))
     for number, values in enumerate(cosines.values()):
         frames = range(1, len(values) + 1)
         ax.plot(frames, values.tolist(), **series_style(number, NEUTRAL_COLORS))
@@ -133,7 +142,7 @@ def fused_frames(cosines: Mapping[str, Tensor], weight: float) -> Figure:
     ax.set(xlabel="frame", ylabel="cosine", ylim=(low - 0.02, 1.04))
     ax.set_title(f"a frame before and after fusion, α = {weight:.2f}", loc="left", y=1)
     sns.despine(ax=ax)
-    _key(figure, 0.65, 0.78, cosines)
+    _key(figure, 0.6, 0.78, cosines)
     return figure
 
 
@@ -150,8 +159,8 @@ def over_prompt_weight(
         now: the value of α to mark.
         what: which distance.
     """
-    figure = Figure(figsize=(8.6, 3.4 * max(1, len(names) / 13)))  # 13 names fit beside the axes
-    ax = figure.add_axes((0.09, 0.14, 0.53, 0.8))
+    figure = Figure(figsize=(WIDE, 3.2 * max(1, len(names) / 13)))  # 13 names fit beside the axes
+    ax = figure.add_axes((0.1, 0.15, 0.47, 0.79))
     above = distances - distances.min(-1, keepdim=True).values
     for n in range(len(names)):
         own = n == label
@@ -162,10 +171,10 @@ def over_prompt_weight(
     ax.set(xlim=(min(weights), max(weights)))
     sns.despine(ax=ax)
     ticked = [
-        ("✓ " if n == label else "") + textwrap.shorten(name, 34, placeholder=" …") for n, name in enumerate(names)
+        ("✓ " if n == label else "") + textwrap.shorten(name, 30, placeholder=" …") for n, name in enumerate(names)
     ]
-    figure.text(0.65, 0.85, f"{what}, prototype of")
-    _key(figure, 0.65, 0.78, ticked)
+    figure.text(0.6, 0.85, f"{what}, prototype of")
+    _key(figure, 0.6, 0.78, ticked)
     return figure
 
 

@@ -17,6 +17,7 @@ from clipspm_lite.plots.base import (
     COLORS,
     NEUTRAL_COLORS,
     RIGHT,
+    WIDE,
     WRONG,
     bar_style,
     course_style,
@@ -127,8 +128,8 @@ def prototype_paths(
         limits: lowest and highest x, lowest and highest y, the same for the pictures of several stages.
     """
     stretch = max(1, (len(names) + 1) / 16)  # 16 names fit beside the axes
-    figure = Figure(figsize=(9, 4.6 * stretch))
-    ax = figure.add_axes((0.06, 0.1, 0.54, 0.87))
+    figure = Figure(figsize=(WIDE, 4.2 * stretch))
+    ax = figure.add_axes((0.05, 0.1, 0.56, 0.87))
     styles = [series_style(n, NEUTRAL_COLORS) | {"linestyle": "-"} for n in range(len(names))]
     for path, style in zip(prototypes, styles, strict=True):
         ax.plot(*path.T, linewidth=1.6, markersize=6 if len(path) > 1 else 11, zorder=3, **style)
@@ -147,8 +148,8 @@ def prototype_paths(
         rows.append(("anchor", {"color": "black", "marker": "*"}))
     for row, (name, style) in enumerate(rows):  # a legend would take half of the time
         y = 0.93 - row * 0.058 / stretch
-        figure.add_artist(Line2D([0.63], [y], **style | {"markersize": 8, "linestyle": ""}))
-        figure.text(0.65, y, textwrap.shorten(name, 40, placeholder=" …"), va="center", fontsize=9)
+        figure.add_artist(Line2D([0.635], [y], **style | {"markersize": 8, "linestyle": ""}))
+        figure.text(0.66, y, textwrap.shorten(name, 31, placeholder=" …"), va="center", fontsize=9)
     return figure
 
 
@@ -162,9 +163,9 @@ def prototype_distances(distances: Tensor, names: Sequence[str], limits: tuple[f
         label: name of the distance.
     """
     rows = len(distances)
-    figure = Figure(figsize=(9, 0.42 * rows + 0.75))
+    figure = Figure(figsize=(WIDE, 0.42 * rows + 0.75))
     height = figure.get_figheight()
-    ax = figure.add_axes((0.3, 0.45 / height, 0.56, 0.42 * rows / height))
+    ax = figure.add_axes((0.39, 0.45 / height, 0.46, 0.42 * rows / height))
     low, high = limits
     ax.imshow(distances.numpy(), vmin=low, vmax=high, cmap="cividis", aspect="auto")
     for (row, column), value in np.ndenumerate(distances.numpy().round(2) + 0.0):  # no "-0.00"
@@ -172,12 +173,12 @@ def prototype_distances(distances: Tensor, names: Sequence[str], limits: tuple[f
         ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9, color="w" if dark else "k")
     for row in range(rows):
         name = f"{row + 1} {names[row]}" if row < len(names) else "anchor"
-        ax.text(-0.6, row, textwrap.shorten(name, 38, placeholder=" …"), ha="right", va="center", fontsize=9)
+        ax.text(-0.6, row, textwrap.shorten(name, 35, placeholder=" …"), ha="right", va="center", fontsize=9)
     ax.set(xticks=range(len(names)), xticklabels=range(1, len(names) + 1), yticks=[])
     ax.set(xlabel="class", ylabel="class")
-    ax.yaxis.set_label_coords(-0.49, 0.5)
+    ax.yaxis.set_label_coords(-0.75, 0.5)
     ax.tick_params(length=0)
-    bar = figure.add_axes((0.88, 0.45 / height, 0.02, 0.42 * rows / height), label="<colorbar>")
+    bar = figure.add_axes((0.87, 0.45 / height, 0.025, 0.42 * rows / height), label="<colorbar>")
     bar.imshow(np.linspace(0, 1, 64)[:, None], cmap="cividis", origin="lower", aspect="auto")
     bar.set(xticks=[], yticks=[0, 63], yticklabels=[f"{round(low, 2) + 0.0:.2f}", f"{high:.2f}"], ylabel=label)
     bar.yaxis.tick_right()
@@ -195,8 +196,8 @@ def distances_by_frame(distances: Mapping[str, Tensor], chosen: str, label: str)
         label: which distance.
     """
     stretch = max(1, len(distances) / 9)  # 9 names fit beside the axes
-    figure = Figure(figsize=(9, 2.8 * stretch))
-    ax = figure.add_axes((0.08, 0.18, 0.52, 0.72))
+    figure = Figure(figsize=(WIDE, 2.8 * stretch))
+    ax = figure.add_axes((0.1, 0.18, 0.47, 0.72))
     for n, (name, values) in enumerate(distances.items()):
         if name == chosen:
             continue
@@ -204,9 +205,9 @@ def distances_by_frame(distances: Mapping[str, Tensor], chosen: str, label: str)
         style = anchor if name == "anchor" else series_style(n, NEUTRAL_COLORS)
         ax.plot(range(1, len(values) + 1), values.tolist(), **style)
         y = 0.86 - n * 0.095 / stretch
-        places = [0.63, 0.65, 0.67]
+        places = [0.6, 0.62, 0.64]
         figure.add_artist(Line2D(places, [y] * 3, markevery=[1], **style))
-        figure.text(0.68, y, textwrap.shorten(name, 36, placeholder=" …"), va="center", fontsize=9)
+        figure.text(0.655, y, textwrap.shorten(name, 31, placeholder=" …"), va="center", fontsize=9)
     count = len(distances[chosen])
     ax.set(xticks=sorted({1, (count + 1) // 2, count}), xlabel="frame", ylabel=label)
     ax.set_ylim(bottom=0)
@@ -223,8 +224,8 @@ def stacked_distances(parts: Mapping[str, Tensor], names: Sequence[str], label: 
     neither the answer nor the softmax. ``label`` is the true class.
     """
     height = 0.5 * len(names) + 1.3
-    figure = Figure(figsize=(10, height))
-    ax = figure.add_axes((0.24, 0.55 / height, 0.74, 0.5 * len(names) / height))
+    figure = Figure(figsize=(WIDE, height))
+    ax = figure.add_axes((0.28, 0.55 / height, 0.7, 0.5 * len(names) / height))
     left = torch.zeros(len(names))
     for number, (part, distances) in enumerate(parts.items()):
         excess = distances - distances.min()
@@ -237,8 +238,8 @@ def stacked_distances(parts: Mapping[str, Tensor], names: Sequence[str], label: 
         color = "black" if n not in (label, answer) else RIGHT if label == answer else WRONG
         note = f"  ({', '.join(notes)})" if notes else ""
         ax.text(total, n, f" {total:.1f}{note}", va="center", color=color)
-    ax.set_yticks(range(len(names)), names)
-    ax.set(xlim=(0, 1.25 * float(left.max())), xlabel="distance in excess of the nearest class, part by part")
+    ax.set_yticks(range(len(names)), [textwrap.fill(name, 22) for name in names])
+    ax.set(xlim=(0, 1.4 * float(left.max())), xlabel="distance in excess of the nearest class, part by part")
     ax.invert_yaxis()
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(parts))
     sns.despine(ax=ax)

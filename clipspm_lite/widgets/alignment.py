@@ -2,14 +2,13 @@
 
 from functools import lru_cache
 
-import ipywidgets as widgets
 import torch
 from torch import Tensor
 
 from clipspm_lite.model.otam import SMOOTHING, frame_distances
 from clipspm_lite.plots.alignment import aligned_frames, soft_paths
 from clipspm_lite.plots.paths import DIRECTIONS, Pairs, most_probable_path, share_of_path, smoothed, soft_path
-from clipspm_lite.widgets.base import LABELLED, Explorer, Picture, dropdown, play, slider
+from clipspm_lite.widgets.base import Explorer, Picture, choose, play, slider
 from clipspm_lite.widgets.choices import choose_clip
 from clipspm_lite.widgets.gallery import Gallery
 
@@ -24,16 +23,11 @@ def alignment_explorer(gallery: Gallery) -> Explorer:
     second = gallery.starts[min(1, len(gallery.names) - 1)]
     offered = [(name, value) for name, value in FEATURES.items() if value != "fused" or gallery.model.config.with_spm]
     controls = {
-        **choose_clip(gallery, ("query_class", "query_clip"), ("query action", "query clip")),
-        **choose_clip(gallery, ("support_class", "support_clip"), ("support action", "support clip"), second),
-        "features": dropdown("features", offered),
-        "smoothing": widgets.SelectionSlider(
-            description="smoothing λ",
-            options=[(f"{value:g}", value) for value in SMOOTHINGS],
-            value=SMOOTHING,
-            style=LABELLED,
-        ),
-        "direction": dropdown("directions", [BOTH, *DIRECTIONS]),
+        **choose_clip(gallery, ("query_class", "query_clip"), ("query", "query clip")),
+        **choose_clip(gallery, ("support_class", "support_clip"), ("support", "support clip"), second),
+        "features": choose("features", offered),
+        "smoothing": choose("smoothing λ", [(f"{value:g}", value) for value in SMOOTHINGS], SMOOTHING),
+        "direction": choose("directions", [BOTH, *DIRECTIONS]),
         "step": slider("step", 1, gallery.data.features.shape[1]),
     }
     pictures = AlignmentPictures(gallery)

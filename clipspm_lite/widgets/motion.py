@@ -10,7 +10,7 @@ from torch import Tensor
 from clipspm_lite.model.heads import build_head, describe_head
 from clipspm_lite.model.hsmr import HSMROutput, Motion, MotionFeatureExtraction, hsmr
 from clipspm_lite.plots.motion import compared_with_first, features_of_twins, steps_of_twins, strips_of_twins
-from clipspm_lite.widgets.base import Explorer, Picture, dropdown
+from clipspm_lite.widgets.base import Explorer, Picture, choose
 from clipspm_lite.widgets.choices import choose_clip
 from clipspm_lite.widgets.gallery import Gallery
 
@@ -33,10 +33,10 @@ def motion_explorer(gallery: Gallery) -> Explorer:
     levels = [("m shallow: frames", "shallow"), ("m deep: fused frames", "deep")]
     controls = {
         **choose_clip(gallery, ("action", "clip"), ("action", "clip")),
-        "donor": dropdown("background from", gallery.numbered_names, len(gallery.names) - 1),
-        "motion": dropdown("motion", get_args(Motion), gallery.model.mfe.motion),
-        "weights": dropdown("weights", (GIVEN, FRESH)),
-        "level": dropdown("steps of", levels),
+        "donor": choose("background", gallery.numbered_names, len(gallery.names) - 1),
+        "motion": choose("motion", get_args(Motion), gallery.model.mfe.motion),
+        "weights": choose("weights", (GIVEN, FRESH)),
+        "level": choose("steps of", levels),
     }
     pictures = MotionPictures(gallery)
     return Explorer(

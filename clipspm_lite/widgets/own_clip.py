@@ -20,7 +20,7 @@ from clipspm_lite.plots.base import limits_around
 from clipspm_lite.plots.paths import soft_path
 from clipspm_lite.plots.prototypes import prototype_paths
 from clipspm_lite.recognition.recogniser import Matching, Prediction, Recogniser
-from clipspm_lite.widgets.base import COMPUTING, LABELLED, Explorer, Picture, dropdown, error_as_html
+from clipspm_lite.widgets.base import COMPUTING, LABELLED, NARROW, Explorer, Picture, choose, error_as_html
 from clipspm_lite.widgets.gallery import PICTURE_SIZE
 
 THUMBNAIL = 56  # pixels of a frame beside a matrix
@@ -45,11 +45,11 @@ def own_clip_explorer(recognisers: Mapping[str, Recogniser], support: VideoDatas
     pictures = OwnClipPictures(recognisers, support)
     pictures.ask(Path(start), Path(start).name)
     upload = widgets.FileUpload(accept="video/*", multiple=False, description="choose a clip")
-    path = widgets.Text(description="or its path", style=LABELLED, layout={"width": "32em"}, continuous_update=False)
+    path = widgets.Text(description="or its path", style=LABELLED, layout=NARROW, continuous_update=False)
     note = widgets.HTML(f'<div style="line-height: 1.4">{LARGEST_UPLOAD}</div>', layout={"width": "100%"})
     explorer = Explorer(
         "own clip",
-        {"method": dropdown("method", recognisers, width="auto")},
+        {"method": choose("method", recognisers)},
         {"ranking": pictures.ranking, "alignment": pictures.alignment, "prototypes": pictures.prototypes},
         extra=[upload, path, note],
     )

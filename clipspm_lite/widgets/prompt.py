@@ -15,7 +15,7 @@ from clipspm_lite.model.clipspm import CLIPSPM, CLIPSPMOutput
 from clipspm_lite.model.spm import generate_prompt
 from clipspm_lite.plots.base import film_strips
 from clipspm_lite.plots.prompts import fused_frames, gate_maps, over_prompt_weight
-from clipspm_lite.widgets.base import LABELLED, Explorer, Picture, dropdown, slider
+from clipspm_lite.widgets.base import LABELLED, NARROW, Explorer, Picture, choose, slider
 from clipspm_lite.widgets.choices import LISTED_EPISODES, margin_over_others
 from clipspm_lite.widgets.gallery import Gallery
 
@@ -40,9 +40,9 @@ def prompt_explorer(gallery: Gallery) -> Explorer:
     controls = {
         "episode": slider("episode", 0, LISTED_EPISODES - 1),
         "query": slider("query", 1, way),
-        "names": dropdown("support names", [RIGHT_NAMES, WRONG_NAMES, NO_NAMES], width="30em"),
-        "alpha": widgets.FloatSlider(description="α", min=0, max=1, step=0.05, value=alpha, style=LABELLED),
-        "shown": dropdown("distance", [D_SPM, SCORE], width="34em"),
+        "names": choose("names", [RIGHT_NAMES, WRONG_NAMES, NO_NAMES]),
+        "alpha": widgets.FloatSlider(alpha, description="α", min=0, max=1, step=0.05, style=LABELLED, layout=NARROW),
+        "shown": choose("distance", [D_SPM, SCORE]),
     }
     pictures = PromptPictures(gallery, sampler)
     draw: dict[str, Any] = {

@@ -99,7 +99,7 @@ def run_notebook(browser, jupyterlab, screenshots):
     pages = []
 
     def run(name: str, timeout: float = 400):
-        page = browser.new_page(viewport={"width": 1300, "height": 2200})
+        page = browser.new_page(viewport={"width": 1300, "height": 760})
         pages.append((name, page))
         page.goto(f"{jupyterlab}/lab/tree/{name}.ipynb?reset", wait_until="domcontentloaded")
         page.wait_for_selector(".jp-NotebookPanel-toolbar", timeout=60_000)
