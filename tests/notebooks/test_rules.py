@@ -29,8 +29,6 @@ TODO: dict[str, set[str]] = {
     "07": {"pictures"},
     "09": {"exercises"},
     "10": {"exercises", "pictures"},
-    "11": {"exercises", "median"},
-    "12": {"exercises"},
 }
 
 ROOT = Path(__file__).parents[2]
