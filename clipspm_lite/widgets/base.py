@@ -23,11 +23,9 @@ LABELLED = {"description_width": "7em"}  # style of every control, so that no la
 NARROW = {"width": "auto", "height": "auto", "flex": "1 1 240px"}
 SIDE_BY_SIDE = {"display": "flex", "flex_flow": "row wrap", "align_content": "flex-start", "flex": "1 1 260px"}
 SHORT = 10  # letters that fit beside a slider
-COMPUTING = "<em>computing …</em>"
-NOTE = (
-    '<div style="line-height: 1.4"><em>Controls in grey have no effect on the picture shown. If nothing moves, the '
-    "kernel has stopped: choose Run → Run All Cells.</em></div>"
-)
+COMPUTING, NO_PICTURE = "<em>computing …</em>", "<em>There is no such picture for this choice.</em>"
+NOTE = """<div style="line-height: 1.4"><em>Controls in grey have no effect on the picture shown. If nothing moves, the
+kernel has stopped: choose Run → Run All Cells.</em></div>"""
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Explorer(widgets.Box):
         title: what it is, in a few words; shown where widgets cannot be shown.
         controls: labelled widgets with a ``value``, by name.
         draw: by name, functions of control values. Their parameters are named after the controls they depend on. A
-            picture is drawn when it is looked at and one of these has changed. None leaves its place empty.
+            picture is drawn when it is looked at and one of these has changed. None: there is no such picture.
         derive: by name, functions of control values likewise, whose results may be parameters of those in ``draw``.
         idle: by name of a control, functions likewise that say when it has no effect on any picture.
         extra: widgets to show below the controls that draw nothing themselves (a `play` button, say).
@@ -83,9 +81,8 @@ class Explorer(widgets.Box):
         self._needs = {name: self._controls_of(function) for name, function in draw.items()}
         self._slow, self._stale = set(slow), set(draw)
         left = [*map(with_value, self.controls.values()), *extra, self.status]
-        right = widgets.VBox(
-            [self.shown, *self.pictures.values()], layout={"flex": "1000 1 500px", "min_width": "480px"}
-        )
+        wide = {"flex": "1000 1 500px", "min_width": "480px"}
+        right = widgets.VBox([self.shown, *self.pictures.values()], layout=wide)
         note = widgets.HTML(NOTE, layout={"width": "100%"})
         super().__init__([widgets.Box(left, layout=SIDE_BY_SIDE), right, note], layout=SIDE_BY_SIDE)
         self.add_class("clipspm-explorer")
@@ -95,10 +92,7 @@ class Explorer(widgets.Box):
         self.redraw(())
 
     def redraw(self, changed: Collection[str]) -> None:
-        """Draw the picture that is looked at if these controls, or others since it was drawn, have changed it.
-
-        An error is shown where the reader looks.
-        """
+        """Draw the picture that is looked at if these controls, or others since it was drawn, have changed it."""
         name, changed, message = self.shown.value, set(changed), ""
         self._stale |= {picture for picture, needs in self._needs.items() if needs & changed}
         if self._slow & changed:
@@ -119,7 +113,7 @@ class Explorer(widgets.Box):
 
     def _rendered(self, name: str) -> str:
         picture = self._call(self._draw[name], self._values())  # forgotten on return: `redraw` can collect its figure
-        return as_html(picture) if picture else ""
+        return as_html(picture) if picture else NO_PICTURE
 
     def static(self, name: str, /, **settings: Any) -> None:
         """Put one of the pictures into the notebook, where it is seen without a kernel too.

@@ -1,6 +1,6 @@
 """Controls that choose a clip of a gallery, or an episode: drawn from a seed, of chosen classes, or of a hard pair."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import accumulate
 from typing import Any
@@ -90,30 +90,17 @@ def margin_over_others(scores: Tensor, label: int) -> float:
 
 
 def explore_episodes(
-    title: str,
-    gallery: Gallery,
-    controls: dict[str, Any],
-    draw: dict[str, Any],
-    counted: str,
-    *,
-    idle: Mapping[str, Callable[..., bool]] | None = None,
-    extra: Sequence = (),
+    title: str, gallery: Gallery, controls: dict, draw: dict, counted: str, idle: dict[str, Any], extra: Sequence = ()
 ) -> Explorer:
     """An explorer of a chosen episode, which its pictures get as ``drawn``, the value of `episode_of`.
 
     ``counted`` names a control that counts classes or queries from 1; it ends at the number of classes of the episode.
+    ``idle`` and ``extra`` are as in `Explorer`.
     """
     choice = choose_episode(gallery)
-    beside_a_pair = dict.fromkeys(("way", "first", "second"), lambda pair: bool(pair))
-    explorer = Explorer(
-        title,
-        choice | controls,
-        draw,
-        derive={"drawn": partial(episode_of, gallery)},
-        idle=beside_a_pair | dict(idle or {}),
-        extra=extra,
-        slow=list(choice),
-    )
+    derive = {"drawn": partial(episode_of, gallery)}
+    idle = dict.fromkeys(("way", "first", "second"), lambda pair: bool(pair)) | idle
+    explorer = Explorer(title, choice | controls, draw, derive=derive, idle=idle, extra=extra, slow=list(choice))
 
     def renew(change: object = None) -> None:
         controls[counted].max = len(choice["pair"].value) or choice["way"].value

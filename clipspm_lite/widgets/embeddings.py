@@ -171,12 +171,8 @@ class EmbeddingPictures:
     def _remarks(self) -> str:
         """What this model lacks, and how its queries are asked here."""
         model = self.gallery.model
-        no_anchor = model.config.with_padm and not self.gallery.has_anchor
-        lacks = {
-            "SPM": not model.config.with_spm,
-            "PADM": not model.config.with_padm,
-            "anchor that all queries share": no_anchor,
-        }
+        lacks = {"SPM": not model.config.with_spm, "PADM": not model.config.with_padm}
+        lacks["anchor that all queries share"] = model.config.with_padm and not self.gallery.has_anchor
         text = "".join(f" This model has no {part}." for part, lacking in lacks.items() if lacking)
         together = " Queries are asked together here, though this model is inductive."
         return text + together if model.config.with_padm and model.inductive else text

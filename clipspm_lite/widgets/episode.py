@@ -26,7 +26,7 @@ def episode_explorer(gallery: Gallery) -> Explorer:
     draw = {"board": pictures.board, "strips": pictures.strips, "distances": pictures.distances}
     idle = {"asked": lambda: not gallery.model.config.with_padm}  # then queries do not meet
     player = play(controls["frame"], "play the clips")
-    return explore_episodes("episode", gallery, controls, draw, "query", idle=idle, extra=[player])
+    return explore_episodes("episode", gallery, controls, draw, "query", idle, [player])
 
 
 class EpisodePictures:

@@ -25,9 +25,8 @@ from clipspm_lite.widgets.gallery import PICTURE_SIZE
 
 THUMBNAIL = 56  # pixels of a frame beside a matrix
 LARGEST_UPLOAD = (
-    "The button takes clips of up to 10 MB. Jupyter silently drops a larger one, and the button then does nothing "
-    "until its cell is run again. A path has no such limit: write where the clip is on the machine that runs the "
-    "notebook, and press Enter."
+    "The button takes clips of up to 10 MB. Jupyter drops a larger one without a word, and the button is dead until "
+    "its cell is run again. A path has no such limit: write where the clip is on this machine, and press Enter."
 )
 
 
@@ -160,12 +159,7 @@ def ranking_picture(prediction: Prediction, clip: Tensor, name: str, method: str
 def alignment_picture(prediction: Prediction, clip: Tensor, supports: list[Tensor], method: str) -> Picture:
     """How the clip's frames lie against the prototypes of the answer and of what it nearly was, in time.
 
-    Args:
-        clip: frames ``[T, 3, H, W]``, small.
-        supports: a clip of each of the two actions, likewise.
-
-    Raises:
-        ValueError: a method that aligns no frames.
+    The clip and the support of each of the two actions are small frames ``[T, 3, H, W]``.
     """
     name, matching = last_matching(prediction, method)
     costs = list(matching.frame_distances[:2])
@@ -188,11 +182,7 @@ def alignment_picture(prediction: Prediction, clip: Tensor, supports: list[Tenso
 
 
 def prototypes_picture(prediction: Prediction, method: str) -> Picture:
-    """Where the clip lies among the prototypes, frames averaged, on their main plane.
-
-    Raises:
-        ValueError: a method that aligns no frames.
-    """
+    """Where the clip lies among the prototypes, frames averaged, on their main plane."""
     _, matching = last_matching(prediction, method)
     points = torch.cat([matching.prototypes.mean(1), matching.query.mean(0)[None]]).numpy()
     plane = PCA(min(2, len(points) - 1), random_state=0).fit(points)
@@ -208,7 +198,7 @@ def prototypes_picture(prediction: Prediction, method: str) -> Picture:
 
 
 def last_matching(prediction: Prediction, method: str) -> tuple[str, Matching]:
-    """The last alignment of an answer, and its name."""
+    """The last alignment of an answer, and its name; ValueError for a method that aligns no frames."""
     matchings = prediction.explanation.matchings
     if not matchings:
         raise ValueError(f"{method} compares no frames in time: there is nothing to show")

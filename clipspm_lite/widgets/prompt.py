@@ -45,12 +45,8 @@ def prompt_explorer(gallery: Gallery) -> Explorer:
         "shown": choose("distance", [D_SPM, SCORE]),
     }
     pictures = PromptPictures(gallery, sampler)
-    draw: dict[str, Any] = {
-        "clips": pictures.clips,
-        "gates": pictures.gates,
-        "fused": pictures.fused,
-        "alphas": pictures.alphas,
-    }
+    draw: dict[str, Any] = {"clips": pictures.clips, "gates": pictures.gates}
+    draw |= {"fused": pictures.fused, "alphas": pictures.alphas}
     return Explorer("prompt", controls, draw, slow=["episode", "query", "names"])
 
 

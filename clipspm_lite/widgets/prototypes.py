@@ -68,7 +68,7 @@ def prototypes_explorer(gallery: Gallery) -> Explorer:
     }
     pictures = PrototypePictures(gallery)
     draw = {"map": pictures.map, "distances": pictures.distances, "frames": pictures.frames}
-    return explore_episodes("prototypes", gallery, controls, draw, "chosen")
+    return explore_episodes("prototypes", gallery, controls, draw, "chosen", {})
 
 
 class PrototypePictures:

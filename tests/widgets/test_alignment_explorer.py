@@ -20,7 +20,7 @@ def explorer(gallery):
 
 def test_the_distance_is_the_librarys(explorer, gallery):
     videos = gallery.data.features
-    assert explorer.controls["direction"].value == BOTH and explorer.controls["smoothing"].value == SMOOTHING
+    assert explorer.controls["directions"].label == BOTH and explorer.controls["smoothing"].value == SMOOTHING
     expected = float(otam(videos[[0]], videos[[20]]))
     assert f"OTAM distance {expected:.2f} =" in seen(explorer, "matrix")
     centred = videos - videos.mean(1, keepdim=True)
@@ -39,7 +39,7 @@ def test_fused_frames_are_those_of_the_models_forward_pass(explorer, gallery):
 
 
 def test_a_step_names_the_pair_it_shows(explorer, gallery):
-    explorer.controls["direction"].value = "every support frame is met"
+    explorer.controls["directions"].value = ("every support frame is met",)
     costs = frame_distances(gallery.data.features[0], gallery.data.features[20])
     path = most_probable_path(costs, align_one_way)
     for step in (1, 5, 8):

@@ -19,7 +19,7 @@ from clipspm_lite.widgets.prototypes import prototypes_explorer
 CHANGES = {
     alignment_explorer: (
         ({"query_class": 2, "query_clip": 4, "support_class": 3, "support_clip": 2}, "matrix pairs"),
-        ({"features": "centred", "direction": "every query frame is met"}, "matrix pairs"),
+        ({"features": "centred", "directions": ("every query frame is met",)}, "matrix pairs"),
         ({"smoothing": 0.1}, "matrix"),
         ({"step": 3}, "pairs"),
     ),

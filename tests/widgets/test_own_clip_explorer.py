@@ -13,6 +13,7 @@ from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, load_model
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.datasets import VideoDataset, sample_world
 from clipspm_lite.recognition.recogniser import Recogniser
+from clipspm_lite.widgets.base import NO_PICTURE
 from clipspm_lite.widgets.own_clip import own_clip_explorer
 
 
@@ -72,7 +73,7 @@ def test_the_answer_is_the_recognisers(explorer, support, tmp_path):
 
 
 def test_a_method_without_alignment_shows_none_and_one_with_it_shows_why(explorer):
-    assert seen(explorer, "alignment") == seen(explorer, "prototypes") == ""
+    assert seen(explorer, "alignment") == seen(explorer, "prototypes") == NO_PICTURE
     explorer.controls["method"].value = "clip-spm"
     assert explorer.status.value == ""
     assert "distance padm" in seen(explorer, "alignment")
