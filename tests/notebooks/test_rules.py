@@ -28,7 +28,6 @@ TODO: dict[str, set[str]] = {
     "06": {"cells", "transductive"},
     "07": {"pictures"},
     "09": {"exercises"},
-    "10": {"exercises", "pictures"},
 }
 
 ROOT = Path(__file__).parents[2]
