@@ -62,6 +62,7 @@ def soft_paths(
     y_frames: Sequence[Tensor],
     titles: Sequence[str],
     lines: Sequence[Mapping[str, Cells]] = (),
+    diagonal: bool = False,
 ) -> Figure:
     """Cost matrices of one clip x with several clips y, and over each the share of the path that a cell carries.
 
@@ -72,6 +73,7 @@ def soft_paths(
         y_frames: for each y, ``[Ty, 3, H, W]``, drawn along the top.
         titles: one per panel.
         lines: for each y, single paths to draw as lines, by name.
+        diagonal: draw a dotted line from corner to corner, where the same moments of both clips meet.
     """
     lines = lines or [{}] * len(costs)
     named = any(len(paths_of_one) > 1 for paths_of_one in lines)
@@ -95,6 +97,8 @@ def soft_paths(
         ax.imshow(_joined(x_frames, -2), extent=(-1.1, -0.1, rows, 0))
         ax.imshow(_joined(frames, -1), extent=(0, columns, -0.1, -1.1))
         _draw_path(ax, path, walks, 15 * side**2)
+        if diagonal:
+            ax.plot([0, columns], [0, rows], color=COLORS[0], linestyle=":", linewidth=2.5, label="same moments")
         ax.set(xlim=(-1.15, columns), ylim=(rows, -1.15), xlabel="support frame", ylabel="query frame")
         ax.set_xticks([i + 0.5 for i in range(columns)], map(str, range(1, columns + 1)))
         ax.set_yticks([i + 0.5 for i in range(rows)], map(str, range(1, rows + 1)))

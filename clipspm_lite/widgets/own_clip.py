@@ -171,11 +171,13 @@ def alignment_picture(prediction: Prediction, clip: Tensor, supports: list[Tenso
             clip,
             supports,
             [f"{action}: {float(d):.2f}" for action, d in zip(names, matching.distance[:2], strict=True)],
+            diagonal=True,
         ),
         f"Why ({method}, distance {name}): frames of the clip down the side, along the top those of a clip of the "
         f"answer ({names[0]}) and of what it nearly was ({names[1]}); matched are the prototypes, means of all clips "
-        "of the action. Dark cells: frames that differ. A disc's area: the share of the path. The smaller wins.",
-        f"Two grey matrices of frame distances with discs, against {names[0]} and {names[1]}.",
+        "of the action. Dark cells: frames that differ. Dotted: the same moments. A disc's area: the share of the "
+        "path. The smaller distance wins.",
+        f"Two grey matrices of frame distances with discs and a dotted diagonal, against {names[0]} and {names[1]}.",
     )
 
 

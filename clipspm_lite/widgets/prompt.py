@@ -145,10 +145,10 @@ class PromptPictures:
     def _changes_in_words(self, answers: list[str]) -> str:
         """Where the answer changes over α, and whether names reach the supports at all."""
         pairs = zip(PROMPT_WEIGHTS[1:], answers[:-1], answers[1:], strict=True)
-        changes = [f"{weight:.1f} {now}" for weight, before, now in pairs if now != before]
+        changes = [f"to {now} at α = {weight:.1f}" for weight, before, now in pairs if now != before]
         text = "It is so from 0 to 1, in steps of 0.2."
         if changes:
-            text = f"It changes from {answers[0]} at α = {', '.join(changes)}."
+            text = f"It changes from {answers[0]} {', '.join(changes)}."
         if self.gallery.model.config.support_text == "generated":
             text += " In this model supports get generated prompts, no names."
         return text

@@ -34,8 +34,8 @@ SETTINGS = [  # notebook, a line of it, what the reader makes of it, the cell th
     ("10", CHECKPOINT, 'BACKBONE, WEIGHTS, CHECKPOINT = "tiny", None, None', "from clip", "None"),
     ("10", '"validation", "base"', '"test", "base"', "from clipspm_lite.b", "validation"),
     ("10", SPLIT, 'DATA, SPLIT = None, "defualt"', "from clipspm_lite.b", "study_a"),
-    ("11", OWN_DATA, 'DATA, NEW = "actions", []', "import shutil", "NEW is empty"),
-    ("11", OWN_DATA, 'DATA, NEW = "actions", ["new.mp4"]', "import shutil", "actions"),
+    ("11", OWN_DATA, 'DATA, NEW = "actions", []', "if not NEW", "NEW is empty"),
+    ("11", OWN_DATA, 'DATA, NEW = "actions", ["new.mp4"]', "if not NEW", "actions"),
     ("12", '"hmdb51", 1', '"HMDB51", 1', "from clipspm_lite.data.inspection", "HMDB51"),
     ("12", '"hmdb51", 1', '"hmdb51", 0', "from dataclasses", "shot"),
 ]

@@ -21,9 +21,6 @@ from clipspm_lite.notebooks import strip
 TODO: dict[str, set[str]] = {
     "06": {"cells", "transductive"},
     "07": {"pictures"},
-    "10": {"exercises", "pictures"},
-    "11": {"exercises", "median"},
-    "12": {"exercises"},
 }
 
 ROOT = Path(__file__).parents[2]

@@ -39,7 +39,9 @@ def test_soft_paths_show_costs_weights_and_both_clips():
     discs = ax.collections[0]
     assert discs.get_offsets().tolist() == [[0.5, 0.5], [1.5, 1.5], [1.5, 2.5]]
     areas = discs.get_sizes()
-    assert areas[0] == pytest.approx(2 * areas[1]) and areas[1] == areas[2]
+    assert areas[0] == pytest.approx(2 * areas[1]) and areas[1] == areas[2] and not ax.lines
+    (line,) = soft_paths([cost], [path], x, [y], ["same"], diagonal=True).axes[0].lines
+    assert line.get_xydata().tolist() == [[0, 0], [2, 3]]
 
 
 def test_a_walk_joins_all_pairs_and_frames_the_chosen_one():
