@@ -236,7 +236,11 @@ EXERCISES = {
         "the draw of an episode",
         2,
         12,
-        stub=DRAW.format(body="..."),
+        stub=DRAW.format(
+            body="videos = first[number] + ...  # shot + queries different places in the class\n"
+            "        support.append(...)\n"
+            "        query += ..."
+        ),
         solution=DRAW.format(
             body="videos = first[number] + rng.permutation(videos_per_class[number])\n"
             "        support.append(videos[:shot].tolist())\n"
@@ -252,7 +256,7 @@ EXERCISES = {
         ),
         idea="Shuffle all videos of a class once, then cut: what is cut from one shuffled list cannot overlap.",
         template=(
-            "for number in classes:\n    videos = first[number] + ...\n"
+            "for number in classes:\n    videos = first[number] + rng.permutation(...)\n"
             "    support.append(videos[:shot].tolist())\n    query += ..."
         ),
         why=(
