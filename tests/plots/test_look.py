@@ -16,7 +16,7 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from PIL import Image
 
-from clipspm_lite import plots
+from clipspm_lite import CLIPSPM, plots
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.plots import (
     ablations,
@@ -47,6 +47,8 @@ SAMPLER = EpisodeSampler([4, 5, 6], way=2, shot=2, queries=1, seed=0)
 WALK = {"there": [(0, 0), (1, 1)], "back": [(0, 1), (2, 3)]}
 ROWS = {"otam": {"right": {"5-way": [[6, 8]]}, "interval": 1.0, "difference": {}}}
 FEWER = {name: ROWS["otam"] for name in ("otam", "trx", "trx, 4 base classes")}
+EPISODE = torch.rand(2, 1, 4, 8), torch.rand(3, 4, 8), torch.rand(2, 8)
+HEAD = CLIPSPM(8, heads=1, head_dim=4, mlp_dim=4).eval()
 STAGE = embeddings.StageMap(np.eye(2), (-1, 2, -1, 2), -np.eye(2))
 ESTIMATES = {
     "without this": ablations.Estimate(-2.0, 0.5, -4.0, 1.0, [-3.0, -1.0]),
@@ -107,7 +109,7 @@ CALLS = {
     results.episode: ([CLIP] * 3, [CLIP] * 2, NAMES, [0, 1], [0, 2]),
     results.episode_board: ([[CLIP]] * 3, [CLIP] * 3, NAMES, [0, 1, 2], [0, 2, 2], 1),
     timeline.timelines: ({"a clip": [Moment(0, 2, "sit", {"sit": 0.7, "stand": 0.3})]}, {"a clip": CLIP}),
-    training.architecture: (),
+    training.architecture: (*EPISODE, HEAD(*EPISODE)),
     training.learning_curves: ({"one": HISTORY, "other": HISTORY}, 20),
 }
 every_drawing = pytest.mark.parametrize("draw", CALLS, ids=lambda draw: draw.__name__)
