@@ -1,82 +1,164 @@
-"""The exercises of notebook 04: gates, the tokens of semantic fusion, the prompt generator, consistency."""
+"""The exercises of notebook 04: gates, semantic fusion, the prompt generator, consistency."""
 
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipspm_lite.exercises.exercise import Exercise, known_mistake, matches, random_tensor, tensor_hint
+from clipspm_lite.exercises.exercise import (
+    Exercise,
+    known_mistake,
+    matches,
+    random_tensor,
+    tensor_hint,
+    with_weights_of,
+)
+from clipspm_lite.model.fusion import Gate, SemanticFusion
+from clipspm_lite.model.spm import PromptGenerator
+from clipspm_lite.model.transformer import TransformerBlock
+
+NO_GRADIENT = "The values are right, but no gradient is left: keep to torch's operations, without no_grad."
 
 
-def _find_gate(answer: Any) -> str | None:
-    x, slope = random_tensor(3, 4, seed=0), 0.1
-    w1, b1, w2, b2 = (random_tensor(*s, seed=i) for i, s in enumerate([(6, 4), (6,), (4, 6), (4,)], start=1))
-    found = answer(x, w1, b1, w2, b2, slope)
-    before = x @ w1.T + b1
-    inner = F.leaky_relu(before, slope) @ w2.T + b2
-    expected = torch.sigmoid(inner)
+class Fusion(SemanticFusion):
+    """The library's semantic fusion, made of parts instead of a configuration."""
+
+    def __init__(self, visual_gate: nn.Module, prompt_gate: nn.Module, transformer: nn.Module, prompt_weight: float):
+        nn.Module.__init__(self)
+        self.visual_gate, self.prompt_gate = visual_gate, prompt_gate  # type: ignore[assignment]
+        self.transformer, self.prompt_weight = transformer, prompt_weight  # type: ignore[assignment]
+
+
+class Generator(PromptGenerator):
+    """The library's prompt generator without dropout."""
+
+    def __init__(self, dim: int, hidden: int, condition: str):
+        super().__init__(dim, hidden, condition=condition, dropout=0.0)
+
+
+def _find_gate(answer: Callable[..., Any]) -> str | None:
+    for ratio, slope in ((1.5, 0.1), (0.5, 0.3)):
+        library = Gate(4, ratio, slope)
+        mine = answer(4, ratio, slope)
+        hint = with_weights_of(library, mine)
+        if hint is not None:
+            return hint
+        x = random_tensor(2, 3, 4, seed=0)
+        before = library.fc1(x)
+        found, expected, inner = mine(x), library(x), library.fc2(F.leaky_relu(before, slope))
+        mistakes = {
+            "The last step is missing: without the sigmoid the values do not stay between 0 and 1.": inner,
+            "Negative hidden values became 0: LeakyReLU multiplies them by the slope.": torch.sigmoid(
+                library.fc2(F.relu(before))
+            ),
+            "LeakyReLU used its own slope, 0.01: hand it self.slope.": torch.sigmoid(library.fc2(F.leaky_relu(before))),
+            "There is nothing between the two linear layers: LeakyReLU is missing.": torch.sigmoid(library.fc2(before)),
+            "That is the gated x. Return the gate alone; the caller multiplies.": expected * x,
+        }
+        hint = known_mistake(found, expected, mistakes)
+        if hint is not None:
+            return hint
+        if not found.requires_grad:
+            return NO_GRADIENT
+    return None
+
+
+def _find_fusion(answer: Callable[..., Any]) -> str | None:
+    sizes = SimpleNamespace(dim=4, heads=2, head_dim=3, mlp_dim=5, dropout=0.0, feedforward_dropout=0.0)
+    gates, block, alpha = (Gate(4, 0.5, 0.1), Gate(4, 1.5, 0.1)), TransformerBlock(sizes), 0.3
+    library, mine = Fusion(*gates, block, alpha), answer(*gates, block, alpha)
+    hint = with_weights_of(library, mine)
+    if hint is not None:
+        return hint
+    assert isinstance(mine, nn.Module)
+    for axes in ((2,), (2, 3)):
+        video, prompt = random_tensor(*axes, 3, 4, seed=0), random_tensor(*axes, 1, 4, seed=1)
+        try:
+            found = mine(video, prompt)
+        except (RuntimeError, IndexError):
+            if axes == (2,):
+                raise
+            return "With one more leading axis it stops: count axes from the end, −2 for tokens, −1 for channels."
+        hint = _fusion_hint(found, library, video, prompt)
+        if hint is not None:
+            return hint
+    return None
+
+
+def _fusion_hint(found: Any, library: Fusion, video: Tensor, prompt: Tensor) -> str | None:
+    if not isinstance(found, tuple) or len(found) != 2 or not all(isinstance(part, Tensor) for part in found):
+        return "Return two tensors: the fused frames [..., T, C], then the fused prompt [..., 1, C]."
+    frames, token = found
+    if frames.shape == prompt.shape and token.shape == video.shape:
+        return "The two results are exchanged: the frames come first, the prompt second."
+    for part, like in ((frames, video), (token, prompt)):
+        if part.shape != like.shape:
+            return tensor_hint(part, like)
+    block, alpha = library.transformer, library.prompt_weight
+    sent, kept = library.prompt_gate(prompt) * prompt, library.visual_gate(video) * video
+    mixed = kept + alpha * sent
+
+    def fused(first: Tensor, then: Tensor) -> Tensor:
+        tokens: Tensor = block(torch.cat([first, then], -2))
+        return tokens
+
     mistakes = {
-        "The last step is missing: without the sigmoid the values do not stay between 0 and 1.": inner,
-        "Negative hidden values became 0: LeakyReLU multiplies them by the slope.": torch.sigmoid(
-            F.relu(before) @ w2.T + b2
-        ),
-        "There is nothing between the two linear layers: LeakyReLU is missing.": torch.sigmoid(before @ w2.T + b2),
-        "That is the gated x. Return the gate alone; the caller multiplies.": expected * x,
-        "The biases are missing.": torch.sigmoid(F.leaky_relu(x @ w1.T, slope) @ w2.T),
-    }
-    return known_mistake(found, expected, mistakes)
-
-
-def _find_tokens(answer: Any) -> str | None:
-    video, prompt, alpha = random_tensor(2, 3, 4, seed=0), random_tensor(2, 1, 4, seed=1), 0.3
-
-    def visual_gate(x: Tensor) -> Tensor:
-        return torch.sigmoid(x + 1)
-
-    def prompt_gate(x: Tensor) -> Tensor:
-        return torch.sigmoid(2 * x)
-
-    found = answer(video, prompt, visual_gate, prompt_gate, alpha)
-    gated_video, gated_prompt = visual_gate(video) * video, prompt_gate(prompt) * prompt
-    mixed = gated_video + alpha * gated_prompt
-    expected = torch.cat([prompt, mixed], dim=-2)
-    mistakes = {
-        "The prompt stands last: it is the first token, and the frames follow.": torch.cat([mixed, prompt], -2),
         "The first token is the gated prompt: it must be the raw one. Only what is added to frames is gated.": (
-            torch.cat([gated_prompt, mixed], -2)
+            fused(sent, mixed)
         ),
-        "α is forgotten: the gated prompt is added to the frames α times.": torch.cat(
-            [prompt, gated_video + gated_prompt], -2
-        ),
-        "The frames came in ungated: multiply them by the visual gate.": torch.cat(
-            [prompt, video + alpha * gated_prompt], -2
-        ),
-        "The prompt was added to the frames ungated.": torch.cat([prompt, gated_video + alpha * prompt], -2),
-        "Those are the frames alone: the prompt token is missing.": mixed,
+        "α is forgotten: the gated prompt is added to the frames α times.": fused(prompt, kept + sent),
+        "The frames came in ungated: multiply them by the visual gate.": fused(prompt, video + alpha * sent),
+        "The prompt was added to the frames ungated.": fused(prompt, kept + alpha * prompt),
+        "Nothing of the prompt was added to the frames.": fused(prompt, kept),
+        "The prompt went in as the last token, and the first came out as the prompt.": fused(mixed, prompt),
+        "The transformer block is missing.": torch.cat([prompt, mixed], -2),
     }
-    return known_mistake(found, expected, mistakes)
+    hint = known_mistake(torch.cat([token, frames], -2), fused(prompt, mixed), mistakes)
+    return hint or (None if frames.requires_grad else NO_GRADIENT)
 
 
-def _find_generator_input(answer: Any) -> str | None:
-    video, class_text = random_tensor(4, 3, 6, seed=0) + 0.5, random_tensor(5, 6, seed=1)
-    found = answer(video, class_text)
-    mean_text, one_number = class_text.mean(0), video.mean((-2, -1))[:, None]
+def _find_generator(answer: Callable[..., Any]) -> str | None:
+    for condition in ("scalar", "pooled"):
+        for axes in ((4,), (2, 4)):
+            library, mine = Generator(6, 5, condition), answer(6, 5, condition)
+            hint = with_weights_of(library, mine)
+            if hint is None:
+                video, mean_text = random_tensor(*axes, 3, 6, seed=0) + 0.5, random_tensor(6, seed=1)
+                hint = _generator_hint(mine(video, mean_text), library, video, mean_text, condition)
+            if hint is not None:
+                return f'condition="{condition}": {hint}'
+    return None
+
+
+def _generator_hint(found: Any, library: Generator, video: Tensor, mean_text: Tensor, condition: str) -> str | None:
+    def generated(condition_: Tensor) -> Tensor:
+        prompt: Tensor = library.fc2(F.gelu(library.fc1(condition_))).unsqueeze(-2)
+        return prompt
+
+    scalar, pooled = video.mean((-2, -1)).unsqueeze(-1), video.mean(-2)
+    right, other = (scalar, pooled) if condition == "scalar" else (pooled, scalar)
+    expected = library(video, mean_text)
+    if isinstance(found, Tensor) and found.shape == expected.squeeze(-2).shape:
+        return "A prompt is one token: its shape is [..., 1, C], so an axis of length 1 is missing before the last."
     mistakes = {
-        "That is the pooled condition: s(f) is a mean over frames and channels, one number a video.": (
-            mean_text * video.mean(-2)
+        "That is the other condition: scalar is a mean over frames and channels, pooled over frames.": (
+            generated(mean_text * other)
         ),
-        "All videos got the same number: s(f) is a mean within each video, not over the whole batch.": (
-            mean_text * video.mean() * torch.ones(4, 1)
+        "All videos got the same summary: s(f) is a mean within each video, not over the whole batch.": (
+            generated(mean_text * (video.mean() if condition == "scalar" else right.mean(0)) * torch.ones_like(pooled))
         ),
-        "The names were added up: t̄ is their mean, divided by the number of classes.": class_text.sum(0) * one_number,
-        "s(f) is a mean and not a sum over frames and channels.": mean_text * video.sum((-2, -1))[:, None],
-        "s(f) multiplies t̄, it is not added to it.": mean_text + one_number,
+        "s(f) is a mean and not a sum.": (
+            generated(mean_text * (video.sum((-2, -1)).unsqueeze(-1) if condition == "scalar" else video.sum(-2)))
+        ),
+        "s(f) multiplies t̄, it is not added to it.": generated(mean_text + right),
+        "GELU between the two layers is missing.": library.fc2(library.fc1(mean_text * right)).unsqueeze(-2),
+        "That is t̄ · s(f) itself: the two layers FF_g are missing.": (mean_text * right).unsqueeze(-2),
     }
-    expected = mean_text * one_number
-    if isinstance(found, Tensor) and found.shape == (4, 5):
-        return "One value a class came out: average class_text over its classes (axis −2), and keep its channels."
-    return known_mistake(found, expected, mistakes)
+    hint = known_mistake(found, expected, mistakes)
+    return hint or (None if found.requires_grad else NO_GRADIENT)
 
 
 def _find_consistency(answer: Any) -> str | None:
@@ -116,76 +198,118 @@ def _find_summary(answer: Any) -> str | None:
     return None
 
 
+GATE = '''
+class Gate(nn.Module):
+    """How much of each channel passes: [..., C] → values between 0 and 1 [..., C]."""
+
+    def __init__(self, dim, ratio, slope):
+        super().__init__()
+        hidden = int(ratio * dim)
+        self.fc1, self.fc2 = nn.Linear(dim, hidden), nn.Linear(hidden, dim)
+        self.slope = slope  # of LeakyReLU
+
+    def forward(self, x):
+        hidden = {hidden}
+        return {result}
+'''.strip()
+
+FUSION = '''
+class Fusion(nn.Module):
+    """Semantic fusion, SF: two gates, the transformer block TB and the number α."""
+
+    def __init__(self, visual_gate, prompt_gate, transformer, prompt_weight):
+        super().__init__()
+        self.visual_gate, self.prompt_gate = visual_gate, prompt_gate
+        self.transformer, self.prompt_weight = transformer, prompt_weight
+
+    def forward(self, video, prompt):
+        """f [..., T, C], p [..., 1, C] → f′ [..., T, C], p′ [..., 1, C]."""
+        gated = {gated}
+        tokens = {tokens}
+        return {result}
+'''.strip()
+
+GENERATOR = '''
+class Generator(nn.Module):
+    """The prompt generator; condition is "scalar" (the released code's) or "pooled"."""
+
+    def __init__(self, dim, hidden, condition):
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(dim, hidden), nn.Linear(hidden, dim)  # FF_g
+        self.condition = condition
+
+    def forward(self, video, mean_text):
+        """f [..., T, C], t̄ [C] → p̂ [..., 1, C]."""
+        if self.condition == "scalar":
+            summary = {scalar}
+        else:
+            summary = {pooled}
+        return {result}
+'''.strip()
+
 EXERCISES = {
     "04.1": Exercise(
         title="A gate",
         difficulty=1,
-        minutes=5,
-        stub='''
-def gate(x, w1, b1, w2, b2, slope):
-    """x [..., C], w1 [H, C], b1 [H], w2 [C, H], b2 [C] -> values between 0 and 1 [..., C]."""
-    hidden = ...
-    return ...
-'''.strip(),
-        solution='''
-def gate(x, w1, b1, w2, b2, slope):
-    """x [..., C], w1 [H, C], b1 [H], w2 [C, H], b2 [C] -> values between 0 and 1 [..., C]."""
-    hidden = torch.nn.functional.leaky_relu(x @ w1.T + b1, slope)
-    return torch.sigmoid(hidden @ w2.T + b2)
-'''.strip(),
+        minutes=6,
+        stub=GATE.format(hidden="...  # the first layer, then LeakyReLU", result="..."),
+        solution=GATE.format(hidden="F.leaky_relu(self.fc1(x), self.slope)", result="torch.sigmoid(self.fc2(hidden))"),
         find=_find_gate,
         importance=3,
-        task="A gate as in the hand-sized example, for any leading axes and with biases.",
+        task="Fill the two gaps. The hidden layer has ratio · C units.",
         idea="Two linear layers with LeakyReLU between them; the sigmoid makes a share of it.",
-        template="hidden = torch.nn.functional.leaky_relu(x @ w1.T + b1, slope)\nreturn ...",
-        why="A gate has one value per channel, so it can let single channels through.",
+        template="hidden = F.leaky_relu(self.fc1(x), self.slope)\nreturn ...",
+        why="A gate has one value per channel, so it can let single channels through. A linear layer works on the "
+        "last axis, so any leading axes will do.",
+        library=lambda: Gate,
     ),
     "04.2": Exercise(
-        title="The tokens of semantic fusion, the prompt first",
-        difficulty=1,
-        minutes=8,
-        stub='''
-def fusion_tokens(video, prompt, visual_gate, prompt_gate, alpha):
-    """video [..., T, C], prompt [..., 1, C], two functions, a number -> tokens [..., 1 + T, C]."""
-    mixed = ...
-    return ...
-'''.strip(),
-        solution='''
-def fusion_tokens(video, prompt, visual_gate, prompt_gate, alpha):
-    """video [..., T, C], prompt [..., 1, C], two functions, a number -> tokens [..., 1 + T, C]."""
-    mixed = visual_gate(video) * video + alpha * prompt_gate(prompt) * prompt
-    return torch.cat([prompt, mixed], dim=-2)
-'''.strip(),
-        find=_find_tokens,
-        importance=3,
-        task=(
-            "Write the tokens that enter SF's transformer block. `visual_gate` and `prompt_gate` are functions here."
+        title="Semantic fusion",
+        difficulty=2,
+        minutes=12,
+        stub=FUSION.format(
+            gated="...  # f̃ [..., T, C]", tokens="...  # what TB makes of p and f̃, [..., 1 + T, C]", result="..., ..."
         ),
+        solution=FUSION.format(
+            gated="self.visual_gate(video) * video + self.prompt_weight * self.prompt_gate(prompt) * prompt",
+            tokens="self.transformer(torch.cat([prompt, gated], dim=-2))",
+            result="tokens[..., 1:, :], tokens[..., :1, :]",
+        ),
+        find=_find_fusion,
+        importance=3,
+        task="Write the two lines of the equation. `self.visual_gate`, `self.prompt_gate` and `self.transformer` are "
+        "called like functions, and `self.prompt_weight` is α. From here on the notebook fuses with yours.",
         idea="Gate both, add the gated prompt α times to every frame, and put the raw prompt in front.",
-        template="mixed = ... + alpha * ...\nreturn torch.cat([prompt, mixed], dim=-2)",
-        why="The frames take what the gates let through; the prompt token itself stays as it was.",
+        template="gated = ... + self.prompt_weight * ...\n"
+        "tokens = self.transformer(torch.cat([prompt, gated], dim=-2))\n"
+        "return tokens[..., 1:, :], tokens[..., :1, :]",
+        why="The frames take what the gates let through; the prompt token itself goes in as it was. [..., 1, C] is "
+        "added to [..., T, C] by broadcasting: every frame gets the same.",
+        library=lambda: Fusion,
     ),
     "04.3": Exercise(
-        title="What enters the prompt generator",
+        title="The prompt generator",
         difficulty=2,
-        minutes=10,
-        stub='''
-def generator_input(video, class_text):
-    """video [Q, T, C], class_text [N, C] -> mean text times one number a video [Q, C]."""
-    return ...
-'''.strip(),
-        solution='''
-def generator_input(video, class_text):
-    """video [Q, T, C], class_text [N, C] -> mean text times one number a video [Q, C]."""
-    one_number = video.mean(dim=(-2, -1))
-    return class_text.mean(-2) * one_number[:, None]
-'''.strip(),
-        find=_find_generator_input,
+        minutes=12,
+        stub=GENERATOR.format(
+            scalar="...  # s(f): one number per video, [..., 1]",
+            pooled="...  # one number per channel, [..., C]",
+            result="...  # FF_g of t̄ · s(f), [..., 1, C]",
+        ),
+        solution=GENERATOR.format(
+            scalar="video.mean((-2, -1)).unsqueeze(-1)",
+            pooled="video.mean(-2)",
+            result="self.fc2(F.gelu(self.fc1(mean_text * summary))).unsqueeze(-2)",
+        ),
+        find=_find_generator,
         importance=3,
-        task="The argument of FF_g with the released scalar condition, for Q videos at once.",
-        idea="A mean text that all queries share, times one number of each query's own.",
-        template="one_number = video.mean(dim=...)\nreturn class_text.mean(-2) * one_number[:, None]",
-        why="With one number per video all prompts of an episode lie on one line before FF_g.",
+        task="Fill the three gaps. The notebook goes on with yours.",
+        idea="A mean text that all videos share, times what a video says of itself, through two layers.",
+        template="summary = video.mean((-2, -1)).unsqueeze(-1)\nsummary = video.mean(-2)\n"
+        "return self.fc2(F.gelu(self.fc1(...))).unsqueeze(-2)",
+        why="With one number per video, all prompts of an episode lie on one line before FF_g. The last unsqueeze "
+        "makes the prompt one token.",
+        library=lambda: Generator,
     ),
     "04.4": Exercise(
         title="A consistency term: which sum, which mean",
@@ -203,7 +327,7 @@ def consistency_term(named, generated):
 '''.strip(),
         find=_find_consistency,
         importance=2,
-        task="Sum over what, average over what?",
+        task="The numbers above are of this term. Sum over what, and average over what?",
         idea="Sum over what belongs to one sample, average over samples.",
         template="return (named - generated).square().sum(dim=...).mean()",
         why=(
@@ -212,9 +336,9 @@ def consistency_term(named, generated):
         ),
     ),
     "04.5": Exercise(
-        title="A prompt condition that knows the order of the frames",
+        title="A summary that knows the order of the frames",
         difficulty=3,
-        minutes=30,
+        minutes=15,
         stub='''
 def ordered(video):
     """video [..., T, C] -> a summary [..., C] that differs for a clip and its reverse."""
@@ -230,13 +354,15 @@ def ordered(video):
         find=_find_summary,
         importance=1,
         task=(
-            "Invent a condition that sees the direction of time. The checker looks at properties (shape, own "
-            "frames only, a reversed clip differs), not at one right formula. Then try it: `head = new_model();"
-            " head.prompt_generator = Generator(128, 256, ordered)`, train it as above, and ask whether "
-            "reversed pairs of validation classes gain (`evaluate_pairs`). Say what one seed shows."
+            "Invent a summary that sees the direction of time. The checker looks at properties (shape, own "
+            "frames only, a reversed clip differs), not at one right formula. Then think: which comparison, with "
+            "how many training seeds, would show that it helps?"
         ),
         idea="Compare the second half of the clip with the first.",
         template="first, last = video[..., :half, :].mean(-2), video[..., -half:, :].mean(-2)\nreturn ...",
-        why="Anything that weighs early and late frames differently will do.",
+        why=(
+            "Anything that weighs early and late frames differently will do. To show that it helps: the same "
+            "trainings with and without, several seeds, the same validation episodes, reversed pairs apart."
+        ),
     ),
 }

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
-from clipspm_lite.exercises.exercise import Exercise, known_mistake, random_tensor, tensor_hint, with_weights_of
+from clipspm_lite.exercises.exercise import Exercise, known_mistake, random_tensor, real, tensor_hint, with_weights_of
 from clipspm_lite.model.hsmr import MotionFeatureExtraction
 from clipspm_lite.model.presets import Motion
 
@@ -60,64 +60,26 @@ def _find_mfe(answer: Callable[..., Any]) -> str | None:
     return None
 
 
-def _weights(frames: int) -> Tensor:
-    weights = torch.full((frames,), 1 / (frames - 1))
-    weights[0] = weights[-1] = 0.5 / (frames - 1)
-    return weights
-
-
-def _find_weights(answer: Callable[[int], object]) -> str | None:
-    for frames in (8, 3, 2):
-        expected = _weights(frames)
-        ends = torch.zeros(frames)
-        ends[0], ends[-1] = 0.5, 0.5
-        mistakes = {
-            "All frames weigh the same here. In how many of the T − 1 steps does frame 1 stand, and frame 2?": (
-                torch.full((frames,), 1 / frames)
-            ),
-            "The proportions are right, but the weights must add up to 1: divide by 2 (T − 1).": (
-                expected * 2 * (frames - 1)
-            ),
-            "Twice too large: the ½ before forward + backward is missing.": 2 * expected,
-            "Only the ends are left: that is what a difference would keep, but both directions are added.": ends,
-        }
-        hint = known_mistake(answer(frames), expected, mistakes)
-        if hint is not None:
-            return f"For T = {frames}: {hint}"
-    return None
-
-
-def _antisymmetric(video: Tensor, convolutions: tuple[nn.Conv1d, nn.Conv1d], padding: str) -> Tensor:
-    """forward − backward, ``[T − 1, C]``."""
-    x = video.T[None]
-    for convolution in convolutions:
-        x = convolution(F.pad(x, (1, 1), mode=padding))
-    filtered = x[0].T
-    return (filtered[1:] - video[:-1]) - (filtered[:-1] - video[1:])
-
-
-def _find_antisymmetric(answer: Callable[[Tensor, nn.Conv1d, nn.Conv1d], object]) -> str | None:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(4)
-        convolutions = (nn.Conv1d(6, 6, 3), nn.Conv1d(6, 6, 3))
-    video = random_tensor(8, 6, seed=4)
+def _find_taps(answer: Any) -> str | None:
+    values = [real(value) for value in answer] if isinstance(answer, list | tuple | Tensor | np.ndarray) else []
+    if len(values) != 3 or None in values:
+        return "Expected three numbers: the taps for the frame before, the frame itself and the frame after."
+    taps = torch.tensor(values)
+    mfe = MotionFeatureExtraction(4)
     with torch.no_grad():
-        found = answer(video, *convolutions)
-        steps = _antisymmetric(video, convolutions, "replicate")
-        zeros = _antisymmetric(video, convolutions, "constant").mean(0) / 2
-        x = video.T[None]
-        for convolution in convolutions:
-            x = convolution(F.pad(x, (1, 1), mode="replicate"))
-        symmetric = (x[0].T[1:] - video[:-1] + x[0].T[:-1] - video[1:]).mean(0) / 2
-        mistakes = {
-            "You padded with zeros: a still clip would get a motion. Repeat the first and the last frame.": zeros,
-            "That is the symmetric feature: the two directions are added, not subtracted.": symmetric,
-            "Twice too large: the ½ is missing.": steps.mean(0),
-            "The sign is turned: it is forward − backward.": -steps.mean(0) / 2,
-            "You have all steps; the mean over time is missing.": steps / 2,
-            "You summed over time; the released code takes the mean.": steps.sum(0) / 2,
-        }
-        return known_mistake(found, steps.mean(0) / 2, mistakes)
+        for convolution, kernel in ((mfe.conv1, taps), (mfe.conv2, torch.tensor([0.0, 1.0, 0.0]))):
+            convolution.weight.zero_()
+            convolution.weight[range(4), range(4)] = kernel
+            convolution.bias.zero_()  # type: ignore[union-attr]
+        video = random_tensor(8, 4, seed=4)
+        m, reverse, still = mfe(video), mfe(video.flip(0)), mfe(video[:1].expand(8, 4))
+    if m.norm() < 1e-4:
+        return "m is zero for every clip: with these taps Φ(f) and f are the same where it counts."
+    if still.norm() > 1e-4:
+        return f"A still clip gets a motion {float(still.norm()):.2f} long. Which of your taps does a still frame pass?"
+    if (m + reverse).norm() > 1e-4:
+        return "A still clip is silent, but the reversed clip does not get −m."
+    return None
 
 
 def _find_stopped(answer: Callable[[Tensor, Tensor], object]) -> str | None:
@@ -141,7 +103,7 @@ def _find_stopped(answer: Callable[[Tensor, Tensor], object]) -> str | None:
         return "The value is right, but no gradient is left at all: stop m_deep only."
     of_deep, of_token = torch.autograd.grad(loss, (deep, token), allow_unused=True)
     if of_token is None:
-        return "The value is right, but you stopped the other side: now m̂ gets no gradient."
+        return "The value is right, but you stopped the other side: now m′ gets no gradient."
     if of_deep is not None:
         return "The value is right, but a gradient still reaches m_deep: detach it."
     return None
@@ -224,87 +186,39 @@ EXERCISES = {
         library=lambda: MotionFeatureExtraction,
     ),
     "05.2": Exercise(
-        title="The weights of the regrouped mean",
-        difficulty=2,
-        minutes=10,
-        stub='''
-def frame_weights(frames):
-    """The weights w_1 … w_T with m = Σ w_i (Φ(f)[i] − f[i]), as a tensor [T]; frames = T ≥ 2."""
-    return ...
-'''.strip(),
-        solution='''
-def frame_weights(frames):
-    """The weights w_1 … w_T with m = Σ w_i (Φ(f)[i] − f[i]), as a tensor [T]; frames = T ≥ 2."""
-    steps = torch.full((frames,), 2.0)  # an inner frame stands in two steps,
-    steps[0] = steps[-1] = 1  # the first and the last in one
-    return steps / (2 * (frames - 1))
-'''.strip(),
-        find=_find_weights,
+        title="A filter that makes it see direction",
+        difficulty=3,
+        minutes=15,
+        stub="taps = ..., ..., ...  # for the frame before, the frame itself, the frame after",
+        solution="taps = -0.5, 1.0, 0.5",
+        find=_find_taps,
         importance=2,
         task=(
-            "Write the weights w_i of the regrouped sum for any T ≥ 2. Check yourself first on T = 2: there is "
-            "one step, and both frames belong to it."
+            "Φ need not be simple. Let the second convolution pass everything on, and the first one compute "
+            "Φ(f)[i] = taps[0] · f[i − 1] + taps[1] · f[i] + taps[2] · f[i + 1], channel by channel, with zeros "
+            "beyond the ends. Choose three numbers with which the *symmetric* feature is zero for every still "
+            "clip and −m for the reversed one, and not always zero."
         ),
-        idea="Count in how many of the T − 1 steps a frame stands: the ends in one, the others in two.",
-        template="steps = torch.full((frames,), 2.0)\nsteps[0] = steps[-1] = 1\nreturn ...",
+        idea="The sum weighs Φ(f) − f, so let Φ return the frame itself plus a difference of its neighbours.",
+        template="taps = -0.5, ..., 0.5",
         why=(
-            "For T = 2 both weights are ½: m is then the plain mean of Φ(f) − f. With many frames the two ends "
-            "hardly matter."
+            "Φ(f) − f is then half the difference of the neighbours, which turns with the clip. Any [−a, 1, a] "
+            "will do. So the equation does not forbid a sense of direction; random filters do not have it, and "
+            "nothing in the training asks for it."
         ),
     ),
     "05.3": Exercise(
-        title="From symmetric to antisymmetric",
-        difficulty=2,
-        minutes=15,
-        stub='''
-def antisymmetric(video, conv1, conv2):
-    """video [T, C]; conv1, conv2: Conv1d with kernel 3 that pad nothing themselves → motion [C]."""
-    channels_first = video.T[None]  # [1, C, T], as Conv1d wants it
-    return ...
-'''.strip(),
-        solution='''
-def antisymmetric(video, conv1, conv2):
-    """video [T, C]; conv1, conv2: Conv1d with kernel 3 that pad nothing themselves → motion [C]."""
-    channels_first = video.T[None]  # [1, C, T], as Conv1d wants it
-    for convolution in (conv1, conv2):
-        repeated = torch.nn.functional.pad(channels_first, (1, 1), mode="replicate")
-        channels_first = convolution(repeated)
-    filtered = channels_first[0].T
-    forward = filtered[1:] - video[:-1]
-    backward = filtered[:-1] - video[1:]
-    return (forward - backward).mean(0) / 2
-'''.strip(),
-        find=_find_antisymmetric,
-        importance=2,
-        task=(
-            "Write the antisymmetric motion feature of one video. The two convolutions are given without "
-            "padding, so you decide what lies beyond the ends."
-        ),
-        idea="Repeat the end frames before each convolution, then subtract the two directions.",
-        template=(
-            "for convolution in (conv1, conv2):\n"
-            "    channels_first = convolution(torch.nn.functional.pad(channels_first, (1, 1), mode=...))\n"
-            "filtered = channels_first[0].T\n"
-            "forward, backward = ...\n"
-            "return (forward - backward).mean(0) / 2"
-        ),
-        why=(
-            "Both convolutions must be padded: padding the first by two frames on each side would give Φ "
-            "another value at the ends, because a repeated *input* frame is not a repeated *filtered* frame."
-        ),
-    ),
-    "05.4": Exercise(
         title="Stop a gradient",
         difficulty=2,
         minutes=10,
         stub='''
 def stopped_loss(deep, token):
-    """m_deep and m̂ of V videos, both [V, C] → the mean of ‖m_deep − m̂‖², where m_deep is a fixed target."""
+    """m_deep and m′ of V videos, both [V, C] → the mean of ‖m_deep − m′‖², where m_deep is a fixed target."""
     return ...
 '''.strip(),
         solution='''
 def stopped_loss(deep, token):
-    """m_deep and m̂ of V videos, both [V, C] → the mean of ‖m_deep − m̂‖², where m_deep is a fixed target."""
+    """m_deep and m′ of V videos, both [V, C] → the mean of ‖m_deep − m′‖², where m_deep is a fixed target."""
     return (deep.detach() - token).square().sum(-1).mean()
 '''.strip(),
         find=_find_stopped,
@@ -315,9 +229,9 @@ def stopped_loss(deep, token):
         ),
         idea="`detach` gives the same numbers without their history.",
         template="return (... - token).square().sum(-1).mean()",
-        why="`detach` gives the same numbers without their history. Whether Φ still learns, the next cell says.",
+        why="Φ still learns: m_shallow goes into SF as the prompt and comes out as m′, so m′ depends on Φ too.",
     ),
-    "05.5": Exercise(
+    "05.4": Exercise(
         title="A motion feature of your own",
         difficulty=3,
         minutes=20,

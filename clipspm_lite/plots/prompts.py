@@ -1,4 +1,4 @@
-"""Pictures of prompts: who has a name, what gates let through, how alike prompts are, the losses."""
+"""Pictures of prompts: who has a name, what gates let through, how alike prompts are, what α does."""
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,8 +10,9 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch import Tensor
+from torch.nn import functional as F
 
-from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, bar_style, course_style, film_strip, new_axes, series_style
+from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, course_style, film_strip, new_axes, series_style
 
 
 @course_style
@@ -52,39 +53,28 @@ def gate_values(gates: Mapping[str, Tensor]) -> Figure:
 
 
 @course_style
-def cosine_matrices(matrices: Mapping[str, Tensor]) -> Figure:
-    """Matrices of cosines ``[V, V]`` side by side on one scale, −1 … 1, mean off the diagonal in each title."""
-    figure = Figure(figsize=(2.45 * len(matrices) + 0.6, 2.9), layout="constrained")
-    axes = figure.subplots(1, len(matrices), squeeze=False, sharex=True, sharey=True)[0]
-    for ax, (name, matrix) in zip(axes, matrices.items(), strict=True):
-        values = matrix.detach().numpy()
-        others = values[~np.eye(len(values), dtype=bool)]
-        image = ax.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
-        ax.set_title(f"{name}\nmean {others.mean():.2f}")
-        ax.set_xlabel("video")
-    axes[0].set_ylabel("video")
-    figure.colorbar(image, ax=list(axes), label="cosine", shrink=0.8)
+def prompt_maps(prompts: Mapping[str, Tensor]) -> Figure:
+    """Generated prompts ``[V, C]`` as points, seen along the two directions in which they differ most, case by case.
+
+    Each title says how much of the differences the first direction holds, and the mean cosine of two prompts. All
+    panels have one scale.
+    """
+    figure, axes = new_axes(len(prompts), 3.3 * len(prompts), 3.3, sharex=True, sharey=True)
+    for number, (ax, (name, vectors)) in enumerate(zip(axes, prompts.items(), strict=True)):
+        cosines = F.normalize(vectors, dim=-1) @ F.normalize(vectors, dim=-1).T
+        others = cosines[~torch.eye(len(vectors), dtype=torch.bool)]
+        places = (vectors - vectors.mean(0)) @ torch.linalg.svd(vectors - vectors.mean(0)).Vh[:2].T
+        ax.plot(*places.T.tolist(), **series_style(number) | {"linestyle": "", "alpha": 0.7})
+        ax.set_title(f"{name}\n{100 * along_one_line(vectors):.0f} % along one line, mean cosine {others.mean():.2f}")
+        ax.set(xlabel="first direction")
+    axes[0].set_ylabel("second direction")
     return figure
 
 
-@course_style
-def loss_bars(losses: Mapping[str, Mapping[str, float]]) -> Figure:
-    """Loss values, model → term → value, as bars from zero: a group per term and a hatch per model."""
-    terms = list(next(iter(losses.values())))
-    figure, (ax,) = new_axes(1, 8, 0.8 * len(terms) + 1.4)
-    height = 0.8 / len(losses)
-    largest = max(max(values.values()) for values in losses.values())
-    for row, (model, values) in enumerate(losses.items()):
-        places = [place - 0.4 + (row + 0.5) * height for place in range(len(terms))]
-        widths = [values[term] for term in terms]
-        ax.barh(places, widths, height * 0.9, label=model, **bar_style(row))
-        for place, width in zip(places, widths, strict=True):
-            ax.text(width + 0.01 * largest, place, f"{width:.3g}", va="center", fontsize=9)
-    ax.set_yticks(range(len(terms)), terms)
-    ax.set(xlim=(0, 1.1 * largest), xlabel="loss (smaller is more consistent)")
-    ax.invert_yaxis()
-    figure.legend(loc="outside upper center", ncols=len(losses))
-    return figure
+def along_one_line(vectors: Tensor) -> float:
+    """The share of the differences between vectors ``[V, C]`` that the direction of the largest ones holds, 0 … 1."""
+    spread = torch.linalg.svdvals(vectors - vectors.mean(0)).square()
+    return float(spread[0] / spread.sum())
 
 
 @course_style

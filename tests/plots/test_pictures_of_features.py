@@ -6,7 +6,7 @@ import torch
 from matplotlib.figure import Figure
 
 from clipspm_lite import plots
-from clipspm_lite.plots import embeddings, motion, prompts
+from clipspm_lite.plots import diagrams, embeddings, motion, prompts
 from clipspm_lite.plots import prototypes as draw
 from clipspm_lite.plots.alignment import aligned_frames, predecessors, soft_paths
 from clipspm_lite.plots.base import COLORS
@@ -141,35 +141,38 @@ def test_lengths_by_class_are_sorted_and_marked_classes_hatched():
     assert words(ax.get_legend().get_texts()) == ["there and back", "one way"]
 
 
-def test_bars_of_heads_and_of_losses_show_every_series_in_its_own_style():
+def test_bars_of_heads_show_every_head():
     heads = {name: {"length": n + 1.0, "loss": n + 80.4} for n, name in enumerate(MANY)}
     length, loss = motion.motion_of_heads(heads, "a title").axes
     assert [bar.get_height() for bar in length.patches] == [n + 1 for n in range(12)]
     assert words(loss.texts) == [f"{n + 80.4:.0f}" for n in range(12)] and loss.get_ylabel() == "loss"
-    ax = prompts.loss_bars({name: {"L_cons": n + 1.0, "L_text": n + 2.0} for n, name in enumerate(MANY)}).axes[0]
-    assert [bar.get_width() for bar in ax.patches] == [value for n in range(12) for value in (n + 1, n + 2)]
-    assert len({(bar.get_hatch(), bar.get_facecolor()) for bar in ax.patches}) == 12
-    assert words(ax.get_yticklabels()) == ["L_cons", "L_text"] and ax.get_xlim()[0] == 0 and ax.get_xlim()[1] > 13
 
 
-def test_features_of_twins_are_sorted_by_the_first_and_compared_with_it():
-    values = torch.tensor([[3.0, 0.0, -4.0], [-6.0, 0.0, 8.0], [0.0, 0.0, 0.0]])
+def test_features_of_twins_are_compared_channel_by_channel_with_the_first():
+    values = torch.tensor([[4.0, 0.0, -2.0], [-8.0, 0.0, 4.0], [0.0, 0.0, 0.0]])
     ax = motion.features_of_twins({"m": values}, ["original", "reversed", "still"]).axes[0]
-    image = ax.images[0].get_array()[2:]  # two empty rows carry the heading
-    assert image.tolist() == [[-0.5, 0.0, 0.375], [1.0, 0.0, -0.75], [0.0, 0.0, 0.0]]
-    texts = words(ax.texts)
-    assert texts[0] == "m (colours: ± 8)"
-    assert "2.00 × as long, cosine -1.00" in texts and "0.00 × as long" in texts
+    turned, still = (line.get_xydata() for line in ax.lines if line.get_marker() == ".")
+    np.testing.assert_allclose(turned, [[0.2, 0.4], [0, 0], [-0.1, -0.2]], atol=1e-6)  # y runs downwards
+    np.testing.assert_allclose(still, [[1.2, 0], [1, 0], [0.9, 0]], atol=1e-6)
+    said = ["m\n(to ± 8)", "2.00 × as long, cos -1.00", "0.00 × as long", "reversed", "still"]
+    assert words(ax.texts) == said
     rows = torch.tensor([[2.0, 0], [0, 1], [0, 0]])
     assert motion.compared_with_first(rows) == [(1, 1), (0.5, 0), (0, None)]
 
 
-def test_matrices_share_a_scale_and_cosines_leave_the_diagonal_out_of_the_mean():
-    matrix = torch.tensor([[1.0, 0.5], [0.5, 1.0]])
-    panels = [ax for ax in prompts.cosine_matrices({"one": matrix, "two": -matrix}).axes if ax.get_title()]
-    assert [ax.get_title() for ax in panels] == ["one\nmean 0.50", "two\nmean -0.50"]
-    assert all(ax.images[0].get_clim() == (-1, 1) for ax in panels)
-    assert torch.equal(torch.as_tensor(panels[1].images[0].get_array().data), -matrix)
+def test_prompt_maps_say_how_far_prompts_lie_along_one_line():
+    line = torch.tensor([[-1.0], [0.0], [3.0]]) * torch.tensor([3.0, 0.0, 4.0])
+    one, other = prompts.prompt_maps({"line": line, "all": torch.eye(3)}).axes
+    assert one.get_title().startswith("line\n100 % along one line") and "mean cosine 0.00" in other.get_title()
+    x, y = one.lines[0].get_xydata().T
+    np.testing.assert_allclose(sorted(abs(x - x[1])), [0, 5, 15], atol=1e-4)
+    np.testing.assert_allclose(y, 0, atol=1e-4)
+
+
+def test_a_diagram_has_a_box_per_name_with_its_shape_and_an_arrow_per_pair():
+    ax = diagrams.data_flow({"f": ((0, 0), [8, 2]), "m": ((2, 1), [2])}, {"MFE": (1, 0)}, [("f", "MFE")]).axes[0]
+    assert words(ax.texts) == ["f\n[8, 2]", "m\n[2]", "MFE", ""] and len(ax.patches) == 3
+    assert ax.texts[-1].arrow_patch.patchA is ax.patches[0] and ax.texts[-1].xy == (1, 0)
 
 
 def test_who_sees_whom_has_every_video_twice_and_colours_what_the_last_query_reaches():
