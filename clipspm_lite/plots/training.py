@@ -15,22 +15,22 @@ CURVES = ("step", "loss", "accuracy", "validation_accuracy", "validation_interva
 
 @course_style
 def learning_curves(histories: Mapping[str, Sequence[Mapping[str, float]]], chance: float) -> Figure:
-    """Loss, and accuracy on training and validation episodes with 95 % intervals, over steps.
+    """Loss, and accuracy on training and on validation episodes, this with 95 % intervals, over steps.
 
-    ``histories``: run → its history, as `training.train` returns it.
+    ``histories``: run → its history, as `training.train` returns it. The scale of validation does not begin at zero.
     """
-    figure, (left, right) = new_axes(2, 10, 3.6)
+    figure, (left, middle, right) = new_axes(3, 12, 3.6)
     for number, (name, history) in enumerate(histories.items()):
         columns = {key: [entry[key] for entry in history] for key in CURVES}
-        style = series_style(number) | {"linestyle": "-"}
+        style = series_style(number) | {"linestyle": "-", "markersize": 4}
         left.plot(columns["step"], columns["loss"], label=name, **style)
-        right.plot(columns["step"], columns["accuracy"], **style | {"linestyle": "--", "alpha": 0.6})
+        middle.plot(columns["step"], columns["accuracy"], **style)
         validation = columns["validation_accuracy"], columns["validation_interval"]
-        right.errorbar(columns["step"], *validation, capsize=3, label=name, **style)
-    right.axhline(chance, color="black", linestyle=":", linewidth=1.2)
+        right.errorbar(columns["step"], *validation, capsize=2, elinewidth=0.7, **style)
+    middle.axhline(chance, color="black", linestyle=":", linewidth=1.2)
     left.set(xlabel="step", ylabel="loss on training episodes", ylim=(0, None))
-    right.set(xlabel="step", ylabel="accuracy, %", ylim=(0, 100))
-    right.set_title("solid: validation classes, dashed: base classes, dotted: chance")
+    middle.set(xlabel="step", ylabel="accuracy on training episodes, % (dotted: chance)", ylim=(0, 102))
+    right.set(xlabel="step", ylabel="accuracy on validation classes, %")
     left.legend()
     return figure
 

@@ -25,7 +25,6 @@ TODO: dict[str, set[str]] = {
     "03": {"cells", "words"},
     "04": {"cells", "words", "token"},
     "05": {"cells", "words"},
-    "07": {"pictures"},
     "09": {"exercises"},
     "10": {"exercises", "pictures"},
     "11": {"exercises", "median"},
