@@ -240,10 +240,7 @@ class Generator(nn.Module):
 
     def forward(self, video, mean_text):
         """f [..., T, C], t̄ [C] → p̂ [..., 1, C]."""
-        if self.condition == "scalar":
-            summary = {scalar}
-        else:
-            summary = {pooled}
+        summary = {scalar} if self.condition == "scalar" else {pooled}
         return {result}
 '''.strip()
 
@@ -292,9 +289,7 @@ EXERCISES = {
         difficulty=2,
         minutes=12,
         stub=GENERATOR.format(
-            scalar="...  # s(f): one number per video, [..., 1]",
-            pooled="...  # one number per channel, [..., C]",
-            result="...  # FF_g of t̄ · s(f), [..., 1, C]",
+            scalar="...", pooled="...  # s(f), [..., 1] or [..., C]", result="...  # FF_g of t̄ · s(f), [..., 1, C]"
         ),
         solution=GENERATOR.format(
             scalar="video.mean((-2, -1)).unsqueeze(-1)",
@@ -305,7 +300,7 @@ EXERCISES = {
         importance=3,
         task="Fill the three gaps. The notebook goes on with yours.",
         idea="A mean text that all videos share, times what a video says of itself, through two layers.",
-        template="summary = video.mean((-2, -1)).unsqueeze(-1)\nsummary = video.mean(-2)\n"
+        template='summary = video.mean((-2, -1)).unsqueeze(-1) if self.condition == "scalar" else ...\n'
         "return self.fc2(F.gelu(self.fc1(...))).unsqueeze(-2)",
         why="With one number per video, all prompts of an episode lie on one line before FF_g. The last unsqueeze "
         "makes the prompt one token.",

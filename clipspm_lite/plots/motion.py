@@ -149,7 +149,7 @@ def features_of_twins(features: Mapping[str, Tensor], twins: Sequence[str]) -> F
     for column, twin in enumerate(twins[1:]):
         ax.text(column, -0.52, twin, ha="center", fontsize=10)
     ax.set(xlim=(-0.5, columns - 0.5), ylim=(len(features) - 0.42, -0.5), xticks=[], yticks=[])
-    ax.set_xlabel(f"to the right: a channel's value in {twins[0]}; upwards: in its twin", labelpad=4)
+    ax.set_xlabel(f"to the right: a channel's value in the {twins[0]}; upwards: in its twin", labelpad=4)
     ax.set_ylabel("feature", labelpad=28)
     _without_spines(ax)
     return figure

@@ -56,18 +56,20 @@ def gate_values(gates: Mapping[str, Tensor]) -> Figure:
 def prompt_maps(prompts: Mapping[str, Tensor]) -> Figure:
     """Generated prompts ``[V, C]`` as points, seen along the two directions in which they differ most, case by case.
 
-    Each title says how much of the differences the first direction holds, and the mean cosine of two prompts. All
-    panels have one scale.
+    Each title says how much of the differences the first direction holds, and the mean cosine of two prompts. The unit
+    of a panel is the mean length of its prompts.
     """
     figure, axes = new_axes(len(prompts), 3.3 * len(prompts), 3.3, sharex=True, sharey=True)
     for number, (ax, (name, vectors)) in enumerate(zip(axes, prompts.items(), strict=True)):
         cosines = F.normalize(vectors, dim=-1) @ F.normalize(vectors, dim=-1).T
         others = cosines[~torch.eye(len(vectors), dtype=torch.bool)]
-        places = (vectors - vectors.mean(0)) @ torch.linalg.svd(vectors - vectors.mean(0)).Vh[:2].T
+        spread = (vectors - vectors.mean(0)) / vectors.norm(dim=-1).mean()
+        places = spread @ torch.linalg.svd(spread).Vh[:2].T
         ax.plot(*places.T.tolist(), **series_style(number) | {"linestyle": "", "alpha": 0.7})
         ax.set_title(f"{name}\n{100 * along_one_line(vectors):.0f} % along one line, mean cosine {others.mean():.2f}")
-        ax.set(xlabel="first direction")
-    axes[0].set_ylabel("second direction")
+        ax.set_aspect("equal", adjustable="datalim")
+        ax.set(xlabel="first direction ÷ mean length")
+    axes[0].set_ylabel("second direction ÷ mean length")
     return figure
 
 

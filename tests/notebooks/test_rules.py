@@ -23,8 +23,6 @@ TODO: dict[str, set[str]] = {
     "01": {"cells", "words", "committed", "reference vectors", "SPEC"},
     "02": {"cells", "words", "backbone"},
     "03": {"cells", "words"},
-    "04": {"cells", "words", "token"},
-    "05": {"cells", "words"},
     "09": {"exercises"},
     "10": {"exercises", "pictures"},
     "11": {"exercises", "median"},

@@ -165,7 +165,7 @@ def test_prompt_maps_say_how_far_prompts_lie_along_one_line():
     one, other = prompts.prompt_maps({"line": line, "all": torch.eye(3)}).axes
     assert one.get_title().startswith("line\n100 % along one line") and "mean cosine 0.00" in other.get_title()
     x, y = one.lines[0].get_xydata().T
-    np.testing.assert_allclose(sorted(abs(x - x[1])), [0, 5, 15], atol=1e-4)
+    np.testing.assert_allclose(sorted(abs(x - x[1])), [0, 0.75, 2.25], atol=1e-4)  # lengths 5, 0 and 15
     np.testing.assert_allclose(y, 0, atol=1e-4)
 
 
@@ -173,6 +173,16 @@ def test_a_diagram_has_a_box_per_name_with_its_shape_and_an_arrow_per_pair():
     ax = diagrams.data_flow({"f": ((0, 0), [8, 2]), "m": ((2, 1), [2])}, {"MFE": (1, 0)}, [("f", "MFE")]).axes[0]
     assert words(ax.texts) == ["f\n[8, 2]", "m\n[2]", "MFE", ""] and len(ax.patches) == 3
     assert ax.texts[-1].arrow_patch.patchA is ax.patches[0] and ax.texts[-1].xy == (1, 0)
+
+
+def test_diagrams_of_components_carry_the_shapes_of_what_they_are_given():
+    video = torch.zeros(8, 4)
+    fusion = words(diagrams.semantic_fusion(video, video[:1]).axes[0].texts)
+    assert {"[p ; f̃]\n[9, 4]", "f′\n[8, 4]", "p′\n[1, 4]"} <= set(fusion)
+    episode = torch.zeros(3, 2, 8, 4), torch.zeros(6, 8, 4), torch.zeros(3, 4)
+    spm = words(diagrams.spm(*episode).axes[0].texts)
+    assert {"p̂\n[6, 1, 4]", "prototypes\n[3, 8, 4]", "D_SPM\n[6, 3]"} <= set(spm)
+    assert {"m′\n[4]", "‖m deep − m′‖²\na number"} <= set(words(diagrams.hsmr(video).axes[0].texts))
 
 
 def test_who_sees_whom_has_every_video_twice_and_colours_what_the_last_query_reaches():
