@@ -68,7 +68,7 @@ def test_every_symbol_has_a_name_that_exists_and_a_notebook():
         assert found, symbol
         for name in found:
             assert stands_in_the_library(name), f"{symbol}: there is no clipspm_lite.{name}"
-    for symbol in ("m̂", "f̂", "Φ", "g_v", "g_p", "α", "t̄", "s(f)", "p̂", "û", "â", "D_SPM", "D_PADM", "D_anchor"):
+    for symbol in ("m̂", "f̂", "Φ", "g_v", "g_p", "α", "t̄", "s(f)", "p̂", "u′", "A′", "D_SPM", "D_PADM", "D_anchor"):
         assert symbols.count(symbol) == 1, symbol
 
 

@@ -16,7 +16,7 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from PIL import Image
 
-from clipspm_lite import plots
+from clipspm_lite import CLIPSPM, plots
 from clipspm_lite.plots import (
     ablations,
     alignment,
@@ -49,6 +49,8 @@ WALK = {"there": [(0, 0), (1, 1)], "back": [(0, 1), (2, 3)]}
 ROWS = {"otam": {"right": {"5-way": [[6, 8]]}, "interval": 1.0, "difference": {}}}
 FEWER = {name: ROWS["otam"] for name in ("otam", "trx", "trx, 4 base classes")}
 SHAPES = dict.fromkeys(("class text", "support", "query", "modulated", "related", "prototypes", "logits"), (2, 128))
+EPISODE = torch.rand(2, 1, 4, 8), torch.rand(3, 4, 8), torch.rand(2, 8)
+HEAD = CLIPSPM(8, heads=1, head_dim=4, mlp_dim=4).eval()
 STAGE = embeddings.StageMap(np.eye(2), (-1, 2, -1, 2), -np.eye(2))
 ESTIMATES = {
     "without this": ablations.Estimate(-2.0, 0.5, -4.0, 1.0, [-3.0, -1.0]),
@@ -105,21 +107,19 @@ CALLS = {
     prompts.two_prompts: (CLIP, CLIP, "raising a box"),
     prototypes.accuracy_by_company: ({"alone": {"full": (60.0, 1.5), "part": (70.0, 1.0)}}, 20),
     prototypes.class_bias: ({"all": torch.tensor([1.0, 2.0, 3.0])}, NAMES),
-    prototypes.distance_matrices: (torch.eye(3), 10 * torch.eye(3), NAMES),
     prototypes.distances_by_frame: ({"up": NUMBERS[0], "anchor": NUMBERS[1], "down": NUMBERS[1]}, "up", "1 − cosine"),
     prototypes.logit_changes: (NUMBERS[:, :3], 1, NAMES),
     prototypes.prototype_distances: (NUMBERS[:3, :2], NAMES[:2], (-1, 1), "OTAM distance"),
-    prototypes.prototype_maps: ([NUMBERS[:, None]] * 2, [NUMBERS[:2, None]] * 2, [0, 1], NAMES),
     prototypes.prototype_paths: (np.ones((3, 4, 2)), np.ones((2, 2)), [0, 2], NAMES, np.ones((4, 2)), (0, 2, 0, 2)),
     prototypes.stacked_distances: ({"one": NUMBERS[0, :3], "two": NUMBERS[1, :3]}, NAMES, 0),
-    prototypes.who_sees_whom: (2, 1, 3),
+    prototypes.who_sees_whom: (torch.zeros(2, 2, 4, 3), torch.zeros(3, 4, 3)),
     results.accuracy_bars: (SCORES, 20, "a title"),
     results.beside_published: (made_up_table(),),
     results.confusions: ([("sit", "wave", 50.0), ("wave", "stand", 30.0)], [("sit", "wave")]),
     results.episode: ([CLIP] * 3, [CLIP] * 2, NAMES, [0, 1], [0, 2]),
     results.episode_board: ([[CLIP]] * 3, [CLIP] * 3, NAMES, [0, 1, 2], [0, 2, 2], 1),
     timeline.timelines: ({"a clip": [Moment(0, 2, "sit", {"sit": 0.7, "stand": 0.3})]}, {"a clip": CLIP}),
-    training.architecture: (),
+    training.architecture: (*EPISODE, HEAD(*EPISODE)),
     training.learning_curves: ({"one": HISTORY, "other": HISTORY}, 20),
 }
 every_drawing = pytest.mark.parametrize("draw", CALLS, ids=lambda draw: draw.__name__)
@@ -163,7 +163,7 @@ def says_what_it_shows(ax, which):
     for sibling in shared.get_siblings(ax):
         axis = getattr(sibling, f"{which}axis")
         words = [tick.get_text() for tick in axis.get_ticklabels()]
-        if axis.get_label_text().strip() or any(word[:1].isalpha() or word[:1] == "û" for word in words):
+        if axis.get_label_text().strip() or any(word[:1].isalpha() for word in words):
             return True
     return False
 

@@ -9,6 +9,7 @@ from clipspm_lite import plots
 from clipspm_lite.plots import diagrams, embeddings, flow, motion, prompts
 from clipspm_lite.plots import prototypes as draw
 from clipspm_lite.plots.alignment import aligned_frames, predecessors, soft_paths
+from clipspm_lite.plots.base import COLORS
 from clipspm_lite.plots.prompts import two_prompts
 
 NAMES = ["sit", "stand", "wave"]
@@ -213,30 +214,15 @@ def test_diagrams_of_components_carry_the_shapes_of_what_they_are_given():
     assert {"m′\n[4]", "‖m deep − m′‖²\na number"} <= set(words(diagrams.hsmr(video).axes[0].texts))
 
 
-def test_distance_matrices_share_a_scale():
-    meshes = [ax.collections[0] for ax in draw.distance_matrices(torch.eye(3), 10 * torch.eye(3), NAMES).axes[:2]]
-    assert np.array_equal(meshes[1].get_array().reshape(3, 3), 10 * np.eye(3))
-    assert meshes[0].get_clim() == meshes[1].get_clim() == (0, 10)
-
-
-def test_who_sees_whom_has_a_row_per_output_and_attention_in_two_blocks():
-    ax = draw.who_sees_whom(way=2, shot=1, queries=3).axes[0]
-    rows = "û1, û2, support 1.1′, support 2.1′, anchor â, query 1′, query 2′, query 3′"
-    assert words(ax.get_yticklabels()) == rows.split(", ")
-    attended = {text.get_position() for text in ax.texts if text.get_text() == "●"}
-    below = {(column, row) for column in (2, 3, 4) for row in range(4, 8)}
-    assert attended == {(column, row) for column in (0, 1) for row in range(4)} | below
-    assert len(ax.texts) == 8 * 5
-
-
-def test_prototype_maps_join_each_query_to_its_class():
-    numbers = torch.Generator().manual_seed(0)
-    centres = [torch.randn(3, 4, 8, generator=numbers) for _ in range(2)]
-    videos = [centre[[2, 0]] for centre in centres]  # queries exactly at their prototypes
-    for ax in draw.prototype_maps(centres, videos, [2, 0], NAMES).axes[:2]:
-        assert len(ax.lines) == 2
-        for line in ax.lines:
-            np.testing.assert_allclose(line.get_xydata()[0], line.get_xydata()[1], atol=1e-5)
+def test_who_sees_whom_has_every_video_twice_and_colours_what_the_last_query_reaches():
+    ax = draw.who_sees_whom(torch.zeros(2, 1, 3, 4), torch.zeros(3, 3, 4)).axes[0]
+    inputs = {"support 1", "support 2", "query 1", "query 2", "query 3"}
+    means, said = {"u1", "u2", "A"}, set(words(ax.texts))
+    assert inputs | means | {f"{name}′" for name in inputs | means} | {"D_PADM", "D_anchor"} <= said
+    assert any("support [2, 1, 3, 4]" in text for text in said) and any("D_PADM [3, 2]" in text for text in said)
+    colors = [text.arrow_patch.get_edgecolor() for text in ax.texts if getattr(text, "arrow_patch", None)]
+    orange = sum(color[:3] == COLORS[1] for color in colors)
+    assert (orange, len(colors) - orange) == (3 + 2 + 3 + 8, 2 + 4 + 4)
 
 
 @pytest.mark.parametrize("label, verdicts", [(0, 2), (1, 1)])
