@@ -33,6 +33,8 @@ PARTS = ("validation", "novel")
 TRAINED = (FULL, *INDUCTIVE, *ABLATIONS, *EXTENSIONS, *TRAINED_BASELINES)
 COMMITTED = {FULL: LITE_MODEL, **dict.fromkeys(INDUCTIVE, LITE_INDUCTIVE_MODEL), "recommended": RECOMMENDED_MODEL}
 
+STUDIES = ("choice_novel.json",)
+
 
 def read(part):
     return json.loads((FOLDER / f"comparison_{part}.json").read_text(encoding="utf-8"))
@@ -54,7 +56,17 @@ def validation(store):
 
 
 def test_no_other_result_lies_beside_them():
-    assert {path.name for path in FOLDER.glob("*.json")} == {f"comparison_{part}.json" for part in PARTS}
+    assert {path.name for path in FOLDER.glob("*.json")} == {f"comparison_{part}.json" for part in PARTS} | set(STUDIES)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_was_made_with_the_committed_clips_and_backbone(name, store):
+    study, rows = json.loads((FOLDER / name).read_text(encoding="utf-8")), read("novel")["rows"]
+    assert study["sha256"]["clips"] == file_sha256(SAMPLES / "manifest.json")
+    assert study["sha256"]["backbone"] == store.backbone.fingerprint
+    assert study["part"] == "novel" and len(study["training_seeds"]) >= 3
+    for untrained in ("zero-shot", "otam"):
+        assert study["rows"][untrained]["right"][FIVE_WAY] == rows[untrained]["right"][FIVE_WAY]
 
 
 def test_it_says_which_command_and_commit_made_it(results):

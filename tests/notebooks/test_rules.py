@@ -17,9 +17,6 @@ from nbconvert import ScriptExporter
 from clipspm_lite.exercises.editions import FOLD, minutes, places, prose_words
 from clipspm_lite.notebooks import strip
 
-# TODO: what notebooks still break. Whoever mends a notebook takes the rule, or the term, out of its line.
-TODO: dict[str, set[str]] = {}
-
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -100,28 +97,23 @@ def numbered(request):
     return request.param.name[:2], nbformat.read(request.param, as_version=4)
 
 
-def kept_or_to_do(number, rule, kept):
-    """Whether a notebook keeps a rule, or TODO says that it does not yet."""
-    assert kept != (rule in TODO.get(number, ())), f"{rule}: {'take it out of TODO' if kept else 'broken'}"
-
-
 def test_at_most_100_cells_and_2500_words(numbered):
     number, notebook = numbered
-    kept_or_to_do(number, "cells", len(notebook.cells) <= 100)
-    kept_or_to_do(number, "words", prose_words(notebook) <= 2500)
+    assert len(notebook.cells) <= 100
+    assert prose_words(notebook) <= 2500
 
 
 def test_code_cells_are_short(numbered):
     number, notebook = numbered
     lines = [len(source(cell).splitlines()) for cell in code_cells(notebook)]
     assert max(lines) <= 40 and sum(count <= 25 for count in lines) >= 0.9 * len(lines)
-    kept_or_to_do(number, "median", median(lines) <= 8)
+    assert median(lines) <= 8
 
 
 def test_there_are_enough_exercises(numbered):
     number, notebook = numbered
     enough = 0 if number == "00" else 3 if number <= "09" else 2
-    kept_or_to_do(number, "exercises", len(places(notebook)) >= enough)
+    assert len(places(notebook)) >= enough
 
 
 def test_the_minutes_at_the_top_are_what_it_takes(numbered):
@@ -152,7 +144,7 @@ def test_no_picture_stands_in_two_notebooks():
     pictures = {path.name[:2]: pictures_of(path) for path in NOTEBOOKS}
     for number, mine in pictures.items():
         others = set().union(*(theirs for other, theirs in pictures.items() if other < number))
-        assert not mine & others or "pictures" in TODO.get(number, ()), number
+        assert not mine & others, number
 
 
 TERMS = {  # a term → what to look for; it is defined (in bold or italics) where it first stands
@@ -196,7 +188,7 @@ def test_a_term_is_defined_where_it_first_stands(term):
     texts = {path.name[:2]: prose(path) for path in NOTEBOOKS}
     word = re.compile(rf"(?<![\w-]){TERMS[term]}(?![\w-])", re.IGNORECASE)
     number = next((number for number, text in texts.items() if word.search(text)), None)
-    if number is not None and term not in TODO.get(number, ()):
+    if number is not None:
         first = word.search(texts[number])
         line = texts[number][: first.end()].rpartition("\n\n")[2]
         inside = len(re.findall(r"\*+", line)) % 2 or "*" in first[0] or texts[number][first.end()] == "*"
