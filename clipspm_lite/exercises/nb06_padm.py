@@ -63,9 +63,9 @@ def _find_attend(answer: Callable[..., Any]) -> str | None:
         if all(map(matches, found, expected[::-1])):
             return "The values are right, the order is not: the tokens come first, then the videos."
         for name, value, right in zip(("tokens", "videos"), found, expected, strict=True):
-            hint = tensor_hint(value, right)
-            if hint is not None:
-                return f"{name}: {hint}"
+            wrong = tensor_hint(value, right)
+            if wrong is not None:
+                return f"{name}: {wrong}"
         if not found[0].requires_grad or not found[1].requires_grad:
             return "The values are right, but no gradient is left: keep to torch's operations, without no_grad."
     return None

@@ -1,10 +1,12 @@
 """Pictures of training: learning curves with their intervals, and the model as a drawing."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from clipspm_lite.model.clipspm import CLIPSPMOutput
@@ -29,8 +31,10 @@ def learning_curves(histories: Mapping[str, Sequence[Mapping[str, float]]], chan
         right.errorbar(columns["step"], *validation, capsize=2, elinewidth=0.7, **style)
     middle.axhline(chance, color="black", linestyle=":", linewidth=1.2)
     left.set(xlabel="step", ylabel="loss on training episodes", ylim=(0, None))
-    middle.set(xlabel="step", ylabel="accuracy on training episodes, % (dotted: chance)", ylim=(0, 102))
-    right.set(xlabel="step", ylabel="accuracy on validation classes, %")
+    middle.set(xlabel="step", ylabel="training accuracy, % (dotted: chance)", ylim=(0, 102))
+    right.set(xlabel="step", ylabel="validation accuracy, %")
+    for ax in (left, middle, right):
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.legend()
     return figure
 
@@ -82,8 +86,8 @@ def architecture(support: Tensor, query: Tensor, class_text: Tensor, output: CLI
     _curved(ax, (7, 12.5), (36, 14), 0.25)  # query → SF, below the generator
     dashed = FancyArrowPatch((39, 14), (39, 7.5), arrowstyle="<|-|>", mutation_scale=11, color="0.35", linestyle="--")
     ax.add_patch(dashed)
-    for x, y, text in ((92.7, 45.2, "f_s′, f_q′"), (92.7, 28.2, "u′, A′"), (85, 5.5, "added up, with a minus")):
-        ax.text(x, y, text, ha="center", fontsize=8)
+    for left, low, text in ((92.7, 45.2, "f_s′, f_q′"), (92.7, 28.2, "u′, A′"), (85, 5.5, "added up, with a minus")):
+        ax.text(left, low, text, ha="center", fontsize=8)
     return figure
 
 
@@ -94,6 +98,7 @@ def _curved(ax: Axes, start: tuple[float, float], end: tuple[float, float], bend
 
 def _box(ax: Axes, x: float, y: float, width: float, height: float, text: str, color: object) -> None:
     corner = x - width / 2, y - height / 2
-    style = dict(boxstyle="round,pad=0,rounding_size=0.8", facecolor=color, edgecolor="0.2", alpha=0.55)
+    style: dict[str, Any] = dict(facecolor=color, edgecolor="0.2", alpha=0.55)
+    style["boxstyle"] = "round,pad=0,rounding_size=0.8"
     ax.add_patch(FancyBboxPatch(corner, width, height, **style))
     ax.text(x, y, text, ha="center", va="center", fontsize=9)
