@@ -5,7 +5,6 @@ Widgets, times and the version of Python are not stored, so a second run changes
 
 import argparse
 import base64
-import re
 import time
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from clipspm_lite.storage.files import replace_file
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 PICTURES = FOLDER / "results"
-MEASURED = re.compile(r"(Measured: )\d+( s on \d+ CPU cores)")
 
 
 def execute(path: Path, notebook: NotebookNode | None = None) -> tuple[NotebookNode, float]:
@@ -41,18 +39,6 @@ def execute(path: Path, notebook: NotebookNode | None = None) -> tuple[NotebookN
     finally:
         run_sync(kernel.shutdown_kernel)(now=True)  # the runner leaves a kernel that it was given
     return notebook, time.perf_counter() - started
-
-
-def strip(notebook: NotebookNode, seconds: float) -> None:
-    """Remove what must not be stored, and write the measured seconds into the first cell."""
-    kept = {"kernelspec", ("language_info", "name", "file_extension", "nbconvert_exporter")}
-    clean = preprocessors.ClearMetadataPreprocessor(clear_cell_metadata=False, preserve_nb_metadata_mask=kept)
-    clean.preprocess(notebook, {})
-    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
-        # A widget without its state would show as an error; its text says what it is.
-        output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
-    first = notebook.cells[0]
-    first.source = MEASURED.sub(rf"\g<1>{round(seconds)}\g<2>", first.source)
 
 
 def save_pictures(notebook: NotebookNode) -> None:
@@ -93,7 +79,7 @@ def main() -> None:
     for path in paths:
         notebook, seconds = execute(path)
         save_pictures(notebook)
-        strip(notebook, seconds)
+        editions.strip(notebook, seconds)
         print(f"{path.name}: {seconds:.0f} s", flush=True)
         replace_file(path, nbformat.writes(notebook).encode() + b"\n")
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
+from nbconvert import preprocessors
 from nbformat import NotebookNode
 
 from clipspm_lite.exercises import exercises
@@ -16,6 +17,7 @@ from clipspm_lite.storage.files import replace_file
 WRONG_ANSWERS = Path(__file__).resolve().parents[2] / "tests" / "exercises" / "wrong_answers.md"
 CALL = re.compile(r'\b(?:check|exercise)\("(\d\d\.\d)"')
 FOLD = re.compile(r"<details>.*?</details>", re.DOTALL)
+MEASURED = re.compile(r"(Measured: )\d+( s on \d+ CPU cores)")
 
 
 def wrong_answers() -> dict[str, list[tuple[str, str]]]:
@@ -71,6 +73,18 @@ def refresh(notebook: NotebookNode) -> None:
             notebook.cells[place].source = cell.source
     first = notebook.cells[0]
     first.source = re.sub(r"About \d+ minutes", f"About {minutes(notebook)} minutes", first.source)
+
+
+def strip(notebook: NotebookNode, seconds: float) -> None:
+    """Remove what must not be stored, and write the measured seconds into the first cell."""
+    kept = {"kernelspec", ("language_info", "name", "file_extension", "nbconvert_exporter")}
+    clean = preprocessors.ClearMetadataPreprocessor(clear_cell_metadata=False, preserve_nb_metadata_mask=kept)
+    clean.preprocess(notebook, {})
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        # A widget without its state would show as an error; its text says what it is.
+        output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+    first = notebook.cells[0]
+    first.source = MEASURED.sub(rf"\g<1>{round(seconds)}\g<2>", first.source)
 
 
 def words_in(text: str) -> int:

@@ -14,8 +14,7 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 from nbconvert import ScriptExporter
 
-from clipspm_lite.exercises.editions import FOLD, minutes, places, prose_words
-from clipspm_lite.notebooks import strip
+from clipspm_lite.exercises.editions import FOLD, minutes, places, prose_words, strip
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
