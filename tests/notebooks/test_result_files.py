@@ -33,7 +33,7 @@ PARTS = ("validation", "novel")
 TRAINED = (FULL, *INDUCTIVE, *ABLATIONS, *EXTENSIONS, *TRAINED_BASELINES)
 COMMITTED = {FULL: LITE_MODEL, **dict.fromkeys(INDUCTIVE, LITE_INDUCTIVE_MODEL), "recommended": RECOMMENDED_MODEL}
 
-STUDIES = ("choice_novel.json",)
+STUDIES = ("base_classes_novel.json", "choice_novel.json")
 
 
 def read(part):
