@@ -87,14 +87,13 @@ def test_the_students_edition_lacks_the_solutions_and_nothing_else(edition, note
 def test_the_instructors_edition_opens_them_and_says_what_goes_wrong(edition):
     opened = edition("instructors").cells[3].source
     assert "<details>" not in opened and exercises()["02.1"].solution.strip() in opened
-    assert "These are dot products" in opened
+    assert "its other copy is called wrong" in opened
 
 
 def test_the_solutions_edition_runs_them(edition):
     cell = edition("solutions").cells[2]
-    assert cell.source.startswith(exercises()["02.1"].solution.strip()) and cell.source.endswith(
-        'check("02.1", cosines)'
-    )
+    assert cell.source.startswith(exercises()["02.1"].solution.strip())
+    assert cell.source.endswith('check("02.1", targets)')
     assert not cell.outputs and cell.execution_count is None
 
 

@@ -6,7 +6,7 @@ import torch
 from matplotlib.figure import Figure
 
 from clipspm_lite import plots
-from clipspm_lite.plots import diagrams, embeddings, flow, motion, prompts
+from clipspm_lite.plots import diagrams, embeddings, motion, prompts
 from clipspm_lite.plots import prototypes as draw
 from clipspm_lite.plots.alignment import aligned_frames, predecessors, soft_paths
 from clipspm_lite.plots.base import COLORS
@@ -70,15 +70,6 @@ def test_both_directions_show_the_softmax_of_rows_and_of_columns_with_the_pairs_
     assert words(rows.texts) == ["0.88", "0.12", "0.50", "0.50"]
     assert words(columns.texts) == ["0.73", "0.27", "0.27", "0.73"]
     assert [(box.get_x() + 0.46, box.get_y() + 0.46) for box in rows.patches] == [(0, 0), (1, 1)]
-
-
-def test_flow_draws_every_box_with_its_shape_and_an_arrow_between_their_sides():
-    boxes = {"frames": (0, 0, (8, 3)), "video": (2, 1, [3])}
-    ax = flow.flow(boxes, [("frames", "video", "mean")]).axes[0]
-    assert words(ax.texts) == ["frames\n[8, 3]", "video\n[3]", "", "mean"] and len(ax.patches) == 2
-    arrow = ax.texts[2]
-    assert arrow.xyann == pytest.approx((flow.BOX_WIDTH / 2, 0))
-    assert arrow.xy == pytest.approx((2 - flow.BOX_WIDTH / 2, 1))
 
 
 def test_cosine_histograms_name_each_group_with_its_mean():
