@@ -67,7 +67,7 @@ def prompt_maps(prompts: Mapping[str, Tensor]) -> Figure:
         places = spread @ torch.linalg.svd(spread).Vh[:2].T
         ax.plot(*places.T.tolist(), **series_style(number) | {"linestyle": "", "alpha": 0.7})
         ax.set_title(f"{name}\n{100 * along_one_line(vectors):.0f} % along one line, mean cosine {others.mean():.2f}")
-        ax.set_aspect("equal", adjustable="datalim")
+        ax.set_aspect("equal")
         ax.set(xlabel="first direction ÷ mean length")
     axes[0].set_ylabel("second direction ÷ mean length")
     return figure
