@@ -141,7 +141,7 @@ def _find_step(answer: Callable[..., Any]) -> str | None:
         "too early": "optimizer.step() comes before the gradients are there: it uses those of the step before.",
         "one rate": "The learning rate stays that of the first step: set group['lr'] in every step.",
     }
-    found = float(toy.weight)
+    found = toy.weight.item()
     if abs(found - _weight_after("right")) < 1e-5:
         return None
     close = [hint for step, hint in mistakes.items() if abs(found - _weight_after(step)) < 1e-5]
