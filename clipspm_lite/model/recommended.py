@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipspm_lite.arguments import Checked
-from clipspm_lite.model.head import Head, Losses, Prepared, cross_entropy_losses, query_cross_entropy
+from clipspm_lite.model.head import Head, Losses, Prepared, cross_entropy_losses
 from clipspm_lite.model.otam import align, centred, frame_distances
 from clipspm_lite.model.transformer import shot_mean
 
@@ -106,5 +106,5 @@ class Recommended(Head):
             class_text = torch.where(wrong[..., None, None], shuffled, class_text)
         prepared, weights = (support, query, class_text, support_mask), (PACE * self.log_weights).exp()
         mapped = cross_entropy_losses(self._sum(prepared, weights.detach(), self.change).logits, query_labels)
-        as_they_are = query_cross_entropy(self._sum(prepared, weights, None).logits, query_labels).mean(-1)
-        return mapped._replace(total=mapped.total + as_they_are + PULL * self.change.square().sum())
+        as_they_are = cross_entropy_losses(self._sum(prepared, weights, None).logits, query_labels)
+        return mapped._replace(total=mapped.total + as_they_are.total + PULL * self.change.square().sum())

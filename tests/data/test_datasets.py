@@ -14,7 +14,7 @@ from clipspm_lite.data.inspection import check_folder
 
 @pytest.fixture
 def root(tmp_path):
-    """Two classes with two videos each, and things that are no part of the data set."""
+    """Two classes with two videos each, and things that are not part of the data set."""
     for name in ("running/b.mp4", "running/a.AVI", "running/notes.txt", "running/.hidden.mp4", "jumping/c.webm"):
         path = tmp_path / "data" / name
         path.parent.mkdir(parents=True, exist_ok=True)

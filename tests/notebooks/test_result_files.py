@@ -32,7 +32,6 @@ FOLDER = Path(__file__).parents[2] / "notebooks" / "results"
 PARTS = ("validation", "novel")
 TRAINED = (FULL, *INDUCTIVE, *ABLATIONS, *EXTENSIONS, *TRAINED_BASELINES)
 COMMITTED = {FULL: LITE_MODEL, **dict.fromkeys(INDUCTIVE, LITE_INDUCTIVE_MODEL), "recommended": RECOMMENDED_MODEL}
-
 STUDIES = ("base_classes_novel.json", "choice_novel.json")
 
 

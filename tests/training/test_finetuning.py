@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -232,5 +231,6 @@ def test_real_sizes_take_a_training_step_and_an_evaluation_within_memory(name, t
     result = train(model, *data, settings, tmp_path, finetuning=finetuning, **small.QUIET)
     assert (result.best_step, len(result.history)) == (1, 1)
     assert not torch.equal(finetuning.backbone.clip.visual.conv1.weight, before)
+    resource = pytest.importorskip("resource")  # not on Windows
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kB, but on macOS bytes
     assert peak / (2**30 if sys.platform == "darwin" else 2**20) < 6
