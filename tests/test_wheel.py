@@ -22,8 +22,8 @@ def wheel(tmp_path_factory):
     """The wheel, built from a copy so that the clone stays as it is."""
     folder = tmp_path_factory.mktemp("wheel")
     shutil.copytree(ROOT, folder / "copy", ignore=NOT_SOURCES)
-    build = "wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir".split()
-    subprocess.run([sys.executable, "-m", "pip", *build, folder, folder / "copy"], check=True)
+    build = ["wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", folder]
+    subprocess.run([sys.executable, "-m", "pip", *build, folder / "copy"], check=True)
     shutil.rmtree(folder / "copy")
     return next(folder.glob("*.whl"))
 
