@@ -17,9 +17,10 @@ from nbconvert.preprocessors import CellExecutionError
 from nbformat import NotebookNode
 
 from clipspm_lite.exercises import editions
+from clipspm_lite.places import INSTALLED, ROOT
+from clipspm_lite.places import NOTEBOOKS as FOLDER
 from clipspm_lite.storage.files import replace_file
 
-FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 PICTURES = FOLDER / "results"
 
 
@@ -64,7 +65,8 @@ def show_start(out: str | Path) -> None:
     # The template "classic" keeps alt texts, "lab" does not.
     replace_file(page, HTMLExporter(template_name="classic").from_notebook_node(notebook)[0].encode())
     print(f"The page with its pictures ({seconds:.0f} s): {page}")
-    print(f'To work through it: python -m jupyterlab "{path}"')
+    clone = f'python -m jupyterlab "{path}"'
+    print("To work through it:", "clipspm_lite notebooks FOLDER" if ROOT == INSTALLED else clone)
 
 
 def main() -> None:

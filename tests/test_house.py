@@ -8,14 +8,14 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "clipspm_lite"
 # A room imports only from rooms on lower floors, so there is no circle.
 FLOORS = [
-    {"arguments", "threads"},
+    {"arguments", "threads", "places"},
     {"storage", "model"},
     {"world", "data"},
     {"clip"},
     {"evaluation"},
     {"training", "recognition", "tiny_clip"},
     {"plots", "exercises"},
-    {"widgets", "notebooks", "colab"},
+    {"widgets", "notebooks", "home"},
     {"commands"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -12,9 +12,10 @@ from nbformat import NotebookNode
 
 from clipspm_lite.exercises import exercises
 from clipspm_lite.exercises.exercise import Exercise, value_of
+from clipspm_lite.places import ROOT
 from clipspm_lite.storage.files import replace_file
 
-WRONG_ANSWERS = Path(__file__).resolve().parents[2] / "tests" / "exercises" / "wrong_answers.md"
+WRONG_ANSWERS = ROOT / "tests" / "exercises" / "wrong_answers.md"
 CALL = re.compile(r'\b(?:check|exercise)\("(\d\d\.\d)"')
 FOLD = re.compile(r"<details>.*?</details>", re.DOTALL)
 MEASURED = re.compile(r"(Measured: )\d+( s on \d+ CPU cores)")
