@@ -11,4 +11,4 @@ check:
 
 # The course as web pages, from the stored notebooks: open out/book/index.html.
 book:
-	python -m sphinx -W --keep-going -q -j auto -d out/book_cache book out/book
+	python -m sphinx -E -W --keep-going -q -j auto -d out/book_cache book out/book

@@ -29,6 +29,6 @@ def one_equation_per_line(text: str) -> str:
         parts = _apart(match[1])
         if len(parts) == 1:
             return match[0]
-        return "$$\\begin{gathered}\n" + " \\\\[6pt]\n".join(parts) + "\n\\end{gathered}$$"
+        return "$$\\begin{aligned}\n&" + " \\\\[6pt]\n&".join(parts) + "\n\\end{aligned}$$"
 
     return DISPLAY.sub(stacked, text)
