@@ -61,7 +61,7 @@ def test_the_broken_clip_of_11_is_not_laid_into_the_readers_folder():
 
 @pytest.fixture(scope="module")
 def after():
-    """What a reader has after half of 00, and 09's module of one's own as its solution has it, ready to be trained for two steps."""
+    """What a reader has after half of 00, and 09's solved module of one's own, ready to be trained for a step."""
     names = run("00", "import torch")
     exec("from torch import nn\n" + EXERCISES["09.4"].solution, names)
     lines = """
