@@ -38,6 +38,7 @@ html_static_path = ["_static", str(mathjax)]
 html_css_files = ["book.css"]
 html_copy_source = False  # the notebooks are in the repository
 html_show_sourcelink = False
+html_use_index = False
 html_theme_options = {
     "repository_url": REPOSITORY,
     "use_repository_button": True,
