@@ -1,4 +1,4 @@
-"""What the book changes in a text as it reads it: links, equations, and in a notebook the explorers and the pictures."""
+"""What the book changes in a text as it reads it: links and equations; in a notebook also explorers and alt texts."""
 
 import os
 import re
@@ -8,13 +8,12 @@ import nbformat
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
 
-from clipspm_lite.exercises.pages import one_equation_per_line
+from clipspm_lite.exercises.pages import for_a_page
 from clipspm_lite.home import REPOSITORY
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 OWNER_AND_NAME = REPOSITORY.removeprefix("https://github.com/")
-BADGE = re.compile(r"\[!\[([^\]]*)\]\(https://[^)]*\)\]")  # a picture from outside that is a link
 LINK = re.compile(r"\]\((?![a-z]+:|#|/)([^)#\s]+)")
 
 
@@ -36,9 +35,8 @@ def address(target: str, folder: Path) -> str:
 
 
 def text_for_the_book(text: str, folder: Path) -> str:
-    """Markdown whose links lead on from the book, with no picture from outside, and one equation on a line."""
-    text = LINK.sub(lambda match: f"]({address(match[1], folder)}", BADGE.sub(r"[\1]", text))
-    return one_equation_per_line(text)
+    """Markdown for a page, whose links lead on from the book."""
+    return LINK.sub(lambda match: f"]({address(match[1], folder)}", for_a_page(text))
 
 
 def is_explorer(cell: NotebookNode) -> bool:
@@ -48,7 +46,9 @@ def is_explorer(cell: NotebookNode) -> bool:
 
 def explorer(cell: NotebookNode, docname: str) -> list[NotebookNode]:
     """The outputs that stand for an explorer on the page."""
-    text = f"*An explorer with controls: [run it yourself in Colab]({colab(docname)}). The picture below shows the same.*"
+    text = (
+        f"*An explorer with controls: [run it yourself in Colab]({colab(docname)}). The picture below shows the same.*"
+    )
     return [nbformat.v4.new_output("display_data", {"text/markdown": text})]
 
 

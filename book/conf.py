@@ -1,6 +1,5 @@
 """Sphinx's settings for the book: `make book` writes it to out/book from the stored notebooks. Nothing is executed."""
 
-import importlib.util
 import shutil
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from clipspm_lite import __version__  # noqa: E402
+from clipspm_lite.exercises.pages import mathjax  # noqa: E402
 from clipspm_lite.home import HOLDER, REPOSITORY  # noqa: E402
 
 project, author, version = "clipspm_lite", HOLDER, __version__
@@ -27,14 +27,12 @@ myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 myst_update_mathjax = False
 
-# MathJax as the one file that needs no fonts beside it, copied from the package at build time.
-mathjax = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent / "static/mathjax/tex-svg.js"
-mathjax_path = mathjax.name
+mathjax_path = mathjax().name
 mathjax3_config = {"svg": {"displayAlign": "left", "displayIndent": "1.5em"}}
 
 html_theme = "sphinx_book_theme"
 html_title = "Few-shot action recognition with CLIP"
-html_static_path = ["_static", str(mathjax)]
+html_static_path = ["_static", str(mathjax())]
 html_css_files = ["book.css"]
 html_copy_source = False  # the notebooks are in the repository
 html_show_sourcelink = False

@@ -12,11 +12,11 @@ import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
-from nbconvert import HTMLExporter, preprocessors
+from nbconvert import preprocessors
 from nbconvert.preprocessors import CellExecutionError
 from nbformat import NotebookNode
 
-from clipspm_lite.exercises import editions
+from clipspm_lite.exercises import editions, pages
 from clipspm_lite.places import INSTALLED, ROOT
 from clipspm_lite.places import NOTEBOOKS as FOLDER
 from clipspm_lite.storage.files import replace_file
@@ -62,8 +62,7 @@ def show_start(out: str | Path) -> None:
     for cell in notebook.cells:
         if "table" in cell.metadata.get("tags", []):
             print("".join(output.get("text", "") for output in cell.outputs))
-    # The template "classic" keeps alt texts, "lab" does not.
-    replace_file(page, HTMLExporter(template_name="classic").from_notebook_node(notebook)[0].encode())
+    replace_file(page, pages.page(notebook, path.name).encode())
     print(f"The page with its pictures ({seconds:.0f} s): {page}")
     clone = f'python -m jupyterlab "{path}"'
     print("To work through it:", "clipspm_lite notebooks FOLDER" if ROOT == INSTALLED else clone)
@@ -72,7 +71,7 @@ def show_start(out: str | Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m clipspm_lite.notebooks", description="Execute the notebooks.")
     parser.add_argument("names", nargs="*", help="notebooks, for example 00_start_here (default: all)")
-    help_ = f"run nothing; write {', '.join(editions.EDITIONS)} or slides to a folder"
+    help_ = f"run nothing; write {', '.join(editions.EDITIONS)}, slides or html to a folder"
     parser.add_argument("--edition", nargs=2, metavar=("EDITION", "FOLDER"), help=help_)
     options = parser.parse_args()
     paths = [FOLDER / f"{name}.ipynb" for name in options.names] or sorted(FOLDER.glob("*.ipynb"))

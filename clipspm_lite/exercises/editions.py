@@ -11,7 +11,7 @@ import nbformat
 from nbconvert import preprocessors
 from nbformat import NotebookNode
 
-from clipspm_lite.exercises import exercises
+from clipspm_lite.exercises import exercises, pages
 from clipspm_lite.exercises.exercise import Exercise, value_of
 from clipspm_lite.home import hand_out
 from clipspm_lite.places import NOTEBOOKS, ROOT
@@ -194,12 +194,14 @@ def stored(path: Path) -> NotebookNode:
 
 
 def write(edition: str, paths: list[Path], folder: Path) -> None:
-    """Write an edition of stored notebooks to a folder, with their README."""
-    if edition not in (*EDITIONS, "slides"):
-        raise SystemExit(f"EDITION: expected {', '.join(EDITIONS)} or slides, found {edition}")
+    """Write an edition of stored notebooks to a folder; of notebooks, with their README."""
+    if edition not in (*EDITIONS, "slides", "html"):
+        raise SystemExit(f"EDITION: expected {', '.join(EDITIONS)}, slides or html, found {edition}")
     notebooks = {path.name: stored(path) for path in paths}
     if edition == "slides":
         texts = {"slides.html": slides(list(notebooks.values()))}
+    elif edition == "html":
+        texts = pages.pages(notebooks)
     else:
         for notebook in notebooks.values():
             EDITIONS[edition](notebook)
