@@ -14,7 +14,7 @@ from clipspm_lite.home import REPOSITORY
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 OWNER_AND_NAME = REPOSITORY.removeprefix("https://github.com/")
-LINK = re.compile(r"\]\((?![a-z]+:|#|/)([^)#\s]+)")
+LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?![a-z]+:|#|/)([^)#\s]+)")  # not of a picture, nor to another site
 
 
 def colab(docname: str) -> str:
@@ -36,7 +36,7 @@ def address(target: str, folder: Path) -> str:
 
 def text_for_the_book(text: str, folder: Path) -> str:
     """Markdown for a page, whose links lead on from the book."""
-    return LINK.sub(lambda match: f"]({address(match[1], folder)}", for_a_page(text))
+    return LINK.sub(lambda match: f"[{match[1]}]({address(match[2], folder)}", for_a_page(text))
 
 
 def is_explorer(cell: NotebookNode) -> bool:

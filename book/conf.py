@@ -28,7 +28,7 @@ myst_heading_anchors = 3
 myst_update_mathjax = False
 
 mathjax_path = mathjax().name
-mathjax3_config = {"svg": {"displayAlign": "left", "displayIndent": "1.5em"}}
+mathjax3_config = {"svg": {"displayAlign": "left"}}
 
 html_theme = "sphinx_book_theme"
 html_title = "Few-shot action recognition with CLIP"

@@ -14,6 +14,7 @@ from nbclient.exceptions import CellExecutionError
 from clipspm_lite import notebooks
 from clipspm_lite.exercises import exercises
 from clipspm_lite.exercises.editions import exercise_cells
+from clipspm_lite.exercises.pages import for_a_page
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
@@ -153,6 +154,13 @@ def test_slides_show_each_tagged_figure_with_heading_alt_text_and_caption(editio
     page = edition("slides")
     assert PIXEL in page and 'alt="a dot"' in page and "A caption." in page and "A section" in page
     assert "http" not in page and "draw()" not in page
+
+
+def test_equations_side_by_side_go_below_each_other_and_cases_stay_whole():
+    whole = r"$$x = \begin{cases} 1 \qquad a \end{cases}$$, and \qquad in text"
+    assert for_a_page(whole) == whole
+    parts = for_a_page(r"$$a = \left\{ b \qquad c \right. \qquad\quad d = {e \qquad f}, \qquad g$$")
+    assert parts.count("\n&") == 3 and r"b \qquad c" in parts and r"{e \qquad f}" in parts
 
 
 def test_an_unknown_edition_is_named(edition):

@@ -14,7 +14,7 @@ import pytest
 from clipspm_lite import __version__, home
 
 ROOT = Path(__file__).parents[1]
-NOT_SOURCES = shutil.ignore_patterns(".*", "build", "out", "runs", "*.egg-info", "__pycache__")
+NOT_SOURCES = shutil.ignore_patterns(".*", "book", "build", "out", "runs", "*.egg-info", "__pycache__")
 
 
 @pytest.fixture(scope="module")

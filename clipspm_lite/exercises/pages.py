@@ -24,10 +24,12 @@ TEMPLATE = """\
 body { font-size: 16px }
 #notebook-container { width: auto; max-width: 60em; box-shadow: none }
 .prompt { display: none }
-.inner_cell, .output_area, .output_subarea { min-width: 0; max-width: 100%; flex: 1 }
+.inner_cell, .output_area, div.output_subarea { min-width: 0; max-width: 100%; flex: 1 }
 .input_area pre, .output_area pre { overflow-x: auto; white-space: pre }
 .rendered_html table { display: block; max-width: 100%; overflow-x: auto }
 .rendered_html :not(td) > code { white-space: normal; overflow-wrap: anywhere }
+@media screen { .rendered_html mjx-container svg { max-width: none } }
+summary { display: list-item }
 mjx-container { max-width: 100%; overflow-x: auto; overflow-y: hidden }
 img { max-width: 100%; height: auto }
 @page { size: A4; margin: 15mm }
