@@ -18,7 +18,7 @@ from clipspm_lite.storage.files import replace_file
 WRONG_ANSWERS = ROOT / "tests" / "exercises" / "wrong_answers.md"
 CALL = re.compile(r'\b(?:check|exercise)\("(\d\d\.\d)"')
 FOLD = re.compile(r"<details>.*?</details>", re.DOTALL)
-MEASURED = re.compile(r"(Measured: )\d+( s on \d+ CPU cores)")
+MEASURED = re.compile(r"(The cells run in )\d+( s on \d+ CPU cores)")
 
 
 def wrong_answers() -> dict[str, list[tuple[str, str]]]:
