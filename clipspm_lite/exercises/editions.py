@@ -210,6 +210,6 @@ def write(edition: str, paths: list[Path], folder: Path) -> None:
         hand_out(texts, folder)
     except FileExistsError as error:
         raise SystemExit(f"error: {error}") from None
-    print(f"{edition}: {len(texts)} files in {folder.resolve()}: {', '.join(texts)}")
+    print(f"{edition}, in {folder.resolve()}: {', '.join(texts)}")
     if edition == "students":
         print("The folded solutions are left out. They also stand in the installed package, in clipspm_lite/exercises.")
