@@ -5,6 +5,7 @@ notebook and both names into the other files. Run it again when the version chan
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from clipspm_lite import __version__
@@ -19,6 +20,16 @@ SETUP_CELL = f"""\
 if "google.colab" in str(get_ipython()):
     %pip install -q {WHEEL}"""
 FILES = ("README.md", "pyproject.toml", ".github/ISSUE_TEMPLATE/config.yml", "CITATION.cff")
+
+
+def hand_out(texts: Mapping[str, str], folder: Path) -> None:
+    """Write files of the course to a folder, over nothing that differs. What lies beside them in a clone is linked."""
+    pages = {folder / name: text.replace("](../", f"]({REPOSITORY}/blob/main/") for name, text in texts.items()}
+    for path, page in pages.items():
+        if path.exists() and path.read_bytes() != page.encode():
+            raise FileExistsError(f"differs from the course's, and nothing was written; choose another folder: {path}")
+    for path, page in pages.items():
+        replace_file(path, page.encode())
 
 
 def write(root: Path = ROOT) -> None:

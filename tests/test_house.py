@@ -10,12 +10,12 @@ PACKAGE = Path(__file__).parents[1] / "clipspm_lite"
 FLOORS = [
     {"arguments", "threads", "places"},
     {"storage", "model"},
-    {"world", "data"},
+    {"world", "data", "home"},
     {"clip"},
     {"evaluation"},
     {"training", "recognition", "tiny_clip"},
     {"plots", "exercises"},
-    {"widgets", "notebooks", "home"},
+    {"widgets", "notebooks"},
     {"commands"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import shutil
+import subprocess
 import sys
 
 import nbformat
@@ -73,7 +75,7 @@ def edition(notebook, tmp_path, monkeypatch):
     def make(kind):
         monkeypatch.setattr("sys.argv", ["notebooks", "--edition", kind, str(tmp_path / "out")])
         notebooks.main()
-        (path,) = (tmp_path / "out").iterdir()
+        (path,) = set((tmp_path / "out").iterdir()) - {tmp_path / "out" / "README.md"}
         return path.read_text(encoding="utf-8") if kind == "slides" else nbformat.read(path, as_version=4)
 
     return make
@@ -82,6 +84,56 @@ def edition(notebook, tmp_path, monkeypatch):
 def test_the_students_edition_lacks_the_solutions_and_nothing_else(edition, notebook):
     kept = [cell.source for cell in notebook.cells if "<details>" not in cell.source]
     assert [cell.source for cell in edition("students").cells] == kept and len(kept) == len(notebook.cells) - 1
+
+
+def test_the_students_edition_of_the_course_speaks_of_no_solution_and_says_where_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["notebooks", "--edition", "students", str(tmp_path)])
+    notebooks.main()
+    printed = capsys.readouterr().out
+    assert str(tmp_path) in printed and "clipspm_lite/exercises" in printed
+    names = {path.name for path in notebooks.FOLDER.glob("*.ipynb")} | {"README.md"}
+    assert {path.name for path in tmp_path.iterdir()} == names and len(names) == 14
+    for path in tmp_path.iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert "folded" not in text and "--edition" not in text and "](../" not in text, path.name
+
+
+def in_git(folder, *command):
+    author = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run(["git", "-C", folder, *author, *command], check=True, capture_output=True)
+
+
+def change_in_jupyter(path):
+    ran = nbformat.read(path, as_version=4)
+    ran.cells[-1].source = "my_answer()"
+    ran.metadata["language_info"] = {"name": "python", "version": "3.11.4"}
+    nbformat.write(ran, path)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_in_a_clone_an_edition_is_made_of_the_committed_notebook(edition, notebook, tmp_path, capsys):
+    in_git(tmp_path, "init")
+    in_git(tmp_path, "add", "00_start_here.ipynb")
+    in_git(tmp_path, "commit", "-m", "stored")
+    change_in_jupyter(tmp_path / "00_start_here.ipynb")
+    assert edition("students").cells[-1].source == "draw()"
+    assert "without your changes" in capsys.readouterr().out
+
+
+def test_without_git_a_notebook_that_was_run_is_refused(edition, tmp_path):
+    change_in_jupyter(tmp_path / "00_start_here.ipynb")
+    with pytest.raises(SystemExit, match="00_start_here"):
+        edition("students")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_edition_is_not_written_over_other_files(edition, notebook, tmp_path):
+    edition("students")
+    edition("students")
+    (tmp_path / "out" / "00_start_here.ipynb").write_text("mine")
+    with pytest.raises(SystemExit, match="00_start_here"):
+        edition("students")
+    assert (tmp_path / "out" / "00_start_here.ipynb").read_text() == "mine"
 
 
 def test_the_instructors_edition_opens_them_and_says_what_goes_wrong(edition):

@@ -63,4 +63,4 @@ def hint(number: str) -> None:
         _HINTS_GIVEN[number] += 1
         steps = [f"Idea: {asked.idea}", f"Template:\n\n{asked.template.strip()}"]
         step = _HINTS_GIVEN[number] - 1
-        print(steps[step] if step < len(steps) else "The solution is folded below the cell.")
+        print(steps[step] if step < len(steps) else "Except in the handout, the solution is folded below.")

@@ -3,6 +3,7 @@
 import ast
 import html
 import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,12 +13,13 @@ from nbformat import NotebookNode
 
 from clipspm_lite.exercises import exercises
 from clipspm_lite.exercises.exercise import Exercise, value_of
-from clipspm_lite.places import ROOT
-from clipspm_lite.storage.files import replace_file
+from clipspm_lite.home import hand_out
+from clipspm_lite.places import NOTEBOOKS, ROOT
 
 WRONG_ANSWERS = ROOT / "tests" / "exercises" / "wrong_answers.md"
 CALL = re.compile(r'\b(?:check|exercise)\("(\d\d\.\d)"')
 FOLD = re.compile(r"<details>.*?</details>", re.DOTALL)
+FOLDED = re.compile(r"(;|,(\s+and)? then points to)\s+the (folded solution|solution is folded below)")
 MEASURED = re.compile(r"(The cells run in )\d+( s on \d+ CPU cores)")
 
 
@@ -121,8 +123,11 @@ def fill(notebook: NotebookNode, answers: Mapping[str, str]) -> None:
 
 
 def students(notebook: NotebookNode) -> None:
-    """Take the folded solutions away."""
+    """Take the folded solutions away, and what the text says of them."""
     notebook.cells = [cell for cell in notebook.cells if not cell.source.startswith("<details>")]
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = FOLDED.sub("", cell.source)
 
 
 def instructors(notebook: NotebookNode) -> None:
@@ -142,6 +147,7 @@ def solutions(notebook: NotebookNode) -> None:
     fill(notebook, {number: asked.solution for number, asked in exercises().items()})
 
 
+FOR_INSTRUCTORS = re.compile(r"## For instructors\n.*?(?=\n## |\Z)\n*", re.DOTALL)
 EDITIONS = {"students": students, "instructors": instructors, "solutions": solutions}
 PAGE = """<!doctype html><meta charset="utf-8"><title>CLIP-SPM, a lecture</title>
 <style>section {{ height: 100vh; scroll-snap-align: start; display: flex; flex-direction: column; align-items: center;
@@ -171,17 +177,39 @@ def slides(notebooks: list[NotebookNode]) -> str:
     return PAGE.format("\n".join(sections))
 
 
+def stored(path: Path) -> NotebookNode:
+    """A notebook as it was stored: in a clone, git's copy; never one that Jupyter has saved since."""
+    here = path.read_text(encoding="utf-8")
+    show = ["git", "show", f"HEAD:./{path.name}"]
+    try:
+        text = subprocess.run(show, cwd=path.parent, check=True, capture_output=True, encoding="utf-8").stdout
+    except (OSError, subprocess.CalledProcessError):  # no git, or a file that it doesn't keep
+        text = here
+    if text != here:
+        print(f"{path.name} is taken as it was committed, without your changes.")
+    notebook = nbformat.reads(text, as_version=4)
+    if "version" in notebook.metadata.get("language_info", {}):  # Jupyter writes it, `strip` removes it
+        raise SystemExit(f"run or edited since it was stored; put the course's notebook back: {path}")
+    return notebook
+
+
 def write(edition: str, paths: list[Path], folder: Path) -> None:
-    """Write an edition of stored notebooks to a folder."""
+    """Write an edition of stored notebooks to a folder, with their README."""
     if edition not in (*EDITIONS, "slides"):
         raise SystemExit(f"EDITION: expected {', '.join(EDITIONS)} or slides, found {edition}")
-    notebooks = {path.name: nbformat.read(path, as_version=4) for path in paths}
+    notebooks = {path.name: stored(path) for path in paths}
     if edition == "slides":
         texts = {"slides.html": slides(list(notebooks.values()))}
     else:
         for notebook in notebooks.values():
             EDITIONS[edition](notebook)
         texts = {name: nbformat.writes(notebook) + "\n" for name, notebook in notebooks.items()}
-    for name, text in texts.items():
-        replace_file(folder / name, text.encode())
-        print(f"{edition}: {folder / name}")
+        readme = (NOTEBOOKS / "README.md").read_text(encoding="utf-8")
+        texts["README.md"] = FOR_INSTRUCTORS.sub("", readme) if edition == "students" else readme
+    try:
+        hand_out(texts, folder)
+    except FileExistsError as error:
+        raise SystemExit(f"error: {error}") from None
+    print(f"{edition}, in {folder.resolve()}: {', '.join(texts)}")
+    if edition == "students":
+        print("The folded solutions are left out. They also stand in the installed package, in clipspm_lite/exercises.")
