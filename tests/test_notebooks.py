@@ -24,7 +24,7 @@ def notebook(tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "FOLDER", tmp_path)
     monkeypatch.setattr(notebooks, "PICTURES", tmp_path / "results")
     cells = [
-        nbformat.v4.new_markdown_cell("*Measured: 999 s on 2 CPU cores*"),
+        nbformat.v4.new_markdown_cell("*The cells run in 999 s on 2 CPU cores*"),
         nbformat.v4.new_code_cell("print('a row')", metadata={"tags": ["table"]}),
         nbformat.v4.new_code_cell("import ipywidgets\n\nipywidgets.IntSlider()"),
         nbformat.v4.new_code_cell(
@@ -58,7 +58,7 @@ def test_notebooks_are_executed_and_stored_clean_with_their_time_and_pictures(no
     assert stored.metadata.language_info.keys() == kept  # not which version ran it
     assert list(stored.cells[2].outputs[0].data) == ["text/plain"]  # a widget's text, without the widget
     assert "execution" not in stored.cells[1].metadata
-    assert "Measured: 999 s" not in stored.cells[0].source
+    assert "run in 999 s" not in stored.cells[0].source
     assert (tmp_path / "results" / "dot.png").read_bytes().startswith(b"\x89PNG")
 
 

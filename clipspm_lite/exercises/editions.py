@@ -20,7 +20,7 @@ WRONG_ANSWERS = ROOT / "tests" / "exercises" / "wrong_answers.md"
 CALL = re.compile(r'\b(?:check|exercise)\("(\d\d\.\d)"')
 FOLD = re.compile(r"<details>.*?</details>", re.DOTALL)
 FOLDED = re.compile(r"(;|,(\s+and)? then points to)\s+the (folded solution|solution is folded below)")
-MEASURED = re.compile(r"(Measured: )\d+( s on \d+ CPU cores)")
+MEASURED = re.compile(r"(The cells run in )\d+( s on \d+ CPU cores)")
 
 
 def wrong_answers() -> dict[str, list[tuple[str, str]]]:
@@ -212,6 +212,6 @@ def write(edition: str, paths: list[Path], folder: Path) -> None:
         hand_out(texts, folder)
     except FileExistsError as error:
         raise SystemExit(f"error: {error}") from None
-    print(f"{edition}: {len(texts)} files in {folder.resolve()}: {', '.join(texts)}")
+    print(f"{edition}, in {folder.resolve()}: {', '.join(texts)}")
     if edition == "students":
         print("The folded solutions are left out. They also stand in the installed package, in clipspm_lite/exercises.")

@@ -250,7 +250,7 @@ def name_and_example(support, query, class_text):
             "Open: combine the name and the examples, training nothing, so that it beats each alone. The "
             "checker draws 400 episodes with long frames, short texts and a gap, and wants 4 points more than "
             "the better of the two. When it passes, score it on validation: `evaluate(lambda *e: "
-            "Scores(name_and_example(*e)), validation)`."
+            "Scores(name_and_example(*e)), validation)`. Expect less there than on the checker's made-up vectors."
         ),
         idea="Bring both to the same scale before you add them: unit vectors.",
         template=(

@@ -216,7 +216,7 @@ def share_of_supports(shots, queries):
         task=(
             "Two class tokens differ by their supports alone. Their difference is the difference of the two "
             "*prototypes* (means over K shots) times a factor. Which one, with K shots and Q queries? "
-            "And what does it become for 100 queries of one shot?"
+            "And what does it become for 100 queries and one shot?"
         ),
         idea="Write both differences with the sums over supports; the queries cancel out.",
         template="# prototypes: (S₁ − S₂) / K        class tokens: (S₁ − S₂) / ...\nreturn shots / ...",

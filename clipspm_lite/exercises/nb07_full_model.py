@@ -280,7 +280,7 @@ EXERCISES = {
 ''',
         find=_find_choice,
         importance=3,
-        task="A run left this history. Which step do you keep?",
+        task="A run leaves a history, a list with an entry for each validation. Which step do you keep?",
         idea="Only validation may choose.",
         template=('best = max(history, key=lambda entry: ...)\nreturn best["step"]'),
         why=(

@@ -163,8 +163,8 @@ EXERCISES = {
         find=_find_windows,
         task=(
             "An action may start at any time. Choose the window by your examples, and then the *largest* stride with "
-            "which every action of at least `shortest` seconds has a window that lies wholly inside it. How many "
-            "windows are that? The last one ends with the clip, as in `recognise_over_time`."
+            "which every action of at least `shortest` seconds (longer than an example) has a window that lies wholly "
+            "inside it. How many windows are that? The last one ends with the clip, as in `recognise_over_time`."
         ),
         idea="The worst case is an action that starts just after a window has started.",
         template="window = example\nstride = ...\nreturn window, stride, math.ceil((length - window) / stride) + 1",

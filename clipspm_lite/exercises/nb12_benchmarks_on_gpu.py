@@ -96,9 +96,10 @@ EXERCISES = {
         solution="usable = {" + ", ".join(f'"{letter}": {line[1]}' for letter, line in LINES.items()) + "}\n",
         find=_find_lines,
         task=(
-            "Lists come in several spellings. Somebody sends you one for Kinetics-100; your folder holds "
-            "`air drumming/-id_0000000_000000_000010.mp4` and other clips. Each line alone, in a list of its own: does "
-            "it name one video that is there (`True`), or is it missing or refused (`False`)?\n\n"
+            "Lists spell a video with or without its times and its ending, with the class before or after it, and with "
+            "underscores for spaces; a class always stands by its name. Somebody sends you one for Kinetics-100; your "
+            "folder holds `air drumming/-id_0000000_000000_000010.mp4` and other clips. Each line alone, in a "
+            "list of its own: does it name one video that is there (`True`), or is it missing or refused (`False`)?\n\n"
             + "\n".join(f"- **{letter}** `{line}`" for letter, (line, _, _) in LINES.items())
         ),
         idea="A line must name a class of this benchmark, and a file that lies in that class's folder.",

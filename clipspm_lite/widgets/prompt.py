@@ -19,7 +19,7 @@ from clipspm_lite.widgets.base import LABELLED, NARROW, Explorer, Picture, choos
 from clipspm_lite.widgets.choices import LISTED_EPISODES, margin_over_others
 from clipspm_lite.widgets.gallery import Gallery
 
-RIGHT_NAMES, WRONG_NAMES, NO_NAMES = "each its own", "each the next class's (wrong)", "the mean of all names"
+RIGHT_NAMES, WRONG_NAMES, NO_NAMES = "its own name", "the next class's name (wrong)", "the mean of all names"
 SCORE, D_SPM = "whole distance (½ D_SPM + D_PADM + D_anchor)", "D_SPM"
 PROMPT_WEIGHTS = tuple(step / 5 for step in range(6))  # values of α that are drawn
 
@@ -133,11 +133,11 @@ class PromptPictures:
         what = "D_SPM" if shown == D_SPM else "The whole distance"
         return Picture(
             over_prompt_weight(PROMPT_WEIGHTS, rows, classes, label, alpha, what),
-            f"{what} of query {query}, supports named {names}: at α = {alpha:.2f} the answer is {classes[best]} "
+            f"{what} of query {query}, each support with {names}: at α = {alpha:.2f} the answer is {classes[best]} "
             f"{mark}, the true class {abs(margin):.2f} {'nearer' if margin > 0 else 'farther'} than the best other. "
             f"{self._changes_in_words([classes[n] for n in rows.argmin(-1).tolist()])} Made with "
-            f"α = {self.gallery.model.fusion.prompt_weight:g}; elsewhere its weights meet what they were not "
-            "trained for. α moves supports and queries alike.",
+            f"α = {self.gallery.model.fusion.prompt_weight:g}, the only α that it was trained with. "
+            "α moves supports and queries alike.",
             f"Lines of {what} above the nearest class over α from 0 to 1, one a class; at {alpha:.2f} the answer "
             f"is {classes[best]}.",
         )

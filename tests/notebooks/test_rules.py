@@ -195,7 +195,7 @@ def test_a_term_is_defined_where_it_first_stands(term):
 
 
 def test_the_measured_time_stands_at_the_top(notebook):
-    assert re.search(r"Measured: \d+ s on 2 CPU cores", source(notebook["cells"][0]))
+    assert re.search(r"The cells run in \d+ s on 2 CPU cores", source(notebook["cells"][0]))
 
 
 def test_every_picture_has_alt_text_and_a_caption(notebook):

@@ -41,7 +41,7 @@ CHANGES = {
     prompt_explorer: (
         ({"alpha": 0.8}, "fused alphas"),
         ({"shown": "whole distance (½ D_SPM + D_PADM + D_anchor)"}, "alphas"),
-        ({"names": "each the next class's (wrong)"}, "gates fused alphas"),
+        ({"names": "the next class's name (wrong)"}, "gates fused alphas"),
         ({"query": 3, "episode": 2}, "clips gates fused alphas"),
     ),
     prototypes_explorer: (

@@ -21,7 +21,7 @@ def test_captions_say_the_present_values(gallery, with_head):
     explorer.controls["alpha"].value = 0.65
     explorer.controls["names"].value = WRONG_NAMES
     assert "α = 0.65" in seen(explorer, "fused") and "α = 0.65" in seen(explorer, "alphas")
-    assert "next class&#x27;s (wrong)" in seen(explorer, "alphas")
+    assert "next class&#x27;s name (wrong)" in seen(explorer, "alphas")
     explorer.controls["query"].value = 2
     assert "Query 2" in seen(explorer, "gates")
     explorer = prompt_explorer(with_head(support_text="generated"))
