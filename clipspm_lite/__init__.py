@@ -33,7 +33,7 @@ __all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> object:
-    # Imported when first used, so that `--help` is quick and clipspm_lite.colab runs before torch is installed.
+    # Imported when first used, so that `--help` is quick.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -5,47 +5,41 @@ Widgets, times and the version of Python are not stored, so a second run changes
 
 import argparse
 import base64
-import re
 import time
 from pathlib import Path
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
-from nbconvert import HTMLExporter, preprocessors
+from jupyter_core.utils import run_sync
+from nbconvert import preprocessors
 from nbconvert.preprocessors import CellExecutionError
 from nbformat import NotebookNode
 
+from clipspm_lite.exercises import editions, pages
+from clipspm_lite.places import INSTALLED, ROOT
+from clipspm_lite.places import NOTEBOOKS as FOLDER
 from clipspm_lite.storage.files import replace_file
 
-FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 PICTURES = FOLDER / "results"
-MEASURED = re.compile(r"(Measured: )\d+( s on \d+ CPU cores)")
 
 
-def execute(path: Path) -> tuple[NotebookNode, float]:
-    """Run a notebook in a fresh kernel: the executed notebook, and how many seconds that took."""
-    notebook = nbformat.read(path, as_version=4)
+def execute(path: Path, notebook: NotebookNode | None = None) -> tuple[NotebookNode, float]:
+    """Run the notebook of a file, or another in its place, in a fresh kernel: the executed one, and the seconds."""
+    if notebook is None:
+        notebook = nbformat.read(path, as_version=4)
+        editions.refresh(notebook)
     started = time.perf_counter()
     # Without the log level, the kernel's warnings would be stored beside the results.
     how = dict(record_timing=False, store_widget_state=False, coalesce_streams=True)
     runner = preprocessors.ExecutePreprocessor(timeout=600, extra_arguments=["--log-level=40"], **how)
     # The kernel of this Python; one that is installed as "python3" may be of another environment.
     kernel = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
-    runner.preprocess(notebook, {"metadata": {"path": str(path.parent)}}, kernel)
+    try:
+        runner.preprocess(notebook, {"metadata": {"path": str(path.parent)}}, kernel)
+    finally:
+        run_sync(kernel.shutdown_kernel)(now=True)  # the runner leaves a kernel that it was given
     return notebook, time.perf_counter() - started
-
-
-def strip(notebook: NotebookNode, seconds: float) -> None:
-    """Remove what must not be stored, and write the measured seconds into the first cell."""
-    kept = {"kernelspec", ("language_info", "name", "file_extension", "nbconvert_exporter")}
-    clean = preprocessors.ClearMetadataPreprocessor(clear_cell_metadata=False, preserve_nb_metadata_mask=kept)
-    clean.preprocess(notebook, {})
-    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
-        # A widget without its state would show as an error; its text says what it is.
-        output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
-    first = notebook.cells[0]
-    first.source = MEASURED.sub(rf"\g<1>{round(seconds)}\g<2>", first.source)
 
 
 def save_pictures(notebook: NotebookNode) -> None:
@@ -68,28 +62,27 @@ def show_start(out: str | Path) -> None:
     for cell in notebook.cells:
         if "table" in cell.metadata.get("tags", []):
             print("".join(output.get("text", "") for output in cell.outputs))
-    # The template "classic" keeps alt texts, "lab" does not.
-    replace_file(page, HTMLExporter(template_name="classic").from_notebook_node(notebook)[0].encode())
+    replace_file(page, pages.page(notebook, path.name).encode())
     print(f"The page with its pictures ({seconds:.0f} s): {page}")
-    print(f'To work through it: python -m jupyterlab "{path}"')
+    clone = f'python -m jupyterlab "{path}"'
+    print("To work through it:", "clipspm_lite notebooks FOLDER" if ROOT == INSTALLED else clone)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m clipspm_lite.notebooks", description="Execute the notebooks.")
     parser.add_argument("names", nargs="*", help="notebooks, for example 00_start_here (default: all)")
-    parser.add_argument("--without-solutions", metavar="FOLDER", help="run nothing, write copies without solutions")
+    help_ = f"run nothing; write {', '.join(editions.EDITIONS)}, slides or html to a folder"
+    parser.add_argument("--edition", nargs=2, metavar=("EDITION", "FOLDER"), help=help_)
     options = parser.parse_args()
-    for name in options.names or sorted(path.stem for path in FOLDER.glob("*.ipynb")):
-        path, out = FOLDER / f"{name}.ipynb", Path(options.without_solutions or FOLDER)
-        if options.without_solutions:
-            notebook = nbformat.read(path, as_version=4)
-            preprocessors.RegexRemovePreprocessor(patterns=["<details>"]).preprocess(notebook, {})
-        else:
-            notebook, seconds = execute(path)
-            save_pictures(notebook)
-            strip(notebook, seconds)
-            print(f"{name}.ipynb: {seconds:.0f} s", flush=True)
-        replace_file(out / path.name, nbformat.writes(notebook).encode() + b"\n")
+    paths = [FOLDER / f"{name}.ipynb" for name in options.names] or sorted(FOLDER.glob("*.ipynb"))
+    if options.edition:
+        return editions.write(options.edition[0], paths, Path(options.edition[1]))
+    for path in paths:
+        notebook, seconds = execute(path)
+        save_pictures(notebook)
+        editions.strip(notebook, seconds)
+        print(f"{path.name}: {seconds:.0f} s", flush=True)
+        replace_file(path, nbformat.writes(notebook).encode() + b"\n")
 
 
 if __name__ == "__main__":

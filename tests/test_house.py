@@ -8,14 +8,14 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "clipspm_lite"
 # A room imports only from rooms on lower floors, so there is no circle.
 FLOORS = [
-    {"arguments", "threads"},
+    {"arguments", "threads", "places"},
     {"storage", "model"},
-    {"world", "data"},
+    {"world", "data", "home"},
     {"clip"},
     {"evaluation"},
     {"training", "recognition", "tiny_clip"},
     {"plots", "exercises"},
-    {"widgets", "notebooks", "colab"},
+    {"widgets", "notebooks"},
     {"commands"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -12,6 +12,7 @@ from clipspm_lite.data.names import on_terminal, printable
 
 COMMANDS = {
     "start": "Run notebook 00: the trained model on clips of actions that it never saw.",
+    "notebooks": "Put the course into a folder of yours.",
     "train": "Train CLIP-SPM, or another head in the same loop, on the base classes; validation chooses the best step.",
     "evaluate": "Score a method on listed few-shot episodes.",
     "table": "Score methods at several shots on the paper's 10,000 episodes, beside the numbers that papers report.",

@@ -2,7 +2,7 @@
 
 import argparse
 
-from clipspm_lite.notebooks import show_start  # needs the notebooks extra, the other commands do not
+from clipspm_lite.notebooks import show_start  # imports Jupyter, the other commands do not
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

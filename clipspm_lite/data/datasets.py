@@ -15,9 +15,10 @@ import yaml
 from clipspm_lite.arguments import check_known
 from clipspm_lite.data.clips import VIDEO_SUFFIXES, class_folders, video_names
 from clipspm_lite.data.names import composed, is_file_name, printable, readable, some
+from clipspm_lite.places import ROOT
 
 SPLIT_FORMAT = 1
-SAMPLES = Path(__file__).resolve().parents[2] / "data_samples"
+SAMPLES = ROOT / "data_samples"
 
 
 class DatasetError(ValueError):
@@ -156,13 +157,7 @@ def read_text(path: Path) -> str:
 
 
 def sample_world(part: str = "novel", split: str = "default") -> VideoDataset:
-    """A part (base, validation or novel) of the sample clips that come with a clone, with their `stages`.
-
-    Raises DatasetError where the package is not used from a clone, ValueError for an unknown part or split.
-    """
-    if not (SAMPLES / "clips").is_dir():
-        advice = "clipspm_lite is used from a clone of its repository (git clone it, then pip install -e . in it)"
-        raise DatasetError(f"the sample clips are missing; {advice}: {SAMPLES}")
+    """A part (base, validation or novel) of the sample clips, with their `stages`; ValueError for an unknown name."""
     splits = {file.stem: file for file in sorted((SAMPLES / "splits").glob("*.json"))}
     check_known("split", split, splits)
     dataset, stages = open_folder(SAMPLES / "clips", read_split(splits[split], part)), SAMPLES / "stages.yaml"

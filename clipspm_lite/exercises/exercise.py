@@ -4,14 +4,17 @@ import ast
 import functools
 import inspect
 import math
+import numbers
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,16 @@ class Exercise:
     Attributes:
         title: what is to be written, in a few words.
         difficulty: 1 fill in, 2 write, 3 open.
-        minutes: what a reader needs.
-        stub: source of a function (or a value) that runs and is not right yet; the notebook's cell starts with it.
+        minutes: what a reader who knows PyTorch needs.
+        stub: source of a function, a class or a value that runs and is not right yet; the notebook's cell shows it.
         solution: source that is right.
-        find: looks at the answer and returns a hint that names the mistake, or None if the answer is right.
+        find: looks at the answer and returns a hint that names the mistake, or None if the answer is right. It gets a
+            class as it is and builds the object itself.
+        importance: 1 nice to know, 2 worth knowing, 3 needed later.
+        task: the notebook's text, after title and marks.
+        idea, template: the first two hints: a sentence; the solution with the decisive line left as ``...``.
+        why: a sentence or two after the solution.
+        library: of a build exercise: gives the library's object, to be called as the stub is.
     """
 
     title: str
@@ -33,12 +42,25 @@ class Exercise:
     stub: str
     solution: str
     find: Callable[[Any], str | None]
+    importance: int = 2
+    task: str = ""
+    idea: str = ""
+    template: str = ""
+    why: str = ""
+    library: Callable[[], Any] | None = None
+
+    def verdict(self, answer: object) -> str | None:
+        """None for a right answer, else "not attempted." or "not yet." and a hint."""
+        if _untouched(answer, value_of(self.stub)):
+            return "not attempted."
+        hint = self.hint(answer)
+        return None if hint is None else f"not yet. {hint}"
 
     def hint(self, answer: object) -> str | None:
         """`find`, where a gap, a value in place of a function and an exception become hints too."""
         if _is_gap(answer):
             return "There is no answer yet: replace the … in the cell."
-        asked = _function_of(self.stub)
+        asked = _asked_for(self.stub)
         if asked is None:
             try:
                 return self.find(answer)
@@ -47,12 +69,24 @@ class Exercise:
         problem = _not_callable_as(asked, answer)
         if problem is not None or not callable(answer):
             return problem
-        calls = _Calls(answer, [argument.arg for argument in asked.args.args])
+        with torch.random.fork_rng(devices=[]):  # the cells below draw the same numbers whatever was checked
+            if isinstance(asked, ast.ClassDef):
+                return self._hint_for_class(answer)
+            return self._hint_for_function(answer, [argument.arg for argument in asked.args.args])
+
+    def _hint_for_class(self, answer: Callable[..., Any]) -> str | None:
+        try:
+            return self.find(answer)
+        except (Exception, SystemExit) as error:
+            return where_it_stopped(answer, error)
+
+    def _hint_for_function(self, answer: Callable[..., Any], names: list[str]) -> str | None:
+        calls = _Calls(answer, names)
         try:
             hint = self.find(calls.watched)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if error is calls.stopped or not calls.returned:
-                return calls.where_it_stopped(error)
+                return where_it_stopped(answer, error)
             hint = f"It returns {_described(calls.returned[-1])}; the docstring in the cell says what is wanted."
         if hint is None or "…" in hint:
             return hint
@@ -73,14 +107,14 @@ class _Calls:
     answer: Callable[..., Any]
     names: list[str]
     returned: list[Any] = field(default_factory=list)
-    stopped: Exception | None = None
+    stopped: BaseException | None = None
     changed: str = ""
 
     def watched(self, *arguments: Any, **named: Any) -> Any:
         before = [_copy(argument) for argument in arguments]
         try:
             result = self.answer(*arguments, **named)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.stopped = error
             raise
         for place, (argument, copy) in enumerate(zip(arguments, before, strict=True)):
@@ -89,13 +123,39 @@ class _Calls:
         self.returned.append(result)
         return result
 
-    def where_it_stopped(self, error: Exception) -> str:
-        code = getattr(inspect.unwrap(self.answer), "__code__", None)
-        steps = traceback.extract_tb(error.__traceback__)
-        own = [step for step in steps if code is not None and step.filename == code.co_filename]
-        line = f" at “{own[-1].line}”" if own and own[-1].line else ""
-        words = " ".join(str(error).split())[:200]
-        return f"Your code stops{line} with {type(error).__name__}{': ' + words if words else '.'}"
+
+def _functions_of(answer: object) -> list[Any]:
+    """A function alone, or all functions that a class defines."""
+    things = vars(answer).values() if inspect.isclass(answer) else [inspect.unwrap(answer)]  # type: ignore[arg-type]
+    return [thing for thing in things if inspect.isfunction(thing)]
+
+
+def where_it_stopped(answer: object, error: BaseException) -> str:
+    """A hint with the last line of the reader's that an error passed."""
+    words = " ".join(str(error).split())[:200]
+    if "ellipsis" in words.lower():
+        return "It returns nothing yet: there is a … left in the cell."
+    files = {function.__code__.co_filename for function in _functions_of(answer)}
+    own = [step for step in traceback.extract_tb(error.__traceback__) if step.filename in files]
+    line = f" at “{own[-1].line}”" if own and own[-1].line else ""
+    return f"Your code stops{line} with {type(error).__name__}{': ' + words if words else '.'}"
+
+
+def _same_code(one: Any, other: Any) -> bool:
+    if not (isinstance(one, CodeType) and isinstance(other, CodeType)):
+        return type(one) is type(other) and one == other
+    if (one.co_code, one.co_names, one.co_varnames) != (other.co_code, other.co_names, other.co_varnames):
+        return False
+    return len(one.co_consts) == len(other.co_consts) and all(map(_same_code, one.co_consts, other.co_consts))
+
+
+def _untouched(answer: object, stub: object) -> bool:
+    """Whether an answer is the stub as it was given."""
+    if not callable(stub) or not callable(answer):
+        return _is_gap(answer) or (isinstance(answer, dict) and all(map(_is_gap, answer.values())))
+    mine, given = _functions_of(answer), _functions_of(stub)
+    pairs = zip(mine, given, strict=False)
+    return len(mine) == len(given) > 0 and all(_same_code(one.__code__, other.__code__) for one, other in pairs)
 
 
 def _is_gap(value: object) -> bool:
@@ -127,14 +187,16 @@ def _described(value: object) -> str:
 
 
 @functools.cache
-def _function_of(stub: str) -> ast.FunctionDef | None:
-    """The function that a stub asks for, or None where it asks for a value."""
+def _asked_for(stub: str) -> ast.FunctionDef | ast.ClassDef | None:
+    """The function or class that a stub asks for, or None where it asks for a value."""
     last = ast.parse(stub).body[-1]
-    return last if isinstance(last, ast.FunctionDef) else None
+    return last if isinstance(last, ast.FunctionDef | ast.ClassDef) else None
 
 
-def _not_callable_as(asked: ast.FunctionDef, answer: object) -> str | None:
+def _not_callable_as(asked: ast.FunctionDef | ast.ClassDef, answer: object) -> str | None:
     """What keeps an answer from being called with the stub's parameters, or None."""
+    if isinstance(asked, ast.ClassDef):
+        return None if inspect.isclass(answer) else f"Expected the class {asked.name}; found {_described(answer)}."
     if not callable(answer):
         return f"Expected the function {asked.name}, not yet called; found {_described(answer)}."
     names = [argument.arg for argument in asked.args.args]
@@ -150,17 +212,49 @@ def _not_callable_as(asked: ast.FunctionDef, answer: object) -> str | None:
 
 
 def value_of(source: str) -> Any:
-    """The last function or value that a piece of exercise source defines, with torch, numpy and math at hand."""
-    names: dict[str, Any] = {"torch": torch, "np": np, "math": math}
+    """The last function, class or value that a piece of exercise source defines; torch, numpy and math are at hand."""
+    names: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "np": np, "math": math}
     known = set(names)
     exec(source, names)
     return [value for name, value in names.items() if name not in known and name != "__builtins__"][-1]
+
+
+def real(value: object) -> float | None:
+    """A real number of any type (Python's, numpy's, a tensor or array without axes) as a float, else None."""
+    if isinstance(value, Tensor | np.ndarray | np.generic):
+        value = value.item() if value.ndim == 0 else None
+    return float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else None
+
+
+def whole(value: object) -> int | None:
+    """A whole number of any type as an int, else None."""
+    number = real(value)
+    return int(number) if number is not None and number.is_integer() else None
+
+
+def with_weights_of(library: nn.Module, mine: object) -> str | None:
+    """Give an answer's module the library's weights, or return the hint that says why it cannot take them."""
+    if not isinstance(mine, nn.Module):
+        return f"Expected a class of nn.Module, found one of {type(mine).__name__}."
+    found, wanted = ({name: list(value.shape) for name, value in m.state_dict().items()} for m in (mine, library))
+    for name, shape in wanted.items():
+        if name not in found:
+            return f"There are no weights {name}; yours are {', '.join(found) or 'none'}."
+        if found[name] != shape:
+            return f"The weights {name} have the shape {found[name]}, expected {shape}."
+    if extra := found.keys() - wanted.keys():
+        return f"There are weights too many: {', '.join(sorted(extra))}."
+    mine.load_state_dict(library.state_dict())
+    mine.train(library.training)
+    return None
 
 
 def tensor_hint(found: object, expected: Tensor, *, tolerance: float = 1e-4) -> str | None:
     """A hint on what is wrong with a tensor: missing, no tensor, another shape, transposed, other values; or None."""
     if found is None or found is ...:
         return "It returns nothing yet: replace the … and return a tensor."
+    if expected.ndim == 0 and not isinstance(found, Tensor) and real(found) is not None:
+        found = torch.tensor(real(found), dtype=torch.float64)
     if not isinstance(found, Tensor):
         advice = ": keep to torch's operations." if isinstance(found, np.ndarray | list | int | float) else "."
         return f"Expected a torch tensor, found {type(found).__name__}{advice}"
@@ -173,7 +267,7 @@ def tensor_hint(found: object, expected: Tensor, *, tolerance: float = 1e-4) -> 
     if not torch.isfinite(found).all():
         count = int((~torch.isfinite(found)).sum())
         return f"{count} of {found.numel()} values are not finite: look for a division by 0 or a logarithm of 0."
-    difference = float((found.double() - expected.double()).abs().max())
+    difference = float((found.detach().double() - expected.detach().double()).abs().max())
     if difference > tolerance:
         whole = "" if found.is_floating_point() else f" They are whole numbers ({found.dtype}): rounded?"
         return f"The shape is right; the largest difference to the right values is {difference:.3g}.{whole}"

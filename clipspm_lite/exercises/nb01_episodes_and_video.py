@@ -1,13 +1,15 @@
-"""Exercises of notebook 01: segment centres, the interval, drawing without overlap, pairs, and other classes."""
+"""Exercises of notebook 01: frames of a clip, the draw of an episode, the interval, pairs, and other classes."""
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
 
-from clipspm_lite.exercises.exercise import Exercise
+from clipspm_lite.data.decoding import frame_indices
+from clipspm_lite.evaluation.results import half_width
+from clipspm_lite.exercises.episode_draws import draw_episode, find_draw
+from clipspm_lite.exercises.exercise import Exercise, real, whole
 
 Rule = Callable[..., float]
 
@@ -23,44 +25,47 @@ def _whole_numbers(found: object, count: int) -> str | None:
         return f"Expected {count} indices, found {len(found)}: there is one a segment."
     if any(item is ... for item in found):
         return "There is a gap left: replace the … by the index of frame i."
-    if any(isinstance(item, bool) or not isinstance(item, int | float | np.number) for item in found):
+    if any(real(item) is None for item in found):
         return f"Expected a list of {count} whole numbers, found {type(found[0]).__name__} in it."
-    if any(not math.isfinite(item) or int(item) != item for item in found):
+    if any(whole(item) is None for item in found):
         return "A frame index is a whole number: round down with math.floor or //."
     return None
 
 
-def _find_centres(answer: Callable[[int, int], list[int]]) -> str | None:
+def _find_frames(answer: Callable[[int, Sequence[float]], list[int]]) -> str | None:
     mistakes: dict[str, Rule] = {
-        "These are the starts of the segments: the centre is half a segment later, i + ½.": (
-            lambda i, n, t: i * n // t
+        "These are the starts of the segments: where inside a segment the frame lies, its offset says.": (
+            lambda i, offset, n, t: i * n // t
         ),
-        "These are the ends of the segments: the centre is half a segment earlier.": (
-            lambda i, n, t: (i + 1) * n // t - 1
+        "These are the ends of the segments: where inside a segment the frame lies, its offset says.": (
+            lambda i, offset, n, t: (i + 1) * n // t - 1
         ),
-        "Round down instead of to the nearest number: floor((i + ½) n / T).": (
-            lambda i, n, t: round((i + 0.5) * n / t)
+        "These are the centres whatever the offsets say: i + offset, not always i + ½.": (
+            lambda i, offset, n, t: (i + 0.5) * n / t
         ),
-        "This spreads the indices from the first to the last frame; the centres stay inside their segments.": (
-            lambda i, n, t: i * (n - 1) // (t - 1)
+        "The offset is a share of a segment, not of a frame: add it to i before you multiply by n / T.": (
+            lambda i, offset, n, t: i * n / t + offset
+        ),
+        "Round down instead of to the nearest number: floor((i + offset) n / T).": (
+            lambda i, offset, n, t: round((i + offset) * n / t)
         ),
     }
-    cases = [(24, 8), (10, 3), (25, 4), (3, 8), (101, 16)]
-    for count, frames in cases:
-        hint = _whole_numbers(answer(count, frames), frames)
+    cases = [(24, [0.5] * 8), (25, [0.5, 0.9, 0.05, 0.3]), (3, [0.5, 0.9] * 4), (101, [0.3, 0.85, 0.6] * 5)]
+    for count, offsets in cases:
+        hint = _whole_numbers(answer(count, offsets), len(offsets))
         if hint is not None:
             return hint
     found = [[int(item) for item in answer(*case)] for case in cases]
 
     def by(rule: Rule) -> list[list[int]]:
-        return [[int(rule(i, count, frames)) for i in range(frames)] for count, frames in cases]
+        return [[int(rule(i, o, n, len(offsets))) for i, o in enumerate(offsets)] for n, offsets in cases]
 
-    if found == by(lambda i, n, t: (2 * i + 1) * n // (2 * t)):
+    if found == by(lambda i, offset, n, t: (i + offset) * n / t):
         return None
     for hint, rule in mistakes.items():
         if found == by(rule):
             return hint
-    return f"For n = 10 and T = 3 the centres are [1, 5, 8], found {found[1]}."
+    return f"For n = 25 and the offsets {cases[1][1]} the frames are {frame_indices(*cases[1])}, found {found[1]}."
 
 
 def _number(found: object) -> str | None:
@@ -94,7 +99,7 @@ def _find_half_width(answer: Callable[[np.ndarray], float]) -> str | None:
         float(found),
         right,
         [
-            (196 * spread, "This is the spread of single episodes: the mean of E is √E times surer."),
+            (196 * spread, "This is the spread of single episodes; that of a mean of E is √E times smaller."),
             (196 * spread / 30, "Divide by the root of the number of episodes, not by the number."),
             (right / 100, "The answer is wanted in points: accuracies are shares in 0 … 1, so times 100."),
             (right / 1.96, "This is one standard error; 95 % of a bell curve lie within 1.96 of them."),
@@ -107,38 +112,9 @@ def _find_half_width(answer: Callable[[np.ndarray], float]) -> str | None:
     )
 
 
-def _find_draw(answer: Callable[..., Any]) -> str | None:
-    def draw(seed: int) -> tuple[list[int], list[int]]:
-        support, query = answer(6, 2, 3, torch.Generator().manual_seed(seed))
-        return [int(place) for place in support], [int(place) for place in query]
-
-    first = answer(6, 2, 3, torch.Generator().manual_seed(0))
-    if first is None or first is ... or (isinstance(first, tuple) and any(p is None or p is ... for p in first)):
-        return "It returns nothing yet: replace the … and return two lists, (support, query)."
-    if not isinstance(first, tuple | list) or len(first) != 2:
-        return f"Expected two lists, (support, query), found {type(first).__name__}."
-    for name, part in zip(("support", "query"), first, strict=True):
-        if not isinstance(part, list | tuple | torch.Tensor | np.ndarray):
-            return f"Expected two lists, (support, query); {name} is {type(part).__name__}."
-        if any(np.ndim(place) or not float(place).is_integer() for place in part):
-            return f"Expected video numbers in {name}, found {list(part)}."
-    draws = [draw(seed) for seed in range(60)]
-    for support, query in draws:
-        if (len(support), len(query)) != (2, 3):
-            return f"With shot=2 and queries=3 expected 2 and 3 videos, found {len(support)} and {len(query)}."
-        if not set(support + query) <= set(range(6)):
-            return "Video numbers of a class with 6 videos run from 0 to 5."
-    if any(set(support) & set(query) for support, query in draws):
-        return "A video is both support and query in the same episode: draw all of them at once, then cut."
-    if any(len(set(support)) < 2 or len(set(query)) < 3 for support, query in draws):
-        return "A video is drawn twice: draw without putting back."
-    if draws != [draw(seed) for seed in range(60)]:
-        return "The same generator state gave two different draws: use the generator for every random choice."
-    if len({tuple(support) for support, _ in draws}) < 15:
-        return "The draws hardly differ: every video must have the same chance to be a support video."
-    if {place for support, _ in draws for place in support} != set(range(6)):
-        return "Some videos are never support: every video must have the same chance."
-    return None
+def _paired_difference(ours: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+    """The library's, of shares instead of evaluations."""
+    return 100 * float((ours - other).mean()), half_width(ours - other)
 
 
 def _find_paired(answer: Callable[[np.ndarray, np.ndarray], tuple[float, float]]) -> str | None:
@@ -203,10 +179,11 @@ def _find_class_interval(answer: Callable[[np.ndarray], float]) -> str | None:
     return f"Expected about {1.96 * error:.1f} points here, found {float(found):.1f}."
 
 
-CENTRES = '''
-def segment_centres(count, frames):
-    """Indices of the centre frames of `frames` equal segments of a video of `count` frames."""
-    return [{gap} for i in range(frames)]
+FRAMES = '''
+def choose_frames(count, offsets):
+    """Index of one frame per segment of a clip of `count` frames; offsets [T] in [0, 1) say where inside it."""
+    segments = len(offsets)
+    return [{gap} for i, offset in enumerate(offsets)]
 '''
 HALF_WIDTH = '''
 def half_width(per_episode):
@@ -214,10 +191,15 @@ def half_width(per_episode):
     return {gap}
 '''
 DRAW = '''
-def draw_videos(videos, shot, queries, generator):
-    """Support and query video numbers (two lists) of one class that has `videos` videos."""
-    {body}
-    return support, query
+def draw_episode(videos_per_class, way, shot, queries, seed, index):
+    """Class numbers [way]; for each class its support videos [way][shot]; all queries, class after class."""
+    rng = np.random.default_rng((seed, index))  # the same numbers whenever this episode is asked for
+    first = np.cumsum([0, *videos_per_class]).tolist()  # the number of each class's first video
+    classes = rng.permutation(len(videos_per_class))[:way].tolist()
+    support, query = [], []
+    for number in classes:
+        {body}
+    return classes, support, query
 '''
 PAIRED = '''
 def paired_difference(ours, other):
@@ -233,35 +215,72 @@ def class_interval(class_accuracy):
     return {end}
 '''
 END = "(np.percentile(means, 97.5) - np.percentile(means, 2.5)) / 2"
-DRAWN = "[rng.choice(class_accuracy, len(class_accuracy)).mean() for _ in range(5000)]"
+MEANS = "[rng.choice(class_accuracy, len(class_accuracy)).mean() for _ in range(5000)]"
 
 EXERCISES = {
     "01.1": Exercise(
-        "the centres of the segments",
+        "one frame from each segment",
         1,
         5,
-        stub=CENTRES.format(gap="..."),
-        solution=CENTRES.format(gap="(2 * i + 1) * count // (2 * frames)"),
-        find=_find_centres,
+        stub=FRAMES.format(gap="..."),
+        solution=FRAMES.format(gap="math.floor((i + float(offset)) * count / segments)"),
+        find=_find_frames,
+        importance=2,
+        task="Fill the gap: the index of the frame that stands for segment i, a whole number.",
+        idea="Segment i starts at i segments of n / T frames each; the offset is a part of a segment.",
+        template="return [math.floor(... * count / segments) for i, offset in enumerate(offsets)]",
+        why="i + offset counts in segments, and n / T turns segments into frames. The same for test and training.",
+        library=lambda: frame_indices,
     ),
     "01.2": Exercise(
+        "the draw of an episode",
+        2,
+        12,
+        stub=DRAW.format(
+            body="videos = first[number] + ...  # shot + queries different places in the class\n"
+            "        support.append(...)\n"
+            "        query += ..."
+        ),
+        solution=DRAW.format(
+            body="videos = first[number] + rng.permutation(videos_per_class[number])\n"
+            "        support.append(videos[:shot].tolist())\n"
+            "        query += videos[shot : shot + queries].tolist()"
+        ),
+        find=find_draw,
+        importance=3,
+        task=(
+            "The classes are drawn; draw the videos. Of each class take `shot + queries` different videos, every "
+            "video with the same chance and all chance from `rng`. The first `shot` are its support, a list in "
+            "`support`; the others go into `query`, one flat list. A video's number is its place among all videos: "
+            "those of class c are `first[c]`, `first[c] + 1`, …"
+        ),
+        idea="Shuffle all videos of a class once, then cut: what is cut from one shuffled list cannot overlap.",
+        template=(
+            "for number in classes:\n    videos = first[number] + rng.permutation(...)\n"
+            "    support.append(videos[:shot].tolist())\n    query += ..."
+        ),
+        why=(
+            "One permutation gives every video the same chance and makes support and query disjoint without a test. "
+            "It is drawn anew for each class."
+        ),
+        library=lambda: draw_episode,
+    ),
+    "01.3": Exercise(
         "the half-width of the interval",
         1,
         8,
         stub=HALF_WIDTH.format(gap="..."),
         solution=HALF_WIDTH.format(gap="100 * 1.96 * per_episode.std(ddof=1) / len(per_episode) ** 0.5"),
         find=_find_half_width,
-    ),
-    "01.3": Exercise(
-        "support and query without overlap",
-        2,
-        12,
-        stub=DRAW.format(body="support, query = ..., ..."),
-        solution=DRAW.format(
-            body="order = torch.randperm(videos, generator=generator).tolist()\n"
-            "    support, query = order[:shot], order[shot : shot + queries]"
+        importance=3,
+        task="Write it for any number of episodes. Shares are in 0 … 1; the answer is in points.",
+        idea="The error of a mean is the spread of single episodes divided by the root of their number.",
+        template="error = ...\nreturn 100 * 1.96 * error",
+        why=(
+            "`ddof=1` because the mean itself was taken from the same episodes. It falls with √E: four times "
+            "the episodes halve it."
         ),
-        find=_find_draw,
+        library=lambda: half_width,
     ),
     "01.4": Exercise(
         "the interval of a difference",
@@ -274,13 +293,42 @@ EXERCISES = {
             "    half = 100 * 1.96 * difference.std(ddof=1) / len(difference) ** 0.5"
         ),
         find=_find_paired,
+        importance=3,
+        task=(
+            "Two methods were scored on the same episodes. Give the mean of *ours − other* and the half-width "
+            "of its 95 % interval, in points."
+        ),
+        idea="Subtract episode by episode first; then it is the interval of one list of numbers.",
+        template="difference = ...\nmean = 100 * difference.mean()\nhalf = ...",
+        why=(
+            "What makes an episode hard is hard for both, and cancels in the difference. So the paired interval"
+            " is the narrower one."
+        ),
+        library=lambda: _paired_difference,
     ),
     "01.5": Exercise(
         "an interval over classes",
         3,
         20,
         stub=CLASS_INTERVAL.format(gap="...", end="..."),
-        solution=CLASS_INTERVAL.format(gap=DRAWN, end=END),
+        solution=CLASS_INTERVAL.format(gap=MEANS, end=END),
         find=_find_class_interval,
+        importance=2,
+        task=(
+            "How far would the mean move with other classes? Use the *bootstrap*: draw as many classes as there"
+            " are, **with** putting back, thousands of times; take the mean of each draw, and from the means "
+            "the half-width that holds 95 %. Then try it on `per_class`, and on `by_class`, the paired "
+            "differences of section 3. What do you conclude about *otam is better than prototype*?"
+        ),
+        idea="A draw with putting back from the classes that there are imitates meeting other classes.",
+        template=(
+            "means = [rng.choice(...).mean() for _ in range(5000)]\n"
+            "return (np.percentile(means, 97.5) - np.percentile(means, 2.5)) / 2"
+        ),
+        why=(
+            "On `per_class` it gives about the ± of section 3; on `by_class` a little over 1 point, and the "
+            "difference is about 1. The interval over episodes says that *otam is better than prototype*; over "
+            "classes, the two cannot be told apart."
+        ),
     ),
 }

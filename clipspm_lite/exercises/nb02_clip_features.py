@@ -1,36 +1,29 @@
-"""Exercises of notebook 02: cosines, class texts from templates, the modality gap, name and example together."""
+"""Exercises of notebook 02: the loss with repeated sentences, class text, what moves an answer, name and example."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipspm_lite.clip.prompts import TEMPLATES
-from clipspm_lite.exercises.exercise import Exercise, tensor_hint
+from clipspm_lite.clip.prompts import TEMPLATES, fill_templates
+from clipspm_lite.exercises.exercise import Exercise, known_mistake, tensor_hint
 
 
-def _close(found: object, value: Tensor) -> bool:
-    return tensor_hint(found, value) is None
-
-
-def _find_cosines(answer: Callable[[Tensor, Tensor], Any]) -> str | None:
-    generator = torch.Generator().manual_seed(0)
-    frames = 30 * torch.randn(3, 5, generator=generator)
-    texts = 10 * torch.randn(2, 5, generator=generator)
-    expected = F.normalize(frames, dim=-1) @ F.normalize(texts, dim=-1).T
-    found = answer(frames, texts)
-    hint = tensor_hint(found, expected)
-    if hint is None:
-        return None
-    if _close(found, frames @ texts.T):
-        return "These are dot products: divide by the length of the frame and by the length of the text."
-    if _close(found, F.normalize(frames, dim=-1) @ texts.T):
-        return "The frames have length 1, the texts don't: the longer text wins for its length alone."
-    if _close(found, F.normalize(frames, dim=0) @ F.normalize(texts, dim=0).T):
-        return "The lengths are taken over the wrong axis: a vector lies along the last one."
-    return hint
+def _find_targets(answer: Callable[[list[str]], Any]) -> str | None:
+    for captions in (["a", "b", "a", "c"], ["a", "a", "a", "b", "b"]):
+        same = torch.tensor([[float(one == other) for other in captions] for one in captions])
+        mistakes = {
+            "A frame's sentence stands twice in this batch: its other copy is called wrong here.": torch.eye(len(same)),
+            "The right places, but a row must add up to 1: divide by the number of right answers in it.": same,
+            "The right places, but divided by all right answers of the batch; a row must add up to 1.": same
+            / same.sum(),
+        }
+        hint = known_mistake(answer(captions), same / same.sum(1, keepdim=True), mistakes)
+        if hint is not None:
+            return f"For the sentences {captions}: {hint}"
+    return None
 
 
 def _fake_encoder(sentences: Sequence[str]) -> Tensor:
@@ -39,8 +32,12 @@ def _fake_encoder(sentences: Sequence[str]) -> Tensor:
     return torch.tensor(rows, dtype=torch.float32)
 
 
+def class_text(encode: Callable[[list[str]], Tensor], name: str, templates: Sequence[str]) -> Tensor:
+    """The class's text ``[C]``, as `encode_class_names` has it: the mean over the name's sentences."""
+    return encode(fill_templates(name, templates)).mean(dim=0)
+
+
 def _find_class_text(answer: Callable[..., Any]) -> str | None:
-    name = "raising a box"
     asked: list[str] = []
 
     def encode(sentences: Sequence[str]) -> Tensor:
@@ -49,45 +46,51 @@ def _find_class_text(answer: Callable[..., Any]) -> str | None:
         asked.extend(sentences)
         return _fake_encoder(sentences)
 
-    found = answer(encode, name, TEMPLATES)
-    every = _fake_encoder([template.replace("{}", name) for template in TEMPLATES])
-    hint = tensor_hint(found, every.mean(0))
-    if any("{}" in sentence for sentence in asked):
-        return "The encoder was given sentences that still hold {}: put the name in its place."
-    if hint is None:
-        return None
-    if _close(found, every):
-        return "These are all the sentences' features: take their mean over the sentences."
-    if _close(found, every.sum(0)):
-        return "This is the sum over the sentences; SPEC takes their mean."
-    if _close(found, F.normalize(every, dim=-1).mean(0)):
-        return "Each sentence was normalised before the mean; SPEC takes the mean of the un-normalised features."
-    if _close(found, F.normalize(every.mean(0), dim=-1)):
-        return "The mean was normalised at the end; class_text keeps its length."
-    return hint
+    for name, templates in (("raising a box", TEMPLATES), ("hopping", TEMPLATES[3:7])):
+        found = answer(encode, name, templates)
+        if any("{}" in sentence for sentence in asked):
+            return "The encoder was given sentences that still hold {}: put the name in its place."
+        every = _fake_encoder(fill_templates(name, templates))
+        unit = F.normalize(every, dim=-1)
+        mistakes = {
+            "These are all the sentences' features: take their mean over the sentences.": every,
+            "This is the sum over the sentences; SPEC takes their mean.": every.sum(0),
+            "Each sentence was scaled to length 1 before the mean; SPEC takes the mean of the features as they are.": (
+                unit.mean(0)
+            ),
+            "The mean was scaled to length 1 at the end; class_text keeps its length.": F.normalize(
+                every.mean(0), dim=-1
+            ),
+        }
+        hint = known_mistake(found, every.mean(0), mistakes)
+        if hint is not None:
+            return hint
+    return None
 
 
-def _find_gap(answer: Callable[[Tensor, Tensor], Any]) -> str | None:
-    generator = torch.Generator().manual_seed(1)
-    video = 30 * (torch.randn(40, 6, generator=generator) + torch.tensor([1.0, 0, 0, 0, 0, 0]))
-    text = 10 * (torch.randn(25, 6, generator=generator) - torch.tensor([0, 1.0, 0, 0, 0, 0]))
-    on_sphere = F.normalize(video, dim=-1), F.normalize(text, dim=-1)
-    expected = (on_sphere[0].mean(0) - on_sphere[1].mean(0)).norm()
-    found = answer(video, text)
-    found = torch.tensor(found) if isinstance(found, float) else found
-    hint = tensor_hint(found, expected)
-    if hint is None:
-        return None
-    if _close(found, (video.mean(0) - text.mean(0)).norm()):
-        return "The vectors were not normalised: this measures that frames are longer than texts."
-    if _close(found, torch.cdist(*on_sphere).mean()):
-        return "This is the mean distance between a video and a text; wanted is the distance between the two means."
-    centres = [F.normalize(part.mean(0), dim=-1) for part in on_sphere]
-    if _close(found, (centres[0] - centres[1]).norm()):
-        return "The means were normalised as well: normalise the vectors, then leave their means as they are."
-    if _close(found, on_sphere[0].mean(0) - on_sphere[1].mean(0)):
-        return "This is the vector between the two means; wanted is its length."
-    return hint
+# What is done → whether an answer can change, and why.
+_CHANGES = {
+    "multiply every cosine by 14": (False, "it multiplies all scores alike; the order stays"),
+    "add one vector to every unit text, and take dot products": (
+        False,
+        "every score of a clip moves by the same amount",
+    ),
+    "leave the texts at their own lengths": (True, "a longer text gets larger products; the toy example shows it"),
+    "play the clip backwards": (False, "a mean over frames has no order"),
+    "put the names into one other template": (True, "each template gives other text features"),
+}
+
+
+def _find_changes(answer: dict[str, object]) -> str | None:
+    for change, (expected, why) in _CHANGES.items():
+        if change not in answer:
+            return f"The line “{change}” is missing."
+        given = answer[change]
+        if given is ... or given is None:
+            return f"Still open: “{change}”."
+        if bool(given) != expected:
+            return f"Think again about “{change}”: {why}."
+    return None
 
 
 def _drawn_episodes() -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -99,10 +102,11 @@ def _drawn_episodes() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
     classes, away = noise(5), F.normalize(torch.ones(32), dim=-1)
     support = 40 * (classes[:, :, None, None] + 1.8 * noise(5, 1, 1) + 0.2 * noise(5, 1, 4) + 0.3 * away)
-    shown = classes.repeat_interleave(2, dim=1)
+    labels = torch.rand(400, 10, generator=generator).argsort(1) // 2  # another order of queries in each episode
+    shown = classes.gather(1, labels[..., None].expand(400, 10, 32))
     query = 40 * (shown[:, :, None] + 1.8 * noise(10, 1) + 0.2 * noise(10, 4) + 0.3 * away)
     class_text = 2 * (classes + 1.8 * noise(5) - 0.3 * away)
-    return support, query, class_text, torch.arange(5).repeat_interleave(2).expand(400, 10)
+    return support, query, class_text, labels
 
 
 def _find_name_and_example(answer: Callable[[Tensor, Tensor, Tensor], Any]) -> str | None:
@@ -132,61 +136,95 @@ def _find_name_and_example(answer: Callable[[Tensor, Tensor, Tensor], Any]) -> s
     return score + "It should beat the better of them by 4 points."
 
 
+def _changes(answers: Iterable[object]) -> str:
+    lines = (f'    "{change}": {answer},' for change, answer in zip(_CHANGES, answers, strict=True))
+    return "\n".join(["can_change_the_answer = {", *lines, "}"])
+
+
+CLASS_TEXT = '''
+def class_text(encode, name, templates):
+    """encode: list of J sentences → [J, C]; templates: J sentences with one {} → the class's text [C]"""
+    sentences = SENTENCES
+    return RESULT
+'''.strip()
+
 EXERCISES = {
     "02.1": Exercise(
-        title="Cosines of frames and texts",
-        difficulty=1,
-        minutes=5,
+        title="Two frames, one sentence",
+        difficulty=2,
+        minutes=8,
         stub='''
-def cosines(frames, texts):
-    """frames [T, C], texts [N, C] → cosine of every frame with every text [T, N]"""
-    frames = ...
-    texts = ...
+def targets(captions):
+    """captions: the sentences of B frames, a list → what cross-entropy should aim at [B, B], a row per frame"""
     return ...
-''',
+'''.strip(),
         solution='''
-def cosines(frames, texts):
-    """frames [T, C], texts [N, C] → cosine of every frame with every text [T, N]"""
-    frames = frames / frames.norm(dim=-1, keepdim=True)
-    texts = texts / texts.norm(dim=-1, keepdim=True)
-    return frames @ texts.T
-''',
-        find=_find_cosines,
+def targets(captions):
+    """captions: the sentences of B frames, a list → what cross-entropy should aim at [B, B], a row per frame"""
+    same = torch.tensor([[float(one == other) for other in captions] for one in captions])
+    return same / same.sum(dim=1, keepdim=True)
+'''.strip(),
+        find=_find_targets,
+        importance=2,
+        task=(
+            "Our batches hold frames with the same sentence. Calling one of the copies wrong would teach noise. "
+            "Write targets that share each row's 1 evenly among all columns with the frame's sentence."
+        ),
+        idea="Compare every caption with every caption, then divide each row by its sum.",
+        template=(
+            "same = torch.tensor([[float(...) for other in captions] for one in captions])\n"
+            "return same / same.sum(..., keepdim=True)"
+        ),
+        why=(
+            "Without repeats this is the identity, which is the loss above. `cross_entropy` takes such shares in place "
+            "of labels."
+        ),
     ),
     "02.2": Exercise(
         title="A class's text from templates",
-        difficulty=2,
-        minutes=10,
-        stub='''
-def class_text(encode, name, templates):
-    """encode: list of M sentences → [M, C]; templates: sentences with one {} → the class's text [C]"""
-    ...
-''',
-        solution='''
-def class_text(encode, name, templates):
-    """encode: list of M sentences → [M, C]; templates: sentences with one {} → the class's text [C]"""
-    sentences = [template.replace("{}", name) for template in templates]
-    return encode(sentences).mean(dim=0)
-''',
+        difficulty=1,
+        minutes=6,
+        stub=CLASS_TEXT.replace("SENTENCES", "...  # the name in every template").replace("RESULT", "..."),
+        solution=CLASS_TEXT.replace("SENTENCES", '[template.replace("{}", name) for template in templates]').replace(
+            "RESULT", "encode(sentences).mean(dim=0)"
+        ),
         find=_find_class_text,
+        importance=3,
+        task=(
+            "Write the class text for any encoder: `encode` takes a list of sentences and returns one row each. "
+            "The notebook goes on with yours."
+        ),
+        idea="Put the name into every template, encode all sentences at once, and take the mean over them.",
+        template='sentences = [template.replace("{}", ...) for template in templates]\nreturn encode(sentences)...',
+        why=(
+            "Features are averaged at their own lengths, as the released code does. The place that compares divides "
+            "by the length."
+        ),
+        library=lambda: class_text,
     ),
     "02.3": Exercise(
-        title="How wide is the gap?",
-        difficulty=2,
-        minutes=10,
-        stub='''
-def modality_gap(video, text):
-    """video [V, C], text [M, C], not normalised → length of the step between their centres on the sphere"""
-    ...
-''',
-        solution='''
-def modality_gap(video, text):
-    """video [V, C], text [M, C], not normalised → length of the step between their centres on the sphere"""
-    video = video / video.norm(dim=-1, keepdim=True)
-    text = text / text.norm(dim=-1, keepdim=True)
-    return (video.mean(dim=0) - text.mean(dim=0)).norm()
-''',
-        find=_find_gap,
+        title="What can change the answer?",
+        difficulty=1,
+        minutes=6,
+        stub=_changes(["..."] * len(_CHANGES)),
+        solution=_changes(expected for expected, _ in _CHANGES.values()),
+        find=_find_changes,
+        importance=2,
+        task=(
+            "Zero-shot answers with the name of the largest cosine. Say for each change whether it can give "
+            "some clip another answer: `True` or `False`."
+        ),
+        idea="Ask of each change whether it does the same to all scores of a clip.",
+        template=(
+            "can_change_the_answer = {\n"
+            '    "multiply every cosine by 14": False,  # all scores of a clip change alike\n'
+            '    "add one vector to every unit text, and take dot products": ...,  # and here?\n'
+            "}"
+        ),
+        why=(
+            "Only what treats names differently can change the largest. So CLIP's scale and a shift between "
+            "words and clips leave zero-shot as it is."
+        ),
     ),
     "02.4": Exercise(
         title="Use the name and the example",
@@ -207,5 +245,22 @@ def name_and_example(support, query, class_text):
     return video @ (example + name).transpose(-1, -2)
 ''',
         find=_find_name_and_example,
+        importance=2,
+        task=(
+            "Open: combine the name and the examples, training nothing, so that it beats each alone. The "
+            "checker draws 400 episodes with long frames, short texts and a gap, and wants 4 points more than "
+            "the better of the two. When it passes, score it on validation: `evaluate(lambda *e: "
+            "Scores(name_and_example(*e)), validation)`. Expect less there than on the checker's made-up vectors."
+        ),
+        idea="Bring both to the same scale before you add them: unit vectors.",
+        template=(
+            "normalize = torch.nn.functional.normalize\n"
+            "video, example, name = ...\n"
+            "return video @ (example + name).transpose(-1, -2)"
+        ),
+        why=(
+            "Name and example make different mistakes, so their sum is right more often. The gap adds the same "
+            "to all classes of an episode."
+        ),
     ),
 }

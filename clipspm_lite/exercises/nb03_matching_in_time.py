@@ -1,94 +1,89 @@
-"""Exercises of notebook 03: the pieces of OTAM, and a matching rule of one's own."""
+"""Exercises of notebook 03: one column of OTAM, its last cell, and a matching rule of one's own."""
 
 import math
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from clipspm_lite.exercises.exercise import Exercise, known_mistake, matches, tensor_hint
-from clipspm_lite.model.otam import align_one_way
+from clipspm_lite.exercises.exercise import Exercise, known_mistake, matches, random_tensor, real
+from clipspm_lite.model.otam import SMOOTHING
 
-COSTS = torch.tensor([[1.0, 1.2, 3.0], [0.5, 0.5, 0.4]])
-DISTANCES = torch.tensor([[0.1, 0.7, 0.4, 0.2], [0.3, 0.0, 0.6, 0.5], [0.9, 0.8, 0.2, 0.1]])
+Minimum = Callable[[Tensor], Tensor]  # the least of costs [..., n] over the last axis → [...]
 
 
-def find_soft_minimum(answer: Callable[[Tensor, float], Tensor]) -> str | None:
-    found, smoothing = answer(COSTS, 0.5), 0.5
-    logsum = torch.logsumexp(-COSTS / smoothing, -1)
-    if isinstance(found, Tensor) and found.ndim == 1 and len(found) == COSTS.shape[1]:
-        return "The minimum is over the wrong axis: take it over the last one."
-    mistakes = {
-        "The outer λ is missing: without it the result is not in the unit of the costs.": -logsum,
-        "This is a soft maximum: both minus signs are missing.": (smoothing * torch.logsumexp(COSTS / smoothing, -1)),
-        "The outer minus sign is missing: a larger cost must not give a smaller result.": smoothing * logsum,
-        "λ divides the costs inside and multiplies outside; here it is the other way round.": (
-            -torch.logsumexp(-COSTS * smoothing, -1) / smoothing
-        ),
-        "This is the hard minimum: it does not depend on λ.": COSTS.amin(-1),
+def hard_minimum(costs: Tensor) -> Tensor:
+    """The least cost."""
+    return costs.amin(-1)
+
+
+def soft_minimum(costs: Tensor) -> Tensor:
+    """−λ log Σ exp(−cost / λ), with the library's λ."""
+    return -SMOOTHING * torch.logsumexp(-costs / SMOOTHING, dim=-1)
+
+
+def next_column(left: Tensor, costs: Tensor, minimum: Minimum) -> Tensor:
+    """D[·, j − 1] ``[..., Tx]`` and d[·, j] ``[..., Tx]`` → D[·, j], for a column with two predecessors."""
+    below = costs[..., 1:] + minimum(torch.stack([left[..., 1:], left[..., :-1]], dim=-1))
+    return torch.cat([costs[..., :1] + left[..., :1], below], dim=-1)
+
+
+def _column_mistakes(left: Tensor, costs: Tensor, minimum: Minimum) -> dict[str, Tensor]:
+    top, stay, step = costs[..., :1] + left[..., :1], left[..., 1:], left[..., :-1]
+
+    def column(*options: Tensor, first: Tensor = top) -> Tensor:
+        return torch.cat([first, costs[..., 1:] + minimum(torch.stack(options, dim=-1))], dim=-1)
+
+    cells = [top[..., 0]]
+    for row in range(1, costs.shape[-1]):
+        options = torch.stack([stay[..., row - 1], step[..., row - 1], cells[-1]], dim=-1)
+        cells.append(costs[..., row] + minimum(options))
+    return {
+        "Row 0 lacks its own cost: D[0, j] = d[0, j] + D[0, j−1].": column(stay, step, first=left[..., :1]),
+        "Row 0 lacks the cell to its left: D[0, j] = d[0, j] + D[0, j−1].": column(stay, step, first=costs[..., :1]),
+        "Only the cell to the left is in it: the path could never go on to the next query frame.": column(stay, stay),
+        "Only the cell above the left one is in it: the path could never stay in a query frame.": column(step, step),
+        "It looks at the cell above in the same column too: that is the rule of column 1.": torch.stack(cells, dim=-1),
+        "The options are added; take the minimum of them.": torch.cat([top, costs[..., 1:] + stay + step], dim=-1),
     }
-    hint = known_mistake(found, -smoothing * logsum, mistakes)
-    if hint is None and not torch.isfinite(answer(COSTS, 0.001)).all():
-        return "With λ = 0.001 the exponentials underflow to zero: use torch.logsumexp."
-    return hint
 
 
-def find_first_row(answer: Callable[[Tensor], Tensor]) -> str | None:
-    zero, sums = torch.zeros(1), DISTANCES[0].cumsum(0)
-    down = DISTANCES[:, 0].cumsum(0)
-    mistakes = {
-        "This runs down the first column, the axes are exchanged: the row is distances[0].": (
-            torch.cat([zero, down, down[-1:]])
-        ),
-        "The two padding columns are missing: M + 1 = Ty + 2 entries are expected.": sums,
-        "The last padding column is missing. Its d is 0: what is added to the running sum there?": (
-            torch.cat([zero, sums])
-        ),
-        "These are the padded distances themselves; D[0, m] adds D[0, m−1] to each.": (
-            torch.cat([zero, DISTANCES[0], zero])
-        ),
-        "In the last column d is 0, D is not: D[0, M] = 0 + D[0, M−1].": torch.cat([zero, sums, zero]),
-    }
-    return known_mistake(answer(DISTANCES), torch.cat([zero, sums, sums[-1:]]), mistakes)
+def find_next_column(answer: Callable[[Tensor, Tensor, Minimum], Tensor]) -> str | None:
+    minima = {"the hard minimum": hard_minimum, "the soft minimum": soft_minimum}
+    for seed, (word, minimum) in enumerate(minima.items()):
+        left, costs = random_tensor(2, 5, seed=seed), random_tensor(2, 5, seed=seed + 2)
+        found = answer(left, costs, minimum)
+        hint = known_mistake(found, next_column(left, costs, minimum), _column_mistakes(left, costs, minimum))
+        if hint is not None:
+            return f"With {word}: {hint}"
+    leaf = random_tensor(4, seed=4).requires_grad_()
+    if not answer(leaf, leaf.detach(), soft_minimum).requires_grad:
+        return "The values are right, but no gradient is left: keep to torch's operations, without no_grad."
+    one = random_tensor(1, seed=5)
+    if not matches(answer(one, one, hard_minimum), 2 * one):
+        return "For a query with a single frame there is row 0 only; expected its cost plus the cell to the left."
+    return None
 
 
-def find_middle_cells(answer: Callable[[int, int], int]) -> str | None:
-    found = answer(8, 8), answer(4, 7), answer(1, 1)
-    if found[0] is None or found[0] is ...:
-        return "It returns nothing yet: replace the … and return a whole number."
-    odd = [count for count in found if isinstance(count, bool) or not isinstance(count, int | np.integer)]
-    if odd:
-        return f"Expected a whole number (int), found {type(odd[0]).__name__}: count cells, with // for a half."
-    if found == (64, 28, 1):
-        return "These are all real cells. The first row and column 1 have rules of their own."
-    if found == (56, 21, 0):
-        return "The first row is left out, but column 1 is still in: it looks at three cells, not at two."
-    if found == (56, 24, 0):
-        return "Column 1 is left out, but the first row is still in: it is a running sum."
-    if found == (63, 24, 0):
-        return "One column too many: columns 1 and M = Ty + 1 have their own rule; count m = 2 … M − 1."
-    return None if found == (49, 18, 0) else f"For 8 × 8, 4 × 7 and 1 × 1 frames it returns {found}."
-
-
-def find_both_ways(answer: Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]) -> str | None:
-    distances = torch.rand(3, 4, 6, generator=torch.Generator().manual_seed(0))
-    there, back = align_one_way(distances), align_one_way(distances.transpose(-1, -2))
-    found = answer(distances, align_one_way)
-    if matches(found, 2 * there) or matches(found, 2 * back):
-        return "The same direction is counted twice: the second cost matrix must be transposed."
-    if matches(found, there) or matches(found, back):
-        return "Only one direction: add the other, with the cost matrix transposed."
-    if matches(found, (there + back) / 2):
-        return "This is the mean of both directions; SPEC adds them."
-    if matches(found, there + align_one_way(distances.flip(-1))):
-        return "The second term plays y backwards; transposing exchanges the roles of x and y."
-    if isinstance(found, Tensor) and found.shape != there.shape:
-        return (
-            f"For distances [3, 4, 6] expected the shape [3], found {list(found.shape)}: "
-            "exchange the last two axes only."
-        )
-    return tensor_hint(found, there + back)
+def find_last_cell(answer: Callable[[Tensor, Minimum], Tensor]) -> str | None:
+    for column in (random_tensor(4, seed=0), random_tensor(2, seed=1)):
+        expected = soft_minimum(torch.cat([column, column[:-1]]))
+        mistakes = {
+            "Every row once. A row above the last can leave at its own row or step down one: two ways.": (
+                soft_minimum(column)
+            ),
+            "Every row twice. From the last row there is only one way into the last cell.": (
+                soft_minimum(torch.cat([column, column]))
+            ),
+            "Row 0 is in it once only: it leads straight to the right, and to row 1.": (
+                soft_minimum(torch.cat([column, column[1:-1]]))
+            ),
+            "That is the last row alone; the paths that left before it are missing.": column[-1],
+        }
+        hint = known_mistake(answer(column, soft_minimum), expected, mistakes)
+        if hint is not None:
+            return hint
+    return None
 
 
 def find_matching_rule(answer: Callable[[Tensor], Tensor]) -> str | None:
@@ -103,7 +98,7 @@ def find_matching_rule(answer: Callable[[Tensor], Tensor]) -> str | None:
     first = answer(1 - frames[clip] @ frames[clip].T)
     if isinstance(first, Tensor) and first.ndim > 0:
         return f"Expected one number for one pair of clips, shape [], found {list(first.shape)}: a sum left out?"
-    if not isinstance(first, Tensor | np.ndarray | float | int):
+    if real(first) is None:
         return f"Expected a tensor with the cost, found {type(first).__name__}."
     costs = [cost(x, y) for x in (clip, slow, longer) for y in (clip, clip.flip(0), slow, longer)]
     if not all(map(math.isfinite, costs)):
@@ -121,77 +116,78 @@ def find_matching_rule(answer: Callable[[Tensor], Tensor]) -> str | None:
     for x, y in ((clip, longer), (longer, clip)):
         if cost(x, y) < 0.5:
             return "Frames at the end that the other clip does not have cost nothing: go from corner to corner."
+    pairs = torch.rand(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    one_by_one = torch.tensor([[float(answer(pair)) for pair in row] for row in pairs])
+    try:
+        right = matches(answer(pairs), one_by_one)
+    except Exception:
+        right = False
+    if not right:
+        return "One pair of clips is right; for distances [2, 3, Tx, Ty] of six pairs expected their six costs [2, 3]."
     return None
 
 
+NEXT_COLUMN = '''
+def next_column(left, costs, minimum):
+    """left: D[·, j − 1] [..., Tx]; costs: d[·, j] [..., Tx]; minimum: [..., n] → [...]. Returns D[·, j] [..., Tx]."""
+    top = TOP  # row 0, [..., 1]
+    stay, step = OPTIONS  # what rows 1 … Tx − 1 may come from, [..., Tx − 1] each
+    below = costs[..., 1:] + minimum(torch.stack([stay, step], dim=-1))
+    return torch.cat([top, below], dim=-1)
+'''.strip()
+
 EXERCISES = {
     "03.1": Exercise(
-        title="the soft minimum",
-        difficulty=1,
-        minutes=5,
-        stub='''
-def soft_minimum(costs, smoothing):
-    """costs [..., n] → [...], over the last axis; smoothing is λ."""
-    return ...
-''',
-        solution='''
-def soft_minimum(costs, smoothing):
-    """costs [..., n] → [...], over the last axis; smoothing is λ."""
-    return -smoothing * torch.logsumexp(-costs / smoothing, dim=-1)
-''',
-        find=find_soft_minimum,
+        title="One column of OTAM",
+        difficulty=2,
+        minutes=12,
+        stub=NEXT_COLUMN.replace("TOP", "...").replace("OPTIONS", "..., ..."),
+        solution=NEXT_COLUMN.replace("TOP", "costs[..., :1] + left[..., :1]").replace(
+            "OPTIONS", "left[..., 1:], left[..., :-1]"
+        ),
+        find=find_next_column,
+        importance=3,
+        task=(
+            "Write a middle column for all rows at once. Row 0 looks only to the left. A row below looks at the cell "
+            "to its left (*stay* in the query frame) and at the one above that (*step* to the next)."
+        ),
+        idea="All rows look at the column to the left only, so two slices of it line up the options of all rows.",
+        template="top = costs[..., :1] + ...\nstay, step = left[..., 1:], left[...]",
+        why=(
+            "Row i of `left[..., :-1]` is one frame earlier than row i of `left[..., 1:]`. No cell waits for another "
+            "of its own column, so a column is one operation."
+        ),
+        library=lambda: next_column,
     ),
     "03.2": Exercise(
-        title="the first row, padding included",
-        difficulty=1,
-        minutes=5,
+        title="The last column at one stroke",
+        difficulty=3,
+        minutes=15,
         stub='''
-def first_row(distances):
-    """Frame distances [Tx, Ty] → D[0, 0 … M], shape [Ty + 2]."""
+def last_cell(column, softmin):
+    """column: D of the last real column [Tx]; softmin: [n] → a number. Returns the distance, with one softmin."""
     return ...
-''',
+'''.strip(),
         solution='''
-def first_row(distances):
-    """Frame distances [Tx, Ty] → D[0, 0 … M], shape [Ty + 2]."""
-    padded = torch.nn.functional.pad(distances[0], (1, 1))
-    return padded.cumsum(0)
-''',
-        find=find_first_row,
+def last_cell(column, softmin):
+    """column: D of the last real column [Tx]; softmin: [n] → a number. Returns the distance, with one softmin."""
+    return softmin(torch.cat([column, column[:-1]]))
+'''.strip(),
+        find=find_last_cell,
+        importance=1,
+        task=(
+            "`end_column` goes down the last column row by row. There d = 0, and a soft minimum of soft minima is one "
+            "soft minimum of everything. In how many ways does each row reach the last cell? Write it with one call."
+        ),
+        idea="Unroll the last column for three rows on paper, and count how often each D of the column before occurs.",
+        template="return softmin(torch.cat([column, ...]))",
+        why=(
+            "Every row but the last enters the padding in its own row or one below, then runs down for free. So a "
+            "path that leaves early has double weight. It comes out of the recursion as it is written, and stays."
+        ),
     ),
     "03.3": Exercise(
-        title="how many cells the middle rule visits",
-        difficulty=2,
-        minutes=5,
-        stub='''
-def middle_cells(query_frames, support_frames):
-    """How many cells of D are computed by the rule with two predecessors, for Tx and Ty frames."""
-    return ...
-''',
-        solution='''
-def middle_cells(query_frames, support_frames):
-    """How many cells of D are computed by the rule with two predecessors, for Tx and Ty frames."""
-    return (query_frames - 1) * (support_frames - 1)
-''',
-        find=find_middle_cells,
-    ),
-    "03.4": Exercise(
-        title="both directions",
-        difficulty=2,
-        minutes=5,
-        stub='''
-def both_ways(distances, one_way):
-    """Frame distances [..., Tx, Ty] → OTAM(x, y) [...]; one_way(distances) is one direction."""
-    return ...
-''',
-        solution='''
-def both_ways(distances, one_way):
-    """Frame distances [..., Tx, Ty] → OTAM(x, y) [...]; one_way(distances) is one direction."""
-    return one_way(distances) + one_way(distances.transpose(-1, -2))
-''',
-        find=find_both_ways,
-    ),
-    "03.5": Exercise(
-        title="a matching rule of your own",
+        title="A matching rule of your own",
         difficulty=3,
         minutes=30,
         stub='''
@@ -212,5 +208,27 @@ def my_rule(distances):
     return D[rows - 1, columns - 1]
 ''',
         find=find_matching_rule,
+        importance=2,
+        task=(
+            "Classical dynamic time warping goes from corner to corner of the cost matrix, with a hard minimum "
+            "over three predecessors, and leaves no frame of either clip out. Write it, or a rule of your own "
+            "that (1) costs 0 for a clip against itself and against a slower copy of itself, (2) costs "
+            "something for a clip played backwards, (3) costs something when one clip goes on where the other "
+            "has ended. The stub, frame by frame, is not enough."
+        ),
+        idea=(
+            "Fill the matrix cell by cell: its own distance plus the cheapest of the cells that may stand before it."
+        ),
+        template=(
+            "for i in range(rows):\n"
+            "    for j in range(columns):\n"
+            "        before = [D[c] for c in ((i - 1, j - 1), (i - 1, j), (i, j - 1)) if c in D]\n"
+            "        D[i, j] = ...\n"
+            "return D[rows - 1, columns - 1]"
+        ),
+        why=(
+            "Starting in one corner and ending in the other uses both clips whole. The cell below scores it on the "
+            "reversed pairs."
+        ),
     ),
 }

@@ -1,12 +1,12 @@
-"""Exercises of notebook 08: paired intervals, a draw of the bootstrap, what a table allows to say, an own row."""
+"""Exercises of notebook 08: paired intervals, a draw of the bootstrap, Holm's correction, what a table says."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
-from clipspm_lite.exercises.exercise import Exercise, tensor_hint
+from clipspm_lite.evaluation.results import half_width, holm
+from clipspm_lite.exercises.exercise import Exercise, real
 
 
 def _numbers(found: Any, count: int) -> str | None:
@@ -20,12 +20,22 @@ def _numbers(found: Any, count: int) -> str | None:
         return f"Expected {count} {'number' if count == 1 else 'numbers'}, found {len(values)}."
     if any(np.ndim(value) for value in values):
         return "Expected single numbers, found an array: forgotten mean, std or sum?"
-    odd = [value for value in values if not isinstance(value, int | float | np.number | torch.Tensor)]
+    odd = [value for value in values if real(value) is None]
     if odd:
         return f"Expected a number, found {type(odd[0]).__name__}."
     if not all(np.isfinite(float(value)) for value in values):
         return "The result is not finite: look for a division by 0."
     return None
+
+
+def half_widths(ours: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+    """What the notebook uses in place of 08.1: half-widths of the mean difference, paired and unpaired, in points."""
+    return half_width(ours - other), float(np.hypot(half_width(ours), half_width(other)))
+
+
+def one_draw(right: np.ndarray, asked: np.ndarray, seeds: np.ndarray, classes: np.ndarray) -> float:
+    """What the notebook uses in place of 08.2: the accuracy in one draw, in per cent."""
+    return float(100 * right[seeds][:, classes].sum() / (len(seeds) * asked[classes].sum()))
 
 
 def _find_half_widths(answer: Callable[[np.ndarray, np.ndarray], tuple[float, float]]) -> str | None:
@@ -35,11 +45,7 @@ def _find_half_widths(answer: Callable[[np.ndarray, np.ndarray], tuple[float, fl
         np.minimum(hard + generator.integers(0, 3, 40), 5) / 5,
         np.minimum(hard + generator.integers(0, 2, 40), 5) / 5,
     )
-
-    def half(values: np.ndarray) -> float:
-        return 196 * float(values.std(ddof=1)) / len(values) ** 0.5
-
-    paired, unpaired = half(ours - other), float(np.hypot(half(ours), half(other)))
+    paired, unpaired = half_widths(ours, other)
     result = answer(ours, other)
     hint = _numbers(result, 2)
     if hint is not None:
@@ -53,7 +59,7 @@ def _find_half_widths(answer: Callable[[np.ndarray, np.ndarray], tuple[float, fl
         return None
     if near(unpaired, paired):
         return "The two are exchanged: paired first. Pairing makes the interval narrower here, not wider."
-    if near(paired, half(ours) + half(other)):
+    if near(paired, half_width(ours) + half_width(other)):
         return "Unpaired: independent errors do not add up, their squares do."
     if near(unpaired, unpaired):
         return "Paired: take the difference of each episode first, then its spread."
@@ -70,8 +76,7 @@ def _find_one_draw(answer: Callable[..., float]) -> str | None:
     right = np.array([[9.0, 10.0, 2.0, 30.0], [5.0, 14.0, 4.0, 22.0], [7.0, 18.0, 3.0, 10.0]])
     asked = np.array([10.0, 20.0, 5.0, 40.0])
     seeds, classes = np.array([2, 0, 2]), np.array([3, 1, 1, 0])
-    rows = right[seeds][:, classes]
-    expected = float(100 * rows.sum() / (len(seeds) * asked[classes].sum()))
+    rows, expected = right[seeds][:, classes], one_draw(right, asked, seeds, classes)
     result = answer(right, asked, seeds, classes)
     hint = _numbers(result, 1)
     if hint is not None:
@@ -100,6 +105,33 @@ def _find_one_draw(answer: Callable[..., float]) -> str | None:
         if np.isclose(found, value, rtol=1e-6):
             return mistake
     return f"Expected {expected:.3f} here, found {found:.3f}."
+
+
+def _find_holm(answer: Callable[[np.ndarray], Any]) -> str | None:
+    for p in (np.array([0.03, 0.01, 0.5]), np.array([0.02, 0.04, 0.03, 0.6, 0.021])):
+        expected, sorted_ = holm(p), np.sort(p)
+        found = answer(p.copy())
+        if found is None or found is ...:
+            return "It returns nothing yet: replace the …."
+        values = np.asarray(found, dtype=float)
+        if values.shape != p.shape:
+            return f"Expected {len(p)} numbers, one per p-value, found the shape {list(values.shape)}."
+        if np.allclose(values, expected, rtol=1e-6):
+            continue
+        times = np.arange(len(p), 0, -1)
+        for hint, other in {
+            "That is Bonferroni's correction: only the smallest p-value is multiplied by all of them.": len(p) * p,
+            "One falls below the one before: keep the largest so far.": (sorted_ * times)[p.argsort().argsort()],
+            "They are right, and sorted: give them back in the order in which they came.": np.sort(expected),
+            "The largest is multiplied by most: the smallest p-value takes the largest factor.": p
+            * times[::-1][p.argsort().argsort()],
+        }.items():
+            if np.allclose(values.clip(max=1), other.clip(max=1), rtol=1e-6):
+                return hint
+        if values.max() > 1:
+            return "A p-value is at most 1."
+        return f"Expected {expected.round(3).tolist()} for {p.tolist()}, found {values.round(3).tolist()}."
+    return None
 
 
 # Letter → (whether it follows from the two result files, why the other answer is wrong).
@@ -137,44 +169,6 @@ def _find_claims(answer: Mapping[str, bool]) -> str | None:
     return f"{wrong[0]}: {CLAIMS[wrong[0]][1]}" if wrong else None
 
 
-def _find_method(answer: Callable[..., Any]) -> str | None:
-    generator = torch.Generator().manual_seed(0)
-
-    def random(*shape: int) -> torch.Tensor:
-        return torch.randn(shape, generator=generator)
-
-    support, query, text = random(2, 3, 2, 6, 8), random(2, 4, 6, 8), random(2, 3, 8)
-
-    def logits(*episode: torch.Tensor) -> torch.Tensor:
-        return answer(*episode).logits  # type: ignore[no-any-return]
-
-    result = answer(support, query, text)
-    if result is None or result is ...:
-        return "It returns nothing yet: replace the … and return Scores."
-    if not hasattr(result, "logits"):
-        kind = type(result).__name__
-        return f"A method returns something with .logits, for example baselines.Scores(logits); found {kind}."
-    found = result.logits
-    if not isinstance(found, torch.Tensor) or tuple(found.shape) != (2, 4, 3) or not found.isfinite().all():
-        return tensor_hint(found, torch.zeros(2, 4, 3))
-
-    def differs(other: torch.Tensor, than: torch.Tensor = found) -> bool:
-        return float((other - than).abs().max()) > 1e-3
-
-    if differs(logits(support, query[:, :1], text), found[:, :1]):
-        return "A query's logits depend on the other queries: then a row depends on how queries are asked."
-    if differs(logits(support + 5 * random(2, 3, 2, 1, 8), query + 5 * random(2, 4, 1, 8), text)):
-        return "The same vector added to all frames of a clip changes the logits: what stands still must not count."
-    if not differs(logits(support, query.flip(-2), text)):
-        return "A query played backwards gets the same logits: the method knows no order in time."
-    steps = torch.linspace(-1, 1, 6)[:, None] * random(1, 8)
-    up_down = torch.stack([steps, -steps])[None, :, None] + 3 * random(1, 2, 1, 1, 8)
-    asked = torch.stack([steps, -steps])[None] + 3 * random(1, 2, 1, 8) + 0.05 * random(1, 2, 6, 8)
-    if logits(up_down, asked, random(1, 2, 8)).argmax(-1).tolist() != [[0, 1]]:
-        return "Two made-up clips, the same change forwards and backwards, are not told apart: is the sign right?"
-    return None
-
-
 EXERCISES = {
     "08.1": Exercise(
         title="paired and unpaired",
@@ -193,6 +187,19 @@ EXERCISES = {
     return paired, unpaired
 ''',
         find=_find_half_widths,
+        library=lambda: half_widths,
+        importance=3,
+        task=(
+            "How much does pairing help? Both half-widths of the mean difference of two methods: paired, from "
+            "the differences of each episode; and as if the two had been scored on episodes of their own, where"
+            " variances add up."
+        ),
+        idea="Paired: the spread of differences. Unpaired: variances add up.",
+        template=(
+            "paired = 196 * (...).std(ddof=1) / len(ours) ** 0.5\n"
+            "unpaired = 196 * ((ours.var(ddof=1) + other.var(ddof=1)) / len(ours)) ** 0.5"
+        ),
+        why="The gap between the two is what the shared difficulty of episodes is worth.",
     ),
     "08.2": Exercise(
         title="one draw of the bootstrap",
@@ -208,30 +215,68 @@ EXERCISES = {
     return 100 * drawn.sum() / (len(seeds) * asked[classes].sum())
 ''',
         find=_find_one_draw,
+        library=lambda: one_draw,
+        importance=2,
+        task=(
+            "Given the places that a draw came up with (some twice, some not at all), compute the accuracy in "
+            "that draw. Weight each class by its queries."
+        ),
+        idea="Index seeds and classes by the drawn places; what was drawn twice stands there twice.",
+        template="drawn = right[seeds][:, classes]\nreturn 100 * drawn.sum() / ...",
+        why="Counts are added before the division, so a class counts by its queries.",
     ),
     "08.3": Exercise(
+        title="Holm's correction",
+        difficulty=2,
+        minutes=10,
+        stub='''def holm(p):
+    """P-values [m] → Holm's, [m], in the same order."""
+    order = p.argsort()
+    corrected = ...
+    return corrected
+''',
+        solution='''def holm(p):
+    """P-values [m] → Holm's, [m], in the same order."""
+    order = p.argsort()
+    corrected = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)
+    return corrected[order.argsort()]
+''',
+        find=_find_holm,
+        library=lambda: holm,
+        task=(
+            "Write it for a numpy array. `np.maximum.accumulate` keeps the largest so far, and `order.argsort()` "
+            "undoes the sorting."
+        ),
+        idea="Sort, multiply, keep the largest so far, cut at 1, undo the sorting.",
+        template="corrected = np.maximum.accumulate(p[order] * ...).clip(max=1)\nreturn corrected[order.argsort()]",
+        why="The smallest p-value must stand against all m, the next only against those that are left.",
+    ),
+    "08.4": Exercise(
         title="which sentence follows?",
         difficulty=2,
         minutes=12,
         stub='follows = {"A": ..., "B": ..., "C": ..., "D": ..., "E": ..., "F": ..., "G": ...}\n',
         solution='follows = {"A": True, "B": False, "C": False, "D": True, "E": False, "F": True, "G": False}\n',
         find=_find_claims,
-    ),
-    "08.4": Exercise(
-        title="a row of your own, blind to what stands still",
-        difficulty=3,
-        minutes=25,
-        stub='''def my_method(support, query, class_text):
-    """support [..., N, K, T, C], query [..., Q, T, C], class_text [..., N, C] → Scores with logits [..., Q, N]."""
-    return ...
-''',
-        solution='''def my_method(support, query, class_text):
-    """support [..., N, K, T, C], query [..., Q, T, C], class_text [..., N, C] → Scores with logits [..., Q, N]."""
-    from clipspm_lite.model.baselines import otam
-
-    support, query = (video[..., 1:, :] - video[..., :-1, :] for video in (support, query))
-    return otam(support, query, class_text)
-''',
-        find=_find_method,
+        importance=3,
+        task=(
+            "Which of these follow from the two result files? Replace each `...` by `True` or `False`.\n"
+            "\n"
+            "- **A.** In 5-way episodes the full model is ahead of OTAM on validation and on novel classes, "
+            "whichever interval one takes.\n"
+            '- **B.** Where the interval of "without …" contains zero, that part has no effect.\n'
+            "- **C.** The interval over episodes is narrower than that over seeds and classes, so it says "
+            "better what another lab would find.\n"
+            "- **D.** Asked one query at a time, the full transductive model loses more than ten points on "
+            "validation classes.\n"
+            "- **E.** One part's row is ahead or behind, another's is open; so the first part matters more than"
+            " the second.\n"
+            '- **F.** On both parts, "otam centred" is ahead of the full model on reversed pairs and behind it '
+            "on context pairs.\n"
+            "- **G.** With a large CLIP on filmed videos, SPM is worth about as many points as here."
+        ),
+        idea="Ask of each sentence which interval it needs, and whether it is in the files.",
+        template='follows = {"A": True, "B": ..., "C": ..., "D": True, "E": ..., "F": True, "G": ...}',
+        why="B, C, E and G take an interval for more than it says.",
     ),
 }

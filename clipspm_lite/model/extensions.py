@@ -1,4 +1,4 @@
-"""Changes to CLIP-SPM that are not in the paper, each off unless asked for (notebook 08 compares them)."""
+"""Changes to CLIP-SPM that are not in the paper, each off unless asked for (notebook 09 compares them)."""
 
 from dataclasses import dataclass
 from functools import reduce

@@ -1,6 +1,7 @@
 """Pictures of a comparison: estimates with two kinds of interval and a dot per training seed, and bootstrap draws."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from clipspm_lite.evaluation.results import BY_KIND, FIVE_WAY, PAIR_KINDS, Results, accuracy, bootstrap, per_seed
+from clipspm_lite.evaluation.results import (
+    BY_KIND,
+    FIVE_WAY,
+    PAIR_KINDS,
+    Results,
+    accuracy,
+    bootstrap,
+    bootstrap_draws,
+    holm,
+    per_seed,
+)
 from clipspm_lite.plots.base import COLORS, HATCHES, LINES, course_style, new_axes, series_style
 
 
@@ -47,14 +58,16 @@ def estimates(panels: Mapping[str, Mapping[str, Estimate]], line: float | None, 
     axes[0].set_yticks(range(len(rows)), rows)
     for ax in axes if len(axes) < 3 else axes[len(axes) // 2 :][:1]:
         ax.set_xlabel(xlabel)
-    some_bar = any(found.half_width is not None for panel in panels.values() for found in panel.values())
-    keys = [
-        Line2D([], [], marker="D", color="white", markeredgecolor="black", label="mean over training seeds"),
-        Line2D([], [], color=COLORS[0], linewidth=9, label="95 % over episodes"),
-        Line2D([], [], color="black", marker="|", linewidth=1.2, label="95 % over seeds and classes"),
-        Line2D([], [], color=COLORS[1], marker="o", linestyle="", markersize=3.5, label="one training seed"),
-    ]
-    figure.legend(handles=keys if some_bar else [keys[0], *keys[2:]], loc="outside upper center", ncols=4)
+    found = [found for panel in panels.values() for found in panel.values()]
+    keys = {  # of what is drawn
+        Line2D([], [], marker="D", color="white", markeredgecolor="black", label="mean over training seeds"): True,
+        Line2D([], [], color=COLORS[0], linewidth=9, label="95 % over episodes"): any(f.half_width for f in found),
+        Line2D([], [], color="black", marker="|", linewidth=1.2, label="95 % over seeds and classes"): True,
+        Line2D([], [], color=COLORS[1], marker="o", linestyle="", markersize=3.5, label="one training seed"): any(
+            len(f.per_seed) > 1 for f in found
+        ),
+    }
+    figure.legend(handles=[key for key, drawn in keys.items() if drawn], loc="outside upper center", ncols=4)
     return figure
 
 
@@ -64,8 +77,8 @@ def _draw_estimate(ax: Axes, place: int, found: Estimate) -> None:
         ends = [found.value - found.half_width, found.value + found.half_width]
         ax.plot(ends, [place] * 2, color=COLORS[0], linewidth=9, solid_capstyle="butt", zorder=3)
     ax.plot(found.value, place, "D", color="white", markeredgecolor="black", markersize=4, zorder=4)
-    dots = ax.plot(found.per_seed, [place + 0.28] * len(found.per_seed), "o", color=COLORS[1])[0]
-    dots.set(markersize=3.5, zorder=3, label="seeds")
+    if len(found.per_seed) > 1:  # an untrained row has no seeds to show
+        ax.plot(found.per_seed, [place + 0.28] * len(found.per_seed), "o", color=COLORS[1], markersize=3.5, zorder=3)
 
 
 def estimate(results: Results, name: str, measure: str = FIVE_WAY, minus: str | None = None) -> Estimate:
@@ -86,6 +99,43 @@ def estimate(results: Results, name: str, measure: str = FIVE_WAY, minus: str | 
         seeds = seeds - (theirs if len(seeds) in (1, len(theirs)) else np.mean(theirs))
         half = row["difference"][minus]["interval"] if minus in row["difference"] else None
     return Estimate(value, half if measure == FIVE_WAY else None, low, high, seeds.tolist())
+
+
+Columns = dict[tuple[str, str], tuple[float, str]]  # (part, measure) → points, and "ahead", "behind" or "open"
+
+
+def verdicts(
+    parts: Mapping[str, Results],
+    pairs: Sequence[tuple[str, str]],
+    measures: Sequence[str] = (FIVE_WAY, *BY_KIND),
+    correct: Callable[[np.ndarray], np.ndarray] = holm,
+) -> dict[tuple[str, str], Columns]:
+    """For each (row, row to subtract) the difference in points in each part and measure, and a word for it.
+
+    The word is "open" unless p < 0.05 after ``correct``, which takes the p-values of all pairs in one part and measure.
+    A p-value is twice the share of the bootstrap's draws on the far side of zero.
+    """
+    found: dict[tuple[str, str], Columns] = {pair: {} for pair in pairs}
+    for part, measure in product(parts, measures):
+        drawn = [bootstrap_draws(parts[part], name, measure, minus) for name, minus in pairs]
+        p = [min(1, max(2 * min((d <= 0).mean(), (d >= 0).mean()), 1 / len(d))) for d in drawn]
+        for (name, minus), corrected in zip(pairs, correct(np.array(p)), strict=True):
+            points = accuracy(parts[part], name, measure) - accuracy(parts[part], minus, measure)
+            word = "open" if corrected >= 0.05 else "ahead" if points > 0 else "behind"
+            found[name, minus][part, measure] = points, word
+    return found
+
+
+def verdict_lines(found: Mapping[tuple[str, str], Columns]) -> str:
+    """`verdicts` as text: a line per pair, a column per part and measure."""
+    columns = list(next(iter(found.values())))
+    short = {measure: measure.removeprefix("5-way, ").split(" query")[0] for _, measure in columns} | {FIVE_WAY: "all"}
+    heads = [f"{part[:5]}. {short[measure]}" for part, measure in columns]
+    lines = [f"points; p < 0.05 after Holm for {len(found)} lines".ljust(48) + "".join(f"{h:16}" for h in heads)]
+    for (name, minus), of in found.items():
+        cells = [f"{points:+5.1f} {word}" for points, word in of.values()]
+        lines.append(f"{name} − {minus}".ljust(48) + "".join(f"{cell:16}" for cell in cells))
+    return "\n".join(line.rstrip() for line in lines)
 
 
 @course_style

@@ -1,5 +1,6 @@
 """Pictures of matching in time: which cells a cell of the table depends on, soft paths, accuracies as dots."""
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipspm_lite.plots.base import COLORS, LINES, course_style, new_axes, series_style
+from clipspm_lite.plots.base import COLORS, LINES, WIDE, course_style, new_axes, series_style
 
 Cells = Sequence[tuple[int, int]]  # of a cost matrix: (frame of x, frame of y)
 PATH_COLORS = (COLORS[4], COLORS[2])  # purple and green, one for each direction of OTAM
@@ -24,7 +25,7 @@ def predecessors(rows: int, columns: int, before: Callable[[int, int], Sequence[
     """The table D, ``rows`` × ``columns``, with an arrow into every cell from each cell it is computed from.
 
     Args:
-        before: (l, m) → the cells [(l', m'), …] that D[l, m] is computed from. The first and the last column are
+        before: (i, j) → the cells [(i', j'), …] that D[i, j] is computed from. The first and the last column are
             drawn as padding.
     """
     figure, (ax,) = new_axes(1, 1.5 * columns + 0.6, 1.15 * rows + 0.8)
@@ -40,7 +41,12 @@ def predecessors(rows: int, columns: int, before: Callable[[int, int], Sequence[
         ax.text(column, row, f"D[{row},{column}]", ha="center", va="center", fontsize=9, bbox=box)
         for above, left in before(row, column):
             ax.annotate("", xy=(column, row), xytext=(left, above), arrowprops=arrow)
-    ax.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.6, -0.4), xlabel="column m", ylabel="row l")
+    ax.set(
+        xlim=(-0.5, columns - 0.5),
+        ylim=(rows - 0.6, -0.4),
+        xlabel="column j (support frame)",
+        ylabel="row i (query frame)",
+    )
     names = ["0\n(padding)", *map(str, range(1, columns - 1)), f"{columns - 1}\n(padding)"]
     ax.set_xticks(range(columns), names)
     ax.set_yticks(range(rows))
@@ -56,6 +62,7 @@ def soft_paths(
     y_frames: Sequence[Tensor],
     titles: Sequence[str],
     lines: Sequence[Mapping[str, Cells]] = (),
+    diagonal: bool = False,
 ) -> Figure:
     """Cost matrices of one clip x with several clips y, and over each the share of the path that a cell carries.
 
@@ -66,18 +73,22 @@ def soft_paths(
         y_frames: for each y, ``[Ty, 3, H, W]``, drawn along the top.
         titles: one per panel.
         lines: for each y, single paths to draw as lines, by name.
+        diagonal: draw a dotted line from corner to corner, where the same moments of both clips meet.
     """
     lines = lines or [{}] * len(costs)
     named = any(len(paths_of_one) > 1 for paths_of_one in lines)
     foot = 0.8 if named else 0.5  # inches; a legend needs some of them
-    figure = Figure(figsize=(4.5 * len(costs) + 1, foot + 4.2))
+    side = 3.5 if len(costs) == 1 else 2.25
+    titles = [textwrap.fill(title, int(11 * side)) for title in titles]
+    head = 0.1 + 0.17 * max(title.count("\n") + 1 for title in titles)
+    figure = Figure(figsize=((side + 0.6) * len(costs) + 1, foot + side + head))
     width, height = figure.get_size_inches()
     low = min(float(cost.min()) for cost in costs)
     high = max(float(cost.max()) for cost in costs)
     axes = []
     panels = zip(costs, paths, y_frames, titles, lines, strict=True)
     for place, (cost, path, frames, title, walks) in enumerate(panels):
-        ax = figure.add_axes(((4.5 * place + 0.45) / width, foot / height, 3.9 / width, 3.9 / height))
+        ax = figure.add_axes((((side + 0.6) * place + 0.45) / width, foot / height, side / width, side / height))
         axes.append(ax)
         rows, columns = cost.shape
         bounds: dict[str, Any] = dict(vmin=low, vmax=high + 0.35 * (high - low))
@@ -85,7 +96,9 @@ def soft_paths(
         # One image per clip: a column of frames at the left, a row of them along the top.
         ax.imshow(_joined(x_frames, -2), extent=(-1.1, -0.1, rows, 0))
         ax.imshow(_joined(frames, -1), extent=(0, columns, -0.1, -1.1))
-        _draw_path(ax, path, walks)
+        _draw_path(ax, path, walks, 15 * side**2)
+        if diagonal:
+            ax.plot([0, columns], [0, rows], color=COLORS[0], linestyle=":", linewidth=2.5, label="same moments")
         ax.set(xlim=(-1.15, columns), ylim=(rows, -1.15), xlabel="support frame", ylabel="query frame")
         ax.set_xticks([i + 0.5 for i in range(columns)], map(str, range(1, columns + 1)))
         ax.set_yticks([i + 0.5 for i in range(rows)], map(str, range(1, rows + 1)))
@@ -93,16 +106,16 @@ def soft_paths(
         ax.set_aspect("auto" if rows == columns else "equal")
         sns.despine(ax=ax, left=True, bottom=True)
         if named:
-            ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.11), ncols=2, fontsize=8, columnspacing=1)
-    bar = figure.add_axes((1 - 0.9 / width, foot / height, 0.12 / width, 3 / height), label="<colorbar>")
+            ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.43 / side), ncols=2, fontsize=8, columnspacing=1)
+    bar = figure.add_axes((1 - 0.9 / width, foot / height, 0.12 / width, 0.77 * side / height), label="<colorbar>")
     figure.colorbar(axes[0].images[0], cax=bar, label="frame distance d")
     return figure
 
 
-def _draw_path(ax: Axes, path: Tensor, walks: Mapping[str, Cells]) -> None:
+def _draw_path(ax: Axes, path: Tensor, walks: Mapping[str, Cells], area: float) -> None:
     """Discs whose area is the path's weight ``[Tx, Ty]`` in a cell, and single paths as lines."""
     row, column = (path > 0.01).nonzero(as_tuple=True)
-    areas = 230 * path[row, column]
+    areas = area * path[row, column]
     ax.scatter(column + 0.5, row + 0.5, s=areas, color=COLORS[1], edgecolor="black", linewidth=0.5)
     for number, (name, cells) in enumerate(walks.items()):
         x, y = [j + 0.5 for _, j in cells], [i + 0.5 for i, _ in cells]
@@ -126,9 +139,9 @@ def aligned_frames(x_frames: Tensor, y_frames: Tensor, links: Mapping[str, Cells
 
     ``links``: name → (frame of x, frame of y) of every step; ``step`` is the one that stands out, from 0.
     """
-    figure = Figure(figsize=(8, 3.2))
+    figure = Figure(figsize=(WIDE, 2.7))
     clips = [(x_frames, 0.66, 1.0), (y_frames, 0.0, 0.34)]
-    ax = figure.add_axes((0.08, 0.06, 0.9, 0.92))
+    ax = figure.add_axes((0.1, 0.09, 0.89, 0.9))
     for clip, low, high in clips:
         ax.imshow(_joined(clip, -1), extent=(0, 1, low, high), aspect="auto")
     for number, (name, pairs) in enumerate(links.items()):

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from torch import Tensor
 
+WIDE = 6.7  # inches, of the pictures of explorers: they fit beside the controls
 COLORS = sns.color_palette("colorblind")
 RIGHT, WRONG = COLORS[0], COLORS[3]  # blue and vermilion, always with a tick or a cross beside them
 NEUTRAL_COLORS = [color for color in COLORS if color != WRONG]  # for classes, which are neither right nor wrong
@@ -164,7 +165,7 @@ def film_strip(ax: Axes, frames: Tensor) -> None:
 @course_style
 def film_strips(clips: Mapping[str, Tensor]) -> Figure:
     """Clips ``[T, 3, H, W]`` by name, one below the other."""
-    figure = Figure(figsize=(9, 1.4 * len(clips)))
+    figure = Figure(figsize=(WIDE, 1.1 * len(clips)))
     for row, (name, clip) in enumerate(clips.items()):
         ax = figure.add_axes((0.01, 1 - (row + 0.98) / len(clips), 0.98, 0.78 / len(clips)))
         film_strip(ax, clip)

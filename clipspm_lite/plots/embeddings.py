@@ -7,31 +7,45 @@ from typing import Any
 
 import numpy as np
 import seaborn as sns
+import torch
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.markers import MarkerStyle
+from matplotlib.patches import Rectangle
 from matplotlib.transforms import ScaledTranslation
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, MARKERS, NEUTRAL_COLORS, course_style, film_strip, new_axes, series_style
+from clipspm_lite.plots.base import (
+    COLORS,
+    MARKERS,
+    NEUTRAL_COLORS,
+    WIDE,
+    course_style,
+    film_strip,
+    new_axes,
+    series_style,
+)
 
 
 @course_style
-def clips_and_names(clips: Sequence[Tensor], cosines: Tensor, names: Sequence[str], labels: Sequence[int]) -> Figure:
+def clips_and_names(
+    clips: Sequence[Tensor], cosines: Tensor, names: Sequence[str], labels: Sequence[int], kind: str = "clip"
+) -> Figure:
     """Clips as film strips, and beside each its cosine with every name; the largest is bold, with ✓ or ✗.
 
     Args:
         clips: frames ``[T, 3, H, W]`` of each clip.
         cosines: ``[clips, names]``.
         labels: for each clip the number of its own name.
+        kind: what a clip is called.
     """
     figure = Figure(figsize=(10, 0.95 * len(clips) + 0.4), layout="constrained")
     axes = figure.subplots(len(clips), 2, squeeze=False, width_ratios=(1.3, 1))
     for row, (clip, label) in enumerate(zip(clips, labels, strict=True)):
         film_strip(axes[row, 0], clip)
-        axes[row, 0].set_title(f"clip {row + 1}, name {label + 1}: {names[label]}", loc="left")
+        axes[row, 0].set_title(f"{kind} {row + 1}, name {label + 1}: {names[label]}", loc="left")
         ax = axes[row, 1]
         ax.imshow(cosines[row : row + 1].numpy(), cmap="cividis", aspect="auto", vmin=-1, vmax=1)
         best = int(cosines[row].argmax())
@@ -41,12 +55,40 @@ def clips_and_names(clips: Sequence[Tensor], cosines: Tensor, names: Sequence[st
             color = "black" if value > 0 else "white"
             weight = "bold" if column == best else "normal"
             ax.text(column, 0, f"{value:.2f}{mark}", ha="center", va="center", color=color, fontweight=weight)
-        ax.set_yticks([0], [f"clip {row + 1}"])
+        ax.set_yticks([0], [f"{kind} {row + 1}"])
         ax.sharex(axes[0, 1])
         ax.tick_params(bottom=False, labelbottom=False)
     axes[0, 1].set_xticks(range(len(names)), [f"name {column + 1}" for column in range(len(names))])
     axes[0, 1].tick_params(top=True, labeltop=True)
-    axes[0, 1].set_title("cosine of the clip with each name")
+    axes[0, 1].set_title(f"cosine of the {kind} with each name")
+    return figure
+
+
+@course_style
+def both_directions(frames: Tensor, names: Sequence[str], logits: Tensor) -> Figure:
+    """The softmax of a table of logits along its rows, and along its columns; boxes mark the true pairs.
+
+    Args:
+        frames: B pictures ``[B, 3, H, W]`` in [0, 1]; ``names``: their B sentences.
+        logits: ``[B, B]``, a row for each picture.
+    """
+    count = len(names)
+    figure = Figure(figsize=(10, 0.85 * count + 1.0), layout="constrained")
+    axes = figure.subplots(1, 3, width_ratios=(0.25, 1, 1))
+    axes[0].imshow(torch.cat(list(frames), dim=-2).permute(1, 2, 0).clamp(0, 1).numpy(), aspect="auto")
+    axes[0].set_axis_off()
+    titles = ("which sentence? (a row adds up to 1)", "which picture? (a column adds up to 1)")
+    for ax, title, shares in zip(axes[1:], titles, (logits.softmax(1), logits.softmax(0)), strict=True):
+        ax.imshow(shares.numpy(), cmap="cividis", aspect="auto", vmin=0, vmax=1)
+        for row, column in np.ndindex(count, count):
+            value = float(shares[row, column])
+            color = "black" if value > 0.5 else "white"
+            ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=color)
+            if row == column:
+                box: dict[str, Any] = dict(fill=False, edgecolor=COLORS[1], linewidth=3)
+                ax.add_patch(Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, **box))
+        ax.set_xticks(range(count), [textwrap.fill(name, 14) for name in names])
+        ax.set(yticks=[], title=title, xlabel="sentence", ylabel="picture")
     return figure
 
 
@@ -178,6 +220,9 @@ def accuracy_by_shot(
     return figure
 
 
+FILLED = MARKERS[:2]  # the first two kinds of points on a map: the clips
+
+
 @dataclass(frozen=True)
 class StageMap:
     """Places ``[P, 2]`` of points on one map, its limits (the same for every stage), and where they came from."""
@@ -210,8 +255,8 @@ def stage_maps(
     """
     kind_styles = _kind_styles(kinds, colour)
     rows = max(len(names), len(kind_styles))  # of the legend, below the maps
-    side, bottom = 4.15, max(2.05, 0.53 + 0.19 * (rows - 1))
-    width, height = 9.0, bottom + 4.45
+    side, bottom = 3.0, max(1.75, 0.53 + 0.19 * (rows - 1))
+    width, height = WIDE, bottom + side + 0.3
     figure = Figure(figsize=(width, height))
     class_colors = _class_colors(len(names), colour, parts)
     paint = [
@@ -228,16 +273,14 @@ def stage_maps(
         for kind, style in kind_styles.items():
             of_kind = [place for place, other in enumerate(kinds) if other == kind]
             x, y = shown.places[of_kind].T
-            ax.scatter(
-                x, y, c=[paint[place] for place in of_kind], marker=style["marker"],
-                s=90 if style["marker"] == "*" else 34, linewidths=0.4, edgecolors="white", zorder=3,
-            )  # fmt: skip
+            colors = [paint[place] for place in of_kind]
+            ax.scatter(x, y, marker=style["marker"], **_mark(style, colors))
+        ax.set(xlim=shown.limits[:2], ylim=shown.limits[2:], xticks=[], yticks=[], title=title)
         _number_classes(ax, shown.places, classes, len(names))
         if chosen is not None:
             ring: dict[str, Any] = dict(facecolors="none", edgecolors="black", linewidths=1.8)
             x, y = shown.places[chosen]
             ax.scatter(x, y, s=190, zorder=4, **ring)
-        ax.set(xlim=shown.limits[:2], ylim=shown.limits[2:], xticks=[], yticks=[], title=title)
         ax.set_xlabel("first axis", labelpad=2)
         ax.set_ylabel("second axis", labelpad=2)
 
@@ -245,10 +288,14 @@ def stage_maps(
         return (bottom - 0.45 - 0.19 * row) / height
 
     for row, (kind, style) in enumerate(kind_styles.items()):  # legends would take half of the time
-        figure.add_artist(Line2D([0.04], [height_of(row)], linestyle="", markersize=6, **style))
+        filled = style["marker"] in FILLED
+        mark: dict[str, Any] = style | dict(
+            linestyle="", markersize=6, markerfacecolor=style["color"] if filled else "none"
+        )
+        figure.add_artist(Line2D([0.04], [height_of(row)], **mark))
         figure.text(0.06, height_of(row), kind, va="center", fontsize=9)
     for row, name in enumerate(names):
-        text = textwrap.shorten(f"{name} ({parts[row]})" if parts else name, 70, placeholder=" …")
+        text = textwrap.shorten(f"{name} ({parts[row]})" if parts else name, 52, placeholder=" …")
         centred: dict[str, Any] = dict(va="center", fontsize=9)
         number_style: dict[str, Any] = dict(color=class_colors[row], weight="bold", ha="center") | centred
         figure.text(0.36, height_of(row), str(row + 1), **number_style)
@@ -265,6 +312,14 @@ def _kind_styles(kinds: Sequence[str], colour: str) -> dict[str, dict[str, Any]]
     return styles
 
 
+def _mark(style: dict[str, Any], colors: Sequence[Any]) -> dict[str, Any]:
+    """How points of a kind are drawn: clips filled, what is made of them hollow, so that one does not hide another."""
+    if style["marker"] in FILLED:
+        return dict(s=18, c=colors, linewidths=0.4, edgecolors="white", zorder=3)
+    size = {"^": 42, "D": 56, "v": 16, "*": 95}.get(style["marker"], 28)
+    return dict(s=size, facecolors="none", edgecolors=colors, linewidths=1.1, zorder=3.5)
+
+
 def _class_colors(way: int, colour: str, parts: Sequence[str]) -> dict[int | None, Any]:
     """The colour of each class by its number: its own, or that of its part of the split, or dark grey."""
     if colour == "split" and parts:
@@ -278,10 +333,14 @@ def _class_colors(way: int, colour: str, parts: Sequence[str]) -> dict[int | Non
 
 
 def _number_classes(ax: Axes, places: np.ndarray, classes: Sequence[int | None], way: int) -> None:
-    """Write a class's number, from 1, beside each of its points."""
+    """Write a class's number, from 1, beside its points; of points closer than a digit is wide beside one only."""
+    apart = 0.035 * max(ax.get_xlim()[1] - ax.get_xlim()[0], ax.get_ylim()[1] - ax.get_ylim()[0])
     beside = ax.transData + ScaledTranslation(6 / 72, 4 / 72, ax.figure.dpi_scale_trans)
     for label in range(way):
-        points = [place for place, other in enumerate(classes) if other == label]
+        points: list[int] = []
+        for place, other in enumerate(classes):
+            if other == label and all(np.linalg.norm(places[place] - places[p]) > apart for p in points):
+                points.append(place)
         with rc_context({"text.parse_math": True}):  # a number as a marker; no name is in it
             digits = MarkerStyle(f"${label + 1}$")
         style: dict[str, Any] = dict(marker=digits, s=20, c="0.25", linewidths=0, zorder=2)

@@ -8,8 +8,9 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from clipspm_lite.data.episodes import Episode
 from clipspm_lite.plots.base import COLORS, MARKERS, NEUTRAL_COLORS, RIGHT, WRONG, course_style, new_axes, series_style
+
+Drawn = tuple[Sequence[int], Sequence[Sequence[int]], Sequence[int]]  # classes, support, query of an episode
 
 
 @course_style
@@ -46,22 +47,23 @@ def frame_timeline(clip: Tensor, centres: Sequence[int], drawn: Sequence[Sequenc
 
 
 @course_style
-def episode_draws(episodes: Sequence[Episode], videos_per_class: Sequence[int], names: Sequence[str]) -> Figure:
+def episode_draws(episodes: Sequence[Drawn], videos_per_class: Sequence[int], names: Sequence[str]) -> Figure:
     """Which videos some episodes draw: a panel per episode, a row per class, a column per video of that class.
 
+    An episode is its N class numbers, the support videos of each class, and the queries, equally many per class.
     Support videos are filled squares, queries open circles.
     """
     first = np.concatenate([[0], np.cumsum(videos_per_class)])
     figure, axes = new_axes(len(episodes), 10, 0.19 * len(names) + 1.2, sharey=True)
-    for number, (ax, episode) in enumerate(zip(axes, episodes, strict=True)):
+    for number, (ax, (classes, shots, queries)) in enumerate(zip(axes, episodes, strict=True)):
         for row in range(len(names)):
             ax.axhline(row, color="0.9", linewidth=0.8, zorder=0)
-        rows = np.repeat(episode.classes, [len(videos) for videos in episode.support])
-        support = np.concatenate([np.asarray(videos) for videos in episode.support])
-        asked = np.asarray(episode.classes)[list(episode.query_labels)]
-        ax.plot(support - first[rows], rows, "s", markersize=5, color=COLORS[0], label="support")
+        support, query = np.asarray(shots), np.asarray(queries)
+        rows = np.repeat(classes, support.shape[1])
+        asked = np.repeat(classes, len(query) // len(classes))
+        ax.plot(support.flatten() - first[rows], rows, "s", markersize=5, color=COLORS[0], label="support")
         circle: dict[str, Any] = dict(color=COLORS[3], markerfacecolor="none", markersize=5, markeredgewidth=1.4)
-        ax.plot(np.asarray(episode.query) - first[asked], asked, "o", label="query", **circle)
+        ax.plot(query - first[asked], asked, "o", label="query", **circle)
         ax.set(xlim=(-1, max(videos_per_class)), xlabel="video of the class", title=f"episode {number}")
         sns.despine(ax=ax, left=True)
     axes[0].set_yticks(range(len(names)), names, fontsize=8)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, bar_style, course_style, film_strip, new_axes
+from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, WIDE, bar_style, course_style, film_strip, new_axes
 
 
 @course_style
@@ -107,8 +107,8 @@ def motion_of_heads(heads: Mapping[str, Mapping[str, float]], title: str) -> Fig
 @course_style
 def strips_of_twins(clips: Mapping[str, Tensor]) -> Figure:
     """A clip and its changed twins, all ``[T, 3, H, W]`` in [0, 1], one below the other, frames in columns."""
-    figure = Figure(figsize=(8, 0.8 * len(clips)))
-    ax = figure.add_axes((0.17, 0.01, 0.82, 0.98))
+    figure = Figure(figsize=(WIDE, 0.67 * len(clips)))
+    ax = figure.add_axes((0.2, 0.01, 0.79, 0.98))
     film_strip(ax, torch.cat(list(clips.values()), dim=2))
     height = next(iter(clips.values())).shape[2]
     for row, name in enumerate(clips):
@@ -120,34 +120,37 @@ def strips_of_twins(clips: Mapping[str, Tensor]) -> Figure:
 
 @course_style
 def features_of_twins(features: Mapping[str, Tensor], twins: Sequence[str]) -> Figure:
-    """Features of a clip and its changed twins: a block per feature, a row per twin, a column per channel.
+    """Features of changed twins beside the original's: a row per feature, a panel per twin, a dot per channel.
 
-    In each block the channels are sorted by their value in the first row, and the colours span the largest value.
-    Beside each row are its length relative to the first row's, and its cosine with it.
+    In a panel the original's value runs to the right and the twin's upwards. The rising line is where both are the
+    same, the falling one where the sign is turned, the level one where the twin's feature is zero.
 
     Args:
         features: feature → ``[twins, C]``.
-        twins: names of the rows of each block; the others are compared with the first.
+        twins: names of the rows; the others are compared with the first.
     """
-    figure = Figure(figsize=(9, (0.19 * len(twins) + 0.33) * len(features) + 0.4))
-    ax = figure.add_axes((0.17, 0.4 / figure.get_figheight(), 0.57, 1 - 0.42 / figure.get_figheight()))
-    beside = ax.get_yaxis_transform()
-    rows: list[Tensor] = []
-    for name, values in features.items():
-        start, most = len(rows) * (len(twins) + 2), float(values.abs().max())
-        ax.text(-0.5, start + 1, f"{name} (colours: ± {most:.2g})", va="center", fontsize=10)
-        gap = values.new_full((2, values.shape[1]), torch.nan)
-        rows.append(torch.cat([gap, values[:, values[0].argsort()] / max(most, 1e-6)]))
-        for row, (length, cosine) in enumerate(compared_with_first(values)):
-            # texts, not ticks: a tick takes four times as long to draw
-            place: dict[str, Any] = {"y": start + row + 2, "transform": beside, "va": "center", "fontsize": 9}
-            ax.text(-0.01, s=twins[row], ha="right", **place)
-            if row:
-                said = f"{length:.2f} × as long" + ("" if cosine is None else f", cosine {cosine:.2f}")
-                ax.text(1.02, s=said, **place)
-    _signed(ax, torch.cat(rows))
-    ax.set(xticks=[], yticks=[], xlabel="channel, sorted by the first row of its block")
-    ax.set_ylabel("twin", labelpad=95)
+    columns, row_height = len(twins) - 1, 1.5
+    figure = Figure(figsize=(6.7, row_height * len(features) + 0.4))
+    ax = figure.add_axes((0.13, 0.16 / len(features), 0.86, 1 - 0.28 / len(features)))
+    line: dict[str, Any] = dict(linewidth=0.8, zorder=1)
+    for row, (name, values) in enumerate(features.items()):
+        most = float(values.abs().max()) or 1.0
+        ax.text(-0.62, row, f"{name}\n(to ± {most:.2g})", va="center", ha="center", rotation=90, fontsize=9)
+        for column, (length, cosine) in enumerate(compared_with_first(values)[1:]):
+            x = column + 0.4 * values[0] / most
+            y = row - 0.4 * values[column + 1] / most
+            ends = [column - 0.4, column + 0.4]
+            ax.plot(ends, [row + 0.4, row - 0.4], color="0.5", **line)
+            ax.plot(ends, [row - 0.4, row + 0.4], color="0.5", linestyle=":", **line)
+            ax.plot(ends, [row, row], color="0.8", **line)
+            ax.plot(x.tolist(), y.tolist(), ".", color=NEUTRAL_COLORS[column], markersize=3)
+            said = f"{length:.2f} × as long" + ("" if cosine is None else f", cos {cosine:.2f}")
+            ax.text(column, row + 0.47, said, ha="center", va="center", fontsize=7.5)
+    for column, twin in enumerate(twins[1:]):
+        ax.text(column, -0.52, twin, ha="center", fontsize=10)
+    ax.set(xlim=(-0.5, columns - 0.5), ylim=(len(features) - 0.42, -0.5), xticks=[], yticks=[])
+    ax.set_xlabel(f"to the right: a channel's value in the {twins[0]}; upwards: in its twin", labelpad=4)
+    ax.set_ylabel("feature", labelpad=28)
     _without_spines(ax)
     return figure
 
@@ -178,8 +181,8 @@ def steps_of_twins(steps: Mapping[str, Tensor], title: str) -> Figure:
     most = max(float(block.abs().max()) for block in blocks)
     gap = blocks[0].new_full((1, channels), torch.nan)
     parts = [part for block in blocks for part in (block[:, order] / max(most, 1e-6), gap)][:-1]
-    figure = Figure(figsize=(9, 3))
-    ax = figure.add_axes((0.05, 0.24, 0.93, 0.66))
+    figure = Figure(figsize=(WIDE, 3))
+    ax = figure.add_axes((0.06, 0.19, 0.93, 0.72))
     _signed(ax, torch.cat(parts).T)
     for number, name in enumerate(steps):
         middle = number * (count + 1) + (count - 1) / 2

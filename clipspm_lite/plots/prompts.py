@@ -1,4 +1,4 @@
-"""Pictures of prompts: who has a name, what gates let through, how alike prompts are, the losses."""
+"""Pictures of prompts: who has a name, what gates let through, how alike prompts are, what α does."""
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,8 +10,9 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch import Tensor
+from torch.nn import functional as F
 
-from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, bar_style, course_style, film_strip, new_axes, series_style
+from clipspm_lite.plots.base import COLORS, NEUTRAL_COLORS, WIDE, course_style, film_strip, new_axes, series_style
 
 
 @course_style
@@ -52,39 +53,30 @@ def gate_values(gates: Mapping[str, Tensor]) -> Figure:
 
 
 @course_style
-def cosine_matrices(matrices: Mapping[str, Tensor]) -> Figure:
-    """Matrices of cosines ``[V, V]`` side by side on one scale, −1 … 1, mean off the diagonal in each title."""
-    figure = Figure(figsize=(2.45 * len(matrices) + 0.6, 2.9), layout="constrained")
-    axes = figure.subplots(1, len(matrices), squeeze=False, sharex=True, sharey=True)[0]
-    for ax, (name, matrix) in zip(axes, matrices.items(), strict=True):
-        values = matrix.detach().numpy()
-        others = values[~np.eye(len(values), dtype=bool)]
-        image = ax.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
-        ax.set_title(f"{name}\nmean {others.mean():.2f}")
-        ax.set_xlabel("video")
-    axes[0].set_ylabel("video")
-    figure.colorbar(image, ax=list(axes), label="cosine", shrink=0.8)
+def prompt_maps(prompts: Mapping[str, Tensor]) -> Figure:
+    """Generated prompts ``[V, C]`` as points, seen along the two directions in which they differ most, case by case.
+
+    Each title says how much of the differences the first direction holds, and the mean cosine of two prompts. The unit
+    of a panel is the mean length of its prompts.
+    """
+    figure, axes = new_axes(len(prompts), 3.3 * len(prompts), 3.3, sharex=True, sharey=True)
+    for number, (ax, (name, vectors)) in enumerate(zip(axes, prompts.items(), strict=True)):
+        cosines = F.normalize(vectors, dim=-1) @ F.normalize(vectors, dim=-1).T
+        others = cosines[~torch.eye(len(vectors), dtype=torch.bool)]
+        spread = (vectors - vectors.mean(0)) / vectors.norm(dim=-1).mean()
+        places = spread @ torch.linalg.svd(spread).Vh[:2].T
+        ax.plot(*places.T.tolist(), **series_style(number) | {"linestyle": "", "alpha": 0.7})
+        ax.set_title(f"{name}\n{100 * along_one_line(vectors):.0f} % along one line, mean cosine {others.mean():.2f}")
+        ax.set_aspect("equal")
+        ax.set(xlabel="first direction ÷ mean length")
+    axes[0].set_ylabel("second direction ÷ mean length")
     return figure
 
 
-@course_style
-def loss_bars(losses: Mapping[str, Mapping[str, float]]) -> Figure:
-    """Loss values, model → term → value, as bars from zero: a group per term and a hatch per model."""
-    terms = list(next(iter(losses.values())))
-    figure, (ax,) = new_axes(1, 8, 0.8 * len(terms) + 1.4)
-    height = 0.8 / len(losses)
-    largest = max(max(values.values()) for values in losses.values())
-    for row, (model, values) in enumerate(losses.items()):
-        places = [place - 0.4 + (row + 0.5) * height for place in range(len(terms))]
-        widths = [values[term] for term in terms]
-        ax.barh(places, widths, height * 0.9, label=model, **bar_style(row))
-        for place, width in zip(places, widths, strict=True):
-            ax.text(width + 0.01 * largest, place, f"{width:.3g}", va="center", fontsize=9)
-    ax.set_yticks(range(len(terms)), terms)
-    ax.set(xlim=(0, 1.1 * largest), xlabel="loss (smaller is more consistent)")
-    ax.invert_yaxis()
-    figure.legend(loc="outside upper center", ncols=len(losses))
-    return figure
+def along_one_line(vectors: Tensor) -> float:
+    """The share of the differences between vectors ``[V, C]`` that the direction of the largest ones holds, 0 … 1."""
+    spread = torch.linalg.svdvals(vectors - vectors.mean(0)).square()
+    return float(spread[0] / spread.sum())
 
 
 @course_style
@@ -93,9 +85,9 @@ def gate_maps(visual: Tensor, prompts: Mapping[str, Tensor]) -> Figure:
 
     ``visual`` is g_v ``[T, C]``; ``prompts``: which prompt → its g_p ``[C]``.
     """
-    figure = Figure(figsize=(8.6, 3.6))
-    upper = figure.add_axes((0.17, 0.5, 0.72, 0.42))
-    lower = figure.add_axes((0.17, 0.13, 0.72, 0.22))
+    figure = Figure(figsize=(WIDE, 3.6))
+    upper = figure.add_axes((0.19, 0.5, 0.69, 0.42))
+    lower = figure.add_axes((0.19, 0.13, 0.69, 0.22))
     rows = torch.stack(list(prompts.values()))
     style: dict[str, Any] = dict(cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     upper.imshow(visual.numpy(), **style)
@@ -111,7 +103,7 @@ def gate_maps(visual: Tensor, prompts: Mapping[str, Tensor]) -> Figure:
     upper.tick_params(bottom=False, labelbottom=False)
     upper.sharex(lower)
     # `figure.colorbar` takes three times as long.
-    bar = figure.add_axes((0.91, 0.13, 0.018, 0.79), label="<colorbar>")
+    bar = figure.add_axes((0.9, 0.13, 0.022, 0.79), label="<colorbar>")
     colours = torch.linspace(0, 1, 64)[:, None].numpy()
     bar.imshow(colours, cmap="cividis", origin="lower", extent=(0, 1, 0, 1), aspect="auto")
     bar.set(xticks=[], yticks=[0, 0.5, 1], ylabel="gate value (0 shut, 1 open)")
@@ -123,8 +115,8 @@ def gate_maps(visual: Tensor, prompts: Mapping[str, Tensor]) -> Figure:
 @course_style
 def fused_frames(cosines: Mapping[str, Tensor], weight: float) -> Figure:
     """What fusion at α = ``weight`` does to the direction of a clip's frames: which two → cosine of each ``[T]``."""
-    figure = Figure(figsize=(8.6, 2.4))
-    ax = figure.add_axes((0.09, 0.2, 0.53, 0.67))
+    figure = Figure(figsize=(WIDE, 2.4))
+    ax = figure.add_axes((0.1, 0.2, 0.47, 0.67))
     for number, values in enumerate(cosines.values()):
         frames = range(1, len(values) + 1)
         ax.plot(frames, values.tolist(), **series_style(number, NEUTRAL_COLORS))
@@ -133,7 +125,7 @@ def fused_frames(cosines: Mapping[str, Tensor], weight: float) -> Figure:
     ax.set(xlabel="frame", ylabel="cosine", ylim=(low - 0.02, 1.04))
     ax.set_title(f"a frame before and after fusion, α = {weight:.2f}", loc="left", y=1)
     sns.despine(ax=ax)
-    _key(figure, 0.65, 0.78, cosines)
+    _key(figure, 0.6, 0.78, cosines)
     return figure
 
 
@@ -150,8 +142,8 @@ def over_prompt_weight(
         now: the value of α to mark.
         what: which distance.
     """
-    figure = Figure(figsize=(8.6, 3.4 * max(1, len(names) / 13)))  # 13 names fit beside the axes
-    ax = figure.add_axes((0.09, 0.14, 0.53, 0.8))
+    figure = Figure(figsize=(WIDE, 3.2 * max(1, len(names) / 13)))  # 13 names fit beside the axes
+    ax = figure.add_axes((0.1, 0.15, 0.47, 0.79))
     above = distances - distances.min(-1, keepdim=True).values
     for n in range(len(names)):
         own = n == label
@@ -162,10 +154,10 @@ def over_prompt_weight(
     ax.set(xlim=(min(weights), max(weights)))
     sns.despine(ax=ax)
     ticked = [
-        ("✓ " if n == label else "") + textwrap.shorten(name, 34, placeholder=" …") for n, name in enumerate(names)
+        ("✓ " if n == label else "") + textwrap.shorten(name, 30, placeholder=" …") for n, name in enumerate(names)
     ]
-    figure.text(0.65, 0.85, f"{what}, prototype of")
-    _key(figure, 0.65, 0.78, ticked)
+    figure.text(0.6, 0.85, f"{what}, prototype of")
+    _key(figure, 0.6, 0.78, ticked)
     return figure
 
 

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import seaborn as sns
 import torch
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from clipspm_lite.plots.base import (
     COLORS,
     NEUTRAL_COLORS,
     RIGHT,
+    WIDE,
     WRONG,
     bar_style,
     course_style,
@@ -26,85 +26,52 @@ from clipspm_lite.plots.base import (
 
 
 @course_style
-def who_sees_whom(way: int, shot: int, queries: int) -> Figure:
-    """Which input of PADM reaches which output (rows): by attention (●), or only through a mean (○).
+def who_sees_whom(support: Tensor, query: Tensor) -> Figure:
+    """PADM's way from videos to distances, arrow by arrow; orange is all that the last query reaches.
 
-    ``queries`` is their total number in the episode.
+    The videos in a blue box attend to each other. Shapes: support ``[N, K, T, C]``, query ``[Q, T, C]``.
     """
-    supports = [f"support {n + 1}.{k + 1}" for n in range(way) for k in range(shot)]
-    inputs = supports + [f"query {q + 1}" for q in range(queries)]
-    outputs = [f"û{n + 1}" for n in range(way)] + [f"{s}′" for s in supports]
-    outputs += ["anchor â", *(f"query {q + 1}′" for q in range(queries))]
-    split, seen = len(supports), np.ones((len(outputs), len(inputs)), int)  # a mean reaches everything
-    seen[: way + split, :split] = 2
-    seen[way + split + 1 :, split:] = 2
-    seen[way + split, split:] = 2
+    way, shot, *rest = support.shape
+    tokens, queries = [f"u{n + 1}" for n in range(way)], [f"query {q + 1}" for q in range(len(query))]
+    supports = {f"support {n + 1}" + f".{k + 1}" * (shot > 1): tokens[n] for n in range(way) for k in range(shot)}
+    upper, lower = [*tokens, *supports], ["A", *queries]
+    row_of = {name: row + 0.8 * (name in lower) for row, name in enumerate(upper + lower)}
+    places = {name: (float(name in tokens or name == "A"), row) for name, row in row_of.items()}
+    places |= {f"{name}′": (2.4, row) for name, row in row_of.items()}
+    places |= {"D_anchor": (3.7, row_of[tokens[-1]]), "D_PADM": (3.7, row_of["A"] + 1)}
+    figure = Figure(figsize=(10, 0.4 * len(row_of) + 1.2))
+    ax = figure.add_axes((0, 0, 1, 1))
+    ax.set(xlim=(-0.45, 4.2), ylim=(row_of[queries[-1]] + 0.8, -2.1))
+    ax.set_axis_off()
+    heads = {
+        0: f"support {list(support.shape)}\nquery {list(query.shape)}",
+        1: f"means: u {[way, *rest]},\nA {[1, *rest]}",
+        2.4: "in a box all attend to all,\neach frame position by itself",
+        3.7: f"OTAM: D_anchor {[1, way]},\nD_PADM {[len(query), way]}",
+    }
+    for x, text in heads.items():
+        ax.text(x, -1.4, text, ha="center", va="center", fontsize=9)
+    for first, final in ((upper[0], upper[-1]), (lower[0], lower[-1])):
+        top, height = row_of[first] - 0.55, row_of[final] - row_of[first] + 1.1
+        ax.add_patch(Rectangle((2.05, top), 0.7, height, facecolor="#eef3f8", edgecolor=COLORS[0], zorder=0))
+    for name, (x, y) in places.items():
+        reached = x > 0 or name == queries[-1]
+        edge = {"edgecolor": COLORS[1], "linewidth": 1.8} if reached else {"edgecolor": "0.5"}
+        box = {"boxstyle": "round,pad=0.25", "facecolor": "white", **edge}
+        ax.text(x, y, name, ha="center", va="center", fontsize=9, bbox=box)
 
-    figure = Figure(figsize=(0.62 * len(inputs) + 2.6, 0.36 * len(outputs) + 1.6), layout="constrained")
-    ax = figure.subplots()
-    pale = [tuple(1 - (1 - c) * strength for c in COLORS[0]) for strength in (0.12, 0.75)]
-    ax.imshow(seen, cmap=ListedColormap(pale), vmin=1, vmax=2, aspect="auto")
-    for row, column in np.ndindex(seen.shape):
-        ax.text(column, row, "●" if seen[row, column] == 2 else "○", ha="center", va="center")
-    ax.axhline(way + split - 0.5, color="black", linewidth=1.5)
-    ax.set_xticks(range(len(inputs)), inputs, rotation=35, ha="right", rotation_mode="anchor")
-    ax.set_yticks(range(len(outputs)), outputs)
-    ax.set(xlabel="what goes in", ylabel="what comes out")
-    ax.legend(
-        handles=[Patch(color=pale[1], label="● by attention"), Patch(color=pale[0], label="○ through a mean")],
-        loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2,
-    )  # fmt: skip
-    return figure
-
-
-@course_style
-def distance_matrices(before: Tensor, after: Tensor, names: Sequence[str]) -> Figure:
-    """Distances between class prototypes ``[N, N]`` before and after PADM, on one colour scale, with their values."""
-    figure = Figure(figsize=(10, 4.6), layout="constrained")
-    axes = figure.subplots(1, 2)
-    low, high = (float(f(torch.stack([before, after]))) for f in (torch.min, torch.max))
-    for ax, matrix, title in zip(axes, (before, after), ("before PADM", "after PADM"), strict=True):
-        sns.heatmap(
-            matrix.numpy(), ax=ax, vmin=low, vmax=high, cmap="cividis", annot=True, fmt=".1f", square=True,
-            xticklabels=False, yticklabels=list(names) if ax is axes[0] else False, cbar=ax is axes[1],
-            cbar_kws={"label": "OTAM distance"},
-        )  # fmt: skip
-        ax.set(title=title, xlabel="prototypes, in the same order")
-        ax.tick_params(left=False)
-    axes[0].tick_params(axis="y", rotation=0)
-    axes[0].set_ylabel("prototype of")
-    axes[1].set_ylabel("prototypes, in the same order")
-    return figure
-
-
-@course_style
-def prototype_maps(
-    prototypes: Sequence[Tensor], queries: Sequence[Tensor], labels: Sequence[int], names: Sequence[str]
-) -> Figure:
-    """Prototypes and queries before and after PADM, each on the two directions in which its points differ most.
-
-    Args:
-        prototypes: before and after, ``[N, T, C]`` each; frames are averaged, so their order is lost here.
-        queries: before and after, ``[Q, T, C]`` each.
-        labels: true class of each query.
-    """
-    figure, axes = new_axes(2, 10, 4.4)
-    for ax, centres, videos, title in zip(axes, prototypes, queries, ("before PADM", "after PADM"), strict=True):
-        points = torch.cat([centres, videos]).mean(-2)
-        points = points - points.mean(0)
-        _, spread, directions = torch.linalg.svd(points, full_matrices=False)
-        flat = (points @ directions[:2].T).numpy()
-        share = 100 * float((spread[:2] ** 2).sum() / (spread**2).sum())
-        for n, name in enumerate(names):
-            style = series_style(n) | {"linestyle": "-"}
-            ax.scatter(flat[n, 0], flat[n, 1], s=170, edgecolor="black", label=name, zorder=3, **style)
-            for q in (q for q, label in enumerate(labels) if label == n):
-                x, y = zip(flat[n], flat[len(names) + q], strict=True)
-                ax.plot(x, y, color=style["color"], linewidth=1)
-                ax.scatter(x[1:], y[1:], s=45, **style)
-        ax.set(title=f"{title} ({share:.0f} % of the spread)", xlabel="direction 1", ylabel="direction 2")
-        ax.margins(0.12)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    arrows = [*supports.items(), *((name, token) for name in queries for token in tokens)]
+    arrows += [*((token, "A") for token in tokens), *((name, f"{name}′") for name in row_of)]
+    arrows += [(f"{name}′", "D_anchor" if name in (*tokens, "A") else "D_PADM") for name in row_of]
+    for start, end in arrows:
+        (x, y), (to_x, to_y), curve = places[start], places[end], "arc3"
+        reached = x > 0 or start == queries[-1]
+        x, to_x = x + (0.07 if x == 1 else 0.21), to_x - (0.09 if to_x == 1 else 0.21)
+        if end == "A":  # straight down it would run through the other class tokens
+            to_x, curve = x, "arc3,rad=-0.35"
+        style: dict[str, Any] = {"color": COLORS[1], "linewidth": 1.7} if reached else {"color": "0.6"}
+        style |= {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, "connectionstyle": curve}
+        ax.annotate("", (to_x, to_y), (x, y), arrowprops=style)
     return figure
 
 
@@ -127,8 +94,8 @@ def prototype_paths(
         limits: lowest and highest x, lowest and highest y, the same for the pictures of several stages.
     """
     stretch = max(1, (len(names) + 1) / 16)  # 16 names fit beside the axes
-    figure = Figure(figsize=(9, 4.6 * stretch))
-    ax = figure.add_axes((0.06, 0.1, 0.54, 0.87))
+    figure = Figure(figsize=(WIDE, 4.2 * stretch))
+    ax = figure.add_axes((0.05, 0.1, 0.56, 0.87))
     styles = [series_style(n, NEUTRAL_COLORS) | {"linestyle": "-"} for n in range(len(names))]
     for path, style in zip(prototypes, styles, strict=True):
         ax.plot(*path.T, linewidth=1.6, markersize=6 if len(path) > 1 else 11, zorder=3, **style)
@@ -147,8 +114,8 @@ def prototype_paths(
         rows.append(("anchor", {"color": "black", "marker": "*"}))
     for row, (name, style) in enumerate(rows):  # a legend would take half of the time
         y = 0.93 - row * 0.058 / stretch
-        figure.add_artist(Line2D([0.63], [y], **style | {"markersize": 8, "linestyle": ""}))
-        figure.text(0.65, y, textwrap.shorten(name, 40, placeholder=" …"), va="center", fontsize=9)
+        figure.add_artist(Line2D([0.635], [y], **style | {"markersize": 8, "linestyle": ""}))
+        figure.text(0.66, y, textwrap.shorten(name, 31, placeholder=" …"), va="center", fontsize=9)
     return figure
 
 
@@ -162,9 +129,9 @@ def prototype_distances(distances: Tensor, names: Sequence[str], limits: tuple[f
         label: name of the distance.
     """
     rows = len(distances)
-    figure = Figure(figsize=(9, 0.42 * rows + 0.75))
+    figure = Figure(figsize=(WIDE, 0.42 * rows + 0.75))
     height = figure.get_figheight()
-    ax = figure.add_axes((0.3, 0.45 / height, 0.56, 0.42 * rows / height))
+    ax = figure.add_axes((0.39, 0.45 / height, 0.46, 0.42 * rows / height))
     low, high = limits
     ax.imshow(distances.numpy(), vmin=low, vmax=high, cmap="cividis", aspect="auto")
     for (row, column), value in np.ndenumerate(distances.numpy().round(2) + 0.0):  # no "-0.00"
@@ -172,12 +139,12 @@ def prototype_distances(distances: Tensor, names: Sequence[str], limits: tuple[f
         ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9, color="w" if dark else "k")
     for row in range(rows):
         name = f"{row + 1} {names[row]}" if row < len(names) else "anchor"
-        ax.text(-0.6, row, textwrap.shorten(name, 38, placeholder=" …"), ha="right", va="center", fontsize=9)
+        ax.text(-0.6, row, textwrap.shorten(name, 35, placeholder=" …"), ha="right", va="center", fontsize=9)
     ax.set(xticks=range(len(names)), xticklabels=range(1, len(names) + 1), yticks=[])
     ax.set(xlabel="class", ylabel="class")
-    ax.yaxis.set_label_coords(-0.49, 0.5)
+    ax.yaxis.set_label_coords(-0.75, 0.5)
     ax.tick_params(length=0)
-    bar = figure.add_axes((0.88, 0.45 / height, 0.02, 0.42 * rows / height), label="<colorbar>")
+    bar = figure.add_axes((0.87, 0.45 / height, 0.025, 0.42 * rows / height), label="<colorbar>")
     bar.imshow(np.linspace(0, 1, 64)[:, None], cmap="cividis", origin="lower", aspect="auto")
     bar.set(xticks=[], yticks=[0, 63], yticklabels=[f"{round(low, 2) + 0.0:.2f}", f"{high:.2f}"], ylabel=label)
     bar.yaxis.tick_right()
@@ -195,8 +162,8 @@ def distances_by_frame(distances: Mapping[str, Tensor], chosen: str, label: str)
         label: which distance.
     """
     stretch = max(1, len(distances) / 9)  # 9 names fit beside the axes
-    figure = Figure(figsize=(9, 2.8 * stretch))
-    ax = figure.add_axes((0.08, 0.18, 0.52, 0.72))
+    figure = Figure(figsize=(WIDE, 2.8 * stretch))
+    ax = figure.add_axes((0.1, 0.18, 0.47, 0.72))
     for n, (name, values) in enumerate(distances.items()):
         if name == chosen:
             continue
@@ -204,9 +171,9 @@ def distances_by_frame(distances: Mapping[str, Tensor], chosen: str, label: str)
         style = anchor if name == "anchor" else series_style(n, NEUTRAL_COLORS)
         ax.plot(range(1, len(values) + 1), values.tolist(), **style)
         y = 0.86 - n * 0.095 / stretch
-        places = [0.63, 0.65, 0.67]
+        places = [0.6, 0.62, 0.64]
         figure.add_artist(Line2D(places, [y] * 3, markevery=[1], **style))
-        figure.text(0.68, y, textwrap.shorten(name, 36, placeholder=" …"), va="center", fontsize=9)
+        figure.text(0.655, y, textwrap.shorten(name, 31, placeholder=" …"), va="center", fontsize=9)
     count = len(distances[chosen])
     ax.set(xticks=sorted({1, (count + 1) // 2, count}), xlabel="frame", ylabel=label)
     ax.set_ylim(bottom=0)
@@ -223,8 +190,8 @@ def stacked_distances(parts: Mapping[str, Tensor], names: Sequence[str], label: 
     neither the answer nor the softmax. ``label`` is the true class.
     """
     height = 0.5 * len(names) + 1.3
-    figure = Figure(figsize=(10, height))
-    ax = figure.add_axes((0.24, 0.55 / height, 0.74, 0.5 * len(names) / height))
+    figure = Figure(figsize=(WIDE, height))
+    ax = figure.add_axes((0.28, 0.55 / height, 0.7, 0.5 * len(names) / height))
     left = torch.zeros(len(names))
     for number, (part, distances) in enumerate(parts.items()):
         excess = distances - distances.min()
@@ -237,8 +204,8 @@ def stacked_distances(parts: Mapping[str, Tensor], names: Sequence[str], label: 
         color = "black" if n not in (label, answer) else RIGHT if label == answer else WRONG
         note = f"  ({', '.join(notes)})" if notes else ""
         ax.text(total, n, f" {total:.1f}{note}", va="center", color=color)
-    ax.set_yticks(range(len(names)), names)
-    ax.set(xlim=(0, 1.25 * float(left.max())), xlabel="distance in excess of the nearest class, part by part")
+    ax.set_yticks(range(len(names)), [textwrap.fill(name, 22) for name in names])
+    ax.set(xlim=(0, 1.4 * float(left.max())), xlabel="distance in excess of the nearest class, part by part")
     ax.invert_yaxis()
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(parts))
     sns.despine(ax=ax)

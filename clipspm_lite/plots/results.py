@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from clipspm_lite.evaluation.published import Table, beside
-from clipspm_lite.plots.base import COLORS, RIGHT, WRONG, course_style, film_strip, new_axes
+from clipspm_lite.plots.base import COLORS, RIGHT, WIDE, WRONG, course_style, film_strip, new_axes
 from clipspm_lite.plots.embeddings import accuracy_by_shot
 
 
@@ -62,26 +62,26 @@ def episode_board(
         frame: which frame of the clips, from 0.
     """
     shots, size = len(support[0]), query[0].shape[-1]
-    side = min(1.15, 4.6 / (shots + 1))  # of a frame, inches
+    side = min(0.95, 3 / (shots + 1), 5 / len(names))  # of a frame, inches
     height = len(names) * side + 0.35
-    left, gap = 2.3, 0.25
+    left, gap = 1.8, 0.25
     picture = np.ones((len(names) * size, int((shots + 1 + gap / side) * size), 3))
     for row, (clips, asked) in enumerate(zip(support, query, strict=True)):
         places = [*(shot * size for shot in range(shots)), picture.shape[1] - size]
         for clip, place in zip((*clips, asked), places, strict=True):
             shown = clip[frame].permute(1, 2, 0).clamp(0, 1).numpy()
             picture[row * size + 1 : (row + 1) * size - 1, place + 1 : place + size - 1] = shown[1:-1, 1:-1]
-    figure = Figure(figsize=(9, height))
+    figure = Figure(figsize=(WIDE, height))
     width = side * (shots + 1) + gap
-    ax = figure.add_axes((left / 9, 0, width / 9, 1 - 0.35 / height))
+    ax = figure.add_axes((left / WIDE, 0, width / WIDE, 1 - 0.35 / height))
     ax.imshow(picture, aspect="auto", interpolation="nearest")
     ax.set_axis_off()
     for row, (name, label, answer) in enumerate(zip(names, labels, answers, strict=True)):
         y = 1 - (0.35 + (row + 0.5) * side) / height
         color, mark = (RIGHT, "✓") if label == answer else (WRONG, "✗")
-        figure.text((left - 0.1) / 9, y, textwrap.fill(f"{row + 1}  {name}", 28), ha="right", va="center")
-        verdict = textwrap.fill(f"{mark} {names[answer]}", 25)
-        figure.text((left + width + 0.1) / 9, y, verdict, va="center", color=color)
+        figure.text((left - 0.1) / WIDE, y, textwrap.fill(f"{row + 1}  {name}", 21), ha="right", va="center")
+        verdict = textwrap.fill(f"{mark} {names[answer]}", 19)
+        figure.text((left + width + 0.1) / WIDE, y, verdict, va="center", color=color)
     heads = [
         (left - 0.1, "class", "right"),
         (left + side * shots / 2, "support", "center"),
@@ -89,7 +89,7 @@ def episode_board(
         (left + width + 0.1, "answer", "left"),
     ]
     for x, text, side_of in heads:
-        figure.text(x / 9, 1 - 0.18 / height, text, ha=side_of, va="center", weight="bold", fontsize=9)
+        figure.text(x / WIDE, 1 - 0.18 / height, text, ha=side_of, va="center", weight="bold", fontsize=9)
     return figure
 
 

@@ -2,14 +2,13 @@
 
 from functools import lru_cache
 
-import ipywidgets as widgets
 import torch
 from torch import Tensor
 
 from clipspm_lite.model.otam import SMOOTHING, frame_distances
 from clipspm_lite.plots.alignment import aligned_frames, soft_paths
 from clipspm_lite.plots.paths import DIRECTIONS, Pairs, most_probable_path, share_of_path, smoothed, soft_path
-from clipspm_lite.widgets.base import LABELLED, Explorer, Picture, dropdown, play, slider
+from clipspm_lite.widgets.base import Explorer, Picture, choose, play, slider
 from clipspm_lite.widgets.choices import choose_clip
 from clipspm_lite.widgets.gallery import Gallery
 
@@ -24,16 +23,11 @@ def alignment_explorer(gallery: Gallery) -> Explorer:
     second = gallery.starts[min(1, len(gallery.names) - 1)]
     offered = [(name, value) for name, value in FEATURES.items() if value != "fused" or gallery.model.config.with_spm]
     controls = {
-        **choose_clip(gallery, ("query_class", "query_clip"), ("query action", "query clip")),
-        **choose_clip(gallery, ("support_class", "support_clip"), ("support action", "support clip"), second),
-        "features": dropdown("features", offered),
-        "smoothing": widgets.SelectionSlider(
-            description="smoothing λ",
-            options=[(f"{value:g}", value) for value in SMOOTHINGS],
-            value=SMOOTHING,
-            style=LABELLED,
-        ),
-        "direction": dropdown("directions", [BOTH, *DIRECTIONS]),
+        **choose_clip(gallery, ("query_class", "query_clip"), ("query", "query clip")),
+        **choose_clip(gallery, ("support_class", "support_clip"), ("support", "support clip"), second),
+        "features": choose("features", offered),
+        "smoothing": choose("smoothing λ", [(f"{value:g}", value) for value in SMOOTHINGS], SMOOTHING),
+        "directions": choose("directions", [(BOTH, tuple(DIRECTIONS)), *((name, (name,)) for name in DIRECTIONS)]),
         "step": slider("step", 1, gallery.data.features.shape[1]),
     }
     pictures = AlignmentPictures(gallery)
@@ -56,21 +50,20 @@ class AlignmentPictures:
         self.gallery = gallery
         self._costs_and_paths = lru_cache(maxsize=16)(self._align)
 
-    def matrix(self, query: int, support: int, features: str, smoothing: float, direction: str) -> Picture:
+    def matrix(self, query: int, support: int, features: str, smoothing: float, directions: tuple[str, ...]) -> Picture:
         """The frame distances with OTAM's soft path over them."""
         costs, paths = self._costs_and_paths(query, support, features)
-        names = directions_of(direction)
-        distances = [float(smoothed(DIRECTIONS[name], costs, smoothing)) for name in names]
-        path = torch.stack([soft_path(costs, DIRECTIONS[name], smoothing) for name in names]).mean(0)
-        shares = [f"{share_of_path(costs, paths[name], DIRECTIONS[name], smoothing):.1%}" for name in names]
-        several = len(names) > 1
+        distances = [float(smoothed(DIRECTIONS[name], costs, smoothing)) for name in directions]
+        path = torch.stack([soft_path(costs, DIRECTIONS[name], smoothing) for name in directions]).mean(0)
+        shares = [f"{share_of_path(costs, paths[name], DIRECTIONS[name], smoothing):.1%}" for name in directions]
+        several = len(directions) > 1
         label = "OTAM distance" if several else "cost of this direction"
         total = f"{label} {sum(distances):.2f}"
         clips = self.gallery.thumbnails(query), [self.gallery.thumbnails(support)]
         sum_of = " = " + " + ".join(f"{distance:.2f}" for distance in distances) if several else ""
         rule = "" if smoothing == SMOOTHING else f" (the method's is {SMOOTHING})"
         return Picture(
-            soft_paths([costs], [path], *clips, [total], [{name: paths[name] for name in names}]),
+            soft_paths([costs], [path], *clips, [total], [{name: paths[name] for name in directions}]),
             f"{self._compared_in_words(query, support, features)}: {total}{sum_of} with λ = {smoothing:g}{rule}; the "
             "smaller, the more alike, and only differences count. Dark cells: frames that differ. A disc's area: the "
             f"share of all paths that goes through its cell. Line{'s' if several else ''}: the most probable path"
@@ -80,20 +73,19 @@ class AlignmentPictures:
             f"orange discs for the soft path and lines for the most probable one. {total}.",
         )
 
-    def pairs(self, query: int, support: int, features: str, direction: str, step: int) -> Picture:
+    def pairs(self, query: int, support: int, features: str, directions: tuple[str, ...], step: int) -> Picture:
         """The two clips with the frames joined that the most probable path aligns."""
         costs, paths = self._costs_and_paths(query, support, features)
-        names = directions_of(direction)
-        frames = len(paths[names[0]])  # a model that compares steps between frames has one less than the clip
+        frames = len(paths[directions[0]])  # a model that compares steps between frames has one less than the clip
         step = min(step, frames)
         said = []
-        for name in names:
+        for name in directions:
             i, j = paths[name][step - 1]
             distance = float(costs[i, j])
             said.append(f"{name}: query frame {i + 1} with support frame {j + 1}, d = {distance:.3f}")
         text = f"Step {step} of {frames} along the most probable path. " + "; ".join(said).capitalize()
-        which = "; solid: the first of the directions named, dashed: the second" if len(names) > 1 else ""
-        links = {name: paths[name] for name in names}
+        which = "; solid: the first of the directions named, dashed: the second" if len(directions) > 1 else ""
+        links = {name: paths[name] for name in directions}
         return Picture(
             aligned_frames(self.gallery.thumbnails(query), self.gallery.thumbnails(support), links, step - 1),
             f"{text}. {self._compared_in_words(query, support, features)}. Lines join aligned frames{which}.",
@@ -133,8 +125,3 @@ class AlignmentPictures:
             return f"{names}, frames less their clip's mean over time (our addition, not the paper's)"
         classes = ", ".join(self.gallery.names[n] for n in self._episode_classes(query, support))
         return f"{names}, frames fused by SPM in an episode of {classes}"
-
-
-def directions_of(direction: str) -> list[str]:
-    """The directions of OTAM that a control's value stands for."""
-    return list(DIRECTIONS) if direction == BOTH else [direction]

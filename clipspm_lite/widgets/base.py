@@ -18,8 +18,14 @@ from matplotlib.figure import Figure
 from clipspm_lite.arguments import check_known
 from clipspm_lite.plots.base import png, show
 
-LABELLED = {"description_width": "9em"}  # style of every control, so that no label is cut
-COMPUTING = "<em>computing …</em>"
+LABELLED = {"description_width": "7em"}  # style of every control, so that no label is cut
+# Layout of every control: as wide as the column beside the pictures, or several in a row above them on a narrow page.
+NARROW = {"width": "auto", "height": "auto", "flex": "1 1 240px"}
+SIDE_BY_SIDE = {"display": "flex", "flex_flow": "row wrap", "align_content": "flex-start", "flex": "1 1 260px"}
+SHORT = 10  # letters that fit beside a slider
+COMPUTING, NO_PICTURE = "<em>computing …</em>", "<em>There is no such picture for this choice.</em>"
+NOTE = """<div style="line-height: 1.4"><em>Controls in grey have no effect on the picture shown. If nothing moves, the
+kernel has stopped: choose Run → Run All Cells.</em></div>"""
 
 
 @dataclass(frozen=True)
@@ -41,16 +47,17 @@ class Picture:
         show(self.figure, self.caption, self.alt)
 
 
-class Explorer(widgets.VBox):
-    """Controls above pictures.
+class Explorer(widgets.Box):
+    """Controls at the left, and beside them one of several pictures; on a narrow page the controls are above it.
 
     Args:
         title: what it is, in a few words; shown where widgets cannot be shown.
         controls: labelled widgets with a ``value``, by name.
-        draw: by name, functions of control values. Their parameters are named after the controls they depend on, and
-            a picture is redrawn only when one of these changes. One that returns None leaves its place empty.
+        draw: by name, functions of control values. Their parameters are named after the controls they depend on. A
+            picture is drawn when it is looked at and one of these has changed. None: there is no such picture.
         derive: by name, functions of control values likewise, whose results may be parameters of those in ``draw``.
-        extra: widgets to show among the controls that draw nothing themselves (a `play` button, say).
+        idle: by name of a control, functions likewise that say when it has no effect on any picture.
+        extra: widgets to show below the controls that draw nothing themselves (a `play` button, say).
         slow: names of controls whose change takes long enough to say "computing …".
     """
 
@@ -61,54 +68,72 @@ class Explorer(widgets.VBox):
         draw: Mapping[str, Callable[..., Picture | None]],
         *,
         derive: Mapping[str, Callable[..., Any]] | None = None,
+        idle: Mapping[str, Callable[..., bool]] | None = None,
         extra: Collection[Any] = (),
         slow: Collection[str] = (),
     ):
         self.title = title
         self.controls = dict(controls)
         self.pictures = {name: widgets.HTML() for name in draw}
-        self.status = widgets.HTML(layout={"min_height": "2em"})  # pictures stay in their place
-        self._draw = dict(draw)
-        self._derive = dict(derive or {})
+        self.shown = widgets.ToggleButtons(options=list(draw), style={"button_width": "auto"})
+        self.status = widgets.HTML(layout=NARROW | {"min_height": "2em"})  # what is below it stays in its place
+        self._draw, self._derive, self._idle = dict(draw), dict(derive or {}), dict(idle or {})
         self._needs = {name: self._controls_of(function) for name, function in draw.items()}
-        self._slow = set(slow)
-        row = widgets.Layout(display="flex", flex_flow="row wrap")
-        head = widgets.Box([*self.controls.values(), *extra], layout=row)
-        super().__init__([head, self.status, *self.pictures.values()])
+        self._slow, self._stale = set(slow), set(draw)
+        left = [*map(with_value, self.controls.values()), *extra, self.status]
+        wide = {"flex": "1000 1 500px", "min_width": "480px"}
+        right = widgets.VBox([self.shown, *self.pictures.values()], layout=wide)
+        note = widgets.HTML(NOTE, layout={"width": "100%"})
+        super().__init__([widgets.Box(left, layout=SIDE_BY_SIDE), right, note], layout=SIDE_BY_SIDE)
         self.add_class("clipspm-explorer")
         for name, control in self.controls.items():
             control.observe(lambda change, name=name: self.redraw({name}), names="value")
-        self.redraw(set(self.controls))
+        self.shown.observe(lambda change: self.redraw(()), names="value")
+        self.redraw(())
 
     def redraw(self, changed: Collection[str]) -> None:
-        """Draw every picture that depends on one of these controls; an error is shown where the reader looks."""
-        if self._slow & set(changed):
+        """Draw the picture that is looked at if these controls, or others since it was drawn, have changed it."""
+        name, changed, message = self.shown.value, set(changed), ""
+        self._stale |= {picture for picture, needs in self._needs.items() if needs & changed}
+        if self._slow & changed:
             self.status.value = COMPUTING
-        message = ""
-        with figures_collected_young():
-            for name, needs in self._needs.items():
-                if needs & set(changed):
-                    try:
-                        self.pictures[name].value = self._rendered(name)
-                    except Exception as error:  # a callback's traceback would be lost
-                        message = error_as_html(f"{type(error).__name__}: {error}")
+        if name in self._stale:
+            try:
+                with figures_collected_young():
+                    self.pictures[name].value = self._rendered(name)
+                self._stale.remove(name)
+            except Exception as error:  # a callback's traceback would be lost
+                message = error_as_html(f"{type(error).__name__}: {error}")
+        for picture, place in self.pictures.items():
+            place.layout.display = None if picture == name else "none"
+        for control, widget in self.controls.items():
+            idle = self._idle.get(control)
+            widget.disabled = control not in self._needs[name] or bool(idle and self._call(idle, self._values()))
         self.status.value = message
 
     def _rendered(self, name: str) -> str:
-        picture = self._call(self._draw[name])  # forgotten on return, so that `redraw` can collect its figure
-        return as_html(picture) if picture else ""
+        picture = self._call(self._draw[name], self._values())  # forgotten on return: `redraw` can collect its figure
+        return as_html(picture) if picture else NO_PICTURE
 
-    def static(self, name: str) -> None:
-        """Put one of the pictures, as it is now, into the notebook, where it is seen without a kernel too."""
+    def static(self, name: str, /, **settings: Any) -> None:
+        """Put one of the pictures into the notebook, where it is seen without a kernel too.
+
+        It is the picture as it is now, but for ``settings``, values of controls by name. The explorer stays as it is.
+        """
         check_known("name", name, self._draw)
-        picture = self._call(self._draw[name])
+        for control in settings:
+            check_known("settings", control, self.controls)
+        picture = self._call(self._draw[name], self._values() | settings)
         if picture:
             picture.show()
 
-    def _call(self, function: Callable[..., Any]) -> Any:
+    def _values(self) -> dict[str, Any]:
+        return {name: control.value for name, control in self.controls.items()}
+
+    def _call(self, function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
         return function(
             **{
-                name: self._call(self._derive[name]) if name in self._derive else self.controls[name].value
+                name: self._call(self._derive[name], values) if name in self._derive else values[name]
                 for name in inspect.signature(function).parameters
             }
         )
@@ -160,29 +185,44 @@ def error_as_html(message: str) -> str:
     return f"<strong>{html.escape(' '.join(message.split()))}</strong>"
 
 
-def dropdown(label: str, options: Iterable[Any], value: Any = None, width: str = "26em") -> widgets.Dropdown:
-    """A labelled list to choose from, at first the first of the options; 26em fit the longest sample class names."""
-    control = widgets.Dropdown(description=label, options=list(options), style=LABELLED, layout={"width": width})
+def choose(label: str, options: Iterable[Any], value: Any = None) -> widgets.SelectionSlider:
+    """A labelled slider over options, at first over the first of them.
+
+    A list would leave arrow keys and letters to JupyterLab, which moves to another cell or changes this one.
+    """
+    control = widgets.SelectionSlider(description=label, options=list(options), style=LABELLED, layout=NARROW)
     if value is not None:
         control.value = value
+    control.readout = max(map(len, control._options_labels)) <= SHORT
     return control
+
+
+def with_value(control: Any) -> Any:
+    """The control, and below it the option that it stands at if that does not fit beside it."""
+    if getattr(control, "readout", True):
+        return control
+    said, control.layout.flex = widgets.HTML(), "none"
+
+    def say(change: object = None) -> None:
+        said.value = f'<div style="line-height: 1.2; text-align: right">{html.escape(control.label)}</div>'
+
+    say()
+    control.observe(say, names="label")
+    return widgets.VBox([control, said], layout=NARROW | {"padding": "0 8px 0 0"})  # half of the handle
 
 
 def slider(label: str, least: int, most: int, value: int | None = None, continuous: bool = True) -> Any:
     """A labelled slider over whole numbers, at first at the least."""
     start = least if value is None else value
     return widgets.IntSlider(
-        description=label, min=least, max=most, value=start, continuous_update=continuous, style=LABELLED
+        description=label, min=least, max=most, value=start, continuous_update=continuous, style=LABELLED, layout=NARROW
     )
-
-
-def stage_slider(stages: Iterable[str]) -> widgets.SelectionSlider:
-    """A labelled slider over a model's stages."""
-    return widgets.SelectionSlider(description="stage", options=list(stages), style=LABELLED)
 
 
 def play(moved: Any, label: str) -> Any:
     """A label and a Play control that moves a slider through its range; it does not start by itself."""
     button = widgets.Play(min=moved.min, max=moved.max, value=moved.value, interval=400)
-    widgets.link((button, "value"), (moved, "value"))
-    return widgets.HBox([widgets.Label(label, layout={"margin": "0 1em"}), button])
+    for trait in ("value", "disabled"):
+        widgets.link((button, trait), (moved, trait))
+    said = widgets.HTML(f'<div style="line-height: 1.2; text-align: right">{label}</div>', layout={"width": "7em"})
+    return widgets.HBox([said, button], layout=NARROW)

@@ -5,17 +5,16 @@ from functools import partial
 from itertools import accumulate
 from typing import Any
 
-import ipywidgets as widgets
 import torch
 from torch import Tensor
 
 from clipspm_lite.data.episodes import Episode, EpisodeSampler
-from clipspm_lite.widgets.base import LABELLED, Explorer, dropdown, slider
+from clipspm_lite.widgets.base import Explorer, choose, slider
 from clipspm_lite.widgets.gallery import Gallery
 
-ClassNumbers = tuple[int, ...]  # empty: none chosen
 MOST_WAYS, MOST_SHOTS = 8, 5
 SEEDS, EPISODES = 10, 100  # how many of each a slider offers
+ANY = -1  # a class that is not chosen
 LISTED_EPISODES = 20  # where there is one seed
 
 
@@ -26,7 +25,7 @@ def choose_clip(gallery: Gallery, names: tuple[str, str], labels: tuple[str, str
     clip always name a video.
     """
     start, counts = gallery.class_of(first), gallery.data.videos_per_class
-    which = dropdown(labels[0], gallery.numbered_names, start)
+    which = choose(labels[0], gallery.numbered_names, start)
     clip = slider(labels[1], 1, counts[start], first - gallery.starts[start] + 1)
     which.observe(lambda change: setattr(clip, "max", counts[change["new"]]), names="value")
     return dict(zip(names, (which, clip), strict=True))
@@ -40,37 +39,36 @@ def choose_episode(gallery: Gallery) -> dict[str, Any]:
         for one, other, kind in gallery.hard_pairs
     ]
     most_ways = min(MOST_WAYS, len(gallery.names))
-    pair = dropdown("hard pair", [("none", ()), *pairs], width="52em")
-    pair.layout.max_width = "100%"
+    classes = [("any", ANY), *gallery.numbered_names]
     return {
         "way": slider("way N", min(2, most_ways), most_ways, min(5, most_ways)),
         "shot": slider("shot K", 1, max(1, min(MOST_SHOTS, smallest - 1))),
         "seed": slider("seed", 0, SEEDS - 1),
         "number": slider("episode", 0, EPISODES - 1),
-        "pair": pair,
-        "classes": widgets.SelectMultiple(
-            description="classes", options=gallery.numbered_names, rows=4, style=LABELLED, layout={"width": "26em"}
-        ),
+        "pair": choose("hard pair", [("none", ()), *pairs]),
+        "first": choose("with class", classes),
+        "second": choose("and class", classes),
     }
 
 
 def episode_of(
-    gallery: Gallery, way: int, shot: int, seed: int, number: int, pair: ClassNumbers, classes: ClassNumbers
+    gallery: Gallery, way: int, shot: int, seed: int, number: int, pair: tuple[int, ...], first: int, second: int
 ) -> tuple[Episode, str]:
     """Episode ``number`` of the list ``seed``, one query per class, and how it was chosen, for captions.
 
-    Its classes are the hard ``pair`` if there is one, else the chosen ``classes`` if there are any, else ``way`` that
-    are drawn.
-
-    Raises:
-        ValueError: a single class is chosen, or a class has too few videos.
+    Its classes are the hard ``pair`` if there is one, else ``way`` that are drawn, the ``first`` and the ``second``
+    among them unless they are `ANY`.
     """
-    if not pair and len(classes) == 1:
-        raise ValueError("classes: choose two or more, or none to have them drawn")
-    among = tuple(pair) or tuple(classes) or tuple(range(len(gallery.names)))
-    counts = [gallery.data.videos_per_class[n] for n in among]
-    names = [gallery.names[n] for n in among]
-    drawn = EpisodeSampler(counts, len(among) if pair or classes else way, shot, seed=seed, class_names=names)[number]
+    chosen = tuple(pair) or tuple(dict.fromkeys(n for n in (first, second) if n != ANY))
+    among, source = tuple(range(len(gallery.names))), f"{way} classes drawn"
+    if pair:
+        among, way, source = chosen, len(chosen), "the hard pair"
+    elif chosen:
+        others = EpisodeSampler(gallery.data.videos_per_class, way, seed=seed)[number].classes
+        among = (*chosen, *(n for n in others if n not in chosen))[:way]
+        source = f"{way} classes, {' and '.join(gallery.names[n] for n in chosen)} chosen"
+    counts, names = zip(*((gallery.data.videos_per_class[n], gallery.names[n]) for n in among), strict=True)
+    drawn = EpisodeSampler(counts, way, shot, seed=seed, class_names=names)[number]
     before = [0, *accumulate(counts)]  # a video's number among these classes → in the gallery
     shifts = [gallery.starts[among[place]] - before[place] for place in drawn.classes]
     support = zip(drawn.support, shifts, strict=True)
@@ -81,7 +79,6 @@ def episode_of(
         query=tuple(video + shifts[label] for video, label in query),
         query_labels=drawn.query_labels,
     )
-    source = "the hard pair" if pair else "the chosen classes" if classes else f"{way} classes drawn"
     return episode, f"Episode {number} of seed {seed}, {source}"
 
 
@@ -93,21 +90,22 @@ def margin_over_others(scores: Tensor, label: int) -> float:
 
 
 def explore_episodes(
-    title: str, gallery: Gallery, controls: dict[str, Any], draw: dict[str, Any], counted: str, extra: Sequence = ()
+    title: str, gallery: Gallery, controls: dict, draw: dict, counted: str, idle: dict[str, Any], extra: Sequence = ()
 ) -> Explorer:
     """An explorer of a chosen episode, which its pictures get as ``drawn``, the value of `episode_of`.
 
     ``counted`` names a control that counts classes or queries from 1; it ends at the number of classes of the episode.
+    ``idle`` and ``extra`` are as in `Explorer`.
     """
     choice = choose_episode(gallery)
     derive = {"drawn": partial(episode_of, gallery)}
-    explorer = Explorer(title, choice | controls, draw, derive=derive, extra=extra, slow=list(choice))
+    idle = dict.fromkeys(("way", "first", "second"), lambda pair: bool(pair)) | idle
+    explorer = Explorer(title, choice | controls, draw, derive=derive, idle=idle, extra=extra, slow=list(choice))
 
     def renew(change: object = None) -> None:
-        chosen = choice["pair"].value or choice["classes"].value
-        controls[counted].max = len(chosen) or choice["way"].value
+        controls[counted].max = len(choice["pair"].value) or choice["way"].value
 
     renew()
-    for name in ("way", "pair", "classes"):
+    for name in ("way", "pair"):
         choice[name].observe(renew, names="value")
     return explorer

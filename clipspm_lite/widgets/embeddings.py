@@ -19,7 +19,7 @@ from clipspm_lite.model.spm import SPMOutput, generate_prompt, support_prompt
 from clipspm_lite.model.transformer import shot_mean
 from clipspm_lite.plots.base import film_strips, limits_around
 from clipspm_lite.plots.embeddings import StageMap, stage_maps
-from clipspm_lite.widgets.base import Explorer, Picture, dropdown, slider, stage_slider
+from clipspm_lite.widgets.base import Explorer, Picture, choose, slider
 from clipspm_lite.widgets.choices import LISTED_EPISODES
 from clipspm_lite.widgets.gallery import AFTER_PADM, AFTER_SPM, Gallery, model_stages
 
@@ -68,63 +68,48 @@ def embeddings_explorer(gallery: Gallery) -> Explorer:
         ValueError: a class has fewer than two videos, which support and query need.
     """
     pictures = EmbeddingPictures(gallery)
-    first = next(iter(pictures.samplers))
     controls = {
-        "points": dropdown("points", pictures.samplers, width="34em"),
         "episode": slider("episode", 0, LISTED_EPISODES - 1, continuous=False),
-        "stage": stage_slider(pictures.stages),
+        "stage": choose("stage", pictures.stages),
         "perplexity": slider("perplexity", 2, 30, 10, continuous=False),
-        "colour": dropdown("colour by", ["class", "role", *(["split"] if gallery.parts else [])]),
-        "point": dropdown("point", pictures.point_names(first, 0), width="34em"),
+        "colour": choose("colour by", ["class", "role", *(["split"] if gallery.parts else [])]),
+        "point": choose("point", pictures.point_names(0)),
     }
     draw: dict[str, Any] = {"map": pictures.map, "clips": pictures.clips}
-    explorer = Explorer("embeddings", controls, draw, slow=["points", "episode", "perplexity"])
+    explorer = Explorer("embeddings", controls, draw, slow=["episode", "perplexity"])
 
     def renew(change: object) -> None:  # after the pictures were drawn, so that "computing" is said first
         with suppress(Exception):  # the pictures could not be drawn either, and said why
-            chosen = controls["points"].value, controls["episode"].value
-            controls["point"].options = pictures.point_names(*chosen)
+            controls["point"].options = pictures.point_names(controls["episode"].value)
 
-    for name in ("points", "episode"):
-        controls[name].observe(renew, names="value")
+    controls["episode"].observe(renew, names="value")
     return explorer
 
 
 class EmbeddingPictures:
-    """The pictures of the embeddings explorer, as functions of its controls' values.
-
-    Attributes:
-        samplers: by description, the lists of small and of large episodes.
-        stages: the model's, in order.
-    """
+    """The pictures of the embeddings explorer, as functions of its controls' values."""
 
     def __init__(self, gallery: Gallery):
         self.gallery, self.stages = gallery, model_stages(gallery.model, RAW_CLIP)
-        counts, ways = gallery.data.videos_per_class, len(gallery.names)
-        self.samplers = {}
-        for way, shot, queries in ((5, 2, 3), (8, 2, 8)):
-            way, shot = min(way, ways), max(1, min(shot, min(counts) - 1))
-            queries = max(1, min(queries, min(counts) - shot))
-            self.samplers[f"{way} classes: {shot} supports, {queries} queries each"] = EpisodeSampler(
-                counts, way, shot, queries, class_names=gallery.data.classes
-            )
-        self._cloud = lru_cache(maxsize=4)(lambda points, episode: cloud_of(gallery, self.samplers[points][episode]))
-        self._places = lru_cache(maxsize=16)(
-            lambda points, episode, *how: places_by_stage(self._cloud(points, episode).vectors, *how)
-        )
+        counts, names = gallery.data.videos_per_class, gallery.data.classes
+        shot = max(1, min(2, min(counts) - 1))
+        queries = max(1, min(3, min(counts) - shot))
+        sampler = EpisodeSampler(counts, min(5, len(names)), shot, queries, class_names=names)
+        self._cloud = lru_cache(maxsize=4)(lambda episode: cloud_of(gallery, sampler[episode]))
+        self._places = lru_cache(maxsize=16)(lambda episode, *how: places_by_stage(self._cloud(episode).vectors, *how))
 
-    def point_names(self, points: str, episode: int) -> list[tuple[str, int]]:
+    def point_names(self, episode: int) -> list[tuple[str, int]]:
         """The names of an episode's points with their numbers, as options of a list."""
-        return [(point.name, number) for number, point in enumerate(self._cloud(points, episode).points)]
+        return [(point.name, number) for number, point in enumerate(self._cloud(episode).points)]
 
-    def map(self, points: str, episode: int, stage: str, perplexity: int, colour: str, point: int) -> Picture:
+    def map(self, episode: int, stage: str, perplexity: int, colour: str, point: int) -> Picture:
         """Every point at a stage, by t-SNE and by PCA."""
-        cloud = self._cloud(points, episode)
+        cloud = self._cloud(episode)
         at, number = min(point, len(cloud.points) - 1), self.stages.index(stage)
         shown = np.flatnonzero(~np.isnan(cloud.vectors[stage][:, 0])).tolist()
         maps = {}
         for method in ("t-SNE", "PCA"):
-            places = self._places(points, episode, method, perplexity)
+            places = self._places(episode, method, perplexity)
             maps[f"{method}, {stage}"] = StageMap(
                 places[stage][shown],
                 limits_around(np.concatenate(list(places.values()))),
@@ -154,9 +139,9 @@ class EmbeddingPictures:
             hints=hints_of(figure, maps, visible),
         )
 
-    def clips(self, points: str, episode: int, point: int) -> Picture:
+    def clips(self, episode: int, point: int) -> Picture:
         """The clips that the chosen point was made of."""
-        cloud, gallery = self._cloud(points, episode), self.gallery
+        cloud, gallery = self._cloud(episode), self.gallery
         chosen = cloud.points[min(point, len(cloud.points) - 1)]
         strips = {}
         for video in chosen.videos[:2]:
@@ -186,12 +171,8 @@ class EmbeddingPictures:
     def _remarks(self) -> str:
         """What this model lacks, and how its queries are asked here."""
         model = self.gallery.model
-        no_anchor = model.config.with_padm and not self.gallery.has_anchor
-        lacks = {
-            "SPM": not model.config.with_spm,
-            "PADM": not model.config.with_padm,
-            "anchor that all queries share": no_anchor,
-        }
+        lacks = {"SPM": not model.config.with_spm, "PADM": not model.config.with_padm}
+        lacks["anchor that all queries share"] = model.config.with_padm and not self.gallery.has_anchor
         text = "".join(f" This model has no {part}." for part, lacking in lacks.items() if lacking)
         together = " Queries are asked together here, though this model is inductive."
         return text + together if model.config.with_padm and model.inductive else text

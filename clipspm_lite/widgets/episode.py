@@ -7,7 +7,7 @@ from clipspm_lite.model.clipspm import CLIPSPMOutput
 from clipspm_lite.plots.base import film_strips
 from clipspm_lite.plots.prototypes import stacked_distances
 from clipspm_lite.plots.results import episode_board
-from clipspm_lite.widgets.base import Explorer, Picture, dropdown, play, slider
+from clipspm_lite.widgets.base import Explorer, Picture, choose, play, slider
 from clipspm_lite.widgets.choices import MOST_WAYS, explore_episodes, margin_over_others
 from clipspm_lite.widgets.gallery import Gallery
 
@@ -18,14 +18,15 @@ def episode_explorer(gallery: Gallery) -> Explorer:
     """An episode drawn or chosen from the gallery, one query per class, and how the model answers each of them."""
     ways_to_ask = [("all together (transductive)", False), ("one at a time (inductive)", True)]
     controls = {
-        "asked": dropdown("queries asked", ways_to_ask, gallery.model.inductive),
+        "asked": choose("queries asked", ways_to_ask, gallery.model.inductive),
         "query": slider("query", 1, MOST_WAYS),
         "frame": slider("frame", 1, gallery.data.features.shape[1]),
     }
     pictures = EpisodePictures(gallery)
     draw = {"board": pictures.board, "strips": pictures.strips, "distances": pictures.distances}
+    idle = {"asked": lambda: not gallery.model.config.with_padm}  # then queries do not meet
     player = play(controls["frame"], "play the clips")
-    return explore_episodes("episode", gallery, controls, draw, "query", [player])
+    return explore_episodes("episode", gallery, controls, draw, "query", idle, [player])
 
 
 class EpisodePictures:

@@ -10,7 +10,7 @@ from torch import Tensor
 from clipspm_lite.model.heads import build_head, describe_head
 from clipspm_lite.model.hsmr import HSMROutput, Motion, MotionFeatureExtraction, hsmr
 from clipspm_lite.plots.motion import compared_with_first, features_of_twins, steps_of_twins, strips_of_twins
-from clipspm_lite.widgets.base import Explorer, Picture, dropdown
+from clipspm_lite.widgets.base import Explorer, Picture, choose
 from clipspm_lite.widgets.choices import choose_clip
 from clipspm_lite.widgets.gallery import Gallery
 
@@ -33,10 +33,10 @@ def motion_explorer(gallery: Gallery) -> Explorer:
     levels = [("m shallow: frames", "shallow"), ("m deep: fused frames", "deep")]
     controls = {
         **choose_clip(gallery, ("action", "clip"), ("action", "clip")),
-        "donor": dropdown("background from", gallery.numbered_names, len(gallery.names) - 1),
-        "motion": dropdown("motion", get_args(Motion), gallery.model.mfe.motion),
-        "weights": dropdown("weights", (GIVEN, FRESH)),
-        "level": dropdown("steps of", levels),
+        "donor": choose("background", gallery.numbered_names, len(gallery.names) - 1),
+        "motion": choose("motion", get_args(Motion), gallery.model.mfe.motion),
+        "weights": choose("weights", (GIVEN, FRESH)),
+        "level": choose("steps of", levels),
     }
     pictures = MotionPictures(gallery)
     return Explorer(
@@ -80,9 +80,9 @@ class MotionPictures:
         """The twins' motion features, shallow, fused and deep."""
         output, _ = self._measured(video, self._donor_clip(video, donor), motion, weights)
         blocks = {
-            "m shallow: motion of the frames": output.shallow,
-            "m̂: the motion token after fusion": output.motion_token.squeeze(-2),
-            "m deep: motion of the fused frames": output.deep,
+            "m shallow": output.shallow,
+            "m′: the motion token": output.motion_token.squeeze(-2),
+            "m deep": output.deep,
         }
         compared = list(zip(TWINS, compared_with_first(output.shallow), strict=True))
         said = "; ".join(
@@ -92,12 +92,13 @@ class MotionPictures:
         gaps = zip(TWINS, output.disagreement().tolist(), strict=True)
         return Picture(
             features_of_twins(blocks, TWINS),
-            f"{self._described(video, motion, weights)}; purple above zero, brown below. m shallow beside the "
-            f"original's: {said}. A feature of motion should be silent for the still clip, turn round for the reversed "
-            "one (cosine −1), and stay the same before another background. ‖m deep − m̂‖², which HSMR's loss makes "
+            f"{self._described(video, motion, weights)}; a dot per channel. m shallow is of the frames, m′ the token "
+            f"after fusion, m deep of the fused frames. m shallow beside the original's: {said}. A feature of motion "
+            "should lie on the level line for the still clip, on the falling one for the reversed, and on the rising "
+            "one before another background. ‖m deep − m′‖², which HSMR's loss makes "
             f"small: {', '.join(f'{name} {gap:.3g}' for name, gap in gaps)}.",
-            "Three colour maps, one below the other: m shallow, the motion token and m deep of "
-            f"{self.gallery.clip_name(video)} and its twins, one row each, with lengths and cosines beside them. "
+            "Three rows of dot plots: m shallow, the motion token and m deep of the twins of "
+            f"{self.gallery.clip_name(video)} against its own, with lengths and cosines below them. "
             f"{said}.",
         )
 

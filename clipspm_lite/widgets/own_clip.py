@@ -20,14 +20,13 @@ from clipspm_lite.plots.base import limits_around
 from clipspm_lite.plots.paths import soft_path
 from clipspm_lite.plots.prototypes import prototype_paths
 from clipspm_lite.recognition.recogniser import Matching, Prediction, Recogniser
-from clipspm_lite.widgets.base import COMPUTING, LABELLED, Explorer, Picture, dropdown, error_as_html
+from clipspm_lite.widgets.base import COMPUTING, LABELLED, NARROW, Explorer, Picture, choose, error_as_html
 from clipspm_lite.widgets.gallery import PICTURE_SIZE
 
 THUMBNAIL = 56  # pixels of a frame beside a matrix
 LARGEST_UPLOAD = (
-    "The button takes clips of up to 10 MB. Jupyter silently drops a larger one, and the button then does nothing "
-    "until its cell is run again. A path has no such limit: write where the clip is on the machine that runs the "
-    "notebook, and press Enter."
+    "The button takes clips of up to 10 MB. Jupyter drops a larger one without a word, and the button is dead until "
+    "its cell is run again. A path has no such limit: write where the clip is on this machine, and press Enter."
 )
 
 
@@ -45,11 +44,11 @@ def own_clip_explorer(recognisers: Mapping[str, Recogniser], support: VideoDatas
     pictures = OwnClipPictures(recognisers, support)
     pictures.ask(Path(start), Path(start).name)
     upload = widgets.FileUpload(accept="video/*", multiple=False, description="choose a clip")
-    path = widgets.Text(description="or its path", style=LABELLED, layout={"width": "32em"}, continuous_update=False)
+    path = widgets.Text(description="or its path", style=LABELLED, layout=NARROW, continuous_update=False)
     note = widgets.HTML(f'<div style="line-height: 1.4">{LARGEST_UPLOAD}</div>', layout={"width": "100%"})
     explorer = Explorer(
         "own clip",
-        {"method": dropdown("method", recognisers, width="auto")},
+        {"method": choose("method", recognisers)},
         {"ranking": pictures.ranking, "alignment": pictures.alignment, "prototypes": pictures.prototypes},
         extra=[upload, path, note],
     )
@@ -160,12 +159,7 @@ def ranking_picture(prediction: Prediction, clip: Tensor, name: str, method: str
 def alignment_picture(prediction: Prediction, clip: Tensor, supports: list[Tensor], method: str) -> Picture:
     """How the clip's frames lie against the prototypes of the answer and of what it nearly was, in time.
 
-    Args:
-        clip: frames ``[T, 3, H, W]``, small.
-        supports: a clip of each of the two actions, likewise.
-
-    Raises:
-        ValueError: a method that aligns no frames.
+    The clip and the support of each of the two actions are small frames ``[T, 3, H, W]``.
     """
     name, matching = last_matching(prediction, method)
     costs = list(matching.frame_distances[:2])
@@ -177,20 +171,18 @@ def alignment_picture(prediction: Prediction, clip: Tensor, supports: list[Tenso
             clip,
             supports,
             [f"{action}: {float(d):.2f}" for action, d in zip(names, matching.distance[:2], strict=True)],
+            diagonal=True,
         ),
         f"Why ({method}, distance {name}): frames of the clip down the side, along the top those of a clip of the "
         f"answer ({names[0]}) and of what it nearly was ({names[1]}); matched are the prototypes, means of all clips "
-        "of the action. Dark cells: frames that differ. A disc's area: the share of the path. The smaller wins.",
-        f"Two grey matrices of frame distances with discs, against {names[0]} and {names[1]}.",
+        "of the action. Dark cells: frames that differ. Dotted: the same moments. A disc's area: the share of the "
+        "path. The smaller distance wins.",
+        f"Two grey matrices of frame distances with discs and a dotted diagonal, against {names[0]} and {names[1]}.",
     )
 
 
 def prototypes_picture(prediction: Prediction, method: str) -> Picture:
-    """Where the clip lies among the prototypes, frames averaged, on their main plane.
-
-    Raises:
-        ValueError: a method that aligns no frames.
-    """
+    """Where the clip lies among the prototypes, frames averaged, on their main plane."""
     _, matching = last_matching(prediction, method)
     points = torch.cat([matching.prototypes.mean(1), matching.query.mean(0)[None]]).numpy()
     plane = PCA(min(2, len(points) - 1), random_state=0).fit(points)
@@ -206,7 +198,7 @@ def prototypes_picture(prediction: Prediction, method: str) -> Picture:
 
 
 def last_matching(prediction: Prediction, method: str) -> tuple[str, Matching]:
-    """The last alignment of an answer, and its name."""
+    """The last alignment of an answer, and its name; ValueError for a method that aligns no frames."""
     matchings = prediction.explanation.matchings
     if not matchings:
         raise ValueError(f"{method} compares no frames in time: there is nothing to show")

@@ -15,11 +15,11 @@ from clipspm_lite.model.clipspm import CLIPSPM, CLIPSPMOutput
 from clipspm_lite.model.spm import generate_prompt
 from clipspm_lite.plots.base import film_strips
 from clipspm_lite.plots.prompts import fused_frames, gate_maps, over_prompt_weight
-from clipspm_lite.widgets.base import LABELLED, Explorer, Picture, dropdown, slider
+from clipspm_lite.widgets.base import LABELLED, NARROW, Explorer, Picture, choose, slider
 from clipspm_lite.widgets.choices import LISTED_EPISODES, margin_over_others
 from clipspm_lite.widgets.gallery import Gallery
 
-RIGHT_NAMES, WRONG_NAMES, NO_NAMES = "each its own", "each the next class's (wrong)", "the mean of all names"
+RIGHT_NAMES, WRONG_NAMES, NO_NAMES = "its own name", "the next class's name (wrong)", "the mean of all names"
 SCORE, D_SPM = "whole distance (½ D_SPM + D_PADM + D_anchor)", "D_SPM"
 PROMPT_WEIGHTS = tuple(step / 5 for step in range(6))  # values of α that are drawn
 
@@ -40,17 +40,13 @@ def prompt_explorer(gallery: Gallery) -> Explorer:
     controls = {
         "episode": slider("episode", 0, LISTED_EPISODES - 1),
         "query": slider("query", 1, way),
-        "names": dropdown("support names", [RIGHT_NAMES, WRONG_NAMES, NO_NAMES], width="30em"),
-        "alpha": widgets.FloatSlider(description="α", min=0, max=1, step=0.05, value=alpha, style=LABELLED),
-        "shown": dropdown("distance", [D_SPM, SCORE], width="34em"),
+        "names": choose("names", [RIGHT_NAMES, WRONG_NAMES, NO_NAMES]),
+        "alpha": widgets.FloatSlider(alpha, description="α", min=0, max=1, step=0.05, style=LABELLED, layout=NARROW),
+        "shown": choose("distance", [D_SPM, SCORE]),
     }
     pictures = PromptPictures(gallery, sampler)
-    draw: dict[str, Any] = {
-        "clips": pictures.clips,
-        "gates": pictures.gates,
-        "fused": pictures.fused,
-        "alphas": pictures.alphas,
-    }
+    draw: dict[str, Any] = {"clips": pictures.clips, "gates": pictures.gates}
+    draw |= {"fused": pictures.fused, "alphas": pictures.alphas}
     return Explorer("prompt", controls, draw, slow=["episode", "query", "names"])
 
 
@@ -137,11 +133,11 @@ class PromptPictures:
         what = "D_SPM" if shown == D_SPM else "The whole distance"
         return Picture(
             over_prompt_weight(PROMPT_WEIGHTS, rows, classes, label, alpha, what),
-            f"{what} of query {query}, supports named {names}: at α = {alpha:.2f} the answer is {classes[best]} "
+            f"{what} of query {query}, each support with {names}: at α = {alpha:.2f} the answer is {classes[best]} "
             f"{mark}, the true class {abs(margin):.2f} {'nearer' if margin > 0 else 'farther'} than the best other. "
             f"{self._changes_in_words([classes[n] for n in rows.argmin(-1).tolist()])} Made with "
-            f"α = {self.gallery.model.fusion.prompt_weight:g}; elsewhere its weights meet what they were not "
-            "trained for. α moves supports and queries alike.",
+            f"α = {self.gallery.model.fusion.prompt_weight:g}, the only α that it was trained with. "
+            "α moves supports and queries alike.",
             f"Lines of {what} above the nearest class over α from 0 to 1, one a class; at {alpha:.2f} the answer "
             f"is {classes[best]}.",
         )
@@ -149,10 +145,10 @@ class PromptPictures:
     def _changes_in_words(self, answers: list[str]) -> str:
         """Where the answer changes over α, and whether names reach the supports at all."""
         pairs = zip(PROMPT_WEIGHTS[1:], answers[:-1], answers[1:], strict=True)
-        changes = [f"{weight:.1f} {now}" for weight, before, now in pairs if now != before]
+        changes = [f"to {now} at α = {weight:.1f}" for weight, before, now in pairs if now != before]
         text = "It is so from 0 to 1, in steps of 0.2."
         if changes:
-            text = f"It changes from {answers[0]} at α = {', '.join(changes)}."
+            text = f"It changes from {answers[0]} {', '.join(changes)}."
         if self.gallery.model.config.support_text == "generated":
             text += " In this model supports get generated prompts, no names."
         return text

@@ -14,7 +14,7 @@ from clipspm_lite.model.otam import otam
 from clipspm_lite.model.transformer import shot_mean
 from clipspm_lite.plots.base import limits_around
 from clipspm_lite.plots.prototypes import distances_by_frame, prototype_distances, prototype_paths
-from clipspm_lite.widgets.base import Explorer, Picture, dropdown, slider, stage_slider
+from clipspm_lite.widgets.base import Explorer, Picture, choose, slider
 from clipspm_lite.widgets.choices import MOST_WAYS, explore_episodes
 from clipspm_lite.widgets.gallery import AFTER_PADM, AFTER_SPM, Gallery, model_stages
 
@@ -62,13 +62,13 @@ def prototypes_explorer(gallery: Gallery) -> Explorer:
     Queries are asked together here, even if the model is inductive.
     """
     controls = {
-        "stage": stage_slider(model_stages(gallery.model, BEFORE_TEXT)),
-        "view": dropdown("view", [AVERAGED, BY_FRAME]),
-        "chosen": slider("distances from", 1, MOST_WAYS),
+        "stage": choose("stage", model_stages(gallery.model, BEFORE_TEXT)),
+        "view": choose("view", [AVERAGED, BY_FRAME]),
+        "chosen": slider("from class", 1, MOST_WAYS),
     }
     pictures = PrototypePictures(gallery)
     draw = {"map": pictures.map, "distances": pictures.distances, "frames": pictures.frames}
-    return explore_episodes("prototypes", gallery, controls, draw, "chosen")
+    return explore_episodes("prototypes", gallery, controls, draw, "chosen", {})
 
 
 class PrototypePictures:

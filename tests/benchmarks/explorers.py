@@ -1,11 +1,13 @@
 """How long a change of each control takes: python tests/benchmarks/explorers.py
 
-Every change is timed with the validation clips already encoded and, for its second row of numbers, with everything that
-it shows seen before. "× bare" is against saving a figure of one empty axis in the same run. Takes less than a minute.
+Every change of the picture that is looked at is timed with the validation clips already encoded and, for its second
+row of numbers, with everything that it shows seen before. "× bare" is against saving a figure of one empty axis in the
+same run. Takes less than a minute.
 """
 
 import importlib
 from functools import partial
+from itertools import product
 from statistics import median
 
 from matplotlib.figure import Figure
@@ -26,8 +28,6 @@ def other_values(control):
     """Up to `VALUES` values that the control can take and has not."""
     if hasattr(control, "_options_full"):
         values = [value for _, value in control._options_full]
-        if isinstance(control.value, tuple) and control.value == () and () not in values:  # several at a time
-            values = [tuple(values[:2]), tuple(values[2:5])]
     else:
         steps = [control.min + (control.max - control.min) * k / VALUES for k in range(VALUES + 1)]
         values = [type(control.value)(step) for step in steps]
@@ -42,17 +42,23 @@ def main():
     bare.subplots()
     unit = seconds(lambda: png(bare), 20)
     print(f"a bare figure: {1000 * unit:.0f} ms\n")
-    print(f"{'explorer':12s}{'control':16s}{'first time, ms':>16s}{'seen before, ms':>17s}{'× bare':>8s}")
+    print(
+        f"{'explorer':12s}{'picture':12s}{'control':12s}{'first time, ms':>16s}{'seen before, ms':>17s}{'× bare':>8s}"
+    )
     for name in EXPLORERS:
         explorer = getattr(importlib.import_module(f"clipspm_lite.widgets.{name}"), f"{name}_explorer")(gallery)
-        for label, control in explorer.controls.items():
+        for (label, control), picture in product(explorer.controls.items(), explorer.pictures):
+            explorer.shown.value = picture
+            if control.disabled:
+                continue
             start, values = control.value, other_values(control)
             first, again = (
                 median(seconds(partial(setattr, control, "value", value)) for value in shown)
                 for shown in (values, [start, values[0], start])
             )
             assert explorer.status.value == "", explorer.status.value
-            print(f"{name:12s}{label:16s}{1000 * first:16.0f}{1000 * again:17.0f}{again / unit:8.1f}")
+            times = f"{1000 * first:16.0f}{1000 * again:17.0f}{again / unit:8.1f}"
+            print(f"{name:12s}{picture:12s}{label:12s}{times}")
 
 
 if __name__ == "__main__":

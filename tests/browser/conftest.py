@@ -99,7 +99,7 @@ def run_notebook(browser, jupyterlab, screenshots):
     pages = []
 
     def run(name: str, timeout: float = 400):
-        page = browser.new_page(viewport={"width": 1300, "height": 2200})
+        page = browser.new_page(viewport={"width": 1300, "height": 760})
         pages.append((name, page))
         page.goto(f"{jupyterlab}/lab/tree/{name}.ipynb?reset", wait_until="domcontentloaded")
         page.wait_for_selector(".jp-NotebookPanel-toolbar", timeout=60_000)
@@ -122,3 +122,16 @@ def run_notebook(browser, jupyterlab, screenshots):
     for name, page in pages:
         page.screenshot(path=screenshots / f"{name}.png")
         page.close()
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory):
+    """The folder of the book's pages, built from the stored notebooks; a warning is a failure."""
+    if sys.version_info < (3, 11):
+        pytest.skip("Sphinx and its theme need Python 3.11")
+    folder = tmp_path_factory.mktemp("book")
+    options = ["-W", "--keep-going", "-q", "-d", folder / "cache"]
+    command = [sys.executable, "-m", "sphinx", *options, NOTEBOOKS.parent / "book", folder / "pages"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stderr
+    return folder / "pages"

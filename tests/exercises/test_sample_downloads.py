@@ -2,8 +2,9 @@
 
 import pytest
 
-from clipspm_lite.data.benchmarks import BENCHMARKS, open_benchmark
+from clipspm_lite.data.benchmarks import BENCHMARKS, find_videos, open_benchmark, read_video_lists
 from clipspm_lite.data.datasets import DatasetError, sample_world
+from clipspm_lite.exercises.nb12_benchmarks_on_gpu import LINES
 from clipspm_lite.exercises.sample_downloads import lay_out_samples
 from clipspm_lite.storage.files import file_sha256
 
@@ -34,3 +35,18 @@ def test_a_folder_that_exists_is_left_alone(tmp_path):
     with pytest.raises(DatasetError, match="exists already"):
         lay_out_samples("ucf101", tmp_path / "mine")
     assert not list((tmp_path / "mine").iterdir())
+
+
+@pytest.mark.parametrize("line, usable, _", LINES.values(), ids=list(LINES))
+def test_exercise_12_1_says_of_each_line_what_the_library_makes_of_it(line, usable, _, tmp_path):
+    benchmark, (root, video_list) = BENCHMARKS["kinetics100"], (tmp_path / "download", tmp_path / "list.txt")
+    lay_out_samples("kinetics100", root, videos=2, parts=["base"])
+    video_list.write_text(f"{line}\n")
+    try:
+        listed = read_video_lists(benchmark, [video_list])
+    except DatasetError:
+        assert not usable
+    else:
+        (name,) = (name for name, videos in listed.items() if videos)
+        found = find_videos(benchmark, root, [name], listed)
+        assert usable == (len(found.videos[name]) == 1 and not found.missing[name])

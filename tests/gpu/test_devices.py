@@ -20,7 +20,7 @@ from clipspm_lite.model.baselines import otam
 from clipspm_lite.threads import pick_device
 from clipspm_lite.training import TRAINING_PRESETS, pick_precision, plan, train_variants
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "11_benchmarks_on_gpu.ipynb"
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "12_benchmarks_on_gpu.ipynb"
 
 
 def test_everything_that_takes_a_device_takes_the_gpu_by_default():
@@ -81,7 +81,7 @@ def test_a_loaded_recogniser_answers_on_the_gpu(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:for .*copying from a non-meta parameter")
-def test_nothing_in_the_full_profile_of_notebook_11_stays_on_the_cpu(monkeypatch, tmp_path):
+def test_nothing_in_the_full_profile_of_notebook_12_stays_on_the_cpu(monkeypatch, tmp_path):
     short = dict(way=2, queries=1, steps=2, episodes_per_step=1, validate_every=2, validation_episodes=40)
     monkeypatch.setitem(TRAINING_PRESETS, "paper", replace(TRAINING_PRESETS["paper"], **short))
     lay_out_samples("hmdb51", tmp_path / "hmdb51", videos=2)

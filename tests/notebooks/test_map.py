@@ -23,6 +23,12 @@ def test_every_notebook_is_listed_and_every_listed_one_exists():
     assert linked == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
 
 
+def test_the_minutes_of_each_notebook_are_its_own():
+    listed = dict(re.findall(r"^\| \[(\w+)\].*\| (\d+) \|$", MAP, re.MULTILINE))
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        assert re.search(rf"About {listed[path.stem]} minutes", path.read_text(encoding="utf-8")), path.stem
+
+
 def test_every_equation_points_to_a_notebook_a_name_and_a_test_that_exist():
     table = rows("Every equation and where it is")
     assert len(table) > 10 and len({equation for equation, *_ in table}) == len(table)
@@ -62,7 +68,7 @@ def test_every_symbol_has_a_name_that_exists_and_a_notebook():
         assert found, symbol
         for name in found:
             assert stands_in_the_library(name), f"{symbol}: there is no clipspm_lite.{name}"
-    for symbol in ("m̂", "f̂", "Φ", "g_v", "g_p", "α", "t̄", "s(f)", "p̂", "û", "â", "D_SPM", "D_PADM", "D_anchor"):
+    for symbol in ("m̂", "f̂", "Φ", "g_v", "g_p", "α", "t̄", "s(f)", "p̂", "u′", "A′", "D_SPM", "D_PADM", "D_anchor"):
         assert symbols.count(symbol) == 1, symbol
 
 

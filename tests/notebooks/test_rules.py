@@ -1,6 +1,7 @@
 """The rules every notebook keeps, as far as a program can see them."""
 
 import ast
+import hashlib
 import importlib
 import inspect
 import json
@@ -13,7 +14,7 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 from nbconvert import ScriptExporter
 
-from clipspm_lite.notebooks import strip
+from clipspm_lite.exercises.editions import FOLD, minutes, places, prose_words, strip
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
@@ -36,6 +37,14 @@ def syntax_tree(code):
 
 def code_cells(notebook):
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def tags(cell):
+    return cell["metadata"].get("tags", [])
+
+
+def is_ignored(cell):
+    return "nbval-ignore-output" in tags(cell)
 
 
 def test_there_are_notebooks():
@@ -68,23 +77,125 @@ def test_exported_as_a_script_it_is_python(notebook):
 
 def test_ignored_outputs_are_few_and_nothing_is_skipped(notebook):
     with_output = [cell for cell in code_cells(notebook) if cell["outputs"]]
-    ignored = [cell for cell in with_output if "NBVAL_IGNORE_OUTPUT" in source(cell)]
+    ignored = [cell for cell in with_output if is_ignored(cell)]
     assert len(ignored) * 10 <= len(with_output)
     everything = "\n".join(source(cell) for cell in code_cells(notebook))
-    assert "NBVAL_SKIP" not in everything and not re.search(r"except\s*:", everything)
+    assert "NBVAL" not in everything and not re.search(r"except\s*:", everything)
+    assert not any("nbval-skip" in tags(cell) for cell in code_cells(notebook))
 
 
-def test_code_cells_are_short_and_each_follows_prose(notebook):
-    lines = [len(source(cell).splitlines()) for cell in code_cells(notebook)]
-    assert median(lines) <= 8 and max(lines) <= 40
-    assert sum(count <= 25 for count in lines) >= 0.9 * len(lines)
+def test_each_code_cell_follows_prose(notebook):
     kinds = [cell["cell_type"] for cell in notebook["cells"]]
     for before, kind in zip(kinds, kinds[1:], strict=False):
         assert kind == "markdown" or before == "markdown"
 
 
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def numbered(request):
+    """The number of a notebook, and the notebook as nbformat reads it."""
+    return request.param.name[:2], nbformat.read(request.param, as_version=4)
+
+
+def test_at_most_100_cells_and_2500_words(numbered):
+    number, notebook = numbered
+    assert len(notebook.cells) <= 100
+    assert prose_words(notebook) <= 2500
+
+
+def test_code_cells_are_short(numbered):
+    number, notebook = numbered
+    lines = [len(source(cell).splitlines()) for cell in code_cells(notebook)]
+    assert max(lines) <= 40 and sum(count <= 25 for count in lines) >= 0.9 * len(lines)
+    assert median(lines) <= 8
+
+
+def test_there_are_enough_exercises(numbered):
+    number, notebook = numbered
+    enough = 0 if number == "00" else 3 if number <= "09" else 2
+    assert len(places(notebook)) >= enough
+
+
+def test_the_minutes_at_the_top_are_what_it_takes(numbered):
+    _, notebook = numbered
+    (said,) = re.findall(r"About (\d+) minutes", source(notebook.cells[0]))
+    assert abs(int(said) - minutes(notebook)) <= minutes(notebook) / 10
+
+
+def test_asserting_cells_are_collapsed(notebook):
+    for cell in code_cells(notebook):
+        if any(isinstance(node, ast.Assert) for node in ast.walk(syntax_tree(source(cell)))):
+            assert cell["metadata"].get("jupyter", {}).get("source_hidden") is True, source(cell)
+
+
+def test_slides_have_a_figure_with_a_caption(notebook):
+    for cell in code_cells(notebook):
+        if "slide" in tags(cell):
+            assert any("image/png" in output.get("data", {}) for output in cell["outputs"]), source(cell)
+
+
+def pictures_of(path):
+    cells = code_cells(json.loads(path.read_text(encoding="utf-8")))
+    data = (output.get("data", {}).get("image/png") for cell in cells for output in cell["outputs"])
+    return {hashlib.sha256("".join(png).encode()).hexdigest() for png in data if png}
+
+
+def test_no_picture_stands_in_two_notebooks():
+    pictures = {path.name[:2]: pictures_of(path) for path in NOTEBOOKS}
+    for number, mine in pictures.items():
+        others = set().union(*(theirs for other, theirs in pictures.items() if other < number))
+        assert not mine & others, number
+
+
+TERMS = {  # a term → what to look for; it is defined (in bold or italics) where it first stands
+    "episode": r"episodes?",
+    "way": r"(?:\d+|N)-\*{0,2}way",
+    "shot": r"(?:\d+|K)-\*{0,2}shot",
+    "support": r"supports?",
+    "query": r"quer(?:y|ies)",
+    "prototype": r"prototypes?",
+    "anchor": r"anchors?",
+    "prompt": r"prompts?",
+    "token": r"tokens?",
+    "gate": r"gates?|gated",
+    "transductive": r"(?:in|trans)ductive(?:ly)?",
+    "zero-shot": r"zero-shot",
+    "backbone": r"backbones?",
+    "head": r"heads?",
+    "preset": r"presets?",
+    "committed": r"committed",
+    "novel": r"novel",
+    "context class": r"context class(?:es)?",
+    "order class": r"order class(?:es)?",
+    "OTAM": r"OTAM",
+    "centred": r"centred",
+    "reference vectors": r"reference vectors?",
+    "SPEC": r"SPEC",
+    "distinguishable": r"distinguishable",
+    "interval": r"95 % interval",
+    "modality gap": r"modality gap",
+}
+
+
+def prose(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    text = "\n".join(FOLD.sub(" ", source(cell)) for cell in cells if cell["cell_type"] == "markdown")
+    return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_a_term_is_defined_where_it_first_stands(term):
+    texts = {path.name[:2]: prose(path) for path in NOTEBOOKS}
+    word = re.compile(rf"(?<![\w-]){TERMS[term]}(?![\w-])", re.IGNORECASE)
+    number = next((number for number, text in texts.items() if word.search(text)), None)
+    if number is not None:
+        first = word.search(texts[number])
+        line = texts[number][: first.end()].rpartition("\n\n")[2]
+        inside = len(re.findall(r"\*+", line)) % 2 or "*" in first[0] or texts[number][first.end()] == "*"
+        assert inside, f"{number}: {line[-80:]}"
+
+
 def test_the_measured_time_stands_at_the_top(notebook):
-    assert re.search(r"Measured: \d+ s on 2 CPU cores", source(notebook["cells"][0]))
+    assert re.search(r"The cells run in \d+ s on 2 CPU cores", source(notebook["cells"][0]))
 
 
 def test_every_picture_has_alt_text_and_a_caption(notebook):
@@ -208,5 +319,5 @@ def test_every_explorer_is_followed_by_its_static_pictures(notebook):
 def test_an_ignored_output_is_followed_by_a_cell_that_asserts(notebook):
     cells = code_cells(notebook)
     for cell, following in zip(cells, [*cells[1:], {"source": ""}], strict=True):
-        if "NBVAL_IGNORE_OUTPUT" in source(cell):
+        if is_ignored(cell):
             assert re.search(r"^\s*assert ", source(following), re.MULTILINE), source(cell)

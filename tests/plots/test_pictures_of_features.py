@@ -6,9 +6,10 @@ import torch
 from matplotlib.figure import Figure
 
 from clipspm_lite import plots
-from clipspm_lite.plots import embeddings, motion, prompts
+from clipspm_lite.plots import diagrams, embeddings, motion, prompts
 from clipspm_lite.plots import prototypes as draw
 from clipspm_lite.plots.alignment import aligned_frames, predecessors, soft_paths
+from clipspm_lite.plots.base import COLORS
 from clipspm_lite.plots.prompts import two_prompts
 
 NAMES = ["sit", "stand", "wave"]
@@ -39,7 +40,9 @@ def test_soft_paths_show_costs_weights_and_both_clips():
     discs = ax.collections[0]
     assert discs.get_offsets().tolist() == [[0.5, 0.5], [1.5, 1.5], [1.5, 2.5]]
     areas = discs.get_sizes()
-    assert areas[0] == pytest.approx(2 * areas[1]) and areas[1] == areas[2]
+    assert areas[0] == pytest.approx(2 * areas[1]) and areas[1] == areas[2] and not ax.lines
+    (line,) = soft_paths([cost], [path], x, [y], ["same"], diagonal=True).axes[0].lines
+    assert line.get_xydata().tolist() == [[0, 0], [2, 3]]
 
 
 def test_a_walk_joins_all_pairs_and_frames_the_chosen_one():
@@ -59,6 +62,14 @@ def test_clips_and_names_marks_the_largest_cosine_of_each_clip_right_or_wrong():
     assert [ax.get_title(loc="left") for ax in axes[::2]] == ["clip 1, name 1: sit", "clip 2, name 2: stand"]
     assert [words(ax.texts) for ax in axes[1::2]] == [["0.90 ✓", "0.10"], ["0.70 ✗", "-0.20"]]
     assert words(axes[1].get_xticklabels()) == ["name 1", "name 2"]
+
+
+def test_both_directions_show_the_softmax_of_rows_and_of_columns_with_the_pairs_boxed():
+    logits = torch.tensor([[2.0, 0.0], [1.0, 1.0]])
+    _, rows, columns = embeddings.both_directions(torch.rand(2, 3, 8, 8), ["sit", "stand"], logits).axes
+    assert words(rows.texts) == ["0.88", "0.12", "0.50", "0.50"]
+    assert words(columns.texts) == ["0.73", "0.27", "0.27", "0.73"]
+    assert [(box.get_x() + 0.46, box.get_y() + 0.46) for box in rows.patches] == [(0, 0), (1, 1)]
 
 
 def test_cosine_histograms_name_each_group_with_its_mean():
@@ -111,6 +122,16 @@ def test_stage_maps_draw_every_point_on_each_map_with_where_it_came_from():
     assert not other.lines and words(figure.texts) == ["clip", "anchor", "1", "sit", "2", "stand"]
 
 
+def test_marks_in_one_place_are_told_apart_on_a_stage_map():
+    places = np.array([[0.0, 0.0], [0.0, 0.0], [0.01, 0.0], [3.0, 3.0]])
+    kinds = ["support clip", "query clip", "prototype", "class text"]
+    shown = dict.fromkeys(("t-SNE", "PCA"), embeddings.StageMap(places, (-1, 4, -1, 4)))
+    ax = embeddings.stage_maps(shown, kinds, [0] * 4, ["sit"]).axes[0]
+    marks, digits = ax.collections[:4], ax.collections[4]
+    assert [len(mark.get_facecolors()) for mark in marks] == [1, 1, 0, 0], "clips are filled, the others hollow"
+    assert digits.get_offsets().tolist() == [[0, 0], [3, 3]], "one digit for three points in one place"
+
+
 def test_every_case_and_every_gate_has_its_panel():
     cases = {name: torch.tensor([0.25, 0.5, 0.25]) for name in MANY}
     shares, gates = motion.frame_shares(cases).axes, prompts.gate_values(cases).axes
@@ -140,58 +161,59 @@ def test_lengths_by_class_are_sorted_and_marked_classes_hatched():
     assert words(ax.get_legend().get_texts()) == ["there and back", "one way"]
 
 
-def test_bars_of_heads_and_of_losses_show_every_series_in_its_own_style():
+def test_bars_of_heads_show_every_head():
     heads = {name: {"length": n + 1.0, "loss": n + 80.4} for n, name in enumerate(MANY)}
     length, loss = motion.motion_of_heads(heads, "a title").axes
     assert [bar.get_height() for bar in length.patches] == [n + 1 for n in range(12)]
     assert words(loss.texts) == [f"{n + 80.4:.0f}" for n in range(12)] and loss.get_ylabel() == "loss"
-    ax = prompts.loss_bars({name: {"L_cons": n + 1.0, "L_text": n + 2.0} for n, name in enumerate(MANY)}).axes[0]
-    assert [bar.get_width() for bar in ax.patches] == [value for n in range(12) for value in (n + 1, n + 2)]
-    assert len({(bar.get_hatch(), bar.get_facecolor()) for bar in ax.patches}) == 12
-    assert words(ax.get_yticklabels()) == ["L_cons", "L_text"] and ax.get_xlim()[0] == 0 and ax.get_xlim()[1] > 13
 
 
-def test_features_of_twins_are_sorted_by_the_first_and_compared_with_it():
-    values = torch.tensor([[3.0, 0.0, -4.0], [-6.0, 0.0, 8.0], [0.0, 0.0, 0.0]])
+def test_features_of_twins_are_compared_channel_by_channel_with_the_first():
+    values = torch.tensor([[4.0, 0.0, -2.0], [-8.0, 0.0, 4.0], [0.0, 0.0, 0.0]])
     ax = motion.features_of_twins({"m": values}, ["original", "reversed", "still"]).axes[0]
-    image = ax.images[0].get_array()[2:]  # two empty rows carry the heading
-    assert image.tolist() == [[-0.5, 0.0, 0.375], [1.0, 0.0, -0.75], [0.0, 0.0, 0.0]]
-    texts = words(ax.texts)
-    assert texts[0] == "m (colours: ± 8)"
-    assert "2.00 × as long, cosine -1.00" in texts and "0.00 × as long" in texts
+    turned, still = (line.get_xydata() for line in ax.lines if line.get_marker() == ".")
+    np.testing.assert_allclose(turned, [[0.2, 0.4], [0, 0], [-0.1, -0.2]], atol=1e-6)  # y runs downwards
+    np.testing.assert_allclose(still, [[1.2, 0], [1, 0], [0.9, 0]], atol=1e-6)
+    said = ["m\n(to ± 8)", "2.00 × as long, cos -1.00", "0.00 × as long", "reversed", "still"]
+    assert words(ax.texts) == said
     rows = torch.tensor([[2.0, 0], [0, 1], [0, 0]])
     assert motion.compared_with_first(rows) == [(1, 1), (0.5, 0), (0, None)]
 
 
-def test_matrices_share_a_scale_and_cosines_leave_the_diagonal_out_of_the_mean():
-    matrix = torch.tensor([[1.0, 0.5], [0.5, 1.0]])
-    panels = [ax for ax in prompts.cosine_matrices({"one": matrix, "two": -matrix}).axes if ax.get_title()]
-    assert [ax.get_title() for ax in panels] == ["one\nmean 0.50", "two\nmean -0.50"]
-    assert all(ax.images[0].get_clim() == (-1, 1) for ax in panels)
-    assert torch.equal(torch.as_tensor(panels[1].images[0].get_array().data), -matrix)
-    meshes = [ax.collections[0] for ax in draw.distance_matrices(torch.eye(3), 10 * torch.eye(3), NAMES).axes[:2]]
-    assert np.array_equal(meshes[1].get_array().reshape(3, 3), 10 * np.eye(3))
-    assert meshes[0].get_clim() == meshes[1].get_clim() == (0, 10)
+def test_prompt_maps_say_how_far_prompts_lie_along_one_line():
+    line = torch.tensor([[-1.0], [0.0], [3.0]]) * torch.tensor([3.0, 0.0, 4.0])
+    one, other = prompts.prompt_maps({"line": line, "all": torch.eye(3)}).axes
+    assert one.get_title().startswith("line\n100 % along one line") and "mean cosine 0.00" in other.get_title()
+    x, y = one.lines[0].get_xydata().T
+    np.testing.assert_allclose(sorted(abs(x - x[1])), [0, 0.75, 2.25], atol=1e-4)  # lengths 5, 0 and 15
+    np.testing.assert_allclose(y, 0, atol=1e-4)
 
 
-def test_who_sees_whom_has_a_row_per_output_and_attention_in_two_blocks():
-    ax = draw.who_sees_whom(way=2, shot=1, queries=3).axes[0]
-    rows = "û1, û2, support 1.1′, support 2.1′, anchor â, query 1′, query 2′, query 3′"
-    assert words(ax.get_yticklabels()) == rows.split(", ")
-    attended = {text.get_position() for text in ax.texts if text.get_text() == "●"}
-    below = {(column, row) for column in (2, 3, 4) for row in range(4, 8)}
-    assert attended == {(column, row) for column in (0, 1) for row in range(4)} | below
-    assert len(ax.texts) == 8 * 5
+def test_a_diagram_has_a_box_per_name_with_its_shape_and_an_arrow_per_pair():
+    ax = diagrams.data_flow({"f": ((0, 0), [8, 2]), "m": ((2, 1), [2])}, {"MFE": (1, 0)}, [("f", "MFE")]).axes[0]
+    assert words(ax.texts) == ["f\n[8, 2]", "m\n[2]", "MFE", ""] and len(ax.patches) == 3
+    assert ax.texts[-1].arrow_patch.patchA is ax.patches[0] and ax.texts[-1].xy == (1, 0)
 
 
-def test_prototype_maps_join_each_query_to_its_class():
-    numbers = torch.Generator().manual_seed(0)
-    centres = [torch.randn(3, 4, 8, generator=numbers) for _ in range(2)]
-    videos = [centre[[2, 0]] for centre in centres]  # queries exactly at their prototypes
-    for ax in draw.prototype_maps(centres, videos, [2, 0], NAMES).axes[:2]:
-        assert len(ax.lines) == 2
-        for line in ax.lines:
-            np.testing.assert_allclose(line.get_xydata()[0], line.get_xydata()[1], atol=1e-5)
+def test_diagrams_of_components_carry_the_shapes_of_what_they_are_given():
+    video = torch.zeros(8, 4)
+    fusion = words(diagrams.semantic_fusion(video, video[:1]).axes[0].texts)
+    assert {"[p ; f̃]\n[9, 4]", "f′\n[8, 4]", "p′\n[1, 4]"} <= set(fusion)
+    episode = torch.zeros(3, 2, 8, 4), torch.zeros(6, 8, 4), torch.zeros(3, 4)
+    spm = words(diagrams.spm(*episode).axes[0].texts)
+    assert {"p̂\n[6, 1, 4]", "prototypes\n[3, 8, 4]", "D_SPM\n[6, 3]"} <= set(spm)
+    assert {"m′\n[4]", "‖m deep − m′‖²\na number"} <= set(words(diagrams.hsmr(video).axes[0].texts))
+
+
+def test_who_sees_whom_has_every_video_twice_and_colours_what_the_last_query_reaches():
+    ax = draw.who_sees_whom(torch.zeros(2, 1, 3, 4), torch.zeros(3, 3, 4)).axes[0]
+    inputs = {"support 1", "support 2", "query 1", "query 2", "query 3"}
+    means, said = {"u1", "u2", "A"}, set(words(ax.texts))
+    assert inputs | means | {f"{name}′" for name in inputs | means} | {"D_PADM", "D_anchor"} <= said
+    assert any("support [2, 1, 3, 4]" in text for text in said) and any("D_PADM [3, 2]" in text for text in said)
+    colors = [text.arrow_patch.get_edgecolor() for text in ax.texts if getattr(text, "arrow_patch", None)]
+    orange = sum(color[:3] == COLORS[1] for color in colors)
+    assert (orange, len(colors) - orange) == (3 + 2 + 3 + 8, 2 + 4 + 4)
 
 
 @pytest.mark.parametrize("label, verdicts", [(0, 2), (1, 1)])

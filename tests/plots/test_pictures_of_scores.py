@@ -6,7 +6,7 @@ import torch
 from made_up_table import made_up_table
 from matplotlib.figure import Figure
 
-from clipspm_lite import plots
+from clipspm_lite import CLIPSPM, plots
 from clipspm_lite.data.episodes import EpisodeSampler
 from clipspm_lite.evaluation.published import published_numbers
 from clipspm_lite.plots import ablations, embeddings, episodes, results
@@ -39,6 +39,17 @@ def test_estimates_show_value_both_intervals_and_every_seed():
     assert words(ax.get_yticklabels()) == list(ROWS) and ax.get_xlabel() == "points"
     assert sum(line.get_linewidth() > 3 for line in ax.lines) == 1  # one row has an interval over episodes
     assert not any(line.get_linestyle() == ":" for line in ablations.estimates({"here": ROWS}, None, "x").axes[0].lines)
+
+
+def test_the_legend_of_estimates_names_what_is_drawn_and_nothing_else():
+    def named(*rows):
+        (legend,) = ablations.estimates({"here": {str(n): row for n, row in enumerate(rows)}}, 0, "points").legends
+        return words(legend.texts)
+
+    assert named(*ROWS.values()) == [
+        "mean over training seeds", "95 % over episodes", "95 % over seeds and classes", "one training seed"
+    ]  # fmt: skip
+    assert named(Estimate(0.0, None, -1.0, 2.0, [0.0])) == ["mean over training seeds", "95 % over seeds and classes"]
 
 
 def test_draws_are_counted_and_all_intervals_named():
@@ -88,6 +99,19 @@ def test_an_estimate_is_the_rows_accuracy_or_its_difference_with_each_training_s
     assert words(figure.axes[0].get_yticklabels()) == ["head", "otam"]
 
 
+def test_a_difference_is_ahead_or_behind_only_after_the_correction_and_open_elsewhere():
+    right = {"best": [[9, 9, 8]], "otam": [[5, 6, 5]], "alike": [[4, 7, 5]]}
+    results = {"asked": {"5-way": [10, 10, 10]}, "rows": {name: {"right": {"5-way": r}} for name, r in right.items()}}
+    parts, pairs = {"novel": results}, [("best", "otam"), ("otam", "best"), ("alike", "otam")]
+    found = ablations.verdicts(parts, pairs, ["5-way"])
+    shown = [(round(points, 1), word) for of in found.values() for points, word in of.values()]
+    assert shown == [(33.3, "ahead"), (-33.3, "behind"), (0.0, "open")]
+    nothing = ablations.verdicts(parts, pairs, ["5-way"], correct=np.ones_like)
+    assert {word for of in nothing.values() for _, word in of.values()} == {"open"}
+    head, *lines = ablations.verdict_lines(found).splitlines()
+    assert head.split()[-2:] == ["novel.", "all"] and lines[0].split() == ["best", "−", "otam", "+33.3", "ahead"]
+
+
 def test_base_class_curves_show_every_training_seed_and_untrained_rows_as_levels():
     right = {"text, no order": [[7]], "trx": [[6], [8]], "trx, 4 base classes": [[3], [5]], "trx, chosen on": [[9]]}
     rows = {name: {"right": {"5-way": counts}} for name, counts in right.items()}
@@ -124,14 +148,15 @@ def test_the_timeline_shows_every_frame_and_every_choice():
 
 def test_episode_draws_mark_support_and_query_videos_in_their_class_row():
     sampler, first = EpisodeSampler([4, 5, 6], way=2, shot=2, queries=1, seed=0), (0, 4, 9)
-    listed = [sampler[index] for index in range(3)]
-    for ax, episode in zip(episodes.episode_draws(listed, [4, 5, 6], ["a", "b", "c"]).axes, listed, strict=True):
+    listed = [(e.classes, e.support, e.query) for e in map(sampler.__getitem__, range(3))]
+    figure = episodes.episode_draws(listed, [4, 5, 6], ["a", "b", "c"])
+    for ax, (_, support, query) in zip(figure.axes, listed, strict=True):
         shown = [
             [first[int(row)] + column for column, row in line.get_xydata()]
             for line in ax.lines
             if line.get_marker() in "so"
         ]
-        assert shown == [[video for videos in episode.support for video in videos], list(episode.query)]
+        assert shown == [[video for videos in support for video in videos], list(query)]
 
 
 def test_intervals_that_miss_the_reference_are_crosses():
@@ -219,21 +244,26 @@ def test_confusions_tell_reversed_pairs_by_colour_and_hatch():
 def test_learning_curves_show_every_validation_of_every_run():
     keys = "step", "loss", "accuracy", "validation_accuracy", "validation_interval"
     history = [dict(zip(keys, (step, 1 / step, 60.0, 50.0 + step, 2.0), strict=True)) for step in (10, 20)]
-    left, right = learning_curves({f"run {n}": history[: 1 + n % 2] for n in range(12)}, chance=20).axes
-    assert points(left.lines) == [[10], [10, 20]] * 6 and len(right.containers) == 12
+    left, middle, right = learning_curves({f"run {n}": history[: 1 + n % 2] for n in range(12)}, chance=20).axes
+    assert points(left.lines) == points(middle.lines)[:12] == [[10], [10, 20]] * 6 and len(right.containers) == 12
     solid = right.containers[1]
-    assert solid.lines[0].get_ydata().tolist() == [60, 70] and solid.lines[0].get_linestyle() == "-"
+    assert solid.lines[0].get_ydata().tolist() == [60, 70]
     assert [bar[:, 1].tolist() for bar in solid.lines[2][0].get_segments()] == [[58, 62], [68, 72]]
 
 
-def test_the_architecture_names_every_part_and_stays_inside_its_axes():
-    (ax,) = architecture().axes
-    said = " ".join(words(ax.texts))
-    for part in ("support", "query", "class names", "SF", "prompt", "HSMR", "PADM", "D_SPM", "D_anchor", "logits"):
+def test_the_architecture_names_every_part_with_its_shape_and_stays_inside_its_axes():
+    episode = torch.randn(3, 2, 4, 8), torch.randn(6, 4, 8), torch.randn(3, 8)
+    model = CLIPSPM(8, heads=1, head_dim=4, mlp_dim=4).eval()
+    (ax,) = architecture(*episode, model(*episode)).axes
+    said = words(ax.texts)
+    for part in ("support\n[3, 2, 4, 8]", "class text\n[3, 8]", "generated p̂\n[6, 1, 8]", "anchor A\n[1, 4, 8]"):
         assert part in said
+    for part in ("SF", "prompt", "HSMR", "PADM", "D_SPM\n[6, 3]", "D_anchor\n[1, 3]", "logits\n[6, 3]"):
+        assert any(part in text for text in said)
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     for patch in ax.patches:
         box = patch.get_path().get_extents()
-        assert box.x0 >= -1 and box.x1 <= 101 and box.y0 >= -1 and box.y1 <= 56
+        assert box.x0 >= left and box.x1 <= right and box.y0 >= bottom and box.y1 <= top
 
 
 def test_show_gives_a_png_with_alt_text_and_the_caption(monkeypatch):

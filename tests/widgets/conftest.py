@@ -14,15 +14,25 @@ from clipspm_lite.widgets.gallery import Gallery
 SIZES = dict(dim=16, heads=2, head_dim=8, mlp_dim=16)
 
 
+def seen(explorer, name):
+    """A picture of an explorer after choosing to look at it."""
+    explorer.shown.value = name
+    return explorer.pictures[name].value
+
+
 @pytest.fixture
 def changed_by():
-    """Which pictures of an explorer change when a control takes a value; it may say no error."""
+    """Which pictures of an explorer change when a control takes a value: those on which it isn't grey. No error."""
 
     def change(explorer, control, value):
-        before = {name: picture.value for name, picture in explorer.pictures.items()}
+        before, grey = {}, set()
+        for name in explorer.pictures:
+            before[name] = seen(explorer, name)
+            grey |= {name} if explorer.controls[control].disabled else set()
         explorer.controls[control].value = value
-        assert explorer.status.value == ""
-        return {name for name, picture in explorer.pictures.items() if picture.value != before[name]}
+        changed = {name for name in explorer.pictures if seen(explorer, name) != before[name]}
+        assert explorer.status.value == "" and not changed & grey
+        return changed
 
     return change
 

@@ -4,7 +4,7 @@ import gc
 from dataclasses import replace
 
 import pytest
-from conftest import SIZES
+from conftest import SIZES, seen
 from matplotlib.figure import Figure
 
 from clipspm_lite.model.heads import build_head
@@ -19,7 +19,7 @@ from clipspm_lite.widgets.prototypes import prototypes_explorer
 CHANGES = {
     alignment_explorer: (
         ({"query_class": 2, "query_clip": 4, "support_class": 3, "support_clip": 2}, "matrix pairs"),
-        ({"features": "centred", "direction": "every query frame is met"}, "matrix pairs"),
+        ({"features": "centred", "directions": ("every query frame is met",)}, "matrix pairs"),
         ({"smoothing": 0.1}, "matrix"),
         ({"step": 3}, "pairs"),
     ),
@@ -29,7 +29,7 @@ CHANGES = {
     ),
     episode_explorer: (
         ({"way": 3, "shot": 3, "seed": 2, "number": 7}, "board strips distances"),
-        ({"classes": (1, 2), "pair": (0, 1)}, "board strips distances"),
+        ({"first": 1, "second": 3, "pair": (0, 1)}, "board strips distances"),
         ({"query": 2}, "strips distances"),
         ({"frame": 5}, "board"),
     ),
@@ -41,12 +41,12 @@ CHANGES = {
     prompt_explorer: (
         ({"alpha": 0.8}, "fused alphas"),
         ({"shown": "whole distance (½ D_SPM + D_PADM + D_anchor)"}, "alphas"),
-        ({"names": "each the next class's (wrong)"}, "gates fused alphas"),
+        ({"names": "the next class's name (wrong)"}, "gates fused alphas"),
         ({"query": 3, "episode": 2}, "clips gates fused alphas"),
     ),
     prototypes_explorer: (
         ({"way": 3, "shot": 2, "seed": 2, "number": 7}, "map distances frames"),
-        ({"classes": (1, 2), "stage": "after SPM"}, "map distances frames"),
+        ({"first": 1, "second": 3, "stage": "after SPM"}, "map distances frames"),
         ({"view": "frame by frame"}, "map distances"),
         ({"chosen": 3}, "frames"),
     ),
@@ -73,7 +73,7 @@ def test_a_control_changes_its_pictures_and_only_those(make, gallery, changed_by
     for values, pictures in CHANGES[make]:
         for control, value in values.items():
             assert changed_by(explorer, control, value) == set(pictures.split()), control
-    assert "nan" not in "".join(picture.value[-1500:].split("base64")[-1] for picture in explorer.pictures.values())
+    assert "nan" not in "".join(seen(explorer, name)[-1500:].split("base64")[-1] for name in explorer.pictures)
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -90,7 +90,8 @@ def test_an_explorer_shows_any_head_and_leaves_it_in_training(make, head, galler
         values = [control.max] if hasattr(control, "max") else [value for _, value in control._options_full]
         for value in values[-3:]:
             control.value = value
-            assert explorer.status.value == "", (name, value)
+            for picture in explorer.pictures:
+                assert seen(explorer, picture) and explorer.status.value == "", (name, value)
     assert all(part.training for part in gallery.model.modules())
 
 
@@ -100,7 +101,8 @@ def test_a_model_in_training_is_shown_as_in_evaluation(make, gallery):
     for training in (True, False):
         model = build_head(SIZES | dict(dropout=0.5))
         model.load_state_dict(gallery.model.state_dict())
-        shown.append([p.value for p in make(replace(gallery, model=model.train(training))).pictures.values()])
+        explorer = make(replace(gallery, model=model.train(training)))
+        shown.append([seen(explorer, name) for name in explorer.pictures])
     assert shown[0] == shown[1]
 
 

@@ -3,9 +3,10 @@
 import gc
 
 import ipywidgets as widgets
+import pytest
 from matplotlib.figure import Figure
 
-from clipspm_lite.widgets.base import Explorer, Picture, play
+from clipspm_lite.widgets.base import Explorer, Picture, choose, play, with_value
 
 
 def line(values, caption="a caption"):
@@ -35,13 +36,54 @@ def make(**changes):
     return Explorer("lines", controls, {"one": one, "both": both}, **changes), drawn
 
 
-def test_everything_is_drawn_at_the_start_and_only_what_depends_on_a_control_afterwards():
+def test_a_picture_is_drawn_when_it_is_looked_at_and_what_it_depends_on_has_changed():
     explorer, drawn = make()
-    assert drawn == ["one", "both"]
+    assert drawn == ["one"]
     explorer.controls["name"].value = "b"
-    assert drawn[2:] == ["both"]
     explorer.controls["unused"].value = True
-    assert len(drawn) == 3
+    assert drawn == ["one"]
+    explorer.shown.value = "both"
+    explorer.controls["name"].value = "a"
+    assert drawn == ["one", "both", "both"]
+    explorer.shown.value = "one"
+    explorer.controls["height"].value = 2
+    assert drawn == ["one", "both", "both", "one"]
+    assert [place.layout.display for place in explorer.pictures.values()] == [None, "none"]
+
+
+def test_a_control_without_effect_on_the_picture_is_grey():
+    explorer, _ = make(idle={"height": lambda name: name == "b"})
+
+    def grey():
+        return {name for name, control in explorer.controls.items() if control.disabled}
+
+    assert grey() == {"name", "unused"}
+    explorer.shown.value = "both"
+    assert grey() == {"unused"}
+    explorer.controls["name"].value = "b"
+    assert grey() == {"unused", "height"}
+
+
+def test_a_static_picture_with_its_own_settings_leaves_the_explorer_as_it_is(monkeypatch):
+    explorer, _ = make()
+    seen = []
+    monkeypatch.setattr(Picture, "show", lambda picture: seen.append(picture.caption))
+    before = explorer.controls["name"].value, explorer.shown.value, explorer.pictures["both"].value
+    explorer.static("both", name="b")
+    explorer.static("both")
+    assert seen == ["b", "a"]
+    assert before == (explorer.controls["name"].value, explorer.shown.value, explorer.pictures["both"].value)
+    with pytest.raises(ValueError, match="nothing"):
+        explorer.static("both", nothing=1)
+
+
+def test_the_option_of_a_slider_is_written_whole():
+    long = choose("class", ["a", "putting <the left hand> on the head"])
+    said = with_value(long).children[1]
+    long.index = 1
+    assert "putting &lt;the left hand&gt; on the head" in said.value and not long.readout
+    short = choose("stage", ["raw CLIP", "after PADM"], "after PADM")
+    assert with_value(short) is short and short.readout and short.index == 1
 
 
 def test_what_is_derived_is_handed_on_and_its_controls_redraw_what_asks_for_it():
@@ -59,6 +101,7 @@ def test_what_is_derived_is_handed_on_and_its_controls_redraw_what_asks_for_it()
 
 def test_an_error_is_shown_escaped_and_goes_away_and_the_collector_is_left_as_it_was():
     explorer, _ = make()
+    explorer.shown.value = "both"
     explorer.controls["name"].value = "broken"
     assert explorer.status.value == "<strong>RuntimeError: no &lt;clip&gt; of that name</strong>" and gc.isenabled()
     gc.disable()
@@ -82,7 +125,8 @@ def test_a_slow_control_says_so_before_it_draws():
 def test_play_moves_its_slider_and_waits_to_be_started():
     slider = widgets.IntSlider(description="frame", min=1, max=8)
     label, button = play(slider, "play the frames").children
-    assert label.value == "play the frames"
+    slider.disabled = True
+    assert "play the frames" in label.value and button.disabled
     button.value = 5
     assert slider.value == 5 and (button.min, button.max) == (1, 8)
     assert not getattr(button, "playing", False)

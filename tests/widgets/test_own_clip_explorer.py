@@ -6,12 +6,14 @@ from pathlib import Path
 
 import ipywidgets as widgets
 import pytest
+from conftest import seen
 
 from clipspm_lite.clip.backbone import load_backbone
 from clipspm_lite.clip.checkpoints import LITE_INDUCTIVE_MODEL, load_model
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.datasets import VideoDataset, sample_world
 from clipspm_lite.recognition.recogniser import Recogniser
+from clipspm_lite.widgets.base import NO_PICTURE
 from clipspm_lite.widgets.own_clip import own_clip_explorer
 
 
@@ -48,15 +50,15 @@ def upload(explorer, name, content):
 
 
 def test_an_uploaded_clip_is_answered_and_taken_out_of_the_button(explorer, support):
-    before = {name: picture.value for name, picture in explorer.pictures.items()}
+    before = seen(explorer, "ranking")
     clip = support.root / "waving_the_left_arm" / "waving_the_left_arm_15.mp4"
     button = upload(explorer, "mine <b>.mp4", clip.read_bytes())
     assert explorer.status.value == ""
-    assert "mine &lt;b&gt;.mp4: zero-shot says" in explorer.pictures["ranking"].value
-    assert explorer.pictures["ranking"].value != before["ranking"]
+    assert "mine &lt;b&gt;.mp4: zero-shot says" in seen(explorer, "ranking")
+    assert seen(explorer, "ranking") != before
     assert not button.value
     upload(explorer, "mine.mp4", clip.read_bytes())  # a second one, of the same content
-    assert "mine.mp4: zero-shot says" in explorer.pictures["ranking"].value
+    assert "mine.mp4: zero-shot says" in seen(explorer, "ranking")
 
 
 def test_the_answer_is_the_recognisers(explorer, support, tmp_path):
@@ -65,17 +67,17 @@ def test_the_answer_is_the_recognisers(explorer, support, tmp_path):
     upload(explorer, "mine.MP4", clip.read_bytes())
     model, store = load_model(LITE_INDUCTIVE_MODEL)[0], FeatureStore(load_backbone("tiny"), tmp_path)
     expected = Recogniser(model, store).with_support(support).predict([clip])[0]
-    said = explorer.pictures["ranking"].value
+    said = seen(explorer, "ranking")
     assert f"says {expected.action.replace('_', ' ')}; it nearly was" in said
     assert expected.runner_up.action.replace("_", " ") in said
 
 
 def test_a_method_without_alignment_shows_none_and_one_with_it_shows_why(explorer):
-    assert explorer.pictures["alignment"].value == explorer.pictures["prototypes"].value == ""
+    assert seen(explorer, "alignment") == seen(explorer, "prototypes") == NO_PICTURE
     explorer.controls["method"].value = "clip-spm"
     assert explorer.status.value == ""
-    assert "distance padm" in explorer.pictures["alignment"].value
-    assert "Prototypes (large) and the clip" in explorer.pictures["prototypes"].value
+    assert "distance padm" in seen(explorer, "alignment")
+    assert "Prototypes (large) and the clip" in seen(explorer, "prototypes")
 
 
 @pytest.mark.parametrize(
@@ -83,10 +85,10 @@ def test_a_method_without_alignment_shows_none_and_one_with_it_shows_why(explore
     [("notes.txt", b"a", "notes.txt"), ("broken.mp4", b"no video", "broken.mp4"), ("../../x.mp4", b"", "x.mp4")],
 )
 def test_what_is_no_video_is_refused_by_its_name_and_the_answer_stays(explorer, name, content, expected):
-    before = explorer.pictures["ranking"].value
+    before = seen(explorer, "ranking")
     button = upload(explorer, name, content)
     assert expected in explorer.status.value and "/tmp" not in explorer.status.value
-    assert explorer.pictures["ranking"].value == before and not button.value
+    assert seen(explorer, "ranking") == before and not button.value
 
 
 def test_a_clip_is_found_by_its_path_however_it_was_copied_and_errors_say_where_it_was_looked_for(
@@ -102,7 +104,7 @@ def test_a_clip_is_found_by_its_path_however_it_was_copied_and_errors_say_where_
         explorer.pictures["ranking"].value = ""
         path.value = written
         assert explorer.status.value == "" and f"{Path(written.strip(' ' + chr(34))).name}: zero-shot says" in (
-            explorer.pictures["ranking"].value
+            seen(explorer, "ranking")
         )
     path.value = "nowhere.mp4"
     assert str(tmp_path / "nowhere.mp4") in explorer.status.value

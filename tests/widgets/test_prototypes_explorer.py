@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from conftest import seen
 
 from clipspm_lite.data.episodes import EpisodeSampler, gather
 from clipspm_lite.model.otam import otam
@@ -38,7 +39,7 @@ def test_no_anchor_is_shown_that_the_model_does_not_score_with(head, with_head, 
     assert all(stage.anchor is None for stage in prototype_stages(gallery, drawn).values())
     explorer = prototypes_explorer(gallery)
     explorer.controls["stage"].value = AFTER_SPM
-    assert "no anchor" in explorer.pictures["map"].value
+    assert "no anchor" in seen(explorer, "map")
 
 
 def test_distances_are_otam_by_frame_and_cosines_of_means_averaged(gallery, drawn):
@@ -67,6 +68,7 @@ def test_stages_on_one_plane_share_centre_and_size(gallery, drawn, averaged):
 def test_the_heatmap_follows_the_stage_on_one_scale(gallery, drawn_with):
     calls = drawn_with(prototypes, "prototype_distances")
     explorer = prototypes_explorer(gallery)
+    seen(explorer, "distances")
     for stage in (AFTER_SPM, AFTER_PADM):
         explorer.controls["stage"].value = stage
     assert [len(table) for table, *_ in calls] == [4, 5, 5]

@@ -1,0 +1,134 @@
+"""Exercises of notebook 10: how typical a find is, and what a map of embeddings allows to say."""
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from torch import Tensor
+from torch.nn import functional as F
+
+from clipspm_lite.exercises.exercise import Exercise, random_tensor, real
+
+
+def _find_share(answer: Callable[[Tensor, Tensor, float], object]) -> str | None:
+    original = random_tensor(50, 6, seed=1)
+    turned = original + random_tensor(50, 6, seed=2)
+    cosines = F.cosine_similarity(original, turned, dim=-1)
+    for found in (0.5, 0.8):
+        result = answer(original, turned, found)
+        share = real(result)
+        if result is None or result is ...:
+            return "It returns nothing yet: replace the …."
+        if share is None or not math.isfinite(share):
+            return f"Expected one finite number, found {type(result).__name__}."
+        right = float((cosines < found).float().mean())
+        if math.isclose(share, right, abs_tol=1e-6):
+            continue
+        mistakes = {
+            "This is the share above it: how many clips are turned even less.": 1 - right,
+            "A cosine compares directions: divide by both lengths.": (
+                float(((original * turned).sum(-1) < found).float().mean())
+            ),
+            "One cosine per clip: take it along the last axis, C.": (
+                float((F.cosine_similarity(original, turned, dim=0) < found).float().mean())
+            ),
+            "A share from 0 to 1 is wanted, not per cent.": 100 * right,
+            "A share is wanted, not a number of clips: divide by V.": 50 * right,
+        }
+        for mistake, value in mistakes.items():
+            if math.isclose(share, value, abs_tol=1e-6):
+                return mistake
+        return f"Expected {right:.2f} for a cosine of {found}, found {share:.2f}."
+    return None
+
+
+# Letter → (the sentence, whether it follows from the map, why the other answer is wrong).
+CLAIMS: dict[str, tuple[str, bool, str]] = {
+    "A": (
+        "Two clips that lie on one spot of the PCA are near each other in CLIP's space.",
+        False,
+        "the plane shows two directions of many; they may differ in all others.",
+    ),
+    "B": (
+        "Two clips that lie far apart on the PCA are at least that far apart in the space.",
+        True,
+        "a projection onto a plane never makes a distance longer.",
+    ),
+    "C": (
+        "Group 1 lies twice as far from group 2 as from group 3 in the t-SNE, so it differs twice as much from it.",
+        False,
+        "t-SNE keeps neighbours; gaps between groups have no scale.",
+    ),
+    "D": (
+        "The length of a grey line in the t-SNE is how far SPM moved the clip.",
+        False,
+        "each stage is fitted on its own; compare the cosines in the caption.",
+    ),
+    "E": (
+        "On this map the base classes are tighter, so the head fits them better.",
+        False,
+        "this is one episode; a claim about classes needs many, and an interval.",
+    ),
+    "F": (
+        "The length of a grey line in the PCA is at most how far SPM moved the clip.",
+        True,
+        "one plane shows all stages, and a projection never lengthens.",
+    ),
+}
+
+
+def _find_claims(answer: Mapping[str, bool]) -> str | None:
+    if not isinstance(answer, Mapping):
+        return f"Expected a dict with a True or False for each letter, found {type(answer).__name__}."
+    missing = [letter for letter in CLAIMS if answer.get(letter, ...) is ...]
+    if missing:
+        return f"There is no verdict yet on {', '.join(missing)}: True or False."
+    odd = [letter for letter in CLAIMS if not isinstance(answer[letter], bool | np.bool_ | int)]
+    if odd:
+        return f"Expected True or False for {odd[0]}, found {type(answer[odd[0]]).__name__}."
+    wrong = [letter for letter, (_, follows, _) in CLAIMS.items() if bool(answer[letter]) != follows]
+    return f"{wrong[0]}: {CLAIMS[wrong[0]][2]}" if wrong else None
+
+
+SHARE = '''
+def share_below(original, turned, found):
+    """Motion features [V, C] of clips and of their reversed twins, a cosine → share of clips whose cosine is lower."""
+    cosines = ...
+    return ...
+'''
+
+EXERCISES = {
+    "10.1": Exercise(
+        title="how typical is your find?",
+        difficulty=1,
+        minutes=5,
+        stub=SHARE,
+        solution=SHARE.replace("cosines = ...", "cosines = F.cosine_similarity(original, turned, dim=-1)").replace(
+            "return ...", "return (cosines < found).float().mean()"
+        ),
+        find=_find_share,
+        task=(
+            "Find a clip in the explorer that its motion feature turns as far as possible when it is reversed, and "
+            "read its cosine. Then count: what share of all clips has a cosine that is lower still? `original` and "
+            "`turned` above are the features of all of them."
+        ),
+        idea="One cosine per clip, along the last axis; then the mean of a comparison.",
+        template="cosines = F.cosine_similarity(original, turned, dim=-1)\nreturn ...",
+        why="A search ends at the rarest clip, so what it finds is never typical. Only the count says how rare it is.",
+    ),
+    "10.2": Exercise(
+        title="what may be read from a map?",
+        difficulty=2,
+        minutes=6,
+        stub="follows = {" + ", ".join(f'"{letter}": ...' for letter in CLAIMS) + "}\n",
+        solution="follows = {" + ", ".join(f'"{letter}": {claim[1]}' for letter, claim in CLAIMS.items()) + "}\n",
+        find=_find_claims,
+        task=(
+            "Which of these follow from what the two maps show? Replace each `...` by `True` or `False`.\n\n"
+            + "\n".join(f"- **{letter}.** {sentence}" for letter, (sentence, _, _) in CLAIMS.items())
+        ),
+        idea="A projection can only shorten, and t-SNE keeps neighbours only.",
+        template='follows = {"A": False, "B": ..., "C": False, "D": ..., "E": False, "F": ...}',
+        why="B and F hold because one plane shows every stage; the t-SNE has no scale that could be compared.",
+    ),
+}

@@ -1,0 +1,135 @@
+"""Exercises of notebook 12: lines of a video list, and the memory of an episode."""
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from clipspm_lite.exercises.exercise import Exercise, real
+
+# Letter → (the line, whether it can be used, why the other answer is wrong).
+LINES: dict[str, tuple[str, bool, str]] = {
+    "A": (
+        "air_drumming/-id_0000000",
+        True,
+        "spaces and underscores are one spelling, and Kinetics' times may be missing: the YouTube id finds the file.",
+    ),
+    "B": ("-id_0000000_000000_000010.mp4 air drumming", True, "some lists put the video first and then its class."),
+    "C": ("air guitar/-id_0000000_000000_000010", False, "air guitar is not a class of Kinetics-100."),
+    "D": (
+        "arm wrestling/-id_0000000_000000_000010",
+        False,
+        "the video lies in another class's folder; the list and the download contradict each other.",
+    ),
+    "E": ("air drumming/-id_9999999_000000_000010", False, "there is no such file."),
+    "F": (
+        "../air drumming/-id_0000000_000000_000010",
+        False,
+        "a line may not lead out of the folder, whoever wrote it.",
+    ),
+    "G": ("0/-id_0000000", False, "a number alone names no class: it could be one of base, validation or novel."),
+}
+
+
+def _find_lines(answer: Mapping[str, bool]) -> str | None:
+    if not isinstance(answer, Mapping):
+        return f"Expected a dict with a True or False for each letter, found {type(answer).__name__}."
+    missing = [letter for letter in LINES if answer.get(letter, ...) is ...]
+    if missing:
+        return f"There is no verdict yet on {', '.join(missing)}: True or False."
+    odd = [letter for letter in LINES if not isinstance(answer[letter], bool | np.bool_ | int)]
+    if odd:
+        return f"Expected True or False for {odd[0]}, found {answer[odd[0]]!r}."
+    wrong = [letter for letter, (_, usable, _) in LINES.items() if bool(answer[letter]) != usable]
+    return f"{wrong[0]}: {LINES[wrong[0]][2]}" if wrong else None
+
+
+def _find_memory(answer: Callable[..., object]) -> str | None:
+    cases = [(5, 1, 4, 0.17, None), (5, 5, 1, 0.1, None), (5, 1, 4, 0.17, 16), (2, 1, 1, 0.1, 64)]
+    for way, shot, queries, each, chunk in cases:
+        result = answer(way, shot, queries, each, chunk)
+        found = real(result)
+        if result is None or result is ...:
+            return "It returns nothing yet: replace the …."
+        if found is None or not math.isfinite(found):
+            return f"Expected one finite number, found {type(result).__name__}."
+        frames = way * (shot + queries) * 8
+        right = each * (frames if chunk is None else min(chunk, frames))
+        if math.isclose(found, right, rel_tol=1e-4):
+            continue
+        mistakes = {
+            "Only the supports are counted: queries pass the encoder, too, and their gradients flow back.": (
+                each * way * shot * 8
+            ),
+            "`queries` is per class: there are way · queries of them.": each * (way * shot + queries) * 8,
+            "Each video is T frames, 8 here.": each * way * (shot + queries),
+            "An episode of fewer frames than a chunk has only its own frames.": each * (chunk or 0),
+            "With checkpointing the chunks are computed again one after the other: only one of them waits.": (
+                each * frames
+            ),
+            "Chunks are counted here; what waits is the frames of one of them.": each * frames / (chunk or 1),
+        }
+        for mistake, value in mistakes.items():
+            if math.isclose(found, value, rel_tol=1e-4):
+                return mistake
+        return f"{way}-way {shot}-shot, {queries} queries, chunk {chunk}: expected {right:.2f} GiB, found {found:.2f}."
+    return None
+
+
+MEMORY = '''
+def waiting(way, shot, queries, each, chunk=None):
+    """GiB that wait for the backward pass: `each` per frame, 8 frames per video, `queries` per class.
+
+    chunk: None, or with gradient checkpointing the frames that pass the encoder at once.
+    """
+    frames = ...
+    return ...
+'''
+USABLE = "usable = {" + ", ".join(f'"{letter}": ...' for letter in LINES) + "}\n"
+
+EXERCISES = {
+    "12.1": Exercise(
+        title="which lines of a list can be used?",
+        difficulty=1,
+        minutes=6,
+        stub=USABLE,
+        solution="usable = {" + ", ".join(f'"{letter}": {line[1]}' for letter, line in LINES.items()) + "}\n",
+        find=_find_lines,
+        task=(
+            "Lists spell a video with or without its times and its ending, with the class before or after it, and with "
+            "underscores for spaces; a class always stands by its name. Somebody sends you one for Kinetics-100; your "
+            "folder holds `air drumming/-id_0000000_000000_000010.mp4` and other clips. Each line alone, in a "
+            "list of its own: does it name one video that is there (`True`), or is it missing or refused (`False`)?\n\n"
+            + "\n".join(f"- **{letter}** `{line}`" for letter, (line, _, _) in LINES.items())
+        ),
+        idea="A line must name a class of this benchmark, and a file that lies in that class's folder.",
+        template='usable = {"A": True, "B": ..., "C": False, "D": ..., "E": False, "F": ..., "G": ...}',
+        why=(
+            "Spellings are forgiven, contradictions are not. The text of a line is only looked up among the files that "
+            "are there and never becomes a path, so F cannot reach a file elsewhere."
+        ),
+    ),
+    "12.2": Exercise(
+        title="does an episode fit the card?",
+        difficulty=1,
+        minutes=6,
+        stub=MEMORY,
+        solution=MEMORY.replace("frames = ...", "frames = 8 * way * (shot + queries)").replace(
+            "return ...", "return each * (frames if chunk is None else min(chunk, frames))"
+        ),
+        find=_find_memory,
+        task=(
+            "How many GiB of activations wait for the backward pass of one episode, without gradient checkpointing and "
+            "with it? Leave out the inputs, which are small. For ViT-B/16 in full precision `each` was measured as "
+            "0.17 GiB. What does that say of 5-way 1-shot with 4 queries per class on a card of 16 GB?"
+        ),
+        idea="Count the frames of all videos; with checkpointing only the frames of one chunk wait at a time.",
+        template=(
+            "frames = 8 * way * (shot + queries)\nif chunk is None:\n    return each * frames\nreturn each * ..."
+        ),
+        why=(
+            "200 frames at 0.17 GiB are 34 GiB, and a chunk of 16 is 2.7 GiB. Weights, gradients and Adam's moments "
+            "come on top, and they do not depend on the episode."
+        ),
+    ),
+}
