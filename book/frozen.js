@@ -25,6 +25,7 @@
   class Manager {
     models = {};
     comm = { on_msg: nothing, on_close: nothing, close: nothing, send: nothing }; // to the kernel, which is not there
+    _rendermime = { latexTypesetter: { typeset: nothing } }; // else widgets ask for MathJax 2
 
     constructor(states) {
       const promised = Promise.resolve(); // all models are promised before the first is made: they refer to each other

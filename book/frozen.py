@@ -22,18 +22,19 @@ from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.datasets import SAMPLES, open_folder, sample_world
 from clipspm_lite.home import REPOSITORY
 from clipspm_lite.places import PACKAGE
+from clipspm_lite.threads import use_one_thread
 from clipspm_lite.widgets.alignment import FEATURES, SMOOTHINGS, alignment_explorer
 from clipspm_lite.widgets.base import Explorer
-from clipspm_lite.widgets.embeddings import embeddings_explorer
+from clipspm_lite.widgets.embeddings import RAW_CLIP, embeddings_explorer
 from clipspm_lite.widgets.episode import episode_explorer
-from clipspm_lite.widgets.gallery import Gallery
+from clipspm_lite.widgets.gallery import AFTER_PADM, AFTER_SPM, Gallery
 from clipspm_lite.widgets.motion import motion_explorer
 from clipspm_lite.widgets.prompt import NO_NAMES, PROMPT_WEIGHTS, RIGHT_NAMES, WRONG_NAMES, prompt_explorer
-from clipspm_lite.widgets.prototypes import prototypes_explorer
+from clipspm_lite.widgets.prototypes import AVERAGED, BEFORE_TEXT, BY_FRAME, prototypes_explorer
 
 HERE = Path(__file__).parent
 CACHE = HERE.parent / "out" / "frozen"
-STAGES = ("after SPM", "after PADM")  # after the first, which has two names
+STAGES = (AFTER_SPM, AFTER_PADM)  # after the first, which has two names
 COLAB = "https://colab.research.google.com/github/{}/blob/main/notebooks/{}.ipynb"
 
 
@@ -41,6 +42,7 @@ COLAB = "https://colab.research.google.com/github/{}/blob/main/notebooks/{}.ipyn
 def gallery(*parts: str) -> Gallery:
     """The sample clips of these parts, with the committed head, as in the notebooks."""
     part_of = {name: part for part in parts for name in sample_world(part).classes}
+    use_one_thread()  # models this small gain nothing from more
     clips = open_folder(sample_world(parts[0]).root, list(part_of))
     data = FeatureStore(load_backbone("tiny")).encode_dataset(clips)
     return Gallery(clips, data, load_model(LITE_MODEL)[0], parts=tuple(part_of.values()) if len(parts) > 1 else ())
@@ -54,6 +56,7 @@ def over(make: Callable[[Gallery], Explorer], name: str, grid: dict, parts: tupl
     return explorer.frozen(name, **grid)
 
 
+PAIR = {"first": "raising a box", "second": "lowering a box"}
 REVERSED = {"query_class": "raising a box", "support_class": "lowering a box"}
 NAMES = (RIGHT_NAMES, WRONG_NAMES, NO_NAMES)
 WIDE = ("base", "validation")
@@ -65,7 +68,7 @@ EXPLORERS: dict[str, dict[str, Callable[[], Widget]]] = {
         "explorer-01-39": partial(frozen_episode, "board", {"way": range(2, 9), "shot": range(1, 6)})
     },
     "02_clip_features": {
-        "explorer-02-69": partial(frozen_map, {"colour": ("class", "role", "split"), "stage": ("raw CLIP", *STAGES)})
+        "explorer-02-69": partial(frozen_map, {"colour": ("class", "role", "split"), "stage": (RAW_CLIP, *STAGES)})
     },
     "03_matching_in_time": {
         "explorer-03-70": partial(
@@ -80,7 +83,7 @@ EXPLORERS: dict[str, dict[str, Callable[[], Widget]]] = {
     },
     "06_padm": {
         "explorer-06-50": partial(
-            over, prototypes_explorer, "map", {"number": range(10), "stage": ("before text", *STAGES)}, stage=STAGES[-1]
+            over, prototypes_explorer, "map", {"number": range(10), "stage": (BEFORE_TEXT, *STAGES)}, stage=STAGES[-1]
         )
     },
     "07_full_model": {
@@ -89,18 +92,27 @@ EXPLORERS: dict[str, dict[str, Callable[[], Widget]]] = {
         )
     },
     "10_explore": {
-        "cell-08": partial(frozen_episode, "board", {"number": range(5), "frame": range(1, 9)}),
+        "cell-08": partial(frozen_episode, "board", {"number": range(5), "frame": range(1, 9)}, **PAIR),
         "cell-26": partial(
             over, alignment_explorer, "pairs", {"features": FEATURES.values(), "step": range(1, 9)}, **REVERSED
         ),
         "cell-22": partial(
-            over, motion_explorer, "steps", {"motion": ("symmetric", "antisymmetric"), "action": range(0, 26, 3)}
+            over,
+            motion_explorer,
+            "steps",
+            {"motion": ("symmetric", "antisymmetric"), "action": range(0, 26, 3)},
+            action="raising a box",
         ),
         "cell-30": partial(over, prompt_explorer, "gates", {"names": NAMES, "query": range(1, 6)}),
         "cell-12": partial(
-            over, prototypes_explorer, "frames", {"chosen": range(1, 6), "stage": ("before text", *STAGES)}
+            over,
+            prototypes_explorer,
+            "distances",
+            {"view": (AVERAGED, BY_FRAME), "stage": (BEFORE_TEXT, *STAGES)},
+            view=BY_FRAME,
+            **PAIR,
         ),
-        "cell-18": partial(frozen_map, {"episode": range(3), "stage": ("raw CLIP", *STAGES)}),
+        "cell-18": partial(frozen_map, {"episode": range(3), "stage": (RAW_CLIP, *STAGES)}),
     },
 }
 
@@ -137,10 +149,12 @@ def widgets_script() -> str:
 
 def drawn(notebook: str) -> dict[str, str]:
     """The states of a notebook's explorers by cell, from out/ if it was drawn there from the same files."""
+    if notebook not in EXPLORERS:
+        return {}
     path = CACHE / f"{notebook}_{files_hash()}.json"
     if path.is_file():
         return json.loads(path.read_text(encoding="utf-8"))
-    pages = {cell: states(make()) for cell, make in EXPLORERS.get(notebook, {}).items()}
+    pages = {cell: states(make()) for cell, make in EXPLORERS[notebook].items()}
     for old in CACHE.glob(f"{notebook}_*.json"):
         old.unlink()
     CACHE.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,8 @@ from clipspm_lite.places import NOTEBOOKS
 sys.path.insert(0, str(Path(__file__).parents[2] / "book"))
 import frozen
 
+MATHJAX = '<script>MathJax = {version: "3"}</script>'  # as on the book's pages; widgets know version 2
+
 
 @pytest.fixture
 def open_page(browser, tmp_path):
@@ -23,7 +25,9 @@ def open_page(browser, tmp_path):
 
     def open_(content):
         path = tmp_path / "page.html"
-        path.write_text(f'<!doctype html><html lang="en"><meta charset="utf-8"><body>{content}', encoding="utf-8")
+        path.write_text(
+            f'<!doctype html><html lang="en"><meta charset="utf-8"><body>{MATHJAX}{content}', encoding="utf-8"
+        )
         page.goto(path.as_uri())
         page.locator(".clipspm-frozen img").first.wait_for()
         return page
