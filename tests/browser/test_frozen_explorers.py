@@ -1,16 +1,11 @@
 """Explorers on a page from a file, without kernel, server or network: keys move controls, and the picture follows."""
 
-import sys
-from pathlib import Path
-
 import nbformat
 import pytest
 from nbconvert import HTMLExporter
 
+from clipspm_lite.exercises import frozen
 from clipspm_lite.places import NOTEBOOKS
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "book"))
-import frozen
 
 MATHJAX = '<script>MathJax = {version: "3"}</script>'  # as on the book's pages; widgets know version 2
 

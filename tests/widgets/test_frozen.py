@@ -1,8 +1,6 @@
 """Explorers that move without a kernel: pictures, alt texts and links are all there, and little enough for a page."""
 
 import re
-import sys
-from pathlib import Path
 
 import ipywidgets as widgets
 import nbformat
@@ -10,12 +8,10 @@ import pytest
 from ipywidgets.embed import dependency_state
 from test_explorer import line, make
 
+from clipspm_lite.exercises import frozen
 from clipspm_lite.places import NOTEBOOKS
 from clipspm_lite.widgets import base
 from clipspm_lite.widgets.base import Explorer
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "book"))
-import frozen
 
 
 def linked(box):

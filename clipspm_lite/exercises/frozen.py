@@ -21,7 +21,8 @@ from clipspm_lite.clip.checkpoints import LITE_MODEL, load_model
 from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.data.datasets import SAMPLES, open_folder, sample_world
 from clipspm_lite.home import REPOSITORY
-from clipspm_lite.places import PACKAGE
+from clipspm_lite.model.clipspm import CLIPSPM
+from clipspm_lite.places import INSTALLED, PACKAGE, ROOT
 from clipspm_lite.threads import use_one_thread
 from clipspm_lite.widgets.alignment import FEATURES, SMOOTHINGS, alignment_explorer
 from clipspm_lite.widgets.base import Explorer
@@ -33,9 +34,14 @@ from clipspm_lite.widgets.prompt import NO_NAMES, PROMPT_WEIGHTS, RIGHT_NAMES, W
 from clipspm_lite.widgets.prototypes import AVERAGED, BEFORE_TEXT, BY_FRAME, prototypes_explorer
 
 HERE = Path(__file__).parent
-CACHE = HERE.parent / "out" / "frozen"
+CACHE = ROOT / "out" / "frozen"  # in a clone; an installed package keeps nothing
 STAGES = (AFTER_SPM, AFTER_PADM)  # after the first, which has two names
-COLAB = "https://colab.research.google.com/github/{}/blob/main/notebooks/{}.ipynb"
+
+
+def colab(notebook: str) -> str:
+    """The address at which Colab opens a notebook."""
+    owner_and_name = REPOSITORY.removeprefix("https://github.com/")
+    return f"https://colab.research.google.com/github/{owner_and_name}/blob/main/notebooks/{notebook}.ipynb"
 
 
 @lru_cache
@@ -45,7 +51,9 @@ def gallery(*parts: str) -> Gallery:
     use_one_thread()  # models this small gain nothing from more
     clips = open_folder(sample_world(parts[0]).root, list(part_of))
     data = FeatureStore(load_backbone("tiny")).encode_dataset(clips)
-    return Gallery(clips, data, load_model(LITE_MODEL)[0], parts=tuple(part_of.values()) if len(parts) > 1 else ())
+    head, _ = load_model(LITE_MODEL)
+    assert isinstance(head, CLIPSPM)
+    return Gallery(clips, data, head, parts=tuple(part_of.values()) if len(parts) > 1 else ())
 
 
 def over(make: Callable[[Gallery], Explorer], name: str, grid: dict, parts: tuple = ("validation",), **now: Any) -> Any:
@@ -56,8 +64,8 @@ def over(make: Callable[[Gallery], Explorer], name: str, grid: dict, parts: tupl
     return explorer.frozen(name, **grid)
 
 
-PAIR = {"first": "raising a box", "second": "lowering a box"}
-REVERSED = {"query_class": "raising a box", "support_class": "lowering a box"}
+PAIR: dict[str, Any] = {"first": "raising a box", "second": "lowering a box"}
+REVERSED: dict[str, Any] = {"query_class": "raising a box", "support_class": "lowering a box"}
 NAMES = (RIGHT_NAMES, WRONG_NAMES, NO_NAMES)
 WIDE = ("base", "validation")
 frozen_episode = partial(over, episode_explorer)
@@ -125,8 +133,8 @@ def frozen_html(notebook: str, script: str | None = None) -> dict[str, str]:
     """
     shown = drawn(notebook)
     load = f'<script src="{script}" defer></script>' if script else f"<script>{widgets_script()}</script>"
-    address = COLAB.format(REPOSITORY.removeprefix("https://github.com/"), notebook)
-    text = f'Drawn beforehand for these choices. For all controls <a href="{address}">run it yourself in Colab</a>.'
+    link = f'<a href="{colab(notebook)}">run it yourself in Colab</a>'
+    text = f"Drawn beforehand for these choices. For all controls {link}."
     first = next(iter(shown), None)
     return {cell: f"{load if cell == first else ''}{states}<p><em>{text}</em></p>" for cell, states in shown.items()}
 
@@ -155,6 +163,8 @@ def drawn(notebook: str) -> dict[str, str]:
     if path.is_file():
         return json.loads(path.read_text(encoding="utf-8"))
     pages = {cell: states(make()) for cell, make in EXPLORERS[notebook].items()}
+    if ROOT == INSTALLED:
+        return pages
     for old in CACHE.glob(f"{notebook}_*.json"):
         old.unlink()
     CACHE.mkdir(parents=True, exist_ok=True)
