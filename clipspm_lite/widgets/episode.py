@@ -58,8 +58,8 @@ class EpisodePictures:
             figure,
             f"{source}, frame {frame} of {self.gallery.data.features.shape[1]}: {len(names)}-way "
             f"{len(episode.support[0])}-shot, one query per class, "
-            f"asked {'one at a time' if asked else 'all together'}: {right} of {len(names)} answered rightly (✓), which says little "
-            "about the model: one episode. Query n is that of row n.",
+            f"asked {'one at a time' if asked else 'all together'}: {right} of {len(names)} answered rightly (✓), "
+            "which says little about the model: one episode. Query n is that of row n.",
             f"{len(names)} rows of frames, supports beside a query: {', '.join(names)}. {right} of {len(names)} right.",
         )
 
