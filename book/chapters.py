@@ -8,18 +8,13 @@ import nbformat
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
 
+from clipspm_lite.exercises.frozen import colab, put_into
 from clipspm_lite.exercises.pages import for_a_page
 from clipspm_lite.home import REPOSITORY
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-OWNER_AND_NAME = REPOSITORY.removeprefix("https://github.com/")
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?![a-z]+:|#|/)([^)#\s]+)")  # not of a picture, nor to another site
-
-
-def colab(docname: str) -> str:
-    """The address at which Colab opens a notebook."""
-    return f"https://colab.research.google.com/github/{OWNER_AND_NAME}/blob/main/{docname}.ipynb"
 
 
 def address(target: str, folder: Path) -> str:
@@ -44,16 +39,16 @@ def is_explorer(cell: NotebookNode) -> bool:
     return any("(to be moved where a kernel runs" in out.get("data", {}).get("text/plain", "") for out in cell.outputs)
 
 
-def explorer(cell: NotebookNode, docname: str) -> list[NotebookNode]:
-    """The outputs that stand for an explorer on the page."""
+def link_to_run(notebook: str) -> list[NotebookNode]:
+    """The outputs that stand for an explorer of which nothing was drawn beforehand."""
     text = (
-        f"*An explorer with controls: [run it yourself in Colab]({colab(docname)}). The picture below shows the same.*"
+        f"*An explorer with controls: [run it yourself in Colab]({colab(notebook)}). The picture below shows the same.*"
     )
     return [nbformat.v4.new_output("display_data", {"text/markdown": text})]
 
 
 def notebook_for_the_book(notebook: NotebookNode, docname: str) -> None:
-    """Fold asserting cells, hand alt texts on, put something in place of the explorers."""
+    """Fold asserting cells, hand alt texts on, let explorers move without a kernel."""
     notebook.metadata.language_info.pygments_lexer = "ipython3"
     for cell in notebook.cells:
         if cell.cell_type != "code":
@@ -65,7 +60,8 @@ def notebook_for_the_book(notebook: NotebookNode, docname: str) -> None:
             if alt := output.get("metadata", {}).get("image/png", {}).get("alt"):
                 cell.metadata.mystnb = {"image": {"alt": alt}}
         if is_explorer(cell):
-            cell.outputs = explorer(cell, docname)
+            cell.outputs = link_to_run(Path(docname).name)
+    put_into(notebook, Path(docname).name, "../_static/widgets.js")
 
 
 def on_source_read(app: Sphinx, docname: str, source: list[str]) -> None:

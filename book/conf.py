@@ -8,6 +8,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from clipspm_lite import __version__  # noqa: E402
+from clipspm_lite.exercises.frozen import CACHE, widgets_script  # noqa: E402
 from clipspm_lite.exercises.pages import mathjax  # noqa: E402
 from clipspm_lite.home import HOLDER, REPOSITORY  # noqa: E402
 
@@ -21,6 +22,9 @@ shutil.rmtree(HERE / "notebooks", ignore_errors=True)
 for path in (HERE.parent / "notebooks").glob("*.ipynb"):
     shutil.copy2(path, HERE / "notebooks")
 
+CACHE.mkdir(parents=True, exist_ok=True)
+(CACHE / "widgets.js").write_text(widgets_script(), encoding="utf-8")
+
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}  # else a notebook with widgets would load scripts from outside
 myst_enable_extensions = ["dollarmath", "amsmath"]
@@ -32,7 +36,7 @@ mathjax3_config = {"svg": {"displayAlign": "left"}}
 
 html_theme = "sphinx_book_theme"
 html_title = "Few-shot action recognition with CLIP"
-html_static_path = ["_static", str(mathjax())]
+html_static_path = ["_static", str(mathjax()), str(CACHE / "widgets.js")]
 html_css_files = ["book.css"]
 html_copy_source = False  # the notebooks are in the repository
 html_show_sourcelink = False

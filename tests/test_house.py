@@ -14,8 +14,10 @@ FLOORS = [
     {"clip"},
     {"evaluation"},
     {"training", "recognition", "tiny_clip"},
-    {"plots", "exercises"},
-    {"widgets", "notebooks"},
+    {"plots"},
+    {"widgets"},
+    {"exercises"},
+    {"notebooks"},
     {"commands"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -97,8 +97,14 @@ def page(notebook: NotebookNode, title: str, mathjax_url: str = ONLINE) -> str:
 
 
 def pages(notebooks: Mapping[str, NotebookNode]) -> dict[str, str]:
-    """Notebooks by name as pages by name, with MathJax beside them if it is here."""
+    """Notebooks by name as pages by name, whose explorers move, with their script and MathJax, if it is here."""
+    from clipspm_lite.exercises.frozen import put_into, widgets_script  # here, as `start` needs no explorer
+
+    for name, notebook in notebooks.items():
+        put_into(notebook, Path(name).stem, "widgets.js")
     local = mathjax()
-    beside = {local.name: local.read_text(encoding="utf-8")} if local else {}
+    beside = {"widgets.js": widgets_script()}
+    if local:
+        beside[local.name] = local.read_text(encoding="utf-8")
     url = local.name if local else ONLINE
     return {f"{Path(name).stem}.html": page(notebook, name, url) for name, notebook in notebooks.items()} | beside

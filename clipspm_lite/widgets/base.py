@@ -7,13 +7,17 @@ import base64
 import gc
 import html
 import inspect
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+import io
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import ipywidgets as widgets
 from matplotlib.figure import Figure
+from PIL import Image
 
 from clipspm_lite.arguments import check_known
 from clipspm_lite.plots.base import png, show
@@ -23,6 +27,7 @@ LABELLED = {"description_width": "7em"}  # style of every control, so that no la
 NARROW = {"width": "auto", "height": "auto", "flex": "1 1 240px"}
 SIDE_BY_SIDE = {"display": "flex", "flex_flow": "row wrap", "align_content": "flex-start", "flex": "1 1 260px"}
 SHORT = 10  # letters that fit beside a slider
+MOST_PICTURES, MOST_BYTES = 60, 3_000_000  # of an explorer that moves without a kernel
 COMPUTING, NO_PICTURE = "<em>computing …</em>", "<em>There is no such picture for this choice.</em>"
 NOTE = """<div style="line-height: 1.4"><em>Controls in grey have no effect on the picture shown. If nothing moves, the
 kernel has stopped: choose Run → Run All Cells.</em></div>"""
@@ -127,6 +132,37 @@ class Explorer(widgets.Box):
         if picture:
             picture.show()
 
+    def frozen(self, name: str, /, **grid: Iterable[Any]) -> widgets.VBox:
+        """One of the pictures, drawn now over a grid of its controls, in widgets that move on a page without a kernel.
+
+        Args:
+            name: the picture. Controls that are not in ``grid`` stay as they are now.
+            grid: for each control, by name, the values that the page offers. It starts at the control's own if that
+                is one of them, else at the first.
+
+        Raises:
+            ValueError: another picture, control or option than there is, or more than a page should hold.
+        """
+        check_known("name", name, self._draw)
+        for control in grid:
+            check_known("grid", control, sorted(self._needs[name]))
+        offered = {control: list(values) for control, values in grid.items()}
+        count = math.prod(map(len, offered.values()))
+        if not grid or count > MOST_PICTURES:
+            raise ValueError(f"grid: expected controls with at most {MOST_PICTURES} pictures in all, found {count}")
+        controls = [offer(self.controls[control], values) for control, values in offered.items()]
+        drawn = []
+        for values in product(*offered.values()):
+            with figures_collected_young():
+                picture = self._call(self._draw[name], self._values() | dict(zip(offered, values, strict=True)))
+                drawn.append(as_html(picture, small=True) if picture else NO_PICTURE)
+        if (size := sum(len(one.encode()) for one in drawn)) > MOST_BYTES:
+            raise ValueError(f"grid: expected at most {MOST_BYTES:,} bytes of pictures, found {size:,}: offer fewer")
+        head = widgets.Box(controls, layout={"display": "flex", "flex_flow": "row wrap"})
+        box = widgets.VBox([head, stack_of(controls, list(map(widgets.HTML, drawn)))])
+        box.add_class("clipspm-frozen")
+        return box
+
     def _values(self) -> dict[str, Any]:
         return {name: control.value for name, control in self.controls.items()}
 
@@ -165,11 +201,18 @@ def figures_collected_young() -> Iterator[None]:
         gc.collect(1)
 
 
-def as_html(picture: Picture) -> str:
-    """The picture as an ``img`` with alternative text, and its caption; all names in them are escaped."""
-    data = base64.b64encode(png(picture.figure)).decode()
+def as_html(picture: Picture, *, small: bool = False) -> str:
+    """The picture as an ``img`` with alternative text, and its caption; all names in them are escaped.
+
+    ``small``: as WebP, in a quarter of the bytes, and with its size, so that what is below it does not move.
+    """
+    data, kind, size = png(picture.figure), "png", ""
+    if small:
+        data, (width, height) = as_webp(data)
+        kind, size = "webp", f' width="{width}" height="{height}" decoding="sync"'
+    source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
     alt, caption = html.escape(picture.alt), html.escape(picture.caption)
-    image = f'<img alt="{alt}" style="max-width: 100%" src="data:image/png;base64,{data}">'
+    image = f'<img alt="{alt}" style="max-width: 100%; height: auto"{size} src="{source}">'
     if picture.hints:
         hints = "".join(
             f'<span title="{html.escape(name)}" style="position: absolute; width: 12px; height: 12px; '
@@ -178,6 +221,14 @@ def as_html(picture: Picture) -> str:
         )
         image = f'<div style="position: relative; display: inline-block">{image}{hints}</div>'
     return f'{image}<div style="line-height: 1.5"><em>{caption}</em></div>'
+
+
+def as_webp(data: bytes) -> tuple[bytes, tuple[int, int]]:
+    """A PNG as WebP, and its width and height."""
+    smaller = io.BytesIO()
+    with Image.open(io.BytesIO(data)) as image:
+        image.convert("RGB").save(smaller, "webp", quality=90)
+        return smaller.getvalue(), image.size
 
 
 def error_as_html(message: str) -> str:
@@ -195,6 +246,30 @@ def choose(label: str, options: Iterable[Any], value: Any = None) -> widgets.Sel
         control.value = value
     control.readout = max(map(len, control._options_labels)) <= SHORT
     return control
+
+
+def offer(control: Any, values: Sequence[Any]) -> Any:
+    """A control over some of another's values, which needs no kernel: a list where a slider could not name them."""
+    named = {value: label for label, value in getattr(control, "_options_full", ())}
+    for value in values if named else ():
+        check_known(control.description, value, named)
+    labels = [named.get(value, f"{value:g}" if isinstance(value, float) else str(value)) for value in values]
+    offered = choose(control.description, labels)
+    if not offered.readout:
+        offered = widgets.Dropdown(description=control.description, options=labels, style=LABELLED, layout=NARROW)
+    offered.index = values.index(control.value) if control.value in values else 0
+    return offered
+
+
+def stack_of(controls: Sequence[Any], places: Sequence[Any]) -> widgets.Stack:
+    """A stack of places of which the controls show one, the last control moving fastest; linked in the page itself."""
+    first, *others = controls
+    if others:
+        each = math.prod(len(control.options) for control in others)
+        places = [stack_of(others, places[start : start + each]) for start in range(0, len(places), each)]
+    stack = widgets.Stack(places, selected_index=first.index)
+    widgets.jslink((first, "index"), (stack, "selected_index"))
+    return stack
 
 
 def with_value(control: Any) -> Any:

@@ -57,9 +57,9 @@ class EpisodePictures:
         return Picture(
             figure,
             f"{source}, frame {frame} of {self.gallery.data.features.shape[1]}: {len(names)}-way "
-            f"{len(episode.support[0])}-shot, one query a class, asked {'one at a time' if asked else 'all together'}: "
-            f"{right} of {len(names)} answered rightly (✓), which says little about the model: one episode. Query n is "
-            "that of row n.",
+            f"{len(episode.support[0])}-shot, one query per class, "
+            f"asked {'one at a time' if asked else 'all together'}: {right} of {len(names)} answered rightly (✓), "
+            "which says little about the model: one episode. Query n is that of row n.",
             f"{len(names)} rows of frames, supports beside a query: {', '.join(names)}. {right} of {len(names)} right.",
         )
 
@@ -96,5 +96,5 @@ class EpisodePictures:
             f"{names[best]} {'✓' if best == label else '✗'}; the true class is {abs(margin):.2f} "
             f"{'nearer' if margin > 0 else 'farther'} than the best other. From the nearest class to the farthest: "
             f"{spread}.{anchor}",
-            f"Stacked bars, one a class, of {', '.join(terms)}; shortest: {names[best]}.",
+            f"Stacked bars, one per class, of {', '.join(terms)}; shortest: {names[best]}.",
         )

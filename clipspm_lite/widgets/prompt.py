@@ -138,7 +138,7 @@ class PromptPictures:
             f"{self._changes_in_words([classes[n] for n in rows.argmin(-1).tolist()])} Made with "
             f"α = {self.gallery.model.fusion.prompt_weight:g}, the only α that it was trained with. "
             "α moves supports and queries alike.",
-            f"Lines of {what} above the nearest class over α from 0 to 1, one a class; at {alpha:.2f} the answer "
+            f"Lines of {what} above the nearest class over α from 0 to 1, one per class; at {alpha:.2f} the answer "
             f"is {classes[best]}.",
         )
 

@@ -1,7 +1,7 @@
 """The head's multiply-add rate against this machine's own for matrix products: python tests/benchmarks/head.py
 
-CLIP-SPM at the paper's size, C = 512, 5-way 1-shot with one query a class, no gradient. Multiply-adds are those of the
-matrix products alone, counted by torch; the machine's own rate is that of one large product in the same run.
+CLIP-SPM at the paper's size, C = 512, 5-way 1-shot with one query per class, no gradient. Multiply-adds are those of
+the matrix products alone, counted by torch; the machine's own rate is that of one large product in the same run.
 """
 
 import torch
