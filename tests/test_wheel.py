@@ -64,6 +64,8 @@ def test_installed_in_a_fresh_environment_it_starts_and_hands_out_the_notebooks(
     where = "import clipspm_lite.data.datasets as d; print(d.__file__, d.SAMPLES, len(d.sample_world().classes))"
     assert run(python, "-c", where).count(str(packages)) == 2
     assert str(empty / "course") in run(scripts / "clipspm_lite", "notebooks", "course")
+    lesson = ["--to", "notebook", "--execute", "course/10_explore.ipynb"]  # with the kernel that JupyterLab would start
+    run(python, "-m", "nbconvert", *lesson, "--output-dir", "executed")
     started = run(scripts / "clipspm_lite", "start")
     assert "clipspm_lite notebooks FOLDER" in started and (empty / "out" / "00_start_here.html").stat().st_size > 1e5
 
