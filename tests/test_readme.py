@@ -3,6 +3,9 @@
 import json
 import re
 import shlex
+import subprocess
+import sys
+import sysconfig
 from importlib import metadata
 from pathlib import Path
 
@@ -74,6 +77,19 @@ def test_the_parser_knows_each_command_and_its_options(name, tmp_path, monkeypat
 def test_the_first_python_example_runs(monkeypatch):
     monkeypatch.chdir(ROOT)
     exec(re.search(r"^```python\n(.*?)^```", TEXT["book/commands.md"], re.M | re.S)[1], {})
+
+
+def test_a_head_of_ones_own_goes_from_the_page_into_the_table(tmp_path):
+    section = TEXT["book/commands.md"].split("## Your own module in the table")[1]
+    _, head, training = re.findall(r"^```python\n(.*?)^```", section, re.M | re.S)[:3]
+    (tmp_path / "my_head.py").write_text(head, encoding="utf-8")
+    fewer = 'replace(TRAINING_PRESETS["lite"], steps=2, validate_every=2, validation_episodes=4)'
+    training = "from dataclasses import replace\n" + training.replace('TRAINING_PRESETS["lite"]', fewer)
+    subprocess.run([sys.executable, "-c", training], cwd=tmp_path, check=True)
+    command = re.search(r"^clipspm_lite (.*--head.*)$", section, re.MULTILINE)[1].split()
+    installed = Path(sysconfig.get_path("scripts"), "clipspm_lite")  # which does not look into the current folder
+    done = subprocess.run([installed, *command, "--episodes", "4"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and "mine on the sample world" in done.stdout, done.stderr
 
 
 def test_conda_and_binder_install_what_pip_installs():

@@ -156,7 +156,8 @@ def open_head(options: argparse.Namespace, path: str | Path, data: Any = None) -
 
 
 def own_class(options: argparse.Namespace) -> Any:
-    """What --head names; this imports its module."""
+    """What --head names; this imports its module, which may lie in the current folder."""
+    sys.path.append("")  # the installed command does not look there by itself
     try:
         return resolve_name(options.head) if options.head else None
     except (AttributeError, ImportError, ValueError) as error:

@@ -213,5 +213,7 @@ def write(edition: str, paths: list[Path], folder: Path) -> None:
     except FileExistsError as error:
         raise SystemExit(f"error: {error}") from None
     print(f"{edition}, in {folder.resolve()}: {', '.join(texts)}")
+    if edition == "html" and not pages.mathjax():
+        print("Equations load MathJax from the network. Install the extra [book] to have it beside the pages.")
     if edition == "students":
         print("The folded solutions are left out. They also stand in the installed package, in clipspm_lite/exercises.")

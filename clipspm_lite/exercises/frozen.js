@@ -18,7 +18,7 @@
   delete window.requirejs;
   const style = document.createElement("style"); // light on a dark page, too
   const colour = ["", "-label", "-readout"].map((part) => `--jp-widgets${part}-color: currentColor`).join("; ");
-  style.textContent = `.clipspm-frozen { color: inherit; ${colour} }`;
+  style.textContent = `.clipspm-frozen { color: inherit; ${colour} } .clipspm-frozen .widget-dropdown { max-width: 97% }`;
   document.head.append(style);
 
   // What a widget asks of its manager.
