@@ -6,7 +6,7 @@ import inspect
 import math
 import numbers
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -277,6 +277,22 @@ def tensor_hint(found: object, expected: Tensor, *, tolerance: float = 1e-4) -> 
 def matches(found: object, expected: Tensor) -> bool:
     """Whether an answer is this tensor, whatever else may be wrong about it."""
     return tensor_hint(found, expected) is None
+
+
+NO_GRADIENT = "The values are right, but no gradient is left: keep to torch's operations, without no_grad."
+
+
+def wrong_verdict(answer: Mapping[str, bool], claims: Mapping[str, tuple[bool, str]]) -> str | None:
+    """Of letters answered by True or False: None if all are right, else what is missing, odd or wrong, and why."""
+    if not isinstance(answer, Mapping):
+        return f"Expected a dict with a True or False for each letter, found {type(answer).__name__}."
+    missing = [letter for letter in claims if answer.get(letter, ...) is ...]
+    if missing:
+        return f"Not answered yet: {', '.join(missing)}, by True or False."
+    for letter in claims:
+        if not isinstance(answer[letter], bool | np.bool_ | int) or answer[letter] not in (0, 1):
+            return f"Expected True or False for {letter}, found {answer[letter]!r}."
+    return next((f"{letter}: {why}" for letter, (right, why) in claims.items() if bool(answer[letter]) != right), None)
 
 
 def known_mistake(found: object, expected: Tensor, mistakes: dict[str, Tensor]) -> str | None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipspm_lite.exercises.exercise import (
+    NO_GRADIENT,
     Exercise,
     known_mistake,
     matches,
@@ -19,8 +20,6 @@ from clipspm_lite.exercises.exercise import (
 from clipspm_lite.model.fusion import Gate, SemanticFusion
 from clipspm_lite.model.spm import PromptGenerator
 from clipspm_lite.model.transformer import TransformerBlock
-
-NO_GRADIENT = "The values are right, but no gradient is left: keep to torch's operations, without no_grad."
 
 
 class Fusion(SemanticFusion):

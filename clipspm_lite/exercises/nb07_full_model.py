@@ -7,11 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipspm_lite.exercises.exercise import Exercise, known_mistake, random_tensor, real
+from clipspm_lite.exercises.exercise import NO_GRADIENT, Exercise, known_mistake, random_tensor, real
 from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.model.head import query_cross_entropy
-
-NO_GRADIENT = "The values are right, but no gradient is left: keep to torch's operations, without no_grad."
 
 
 def _score(spm_distance: Tensor, padm_distance: Tensor, anchor_distance: Tensor) -> Tensor:

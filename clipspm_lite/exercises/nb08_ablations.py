@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from clipspm_lite.evaluation.results import half_width, holm
-from clipspm_lite.exercises.exercise import Exercise, real
+from clipspm_lite.exercises.exercise import Exercise, real, wrong_verdict
 
 
 def _numbers(found: Any, count: int) -> str | None:
@@ -153,20 +153,7 @@ CLAIMS: dict[str, tuple[bool, str]] = {
 
 
 def _find_claims(answer: Mapping[str, bool]) -> str | None:
-    if not isinstance(answer, Mapping):
-        return f"Expected a dict with a True or False for each letter, found {type(answer).__name__}."
-    missing = [letter for letter in CLAIMS if answer.get(letter, ...) is ...]
-    if missing:
-        return f"There is no verdict yet on {', '.join(missing)}: True or False."
-    odd = [
-        letter
-        for letter in CLAIMS
-        if not isinstance(answer[letter], bool | np.bool_ | int) or answer[letter] not in (0, 1)
-    ]
-    if odd:
-        return f"Expected True or False for {odd[0]}, found {answer[odd[0]]!r}."
-    wrong = [letter for letter, (follows, _) in CLAIMS.items() if bool(answer[letter]) != follows]
-    return f"{wrong[0]}: {CLAIMS[wrong[0]][1]}" if wrong else None
+    return wrong_verdict(answer, CLAIMS)
 
 
 EXERCISES = {

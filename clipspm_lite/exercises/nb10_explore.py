@@ -3,11 +3,10 @@
 import math
 from collections.abc import Callable, Mapping
 
-import numpy as np
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipspm_lite.exercises.exercise import Exercise, random_tensor, real
+from clipspm_lite.exercises.exercise import Exercise, random_tensor, real, wrong_verdict
 
 
 def _find_share(answer: Callable[[Tensor, Tensor, float], object]) -> str | None:
@@ -78,16 +77,7 @@ CLAIMS: dict[str, tuple[str, bool, str]] = {
 
 
 def _find_claims(answer: Mapping[str, bool]) -> str | None:
-    if not isinstance(answer, Mapping):
-        return f"Expected a dict with a True or False for each letter, found {type(answer).__name__}."
-    missing = [letter for letter in CLAIMS if answer.get(letter, ...) is ...]
-    if missing:
-        return f"There is no verdict yet on {', '.join(missing)}: True or False."
-    odd = [letter for letter in CLAIMS if not isinstance(answer[letter], bool | np.bool_ | int)]
-    if odd:
-        return f"Expected True or False for {odd[0]}, found {type(answer[odd[0]]).__name__}."
-    wrong = [letter for letter, (_, follows, _) in CLAIMS.items() if bool(answer[letter]) != follows]
-    return f"{wrong[0]}: {CLAIMS[wrong[0]][2]}" if wrong else None
+    return wrong_verdict(answer, {letter: claim[1:] for letter, claim in CLAIMS.items()})
 
 
 SHARE = '''

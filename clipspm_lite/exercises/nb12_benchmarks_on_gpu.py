@@ -3,9 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 
-import numpy as np
-
-from clipspm_lite.exercises.exercise import Exercise, real
+from clipspm_lite.exercises.exercise import Exercise, real, wrong_verdict
 
 # Letter → (the line, whether it can be used, why the other answer is wrong).
 LINES: dict[str, tuple[str, bool, str]] = {
@@ -32,16 +30,7 @@ LINES: dict[str, tuple[str, bool, str]] = {
 
 
 def _find_lines(answer: Mapping[str, bool]) -> str | None:
-    if not isinstance(answer, Mapping):
-        return f"Expected a dict with a True or False for each letter, found {type(answer).__name__}."
-    missing = [letter for letter in LINES if answer.get(letter, ...) is ...]
-    if missing:
-        return f"There is no verdict yet on {', '.join(missing)}: True or False."
-    odd = [letter for letter in LINES if not isinstance(answer[letter], bool | np.bool_ | int)]
-    if odd:
-        return f"Expected True or False for {odd[0]}, found {answer[odd[0]]!r}."
-    wrong = [letter for letter, (_, usable, _) in LINES.items() if bool(answer[letter]) != usable]
-    return f"{wrong[0]}: {LINES[wrong[0]][2]}" if wrong else None
+    return wrong_verdict(answer, {letter: line[1:] for letter, line in LINES.items()})
 
 
 def _find_memory(answer: Callable[..., object]) -> str | None:
