@@ -60,10 +60,10 @@ def bad_decord(tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def children():
-    """The processes that a test started: what runs already, such as a browser, is not looked at and not touched."""
+    """The processes that a test started, not what runs already, such as a browser, which starts others of its own."""
     workers.end_workers()
-    others = set(psutil.Process().children(recursive=True))
-    return lambda: [child for child in psutil.Process().children(recursive=True) if child not in others]
+    others = set(psutil.Process().children())
+    return lambda: [child for child in psutil.Process().children() if child not in others]
 
 
 def test_who_works_on_each_frame_may_take_longer_than_the_decoder(tmp_path, monkeypatch):
