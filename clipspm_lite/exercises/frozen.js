@@ -48,6 +48,7 @@
       await view.render();
       const handle = view.el.querySelector(".noUi-handle");
       if (handle) this.name(handle, model);
+      if (model.name === "StackModel") view.el.setAttribute("aria-live", "polite"); // its new picture is read aloud
       return view;
     }
 

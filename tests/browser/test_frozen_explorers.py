@@ -39,7 +39,7 @@ def move(page, explorer, control, key):
     page.keyboard.press(key)
     changed = "([one, [src, said]]) => one.querySelector('img').src != src && one.querySelector('em').innerText != said"
     page.wait_for_function(changed, arg=[explorer.element_handle(), before])
-    image = explorer.locator("img")  # one: the picture before is gone
+    image = explorer.locator("[aria-live] img")  # one: the picture before is gone
     assert image.get_attribute("alt") and image.evaluate("one => one.naturalWidth > 300")
 
 
