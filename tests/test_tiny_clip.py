@@ -1,10 +1,12 @@
 """The committed tiny CLIP and the script that trains it."""
 
 import gzip
+import json
 import multiprocessing
 import random
 import sys
 
+import numpy as np
 import pytest
 import torch
 
@@ -87,6 +89,7 @@ def test_one_command_trains_a_folder_that_loads(tmp_path, monkeypatch):
     first = load_backbone(f"local-dir:{folder}")
     assert first.encode_frames(torch.rand(2, 3, 64, 64)).shape == (2, first.dim)
     assert not list(folder.glob("tmp*")), "nothing unfinished is left behind"
+    assert np.shape(json.loads((folder / tiny_train.LOSSES_FILE).read_text())) == (recipe.steps, 3)
 
     tiny_train.main()
     again = load_backbone(f"local-dir:{folder}")

@@ -40,6 +40,21 @@ def learning_curves(histories: Mapping[str, Sequence[Mapping[str, float]]], chan
 
 
 @course_style
+def contrastive_losses(losses: Mapping[str, Sequence[float]], chance: float, mean_over: int = 20) -> Figure:
+    """CLIP's loss for each kind of sentence, as means over ``mean_over`` steps, and that of a model that guesses."""
+    figure, (ax,) = new_axes(1, 8, 3.2)
+    for number, (name, values) in enumerate(losses.items()):
+        parts = [values[start : start + mean_over] for start in range(0, len(values), mean_over)]
+        middles = [start * mean_over + len(part) / 2 for start, part in enumerate(parts)]
+        means = [sum(part) / len(part) for part in parts]
+        ax.plot(middles, means, label=name, **series_style(number) | {"linestyle": "-", "markersize": 3})
+    ax.axhline(chance, color="black", linestyle=":", linewidth=1.2)
+    ax.set(xlabel="step", ylabel="loss (dotted: guessing)", ylim=(0, None))
+    ax.legend()
+    return figure
+
+
+@course_style
 def architecture(support: Tensor, query: Tensor, class_text: Tensor, output: CLIPSPMOutput) -> Figure:
     """CLIP-SPM on one episode, without batch axes: white tensors with their shapes, blue parts, green distances.
 

@@ -38,7 +38,7 @@ from clipspm_lite.world.write import end_with_parent
 # First clip seeds: the committed clips use 0 to 19, so no clip is met twice.
 TRAINING_SEED, VALIDATION_SEED = 1_000_000, 2_000_000
 
-CONFIG_FILE, MERGES_FILE = "open_clip_config.json", "bpe_merges.txt.gz"
+CONFIG_FILE, MERGES_FILE, LOSSES_FILE = "open_clip_config.json", "bpe_merges.txt.gz", "losses.json"
 IMAGE_SIZE = 64
 CLIP_LENGTH = 24
 FRAMES_PER_CLIP = 4
@@ -172,8 +172,12 @@ def augment(frames: Tensor) -> Tensor:
     return (frames + 0.03 * torch.rand(len(frames), 1, 1, 1) * torch.randn_like(frames)).clamp(0, 1)
 
 
-def fit(folder: Path, examples: Examples, recipe: TrainingRecipe) -> Backbone:
-    """Fit the model of the folder's config: a step shows a batch of frames with all three captions each."""
+def fit(folder: Path, examples: Examples, recipe: TrainingRecipe) -> tuple[Backbone, list[list[float]]]:
+    """Fit the model of the folder's config: a step shows a batch of frames with all three captions each.
+
+    Returns:
+        The model, and for each step the losses of the three kinds of captions: action, look, pose.
+    """
     torch.manual_seed(recipe.seed)
     backbone = load_backbone(f"local-dir:{folder}", weights="random", device="cpu")
     clip = backbone.clip.requires_grad_(True).train()
@@ -185,6 +189,7 @@ def fit(folder: Path, examples: Examples, recipe: TrainingRecipe) -> Backbone:
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, recipe.learning_rate, recipe.steps, pct_start=0.1, cycle_momentum=False
     )
+    losses = []
     progress = tqdm(range(recipe.steps), "training")
     for _ in progress:
         batch = torch.randint(len(examples.frames), (recipe.batch,))
@@ -193,20 +198,22 @@ def fit(folder: Path, examples: Examples, recipe: TrainingRecipe) -> Backbone:
         text = clip.encode_text(tokens[shown])
         label = examples.labels[batch]
         same_class = (label[:, None] == label) & (label >= 0)
-        loss = torch.zeros(())
-        for kind, (weight, caption) in enumerate(zip(recipe.caption_weights, position.T, strict=True)):
+        kinds = []
+        for kind, caption in enumerate(position.T):
             positives = caption[:, None] == caption
             if kind == ACTION:
                 positives |= same_class
-            loss = loss + weight * contrastive_loss(image, text[caption], positives, clip.logit_scale.exp())
+            kinds.append(contrastive_loss(image, text[caption], positives, clip.logit_scale.exp()))
+        loss = torch.stack(kinds) @ torch.tensor(recipe.caption_weights)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
         with torch.no_grad():
             clip.logit_scale.clamp_(max=math.log(100))
+        losses.append([round(one.item(), 3) for one in kinds])
         progress.set_postfix(loss=f"{loss.item():.3f}")
-    return backbone
+    return backbone, losses
 
 
 @torch.no_grad()
@@ -231,8 +238,8 @@ def zero_shot_accuracy(backbone: Backbone, classes: Sequence[str], clips: int = 
 
 
 def make_tiny_clip(out: Path, cache: Path, recipe: TrainingRecipe) -> float:
-    """The whole recipe: writes config, merges and weights into `out`, returns the validation accuracy."""
-    for name in (MERGES_FILE, CONFIG_FILE, WEIGHTS_FILE):
+    """The whole recipe: writes config, merges, weights and losses to `out`, returns the validation accuracy."""
+    for name in (MERGES_FILE, CONFIG_FILE, LOSSES_FILE, WEIGHTS_FILE):
         check_writable(out / name)
     examples = render_examples(recipe, cache)
     merges = learn_merges(itertools.chain.from_iterable(examples.captions), recipe.merges)
@@ -245,7 +252,8 @@ def make_tiny_clip(out: Path, cache: Path, recipe: TrainingRecipe) -> float:
         config = {"model_cfg": model_config(len(merges)), "preprocess_cfg": pixels}
         (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
-        backbone = fit(folder, examples, recipe)
+        backbone, losses = fit(folder, examples, recipe)
+        (folder / LOSSES_FILE).write_text(json.dumps(losses) + "\n", encoding="utf-8")
         state = {key: value.contiguous() for key, value in backbone.clip.half().state_dict().items()}
         (folder / WEIGHTS_FILE).write_bytes(save(state))
         # Measured on what lies in the file, rounded to 16 bits.
@@ -253,7 +261,7 @@ def make_tiny_clip(out: Path, cache: Path, recipe: TrainingRecipe) -> float:
         accuracy = zero_shot_accuracy(stored, world.SPLITS["default"]["validation"])
         # Without its weights a folder is refused: stopped in between, old and new files are never taken for a model.
         (out / WEIGHTS_FILE).unlink(missing_ok=True)
-        for name in (MERGES_FILE, CONFIG_FILE, WEIGHTS_FILE):
+        for name in (MERGES_FILE, CONFIG_FILE, LOSSES_FILE, WEIGHTS_FILE):
             replace_file(out / name, (folder / name).read_bytes())
     return accuracy
 

@@ -118,6 +118,7 @@ CALLS = {
     results.episode_board: ([[CLIP]] * 3, [CLIP] * 3, NAMES, [0, 1, 2], [0, 2, 2], 1),
     timeline.timelines: ({"a clip": [Moment(0, 2, "sit", {"sit": 0.7, "stand": 0.3})]}, {"a clip": CLIP}),
     training.architecture: (*EPISODE, HEAD(*EPISODE)),
+    training.contrastive_losses: ({"action": [4.0, 3.0, 2.0], "pose": [3.0, 2.0, 1.0]}, 4.8, 2),
     training.learning_curves: ({"one": HISTORY, "other": HISTORY}, 20),
 }
 every_drawing = pytest.mark.parametrize("draw", CALLS, ids=lambda draw: draw.__name__)
