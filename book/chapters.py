@@ -14,6 +14,13 @@ from clipspm_lite.home import REPOSITORY
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+PAGES = {
+    "clipspm_lite/model/SPEC.md": "/model/spec.md",
+    "clipspm_lite/SCALING.md": "/scaling.md",
+    "CHANGELOG.md": "/changelog.md",
+    "SECURITY.md": "/security.md",
+    "notebooks/README.md": "/index.md",
+}
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?![a-z]+:|#|/)([^)#\s]+)")  # not of a picture, nor to another site
 
 
@@ -22,11 +29,10 @@ def address(target: str, folder: Path) -> str:
     path = Path(os.path.normpath(folder / target))
     if path.suffix == ".ipynb" and path.is_file():
         return f"/notebooks/{path.name}"
-    if path == ROOT / "clipspm_lite/model/SPEC.md":
-        return "/model/spec.md"
     if HERE in path.parents or ROOT not in path.parents or not path.exists():
         return target
-    return f"{REPOSITORY}/blob/main/{path.relative_to(ROOT).as_posix()}"
+    name = path.relative_to(ROOT).as_posix()
+    return PAGES.get(name, f"{REPOSITORY}/blob/main/{name}")
 
 
 def text_for_the_book(text: str, folder: Path) -> str:

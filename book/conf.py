@@ -32,12 +32,13 @@ myst_heading_anchors = 3
 myst_update_mathjax = False
 
 mathjax_path = mathjax().name
-mathjax3_config = {"svg": {"displayAlign": "left"}}
+mathjax3_config = {"svg": {"displayAlign": "left"}, "options": {"enableMenu": False}}  # its menu loads from outside
 
 html_theme = "sphinx_book_theme"
 html_title = "Few-shot action recognition with CLIP"
 html_static_path = ["_static", str(mathjax()), str(CACHE / "widgets.js")]
 html_css_files = ["book.css"]
+html_js_files = ["print.js"]
 html_copy_source = False  # the notebooks are in the repository
 html_show_sourcelink = False
 html_use_index = False

@@ -1,7 +1,7 @@
 """The public home, a placeholder until the project has one: its address, its holder, and the files that state them.
 
 Change them here, then run ``python -m clipspm_lite.home`` in a clone. It writes the setup cell and the badge into every
-notebook and both names into the other files. Run it again when the version changes: the setup cell names the wheel.
+notebook, and both names into the other files. Run it again when the version changes: the wheel's name has it.
 """
 
 import re
@@ -33,14 +33,17 @@ def hand_out(texts: Mapping[str, str], folder: Path) -> None:
 
 
 def write(root: Path = ROOT) -> None:
-    """Write address, holder and setup cell into the files of a clone, in place of those that CITATION.cff names."""
+    """Write address, holder, version and setup cell into a clone's files, in place of those that CITATION.cff names."""
     import nbformat  # here, because the commands import this file
 
     citation = (root / "CITATION.cff").read_text(encoding="utf-8")
     holder, address = re.findall(r'^(?:  - name: |repository-code: )"(.*)"', citation, re.MULTILINE)
     old, new = (text.removeprefix("https://github.com/") for text in (address, REPOSITORY))
+    (version,) = re.findall(r"^version: (.*)$", citation, re.MULTILINE)
     for path in [*sorted((root / "notebooks").glob("*.ipynb")), *(root / name for name in FILES)]:
         text = path.read_text(encoding="utf-8").replace(old, new).replace(holder, HOLDER)
+        for before in ("lite-", "\nversion: "):  # the wheel's name and the citation
+            text = text.replace(before + version, before + __version__)
         if path.suffix == ".ipynb":
             notebook = nbformat.reads(text, as_version=4)
             next(cell for cell in notebook.cells if cell.cell_type == "code").source = SETUP_CELL

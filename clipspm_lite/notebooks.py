@@ -62,7 +62,7 @@ def show_start(out: str | Path) -> None:
     for cell in notebook.cells:
         if "table" in cell.metadata.get("tags", []):
             print("".join(output.get("text", "") for output in cell.outputs))
-    replace_file(page, pages.page(notebook, path.name).encode())
+    replace_file(page, pages.page(notebook).encode())
     print(f"The page with its pictures ({seconds:.0f} s): {page}")
     clone = f'python -m jupyterlab "{path}"'
     print("To work through it:", "clipspm_lite notebooks FOLDER" if ROOT == INSTALLED else clone)

@@ -14,7 +14,7 @@ import yaml
 from packaging.specifiers import SpecifierSet
 
 from clipspm_lite.commands.main import build_parser
-from clipspm_lite.evaluation.results import BY_KIND, BY_SHOT, FIVE_WAY, ONE_BY_ONE, comparison_table
+from clipspm_lite.evaluation.results import BY_KIND, BY_SHOT, FIVE_WAY, ONE_BY_ONE, comparison_table, interval_table
 from clipspm_lite.model.variants import FULL, INDUCTIVE
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +43,7 @@ def test_the_tables_are_those_of_the_result_files(part):
     results = json.loads((ROOT / "notebooks" / "results" / f"comparison_{part}.json").read_text())
     assert comparison_table(results, "otam", ROWS, MEASURES) in TEXT["book/results.md"]
     if part == "novel":
+        assert interval_table(results, MEASURES) in TEXT["book/results.md"]
         assert comparison_table(results, "", FEW_ROWS, FEW_MEASURES) in README
 
 

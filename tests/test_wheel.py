@@ -82,9 +82,11 @@ def test_the_address_and_the_holder_are_written_from_one_file(tmp_path, monkeypa
     monkeypatch.setattr(home, "SETUP_CELL", home.SETUP_CELL.replace(home.REPOSITORY, address))
     monkeypatch.setattr(home, "REPOSITORY", address)
     monkeypatch.setattr(home, "HOLDER", "Some Body")
+    monkeypatch.setattr(home, "__version__", "9.8.7")
     home.write(tmp_path)
     for name in names:
         text = (tmp_path / name).read_text(encoding="utf-8")
         assert "to--be--set" not in text and "placeholder)" not in text and "somebody/somewhere" in text, name
     assert 'name: "Some Body"' in (tmp_path / "CITATION.cff").read_text(encoding="utf-8")
-    assert f"version: {__version__}\n" in (tmp_path / "CITATION.cff").read_text(encoding="utf-8")
+    assert "version: 9.8.7\n" in (tmp_path / "CITATION.cff").read_text(encoding="utf-8")
+    assert "clipspm_lite-9.8.7-py3-none-any.whl" in (tmp_path / "README.md").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from clipspm_lite.clip.feature_store import FeatureStore
 from clipspm_lite.commands import options as common
 from clipspm_lite.data.datasets import SAMPLES, nested_classes
 from clipspm_lite.evaluation.comparison import choose_weights, compare
-from clipspm_lite.evaluation.results import RESULTS_VERSION, comparison_table
+from clipspm_lite.evaluation.results import RESULTS_VERSION, comparison_table, interval_table
 from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.presets import LITE_SIZES
 from clipspm_lite.model.variants import ABLATIONS, EXTENSIONS, FULL, INDUCTIVE, TRAINED_BASELINES
@@ -57,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
     brief = bool(options.base_classes) or options.choose_on_scored
     results = compare(methods, scored, references=["otam", FULL], brief=brief, **listed)
     print(comparison_table(results, "otam"))
+    print("\n%, with 95 % intervals over training seeds and classes:\n" + interval_table(results))
     hashes = {
         "backbone": base.encoder,
         "clips" if store else "features": file_sha256(options.features or SAMPLES / "manifest.json"),

@@ -144,6 +144,15 @@ def comparison_table(
     return markdown_table(heads, lines)
 
 
+def interval_table(results: Results, measures: Sequence[str] | None = None) -> str:
+    """All rows of `compare`'s results as Markdown, each value with `bootstrap`'s interval, in per cent."""
+    measures, lines = measures or results["asked"], []
+    for name in results["rows"]:
+        found = [(accuracy(results, name, m), *bootstrap(results, name, m)) for m in measures]
+        lines.append([name, *(f"{value:.1f} [{low:.0f}, {high:.0f}]" for value, low, high in found)])
+    return markdown_table(["method", *measures], lines)
+
+
 def with_interval(points: float, interval: float | None, sign: str = "") -> str:
     """A cell of a table: a value and its half-width, if it has one."""
     return f"{points:{sign}.1f}" + ("" if interval is None else f" ± {interval:.1f}")

@@ -29,12 +29,13 @@ from clipspm_lite.widgets.base import Explorer
 from clipspm_lite.widgets.embeddings import RAW_CLIP, embeddings_explorer
 from clipspm_lite.widgets.episode import episode_explorer
 from clipspm_lite.widgets.gallery import AFTER_PADM, AFTER_SPM, Gallery
-from clipspm_lite.widgets.motion import motion_explorer
+from clipspm_lite.widgets.motion import FRESH, GIVEN, MOTION_SIGNS, motion_explorer
 from clipspm_lite.widgets.prompt import NO_NAMES, PROMPT_WEIGHTS, RIGHT_NAMES, WRONG_NAMES, prompt_explorer
 from clipspm_lite.widgets.prototypes import AVERAGED, BEFORE_TEXT, BY_FRAME, prototypes_explorer
 
 HERE = Path(__file__).parent
 CACHE = ROOT / "out" / "frozen"  # in a clone; an installed package keeps nothing
+SIGNS = tuple(MOTION_SIGNS)
 STAGES = (AFTER_SPM, AFTER_PADM)  # after the first, which has two names
 
 
@@ -86,7 +87,7 @@ EXPLORERS: dict[str, dict[str, Callable[[], Widget]]] = {
     "04_spm": {"explorer-05-117": partial(over, prompt_explorer, "alphas", {"names": NAMES, "alpha": PROMPT_WEIGHTS})},
     "05_hsmr": {
         "explorer-04-60": partial(
-            over, motion_explorer, "features", {"motion": ("symmetric", "antisymmetric"), "action": range(0, 26, 2)}
+            over, motion_explorer, "features", {"motion": SIGNS, "weights": (GIVEN, FRESH), "clip": range(1, 7)}
         )
     },
     "06_padm": {
@@ -105,11 +106,7 @@ EXPLORERS: dict[str, dict[str, Callable[[], Widget]]] = {
             over, alignment_explorer, "pairs", {"features": FEATURES.values(), "step": range(1, 9)}, **REVERSED
         ),
         "cell-22": partial(
-            over,
-            motion_explorer,
-            "steps",
-            {"motion": ("symmetric", "antisymmetric"), "action": range(0, 26, 3)},
-            action="raising a box",
+            over, motion_explorer, "steps", {"motion": SIGNS, "action": range(0, 26, 3)}, action="raising a box"
         ),
         "cell-30": partial(over, prompt_explorer, "gates", {"names": NAMES, "query": range(1, 6)}),
         "cell-12": partial(

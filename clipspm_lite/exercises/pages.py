@@ -1,13 +1,15 @@
 """Notebooks as pages for a browser, a phone and paper: alt texts kept, nothing cut, nothing to load but MathJax."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
 
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
+
+from clipspm_lite.home import REPOSITORY
 
 # nbconvert's template "classic" keeps alt texts, "lab" does not. Its scripts are for widgets, which are not stored.
 TEMPLATE = """\
@@ -46,6 +48,7 @@ img { max-width: 100%; height: auto }
 """
 
 ONLINE = "https://cdn.jsdelivr.net/npm/mathjax@3.2.2/es5/tex-svg.js"
+LINK = re.compile(r"\[([^\]]*)\]\(([\w-]+\.ipynb)(#[^)]*)?\)")  # to another notebook
 BADGE = re.compile(r"\[!\[([^\]]*)\]\(https://[^)]*\)\]")  # a picture from outside that is a link
 DISPLAY = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
 PIECE = re.compile(r"\\(?:begin|left)(?![a-z])|\\(?:end|right)(?![a-z])|\\[{}]|[{}]|(?:\\qquad\s*)(?:\\q?quad\s*)*")
@@ -85,12 +88,22 @@ def mathjax() -> Path | None:
     return Path(str(package.origin)).parent / "static" / "mathjax" / "tex-svg.js" if package else None
 
 
-def page(notebook: NotebookNode, title: str, mathjax_url: str = ONLINE) -> str:
-    """A notebook as one page of HTML. Only equations need MathJax, and only from there does it load anything."""
+def page(notebook: NotebookNode, mathjax_url: str = ONLINE, others: Collection[str] = ()) -> str:
+    """A notebook as one page of HTML. Only equations need MathJax, and only from there does it load anything.
+
+    Args:
+        others: names of the notebooks whose pages lie beside this one. Links to them are kept, to others not.
+    """
+
+    def linked(match: re.Match[str]) -> str:
+        text, name, part = match.groups(default="")
+        return f"[{text}]({Path(name).stem}.html{part})" if name in others else text
+
     notebook = deepcopy(notebook)
     texts = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    title = texts[0].source.partition("\n")[0].strip("# ")
     for cell in texts:
-        cell.source = for_a_page(re.sub(r"(\]\([\w-]+)\.ipynb\b", r"\1.html", cell.source))
+        cell.source = for_a_page(LINK.sub(linked, cell.source).replace("](../", f"]({REPOSITORY}/blob/main/"))
     exporter = HTMLExporter(template_name="classic", raw_template=TEMPLATE, mathjax_url=mathjax_url)
     resources = {"metadata": {"name": title}, "with_equations": any("$" in cell.source for cell in texts)}
     return exporter.from_notebook_node(notebook, resources)[0]
@@ -107,4 +120,4 @@ def pages(notebooks: Mapping[str, NotebookNode]) -> dict[str, str]:
     if local:
         beside[local.name] = local.read_text(encoding="utf-8")
     url = local.name if local else ONLINE
-    return {f"{Path(name).stem}.html": page(notebook, name, url) for name, notebook in notebooks.items()} | beside
+    return {f"{Path(name).stem}.html": page(one, url, notebooks) for name, one in notebooks.items()} | beside

@@ -220,6 +220,7 @@ def as_html(picture: Picture, *, small: bool = False) -> str:
             for x, y, name in picture.hints
         )
         image = f'<div style="position: relative; display: inline-block">{image}{hints}</div>'
+        caption += " Point at a mark to read its name."
     return f'{image}<div style="line-height: 1.5"><em>{caption}</em></div>'
 
 

@@ -134,7 +134,7 @@ class EmbeddingPictures:
             "is fitted on its own, begins where the one before ended, and is turned back onto it. It keeps neighbours "
             "and distorts distances: who changes company means something, the gaps between groups and the length of a "
             "grey line do not. PCA: one plane for all stages, so that a grey line is a movement in the full space, "
-            f"seen from one side.{self._movement(cloud, number)}{self._remarks()} Point at a mark to read its name.",
+            f"seen from one side.{self._movement(cloud, number)}{self._remarks()}",
             f"t-SNE and PCA map of {len(shown)} points of {len(names)} classes, {stage}; {ringed}.",
             hints=hints_of(figure, maps, visible),
         )

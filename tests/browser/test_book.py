@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-from clipspm_lite.exercises import editions
+from clipspm_lite.exercises import editions, pages
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 PHONE, A4 = 390, 680  # pixels; A4 without its margins
@@ -100,6 +100,7 @@ def test_the_book_is_whole_on_a_phone_and_on_paper(book, look):
     look(path for path in sorted(book.rglob("*.html")) if "_static" not in path.parts)
 
 
+@pytest.mark.skipif(not pages.mathjax(), reason="MathJax comes with the extra [book], which needs Python 3.11")
 def test_exported_pages_are_whole_and_keep_alt_texts(look, tmp_path):
     chosen = [path for path in NOTEBOOKS if path.stem[:2] in ("03", "06", "10")]
     editions.write("html", chosen, tmp_path)
@@ -107,7 +108,30 @@ def test_exported_pages_are_whole_and_keep_alt_texts(look, tmp_path):
         page = BeautifulSoup((tmp_path / f"{path.stem}.html").read_text(encoding="utf-8"), "html.parser")
         expected = alts(nbformat.read(path, as_version=4))
         assert expected and Counter(image["alt"] for image in page.select("img")) == expected
+        links = [link["href"] for link in page.select("a[href]") if "://" not in link["href"]]
+        assert not [link for link in links if not (link.startswith("#") or (tmp_path / link.split("#")[0]).is_file())]
     look(sorted(tmp_path.glob("*.html")))
+
+
+def test_a_finger_moves_the_slider_of_a_chapter(book, browser):
+    page = browser.new_page(viewport={"width": PHONE, "height": 800}, has_touch=True)
+    page.goto((book / "notebooks" / "05_hsmr.html").as_uri())
+    explorer = page.locator(".clipspm-frozen")
+    track, before = explorer.locator(".noUi-target"), explorer.locator("img").get_attribute("src")
+    track.scroll_into_view_if_needed()
+    place = track.bounding_box()
+    page.touchscreen.tap(place["x"] + 0.8 * place["width"], place["y"] + place["height"] / 2)
+    page.wait_for_function("before => document.querySelector('.clipspm-frozen img').src != before", arg=before)
+    page.close()
+
+
+def test_dark_pages_are_printed_light(book, browser):
+    page = browser.new_page(color_scheme="dark")
+    page.goto((book / "symbols.html").as_uri())
+    for event, theme in (("load", "dark"), ("beforeprint", "light"), ("afterprint", "dark")):
+        page.evaluate(f"dispatchEvent(new Event('{event}'))")
+        assert page.locator("html").get_attribute("data-theme") == theme, event
+    page.close()
 
 
 def test_the_search_finds_a_chapter_without_a_server(book, browser):
