@@ -120,8 +120,8 @@ EXERCISES = {
         idea="First the fewest wins, then how many clips hold that many wins, then share them out and round up.",
         template="wins = ...  # the smallest n with 2 · ½ⁿ < 0.05\nreturn math.ceil(... / actions)",
         why=(
-            "With a gain of 20 points and five actions that is 6 clips of each, and this is the best case: a method "
-            "that also loses clips needs more."
+            "*Expected:* `clips_per_action(0.2, 5)` gives 6. This is the best case: a method that also loses clips "
+            "needs more."
         ),
     ),
     "11.2": Exercise(
@@ -142,7 +142,8 @@ EXERCISES = {
         template="window = example\nstride = ...\nreturn window, stride, math.ceil((length - window) / stride) + 1",
         why=(
             "The next window may start at most shortest − window seconds after the action does. The closer the two "
-            "lengths, the more windows: shorter examples make a long clip cheaper."
+            "lengths, the more windows: shorter examples make a long clip cheaper. *Expected:* "
+            "`windows_for(60, 3, 2)` gives (2, 1, 59)."
         ),
     ),
     "11.3": Exercise(
@@ -161,7 +162,8 @@ EXERCISES = {
         template="threshold = np.quantile(known, ...)\nreturn float((other < threshold).mean())",
         why=(
             "A softmax compares the actions with each other. It does not know how far the clip is from all of them, so "
-            "a folder with other clips helps and a threshold hardly does."
+            "a folder with other clips helps and a threshold hardly does. *Expected:* about 0.2 for the drawn clips, "
+            "8 of 42; another computer may refuse one more or less."
         ),
     ),
 }

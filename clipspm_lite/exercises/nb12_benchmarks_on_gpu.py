@@ -107,8 +107,8 @@ EXERCISES = {
             "frames = 8 * way * (shot + queries)\nif chunk is None:\n    return each * frames\nreturn each * ..."
         ),
         why=(
-            "200 frames at 0.17 GiB are 34 GiB, and a chunk of 16 is 2.7 GiB. Weights, gradients and Adam's moments "
-            "come on top, and they do not depend on the episode."
+            "*Expected:* `waiting(5, 1, 4, 0.17)` gives 34.0, and a chunk of 16 frames waits in 2.72 GiB. Weights, "
+            "gradients and Adam's moments come on top, and they do not depend on the episode."
         ),
     ),
 }

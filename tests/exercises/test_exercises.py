@@ -1,6 +1,8 @@
 """Every exercise: its solution passes, its stub fails, each wrong answer fails with its own hint; one source."""
 
+import ast
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import torch
 from clipspm_lite.exercises import check, exercise, exercises, hint
 from clipspm_lite.exercises.editions import exercise_cells, places, wrong_answers
 from clipspm_lite.exercises.exercise import value_of
+from clipspm_lite.exercises.nb03_matching_in_time import soft_minimum
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 ALL = exercises()
@@ -138,6 +141,14 @@ def test_right_numbers_are_right_in_any_type(number, place):
         return type(value)(map(typed, value)) if isinstance(value, list | tuple) else list(real_types(value))[place]
 
     assert ALL[number].hint(lambda *a, **k: typed(right(*a, **k))) is None
+
+
+@pytest.mark.parametrize("number", ["03.2", "04.4", "06.2", "11.1", "11.2", "12.2"])
+def test_the_fold_says_what_the_solution_gives(number):
+    call, expected = re.search(r"\*Expected:\* `(.+?)` gives (\(.+?\)|[\d.]*\d)", ALL[number].why).groups()
+    solution = value_of(ALL[number].solution)
+    found = eval(call, {"torch": torch, "soft_min": soft_minimum, solution.__name__: solution})
+    assert found == pytest.approx(ast.literal_eval(expected), rel=0.01)
 
 
 RIGHT = [  # a piece of the solution, and what may stand in its place
