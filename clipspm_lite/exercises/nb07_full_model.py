@@ -136,8 +136,9 @@ def _find_step(answer: Callable[..., Any]) -> str | None:
     }
     found = toy.weight.item()
     if abs(found - _weight_after("right")) < 1e-5:
-        alone = "The weights move, but not by optimizer.step(), once per step: then every optimizer is plain descent."
-        return None if len(steps) == len(RATES) else alone
+        if len(steps) == len(RATES):
+            return None
+        return "The weights move, but not by one optimizer.step() per step: then the optimizer has no say."
     close = [hint for step, hint in mistakes.items() if abs(found - _weight_after(step)) < 1e-5]
     return (close or ["The weights after three steps are wrong: backward, step and zero_grad, once each."])[0]
 
@@ -217,7 +218,7 @@ EXERCISES = {
 ''',
         find=_find_loss,
         importance=3,
-        task="Write the loss of the presets `paper` and `lite` for a batch of B episodes, with w_reg as `w_reg`.",
+        task=r"Write the loss of the presets `paper` and `lite` for a batch of B episodes; $w_\text{reg}$ is `w_reg`.",
         idea="Cross-entropy, plus w_reg times a bracket of three terms, one of which has its own weight.",
         template=(
             "cross_entropy = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ...)\n"

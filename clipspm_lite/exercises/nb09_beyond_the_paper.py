@@ -137,8 +137,9 @@ def _find_head(answer: Callable[[int], Any]) -> str | None:
         return "A query's logits depend on the other queries: then a row depends on how queries are asked."
     if matches(head(support, random_tensor(2, 4, 6, 8, seed=0), text).logits, result.logits):
         return "Other queries get the same logits: the query does not enter."
-    if matches(head(support[:, :, [0, 0]], query, text).logits, result.logits):
-        return "Only the first shot enters: all supports of a class count."
+    alone = [matches(head(support[:, :, [shot, shot]], query, text).logits, result.logits) for shot in (0, 1)]
+    if alone[0] != alone[1]:
+        return "Only some of a class's shots enter: all of them count."
     clips = random_tensor(20, 3, 1, 6, 8, seed=4)
     if (head(clips, clips.squeeze(2), random_tensor(20, 3, 8, seed=5)).logits.argmax(-1) != torch.arange(3)).all():
         return "A copy of a support never gets the largest logit of its own class: is the sign right?"
@@ -184,7 +185,7 @@ def _find_method(answer: Callable[..., Any]) -> str | None:
     if differs(logits(support + 5 * random(2, 3, 2, 1, 8), query + 5 * random(2, 4, 1, 8), text)):
         return "The same vector added to all frames of a clip changes the logits: what stands still must not count."
     if not differs(logits(support[:, :, [0, 0]], query, text)):
-        return "Only the first shot enters: all supports of a class count."
+        return "Only the first shot enters: all of a class's shots count."
     if not differs(logits(support, query.flip(-2), text)):
         return "A query played backwards gets the same logits: the method knows no order in time."
     return _finds_order(logits, random)

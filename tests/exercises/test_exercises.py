@@ -163,6 +163,7 @@ RIGHT = [  # a piece of the solution, and what may stand in its place
     ("05.4", "(time[:, None] * video).mean(0)", "(time[:, None] * video).mean(0).numpy()"),
     ("07.3", "return loss.item(), right.item()", "return [loss.item(), right]"),
     ("07.4", 'entry["validation_accuracy"]', '(entry["validation_accuracy"], -entry["step"])'),
+    ("09.4", "baselines.otam(self.project(support)", "baselines.zero_shot(support"),
     ("08.1", "return paired, unpaired", "return np.array([paired, unpaired])"),
     ("08.3", "return corrected[order.argsort()]", "return corrected[order.argsort()].tolist()"),
 ]
