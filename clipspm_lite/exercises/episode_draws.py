@@ -26,7 +26,7 @@ def _as_numbers(found: object, way: int, shot: int, queries: int) -> Drawn | str
     for name, part, count in (("classes", classes, way), ("support", support, way), ("query", query, way * queries)):
         if not isinstance(part, tuple | list):
             return f"Expected a list, {name}, found {type(part).__name__}."
-        if name == "query" and len(part) == way and queries > 1:
+        if name == "query" and len(part) == way and whole(part[0]) is None:
             return "query has one entry per class: make it one flat list, with += instead of append."
         if len(part) != count:
             return f"Expected {count} entries in {name}, found {len(part)}."
@@ -41,47 +41,62 @@ def _as_numbers(found: object, way: int, shot: int, queries: int) -> Drawn | str
 
 def find_draw(answer: Callable[..., Any]) -> str | None:
     """None for a draw that keeps every rule, else the hint of the first rule it breaks."""
-    sizes, first = (6, 4, 5, 7), (0, 6, 10, 15)
-    draws = []
-    for index in range(60):
-        drawn = _as_numbers(answer(sizes, 3, 2, 2, 0, index), 3, 2, 2)
-        if isinstance(drawn, str):
-            return drawn
-        draws.append(drawn)
-        hint = _wrong_in(drawn, sizes, first)
-        if hint is not None:
-            return hint
-    if draws != [_as_numbers(answer(sizes, 3, 2, 2, 0, index), 3, 2, 2) for index in range(60)]:
+
+    def draws(seed: int = 0) -> list[Drawn] | str:
+        return _draws(answer, 60, (6, 4, 5, 7), (3, 1, 3), seed)
+
+    drawn = draws()
+    if isinstance(drawn, str):
+        return drawn
+    if drawn != draws():
         return "Seed 0 and the same index gave two different episodes: use rng for every random choice."
-    if all(drawn == draws[0] for drawn in draws):
+    if all(one == drawn[0] for one in drawn):
         return "All indices give the same episode: the index belongs in the seed of rng."
-    if draws == [_as_numbers(answer(sizes, 3, 2, 2, 1, index), 3, 2, 2) for index in range(60)]:
+    if drawn == draws(seed=1):
         return "Seeds 0 and 1 give the same episodes: the seed belongs in rng too."
-    return _unfair([_as_numbers(answer((6, 6, 6, 6), 2, 2, 2, 0, index), 2, 2, 2) for index in range(1500)])
+    many = _draws(answer, 1500, (6, 6, 6, 6), (2, 2, 2))
+    return many if isinstance(many, str) else _unfair(many)
 
 
-def _wrong_in(drawn: Drawn, sizes: Sequence[int], first: Sequence[int]) -> str | None:
+def _draws(
+    answer: Callable[..., Any], count: int, sizes: Sequence[int], ask: tuple[int, int, int], seed: int = 0
+) -> list[Drawn] | str:
+    """Episodes of way, shot and queries, or the hint on the first that breaks a rule."""
+    drawn = []
+    for index in range(count):
+        episode = _as_numbers(answer(sizes, *ask, seed, index), *ask)
+        if isinstance(episode, str):
+            return episode
+        if hint := _wrong_in(episode, sizes):
+            return hint
+        drawn.append(episode)
+    return drawn
+
+
+def _wrong_in(drawn: Drawn, sizes: Sequence[int]) -> str | None:
     """A hint where an episode breaks a rule that each episode keeps."""
     classes, support, query = drawn
     if len(set(classes)) < len(classes) or not set(classes) <= set(range(len(sizes))):
         return f"The classes must be different numbers from 0 to {len(sizes) - 1}, found {classes}."
-    asked = [query[2 * place : 2 * place + 2] for place in range(len(classes))]
+    queries = len(query) // len(classes)
+    asked = [query[queries * place : queries * (place + 1)] for place in range(len(classes))]
+    own = [range(sum(sizes[:number]), sum(sizes[: number + 1])) for number in range(len(sizes))]
     for number, videos, others in zip(classes, support, asked, strict=True):
-        own = range(first[number], first[number] + sizes[number])
-        if not {*videos, *others} <= {*own}:
-            if {*videos, *others} <= {*range(sizes[number])}:
+        drawn_here, of_class = {*videos, *others}, own[number]
+        if not drawn_here <= {*of_class}:
+            if drawn_here <= {*range(sizes[number])}:
                 return "These are places inside the class: add the number of its first video, first[number]."
-            if {*videos} <= {*own} and {*query} <= {v for c in classes for v in range(first[c], first[c] + sizes[c])}:
+            if {*videos} <= {*of_class} and {*query} <= {video for c in classes for video in own[c]}:
                 return "The queries are not in the order of the classes: all of the first class come first."
-            return f"Class {number} has the videos {own.start} to {own.stop - 1}, found {[*videos, *others]}."
+            return f"Class {number} has the videos {of_class[0]} to {of_class[-1]}, found {[*videos, *others]}."
         if set(videos) & set(others):
             return "A video is both support and query in the same episode: draw all of them at once, then cut."
-        if len({*videos, *others}) < 4:
+        if len(drawn_here) < len(videos) + queries:
             return "A video is drawn twice: draw without putting back."
     return None
 
 
-def _unfair(draws: list[Any]) -> str | None:
+def _unfair(draws: list[Drawn]) -> str | None:
     """A hint where some classes or some places of 6 come more often than others, or only in some company."""
     classes = Counter(number for drawn in draws for number in drawn[0])
     if any(abs(classes[number] / len(draws) - 0.5) > 0.07 for number in range(4)):

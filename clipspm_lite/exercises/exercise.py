@@ -5,8 +5,10 @@ import functools
 import inspect
 import math
 import numbers
+import operator
+import re
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -59,7 +61,7 @@ class Exercise:
     def hint(self, answer: object) -> str | None:
         """`find`, where a gap, a value in place of a function and an exception become hints too."""
         if _is_gap(answer):
-            return "There is no answer yet: replace the … in the cell."
+            return "There is a gap left: replace each … in the cell."
         asked = _asked_for(self.stub)
         if asked is None:
             try:
@@ -85,19 +87,21 @@ class Exercise:
         try:
             hint = self.find(calls.watched)
         except (Exception, SystemExit) as error:
-            if error is calls.stopped or not calls.returned:
+            if error is calls.stopped or not calls.returned or IN_PLACE.search(str(error)):
                 return where_it_stopped(answer, error)
             hint = f"It returns {_described(calls.returned[-1])}; the docstring in the cell says what is wanted."
-        if hint is None or "…" in hint:
+        if hint and "…" in hint:
             return hint
-        if "return" in self.stub and any(_is_gap(result) for result in calls.returned):
+        if hint and "return" in self.stub and any(_is_gap(result) for result in calls.returned):
             return "It returns nothing yet: replace the … and return what the docstring in the cell says."
         if calls.changed:
-            return (
-                f"It changes its argument {calls.changed} in place: make a new one instead, "
-                f"as x = x + 1 does and x += 1 doesn't. {hint}"
-            )
+            values = hint or "The values are right, but the cells below use that argument again."
+            return f"It changes its argument {calls.changed} in place: {A_NEW_ONE}. {values}"
         return hint
+
+
+IN_PLACE = re.compile("in-?place operation")  # in what torch says where a gradient is lost by one
+A_NEW_ONE = "make a new one instead, as x = x + 1 does and x += 1 doesn't"
 
 
 @dataclass
@@ -135,6 +139,8 @@ def where_it_stopped(answer: object, error: BaseException) -> str:
     words = " ".join(str(error).split())[:200]
     if "ellipsis" in words.lower():
         return "It returns nothing yet: there is a … left in the cell."
+    if IN_PLACE.search(words):
+        return f"It changes in place what the gradient needs: {A_NEW_ONE}."
     files = {function.__code__.co_filename for function in _functions_of(answer)}
     own = [step for step in traceback.extract_tb(error.__traceback__) if step.filename in files]
     line = f" at “{own[-1].line}”" if own and own[-1].line else ""
@@ -152,14 +158,15 @@ def _same_code(one: Any, other: Any) -> bool:
 def _untouched(answer: object, stub: object) -> bool:
     """Whether an answer is the stub as it was given."""
     if not callable(stub) or not callable(answer):
-        return _is_gap(answer) or (isinstance(answer, dict) and all(map(_is_gap, answer.values())))
+        parts = list(answer.values()) if isinstance(answer, dict) else answer
+        return all(map(_is_gap, parts)) if isinstance(parts, tuple | list) else _is_gap(parts)
     mine, given = _functions_of(answer), _functions_of(stub)
     pairs = zip(mine, given, strict=False)
     return len(mine) == len(given) > 0 and all(_same_code(one.__code__, other.__code__) for one, other in pairs)
 
 
 def _is_gap(value: object) -> bool:
-    return value is None or value is ... or (isinstance(value, tuple) and any(map(_is_gap, value)))
+    return value is None or value is ... or (isinstance(value, tuple | list) and any(map(_is_gap, value)))
 
 
 def _copy(value: Any) -> Any:
@@ -172,7 +179,9 @@ def _copy(value: Any) -> Any:
 def _unchanged(value: Any, copy: Any) -> bool:
     if isinstance(value, Tensor):
         return value.shape == copy.shape and torch.equal(value, copy)
-    return np.array_equal(value, copy) if isinstance(value, np.ndarray) else len(value) == len(copy)
+    if isinstance(value, np.ndarray):
+        return np.array_equal(value, copy)
+    return len(value) == len(copy) and all(map(operator.is_, value, copy))
 
 
 def _described(value: object) -> str:
@@ -232,6 +241,47 @@ def whole(value: object) -> int | None:
     return int(number) if number is not None and number.is_integer() else None
 
 
+def numbers_in(found: Any, count: int = 1) -> list[float] | str:
+    """So many finite numbers of any type (more than one in a tuple, list or array), or the hint on what they are."""
+    if found is None or found is ...:
+        return "It returns nothing yet: replace the …."
+    several = isinstance(found, tuple | list) or getattr(found, "ndim", 0) > 0
+    parts = list(found) if several and count > 1 else [found]
+    if any(map(_is_gap, parts)):
+        return "There is a gap left: replace each …."
+    if len(parts) != count:
+        return f"Expected {count} numbers, found {len(parts)}."
+    values = []
+    for part in parts:
+        value = real(part)
+        if value is None:
+            forgotten = ": forgotten mean, std or sum?" if getattr(part, "ndim", 0) else "."
+            return f"Expected a number, found {_described(part)}{forgotten}"
+        if not math.isfinite(value):
+            return "The result is not finite: look for a division by 0."
+        values.append(value)
+    return values
+
+
+Numbers = float | Sequence[float]
+
+
+def numbers_hint(found: Any, expected: Numbers, mistakes: Mapping[str, Numbers], where: str = "") -> str | None:
+    """None for the expected numbers, of whatever type, or the hint: no numbers, a known mistake, other numbers."""
+    values = numbers_in(found, np.size(expected))
+    if isinstance(values, str):
+        return values
+
+    def near(other: Numbers) -> bool:
+        return np.allclose(values, other, rtol=1e-4, atol=1e-6)
+
+    if near(expected):
+        return None
+    hint = next((hint for hint, other in mistakes.items() if near(other)), None)
+    right, wrong = (", ".join(f"{value:.4g}" for value in np.ravel(numbers)) for numbers in (expected, values))
+    return hint or f"{where}{'e' if where else 'E'}xpected {right}{'' if where else ' here'}, found {wrong}."
+
+
 def with_weights_of(library: nn.Module, mine: object) -> str | None:
     """Give an answer's module the library's weights, or return the hint that says why it cannot take them."""
     if not isinstance(mine, nn.Module):
@@ -279,30 +329,58 @@ def matches(found: object, expected: Tensor) -> bool:
     return tensor_hint(found, expected) is None
 
 
-NO_GRADIENT = "The values are right, but no gradient is left: keep to torch's operations, without no_grad."
-
-
 def wrong_verdict(answer: Mapping[str, bool], claims: Mapping[str, tuple[bool, str]]) -> str | None:
-    """Of letters answered by True or False: None if all are right, else what is missing, odd or wrong, and why."""
+    """Of claims answered by True or False: None if all are right, else what is missing, odd or wrong, and why."""
     if not isinstance(answer, Mapping):
-        return f"Expected a dict with a True or False for each letter, found {type(answer).__name__}."
-    missing = [letter for letter in claims if answer.get(letter, ...) is ...]
+        return f"Expected a dict with True or False for each line, found {type(answer).__name__}."
+    missing = [letter for letter in claims if _is_gap(answer.get(letter))]
     if missing:
-        return f"Not answered yet: {', '.join(missing)}, by True or False."
+        return f"Not answered yet by True or False: {', '.join(missing)}."
     for letter in claims:
         if not isinstance(answer[letter], bool | np.bool_ | int) or answer[letter] not in (0, 1):
             return f"Expected True or False for {letter}, found {answer[letter]!r}."
     return next((f"{letter}: {why}" for letter, (right, why) in claims.items() if bool(answer[letter]) != right), None)
 
 
-def known_mistake(found: object, expected: Tensor, mistakes: dict[str, Tensor]) -> str | None:
-    """None if the answer is right, the hint of the mistake that gives exactly these values, or a general hint."""
+def known_mistake(found: object, expected: Tensor, mistakes: Mapping[str, Tensor], **inputs: Tensor) -> str | None:
+    """None if the answer is right, the hint of the mistake that gives exactly these values, or a general hint.
+
+    inputs: tensors by the reader's names for them; right values must pass the expected gradients on to each.
+    """
     if matches(found, expected):
-        return None
+        return _gradient_hint(found, expected, inputs)
     hint = next((hint for hint, values in mistakes.items() if matches(found, values)), None)
     return hint or tensor_hint(found, expected)
 
 
-def random_tensor(*shape: int, seed: int) -> Tensor:
+def _gradient_hint(found: object, expected: Tensor, inputs: Mapping[str, Tensor]) -> str | None:
+    if not inputs:
+        return None
+    advice = "keep to torch's operations, without no_grad, detach or item."
+    if not isinstance(found, Tensor) or not found.requires_grad:
+        return f"The values are right, but no gradient is left: {advice}"
+
+    def gradients(of: Tensor) -> tuple[Tensor | None, ...]:
+        loss = (of * random_tensor(*of.shape, seed=9)).sum()
+        return torch.autograd.grad(loss, [*inputs.values()], retain_graph=True, allow_unused=True)
+
+    for name, mine, right in zip(inputs, gradients(found), gradients(expected), strict=True):
+        if mine is None or (right is not None and not matches(mine, right)):
+            reaches = "no gradient reaches" if mine is None else "not all of the gradient reaches"
+            return f"The values are right, but {reaches} {name}: {advice}"
+    return None
+
+
+def axes_hint(answer: Callable[..., Any], expected: Tensor, *arguments: Any) -> str | None:
+    """A hint where arguments with other leading axes than before stop an answer or give another result."""
+    try:
+        right = matches(answer(*arguments), expected)
+    except Exception:
+        right = False
+    shape = next(list(argument.shape) for argument in arguments if isinstance(argument, Tensor))
+    return None if right else f"With other leading axes, {shape}, it stops or is wrong: count the axes from the end."
+
+
+def random_tensor(*shape: int, seed: int, gradient: bool = False) -> Tensor:
     """Normally distributed numbers, the same for every run."""
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), requires_grad=gradient)

@@ -1,7 +1,7 @@
 """Exercises of notebook 01: frames of a clip, the draw of an episode, the interval, pairs, and other classes."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ import torch
 from clipspm_lite.data.decoding import frame_indices
 from clipspm_lite.evaluation.results import half_width
 from clipspm_lite.exercises.episode_draws import draw_episode, find_draw
-from clipspm_lite.exercises.exercise import Exercise, real, whole
+from clipspm_lite.exercises.exercise import Exercise, numbers_hint, numbers_in, real, whole
 
 Rule = Callable[..., float]
 
@@ -22,7 +22,7 @@ def _whole_numbers(found: object, count: int) -> str | None:
     if not isinstance(found, list | tuple):
         return f"Expected a list of {count} frame indices, found {type(found).__name__}."
     if len(found) != count:
-        return f"Expected {count} indices, found {len(found)}: there is one a segment."
+        return f"Expected {count} indices, found {len(found)}: there is one per segment."
     if any(item is ... for item in found):
         return "There is a gap left: replace the … by the index of frame i."
     if any(real(item) is None for item in found):
@@ -68,48 +68,27 @@ def _find_frames(answer: Callable[[int, Sequence[float]], list[int]]) -> str | N
     return f"For n = 25 and the offsets {cases[1][1]} the frames are {frame_indices(*cases[1])}, found {found[1]}."
 
 
-def _number(found: object) -> str | None:
-    if found is ... or found is None:
-        return "It returns nothing yet: replace the …."
-    if isinstance(found, torch.Tensor | np.ndarray) and found.ndim > 0:
-        return f"Expected one number, found an array of shape {list(found.shape)}: forgotten mean or std?"
-    try:
-        value = float(found)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return f"Expected a number, found {type(found).__name__}."
-    return None if math.isfinite(value) else "The result is not finite: look for a division by 0."
-
-
-def _mistaken(found: float, right: float, mistakes: Iterable[tuple[float, str]]) -> str | None:
-    """None where found is right, else the hint of the mistake that gives the same number."""
-    if math.isclose(found, right, rel_tol=1e-4, abs_tol=1e-6):
-        return None
-    for value, hint in mistakes:
-        if math.isclose(found, value, rel_tol=1e-4, abs_tol=1e-6):
-            return hint
-    return f"Expected {right:.3f} here, found {found:.3f}."
+def _width(shares: np.ndarray) -> float:
+    return 196 * float(shares.std(ddof=1)) / len(shares) ** 0.5
 
 
 def _find_half_width(answer: Callable[[np.ndarray], float]) -> str | None:
-    shares = np.random.default_rng(0).integers(0, 6, 30) / 5
-    spread = shares.std(ddof=1)
-    right = 196 * spread / 30**0.5
-    found = answer(shares)
-    return _number(found) or _mistaken(
-        float(found),
-        right,
-        [
-            (196 * spread, "This is the spread of single episodes; that of a mean of E is √E times smaller."),
-            (196 * spread / 30, "Divide by the root of the number of episodes, not by the number."),
-            (right / 100, "The answer is wanted in points: accuracies are shares in 0 … 1, so times 100."),
-            (right / 1.96, "This is one standard error; 95 % of a bell curve lie within 1.96 of them."),
-            (2 * right, "This is the whole width; the half-width stands behind the ±."),
-            (
-                196 * shares.std() / 30**0.5,
-                "Nearly: the spread round a mean taken from the same data divides by E − 1 (ddof=1).",
+    for episodes in (30, 12):
+        shares = np.random.default_rng(0).integers(0, 6, episodes) / 5
+        spread, right = shares.std(ddof=1), _width(shares)
+        mistakes = {
+            "This is the spread of single episodes; that of a mean of E is √E times smaller.": 196 * spread,
+            "Divide by the root of the number of episodes, not by the number.": 196 * spread / episodes,
+            "The answer is wanted in points: accuracies are shares in 0 … 1, so times 100.": right / 100,
+            "This is one standard error; 95 % of a bell curve lie within 1.96 of them.": right / 1.96,
+            "This is the whole width; the half-width stands behind the ±.": 2 * right,
+            "Nearly: the spread round a mean taken from the same data divides by E − 1 (ddof=1).": (
+                196 * shares.std() / episodes**0.5
             ),
-        ],
-    )
+        }
+        if hint := numbers_hint(answer(shares), right, mistakes, f"For {episodes} episodes: "):
+            return hint
+    return None
 
 
 def _paired_difference(ours: np.ndarray, other: np.ndarray) -> tuple[float, float]:
@@ -119,64 +98,62 @@ def _paired_difference(ours: np.ndarray, other: np.ndarray) -> tuple[float, floa
 
 def _find_paired(answer: Callable[[np.ndarray, np.ndarray], tuple[float, float]]) -> str | None:
     rng = np.random.default_rng(1)
-    hard = rng.uniform(0.2, 0.9, 200)
-    other = np.round(np.clip(hard + rng.normal(0, 0.1, 200), 0, 1), 1)
-    ours = np.round(np.clip(hard + 0.05 + rng.normal(0, 0.1, 200), 0, 1), 1)
-
-    def width(shares: np.ndarray) -> float:
-        return 196 * float(shares.std(ddof=1)) / 200**0.5
-
-    found = answer(ours, other)
-    if not isinstance(found, tuple | list) or len(found) != 2:
-        return "Return two numbers: the mean difference and its half-width."
-    mean, half = found
-    difference = 100 * float((ours - other).mean())
-    hint = (
-        _number(mean)
-        or _number(half)
-        or _mistaken(
-            float(mean),
+    for episodes in (200, 50):
+        hard = rng.uniform(0.2, 0.9, episodes)
+        ours, other = (np.round(np.clip(hard + rng.normal(more, 0.1, episodes), 0, 1), 1) for more in (0.05, 0))
+        found = numbers_in(answer(ours, other), 2)
+        if isinstance(found, str):
+            return found
+        difference, half = _paired_difference(ours, other)
+        hint = numbers_hint(
+            found[0],
             difference,
-            [
-                (-difference, "The sign: ours minus other."),
-                (difference / 100, "The difference is wanted in points: times 100."),
-            ],
-        )
-    )
-    return hint or _mistaken(
-        float(half),
-        width(ours - other),
-        [
-            (
-                (width(ours) ** 2 + width(other) ** 2) ** 0.5,
+            {
+                "The sign: ours minus other.": -difference,
+                "The difference is wanted in points: times 100.": difference / 100,
+            },
+            "The mean: ",
+        ) or numbers_hint(
+            found[1],
+            half,
+            {
                 "This is the unpaired interval: it throws away that both saw the same episodes. "
-                "Subtract episode by episode first.",
-            ),
-            (width(ours) + width(other), "Half-widths don't add up; and the episodes are paired: subtract first."),
-            (width(ours), "This is the interval of one method; the question is about the differences."),
-        ],
-    )
+                "Subtract episode by episode first.": math.hypot(_width(ours), _width(other)),
+                "Half-widths don't add up; and the episodes are paired: subtract first.": _width(ours) + _width(other),
+                "This is the interval of one method; the question is about the differences.": _width(ours),
+            },
+            "The half-width: ",
+        )
+        if hint is not None:
+            return hint
+    return None
 
 
 def _find_class_interval(answer: Callable[[np.ndarray], float]) -> str | None:
-    accuracies = np.random.default_rng(2).uniform(30, 95, 24)
-    found = answer(accuracies)
-    hint = _number(found)
-    if hint is not None:
-        return hint
-    error = float(accuracies.std(ddof=1)) / 24**0.5
-    ratio = float(found) / (1.96 * error)
-    if 0.85 < ratio < 1.15:
-        return None
-    if ratio < 0.05:
-        return "All draws have the same mean: draw as many classes as there are, but with putting back."
-    if 0.4 < ratio < 0.6:
-        return "This is about one standard error: 95 % need 1.96 of them, or the 2.5 and 97.5 per cent points."
-    if 1.8 < ratio < 2.2:
-        return "This is the whole width; the half-width stands behind the ±."
-    if 4 < ratio < 6:
-        return "This is the spread of single classes; the question is how far their mean would move."
-    return f"Expected about {1.96 * error:.1f} points here, found {float(found):.1f}."
+    for classes in (24, 5):
+        accuracies = np.random.default_rng(2).uniform(30, 95, classes)
+        found = numbers_in(answer(accuracies))
+        if isinstance(found, str):
+            return found
+        right = _width(accuracies) / 100 * (1 - 1 / classes) ** 0.5
+        if any(math.isclose(found[0], 1.96 * accuracies.std(ddof=one) / classes**0.5) for one in (0, 1)):
+            return "This is the formula of section 3, and nothing is drawn. Draw the classes: that needs no formula."
+        for low, high, hint in (
+            (0, 0.05, "All draws have the same mean: draw as many classes as there are, but with putting back."),
+            (
+                0.4,
+                0.6,
+                "This is about one standard error: 95 % need 1.96 of them, or the 2.5 and 97.5 per cent points.",
+            ),
+            (1.15, 1.6, "Classes are missing in every draw: draw as many as there are, with putting back."),
+            (1.8, 2.2, "This is the whole width; the half-width stands behind the ±."),
+            (4, 6, "This is the spread of single classes; the question is how far their mean would move."),
+        ):
+            if low <= found[0] / right < high:
+                return hint
+        if not 0.85 < found[0] / right < 1.15:
+            return f"For {classes} classes: expected about {right:.1f} points, found {found[0]:.1f}."
+    return None
 
 
 FRAMES = '''
@@ -326,7 +303,7 @@ EXERCISES = {
             "return (np.percentile(means, 97.5) - np.percentile(means, 2.5)) / 2"
         ),
         why=(
-            "On `per_class` it gives about the ± of section 3; on `by_class` a little over 1 point, and the "
+            "*Expected:* about 7.6 points on `per_class`, as in section 3, and 1.2 on `by_class`, where the "
             "difference is about 1. The interval over episodes says that *otam is better than prototype*; over "
             "classes, the two cannot be told apart."
         ),

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clipspm_lite.exercises.exercise import (
-    NO_GRADIENT,
     Exercise,
+    axes_hint,
     known_mistake,
     matches,
     random_tensor,
@@ -45,7 +45,7 @@ def _find_gate(answer: Callable[..., Any]) -> str | None:
         hint = with_weights_of(library, mine)
         if hint is not None:
             return hint
-        x = random_tensor(2, 3, 4, seed=0)
+        x = random_tensor(2, 3, 4, seed=0, gradient=True)
         before = library.fc1(x)
         found, expected, inner = mine(x), library(x), library.fc2(F.leaky_relu(before, slope))
         mistakes = {
@@ -57,11 +57,9 @@ def _find_gate(answer: Callable[..., Any]) -> str | None:
             "There is nothing between the two linear layers: LeakyReLU is missing.": torch.sigmoid(library.fc2(before)),
             "That is the gated x. Return the gate alone; the caller multiplies.": expected * x,
         }
-        hint = known_mistake(found, expected, mistakes)
+        hint = known_mistake(found, expected, mistakes, x=x)
         if hint is not None:
             return hint
-        if not found.requires_grad:
-            return NO_GRADIENT
     return None
 
 
@@ -73,22 +71,16 @@ def _find_fusion(answer: Callable[..., Any]) -> str | None:
     if hint is not None:
         return hint
     assert isinstance(mine, nn.Module)
-    for axes in ((2,), (2, 3)):
-        video, prompt = random_tensor(*axes, 3, 4, seed=0), random_tensor(*axes, 1, 4, seed=1)
-        try:
-            found = mine(video, prompt)
-        except (RuntimeError, IndexError):
-            if axes == (2,):
-                raise
-            return "With one more leading axis it stops: count axes from the end, −2 for tokens, −1 for channels."
-        hint = _fusion_hint(found, library, video, prompt)
-        if hint is not None:
-            return hint
-    return None
+    video, prompt = (random_tensor(2, tokens, 4, seed=tokens, gradient=True) for tokens in (3, 1))
+    hint = _fusion_hint(mine(video, prompt), library, video, prompt)
+    if hint is not None:
+        return hint
+    more = random_tensor(2, 3, 3, 4, seed=2), random_tensor(2, 3, 1, 4, seed=3)
+    return axes_hint(lambda *tokens: torch.cat([*mine(*tokens)], -2), torch.cat([*library(*more)], -2), *more)
 
 
 def _fusion_hint(found: Any, library: Fusion, video: Tensor, prompt: Tensor) -> str | None:
-    if not isinstance(found, tuple) or len(found) != 2 or not all(isinstance(part, Tensor) for part in found):
+    if not isinstance(found, tuple | list) or len(found) != 2 or not all(isinstance(part, Tensor) for part in found):
         return "Return two tensors: the fused frames [..., T, C], then the fused prompt [..., 1, C]."
     frames, token = found
     if frames.shape == prompt.shape and token.shape == video.shape:
@@ -115,8 +107,8 @@ def _fusion_hint(found: Any, library: Fusion, video: Tensor, prompt: Tensor) -> 
         "The prompt went in as the last token, and the first came out as the prompt.": fused(mixed, prompt),
         "The transformer block is missing.": torch.cat([prompt, mixed], -2),
     }
-    hint = known_mistake(torch.cat([token, frames], -2), fused(prompt, mixed), mistakes)
-    return hint or (None if frames.requires_grad else NO_GRADIENT)
+    found = torch.cat([token, frames], -2)
+    return known_mistake(found, fused(prompt, mixed), mistakes, video=video, prompt=prompt)
 
 
 def _find_generator(answer: Callable[..., Any]) -> str | None:
@@ -125,7 +117,7 @@ def _find_generator(answer: Callable[..., Any]) -> str | None:
             library, mine = Generator(6, 5, condition), answer(6, 5, condition)
             hint = with_weights_of(library, mine)
             if hint is None:
-                video, mean_text = random_tensor(*axes, 3, 6, seed=0) + 0.5, random_tensor(6, seed=1)
+                video, mean_text = (random_tensor(*a, 6, seed=3, gradient=True) for a in ((*axes, 3), ()))
                 hint = _generator_hint(mine(video, mean_text), library, video, mean_text, condition)
             if hint is not None:
                 return f'condition="{condition}": {hint}'
@@ -156,44 +148,47 @@ def _generator_hint(found: Any, library: Generator, video: Tensor, mean_text: Te
         "GELU between the two layers is missing.": library.fc2(library.fc1(mean_text * right)).unsqueeze(-2),
         "That is t̄ · s(f) itself: the two layers FF_g are missing.": (mean_text * right).unsqueeze(-2),
     }
-    hint = known_mistake(found, expected, mistakes)
-    return hint or (None if found.requires_grad else NO_GRADIENT)
+    return known_mistake(found, expected, mistakes, video=video, mean_text=mean_text)
 
 
 def _find_consistency(answer: Any) -> str | None:
-    named, generated = random_tensor(5, 3, 4, seed=0), random_tensor(5, 3, 4, seed=1)
-    found = answer(named, generated)
-    squares = (named - generated).square()
-    expected = squares.sum((-2, -1)).mean()
-    mistakes = {
-        "That is the mean over all entries (an ordinary mean squared error): sum over a sample's entries.": (
-            squares.mean()
-        ),
-        "That is the sum over everything: average over the samples, the first axis.": squares.sum(),
-        "The sum runs over channels only: a sample's entries are its tokens and its channels.": squares.sum(-1).mean(),
-        "That is ‖·‖ and not ‖·‖²: there is no square root.": squares.sum((-2, -1)).sqrt().mean(),
-        "Those are absolute differences: square them.": (named - generated).abs().sum((-2, -1)).mean(),
-        "One number a sample: average them.": squares.sum((-2, -1)),
-    }
-    return known_mistake(found, expected, mistakes)
+    for shape in ((5, 3, 4), (2, 1, 6)):
+        named, generated = random_tensor(*shape, seed=0), random_tensor(*shape, seed=1)
+        squares = (named - generated).square()
+        mistakes = {
+            "That is the mean over all entries (an ordinary mean squared error): sum over a sample's entries.": (
+                squares.mean()
+            ),
+            "That is the sum over everything: average over the samples, the first axis.": squares.sum(),
+            "The sum runs over channels only: a sample's entries are its tokens and its channels.": (
+                squares.sum(-1).mean()
+            ),
+            "That is ‖·‖ and not ‖·‖²: there is no square root.": squares.sum((-2, -1)).sqrt().mean(),
+            "Those are absolute differences: square them.": (named - generated).abs().sum((-2, -1)).mean(),
+            "One number per sample: average them.": squares.sum((-2, -1)),
+        }
+        hint = known_mistake(answer(named, generated), squares.sum((-2, -1)).mean(), mistakes)
+        if hint is not None:
+            return hint
+    return None
 
 
 def _find_summary(answer: Any) -> str | None:
-    video = random_tensor(4, 8, 6, seed=0)
-    found = answer(video)
-    if not isinstance(found, Tensor) or found.shape != (4, 6):
-        return tensor_hint(found, torch.zeros(4, 6))
-    if not torch.isfinite(found).all():
-        return "Some values are not finite: look for a division by 0 or a logarithm of 0."
-    if (found.std(-1) < 1e-5).all():
-        return "All channels of a video hold the same number: this is the scalar condition again."
-    if matches(answer(video.flip(-2)), found):
-        return "A clip and its reverse get the same summary: let it depend on the order of the frames."
-    one_by_one = torch.cat([answer(clip[None]) for clip in video])
-    if not matches(one_by_one, found):
-        return "A video's summary changes with the videos beside it: use its own frames only."
-    if not matches(answer(video[None]), found[None]):
-        return "More leading axes change the result: count the axes from the end, −2 for frames, −1 for channels."
+    for frames in (8, 5):
+        video = random_tensor(4, frames, 6, seed=0)
+        found = answer(video)
+        hint = tensor_hint(found, torch.zeros(4, 6), tolerance=float("inf"))
+        if hint is not None:
+            return hint
+        if (found.std(-1) < 1e-5).all():
+            return "All channels of a video hold the same number: this is the scalar condition again."
+        if matches(answer(video.flip(-2)), found):
+            return "A clip and its reverse get the same summary: let it depend on the order of the frames."
+        one_by_one = torch.cat([answer(clip[None]) for clip in video])
+        if not matches(one_by_one, found):
+            return "A video's summary changes with the videos beside it: use its own frames only."
+        if hint := axes_hint(answer, found[None], video[None]):
+            return hint
     return None
 
 
@@ -326,7 +321,7 @@ def consistency_term(named, generated):
         template="return (named - generated).square().sum(dim=...).mean()",
         why=(
             "A sum over tokens and channels grows with their number; its weight in the loss is chosen with that"
-            " in mind."
+            " in mind. *Expected:* `consistency_term(torch.zeros(2, 3, 4), torch.ones(2, 3, 4))` gives 12."
         ),
     ),
     "04.5": Exercise(

@@ -1,5 +1,6 @@
 """Exercises of notebook 05: MFE and HSMR."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -43,20 +44,16 @@ def _motion_mistakes(mfe: MotionFeatureExtraction, video: Tensor) -> dict[str, T
 
 
 def _find_mfe(answer: Callable[..., Any]) -> str | None:
-    video = random_tensor(3, 8, 6, seed=4)
     versions: tuple[Motion, ...] = ("symmetric", "antisymmetric")
-    for motion in versions:
-        library = MotionFeatureExtraction(6, motion=motion)
-        mine = answer(6, motion=motion)
+    for motion, frames in itertools.product(versions, (8, 5)):
+        video = random_tensor(3, frames, 6, seed=4, gradient=True)
+        library, mine = MotionFeatureExtraction(6, motion=motion), answer(6, motion=motion)
         hint = with_weights_of(library, mine)
         if hint is not None:
             return hint
-        found, expected = mine(video), library(video)
-        hint = known_mistake(found, expected, _motion_mistakes(library, video))
+        hint = known_mistake(mine(video), library(video), _motion_mistakes(library, video), video=video)
         if hint is not None:
-            return f'motion="{motion}": {hint}'
-        if not found.requires_grad:
-            return "The values are right, but no gradient is left: keep to torch's operations, without no_grad."
+            return f'motion="{motion}", T = {frames}: {hint}'
     return None
 
 
@@ -83,16 +80,14 @@ def _find_taps(answer: Any) -> str | None:
 
 
 def _find_stopped(answer: Callable[[Tensor, Tensor], object]) -> str | None:
-    deep, token = random_tensor(2, 4, 3, seed=4)
-    deep.requires_grad_()
-    token.requires_grad_()
+    deep, token = (random_tensor(4, 3, seed=seed, gradient=True) for seed in (4, 5))
     difference = (deep - token).detach()
     squares = difference.square()
     mistakes = {
         "You averaged over the channels too: ‖·‖² is their sum, the mean is over videos.": squares.mean(),
         "You summed over the videos too: the loss is a mean over videos.": squares.sum(),
         "The norm is not squared.": squares.sum(-1).sqrt().mean(),
-        "One number a video: the mean over videos is missing.": squares.sum(-1),
+        "One number per video: the mean over videos is missing.": squares.sum(-1),
     }
     loss = answer(deep, token)
     found = loss.detach() if isinstance(loss, Tensor) else loss
@@ -119,10 +114,13 @@ def _find_signed(answer: Callable[[Tensor], object]) -> str | None:
         ("moving", video),
         ("reversed", video.flip(0)),
         ("changed", changed),
+        ("shorter", video[:5]),
+        ("shorter reversed", video[:5].flip(0)),
     ):
         found = answer(clip)
-        if not isinstance(found, Tensor):
+        if found is None or found is ...:
             return tensor_hint(found, video)
+        found = torch.as_tensor(found)  # a number or an array will do
         if not found.is_floating_point():
             return f"Expected a feature of floating-point numbers, found {found.dtype}."
         if not torch.isfinite(found).all():
@@ -134,8 +132,9 @@ def _find_signed(answer: Callable[[Tensor], object]) -> str | None:
         return f"A still clip gets a motion of length {float(features['still'].norm()):.2f}; it must be zero."
     if float(features["moving"].norm()) < 1e-3:
         return "Zero for a still clip, but for a moving one too: it measures nothing."
-    if float((features["moving"] + features["reversed"]).abs().max()) > 1e-4:
-        return "Zero for a still clip, but the reversed clip does not get the opposite sign."
+    for name, turned in (("moving", "reversed"), ("shorter", "shorter reversed")):
+        if float((features[name] + features[turned]).abs().max()) > 1e-4:
+            return f"Zero for a still clip, but the {name} clip backwards does not get the opposite sign."
     if float((features["moving"] - features["changed"]).abs().max()) < 1e-4:
         return (
             "Zero for a still clip, and the sign flips. But changing the two middle frames changes nothing: "

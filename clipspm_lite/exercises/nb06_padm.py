@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clipspm_lite.exercises.exercise import Exercise, matches, random_tensor, real, tensor_hint
+from clipspm_lite.exercises.exercise import Exercise, known_mistake, matches, numbers_hint, random_tensor, tensor_hint
 from clipspm_lite.model.clip_fsar import CLIPFSARConfig
 from clipspm_lite.model.padm import PADM
 from clipspm_lite.model.transformer import TransformerBlock
@@ -36,8 +36,8 @@ def _attend(block: Any, tokens: Tensor, videos: Tensor) -> tuple[Tensor, Tensor]
 def _find_attend(answer: Callable[..., Any]) -> str | None:
     block, numbers = _block(), (WAY, QUERIES)
     for leading in ((), (2,)):
-        tokens, videos = (random_tensor(*leading, n, FRAMES, WIDTH, seed=n) for n in numbers)
-        found = answer(block, tokens.clone(), videos.clone())
+        tokens, videos = (random_tensor(*leading, n, FRAMES, WIDTH, seed=n, gradient=True) for n in numbers)
+        found = answer(block, tokens, videos)
         if isinstance(found, Tensor):
             return "That is one tensor. Give back two, tokens and videos: split it along the axis before the frames."
         if not isinstance(found, tuple | list) or len(found) != 2:
@@ -56,44 +56,34 @@ def _find_attend(answer: Callable[..., Any]) -> str | None:
                 torch.cat([block(x.transpose(-2, -3)).transpose(-2, -3) for x in (tokens, videos)], dim=-3)
             ),
         }
-        for hint, values in mistakes.items():
-            if all(map(matches, found, values.split(numbers, dim=-3))):
-                return hint
-        expected = by_position.transpose(-2, -3).split(numbers, dim=-3)
-        if all(map(matches, found, expected[::-1])):
+        expected = by_position.transpose(-2, -3)
+        parts = expected.split(numbers, dim=-3)
+        if all(map(matches, found, parts[::-1])):
             return "The values are right, the order is not: the tokens come first, then the videos."
-        for name, value, right in zip(("tokens", "videos"), found, expected, strict=True):
-            wrong = tensor_hint(value, right)
-            if wrong is not None:
-                return f"{name}: {wrong}"
-        if not found[0].requires_grad or not found[1].requires_grad:
-            return "The values are right, but no gradient is left: keep to torch's operations, without no_grad."
+        for name, value, right in zip(("tokens", "videos"), found, parts, strict=True):
+            if not isinstance(value, Tensor) or value.shape != right.shape:
+                return f"{name}: {tensor_hint(value, right)}"
+        hint = known_mistake(torch.cat([*found], dim=-3), expected, mistakes, tokens=tokens, videos=videos)
+        if hint is not None:
+            return hint
     return None
 
 
 def _find_share(answer: Callable[[int, int], object]) -> str | None:
     for shots, queries in ((1, 5), (1, 25), (5, 10)):
-        found, expected = real(answer(shots, queries)), shots / (shots + queries)
-        if found is None:
-            return "Expected one number between 0 and 1."
-        if abs(found - expected) < 1e-6:
-            continue
+        expected = shots / (shots + queries)
         mistakes = {
             "That is right for one shot only: a prototype is a sum over K supports too, divided by K.": (
                 1 / (shots + queries)
             ),
-            "That is the share of the queries in a class token; asked is that of the supports.": (
-                queries / (shots + queries)
-            ),
+            "That is the share of the queries in a class token; asked is that of the supports.": 1 - expected,
             "That is supports per query. A class token is divided by all of its members, supports included.": (
                 shots / queries
             ),
             "That is how many times the difference of the prototypes is larger: turn it over.": 1 / expected,
         }
-        for hint, value in mistakes.items():
-            if abs(found - value) < 1e-6:
-                return hint
-        return f"For K = {shots} and Q = {queries}: expected {expected:.3f}, found {found:.3f}."
+        if hint := numbers_hint(answer(shots, queries), expected, mistakes, f"For K = {shots} and Q = {queries}: "):
+            return hint
     return None
 
 
@@ -149,12 +139,15 @@ def _find_anchors(answer: Any) -> str | None:
         return "Exchanging the first query moves the anchors of the others: the mean still runs over all queries."
     if moved[0] <= 1e-5:
         return "A query does not enter its own anchor: it is the same whatever the query is."
-    if (answer(support + 1, query) - found).abs().max() <= 1e-5:
+    moves = [not matches(answer(support + shot[:, None, None], query), found) for shot in torch.eye(SHOT)]
+    if not any(moves):
         return "The supports do not enter: an anchor that is the query itself pulls it nowhere."
+    if not all(moves):
+        return "Only some of a class's shots enter: all of them count."
     shuffled = answer(support[[2, 0, 1]], query)
     if (shuffled - found).abs().max() > 1e-5:
         return "Another order of the classes gives other anchors: all classes must count alike."
-    alike = answer(query[0].expand_as(support), query[:1])
+    alike = answer(query[0].expand(WAY, SHOT + 1, *query[0].shape), query[:1])
     if not matches(alike, query[:1]):
         return "If all videos are the same, the anchor must be that video too: take means, not sums."
     return None
@@ -220,7 +213,8 @@ def share_of_supports(shots, queries):
         ),
         idea="Write both differences with the sums over supports; the queries cancel out.",
         template="# prototypes: (S₁ − S₂) / K        class tokens: (S₁ − S₂) / ...\nreturn shots / ...",
-        why="With 100 queries a hundredth is left: all class tokens are then nearly the mean of the queries.",
+        why="*Expected:* `share_of_supports(1, 100)` gives 0.0099. With 100 queries a hundredth is left: all class "
+        "tokens are then nearly the mean of the queries.",
     ),
     "06.3": Exercise(
         title="a test for transduction",

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipspm_lite.exercises.exercise import NO_GRADIENT, Exercise, known_mistake, random_tensor, real
+from clipspm_lite.exercises.exercise import Exercise, known_mistake, numbers_in, random_tensor
 from clipspm_lite.model.clipspm import CLIPSPM
 from clipspm_lite.model.head import query_cross_entropy
 
@@ -18,7 +18,7 @@ def _score(spm_distance: Tensor, padm_distance: Tensor, anchor_distance: Tensor)
 
 def _find_score(answer: Callable[..., Any]) -> str | None:
     for leading in ((), (3,)):
-        spm, padm, anchor = (random_tensor(*leading, *s, seed=i) for i, s in enumerate(((4, 5), (4, 5), (1, 5))))
+        spm, padm, anchor = (random_tensor(*leading, n, 5, seed=i, gradient=True) for i, n in enumerate((4, 4, 1)))
         expected = _score(spm, padm, anchor)
         mistakes = {
             "The sign: a distance is small for a good match, a logit is large for one.": -expected,
@@ -27,53 +27,48 @@ def _find_score(answer: Callable[..., Any]) -> str | None:
             "Only D_SPM is negated: mind the brackets.": -spm / 2 + padm + anchor,
             "The anchor's row is missing; it is added to every query.": -(spm / 2 + padm),
         }
-        found = answer(spm.requires_grad_(), padm, anchor)
-        hint = known_mistake(found, expected, mistakes)
-        if hint is not None:
+        inputs = dict(spm_distance=spm, padm_distance=padm, anchor_distance=anchor)
+        if hint := known_mistake(answer(spm, padm, anchor), expected, mistakes, **inputs):
             return hint
-        if not found.requires_grad:
-            return NO_GRADIENT
     return None
 
 
 def _loss(
-    logits: Tensor, labels: Tensor, consistency: Tensor, text: Tensor, hsmr: Tensor, lam: float, w_m: float
+    logits: Tensor, labels: Tensor, consistency: Tensor, text: Tensor, hsmr: Tensor, w_reg: float, w_m: float
 ) -> Tensor:
     per_episode = query_cross_entropy(logits, labels).mean(-1)
-    return (per_episode + lam * (consistency + text + w_m * hsmr)).mean()
+    return (per_episode + w_reg * (consistency + text + w_m * hsmr)).mean()
 
 
 def _find_loss(answer: Callable[..., Any]) -> str | None:
-    logits, labels = random_tensor(4, 10, 5, seed=0).requires_grad_(), torch.arange(40).view(4, 10) % 5
-    terms = [random_tensor(4, seed=seed) + mean for seed, mean in ((1, 30), (2, 20), (3, 50))]
-    for lam, w_m in ((2e-3, 0.5), (0.1, 0.25)):
+    for episodes, w_reg, w_m in ((4, 2e-3, 0.5), (3, 0.1, 0.25)):
+        logits = random_tensor(episodes, 10, 5, seed=0, gradient=True)
+        labels = torch.arange(10 * episodes).view(episodes, 10) % 5
+        terms = [random_tensor(episodes, seed=n).add(10 * n).requires_grad_() for n in (3, 2, 5)]
         consistency, text, hsmr = (term.mean() for term in terms)
-        cross_entropy, bracket = (
-            F.cross_entropy(logits.flatten(0, 1), labels.flatten()),
-            consistency + text + w_m * hsmr,
-        )
+        cross_entropy = F.cross_entropy(logits.flatten(0, 1), labels.flatten())
+        bracket = consistency + text + w_m * hsmr
         mistakes = {
-            "That is the sum of the cross-entropies over queries; it is their mean.": 40 * cross_entropy
-            + lam * bracket,
-            "The cross-entropies of each episode are added up over its queries; take their mean.": (
-                10 * cross_entropy + lam * bracket
+            "That is the sum of the cross-entropies over queries; it is their mean.": (
+                10 * episodes * cross_entropy + w_reg * bracket
             ),
-            "The terms are added up over the episodes; take their mean.": cross_entropy + 4 * lam * bracket,
-            "L_HSMR has its own weight, w_m, inside the bracket.": cross_entropy + lam * (consistency + text + hsmr),
-            "The bracket as a whole is weighted by λ.": cross_entropy + bracket,
+            "The cross-entropies of each episode are added up over its queries; take their mean.": (
+                10 * cross_entropy + w_reg * bracket
+            ),
+            "The terms are added up over the episodes; take their mean.": cross_entropy + episodes * w_reg * bracket,
+            "L_HSMR has its own weight, w_m, inside the bracket.": cross_entropy + w_reg * (consistency + text + hsmr),
+            "The bracket as a whole is weighted by w_reg.": cross_entropy + bracket,
             "The bracket is missing: that is the cross-entropy alone.": cross_entropy,
-            "With other weights, lam = 0.1 and w_m = 0.25, it is wrong: use the arguments lam and w_m.": (
+            "With other weights, w_reg = 0.1 and w_m = 0.25, it is wrong: use the arguments w_reg and w_m.": (
                 cross_entropy + 2e-3 * (consistency + text + 0.5 * hsmr)
             ),
         }
-        found = answer(logits, labels, *terms, lam, w_m)
-        if isinstance(found, Tensor) and found.shape == (4,):
+        found = answer(logits, labels, *terms, w_reg, w_m)
+        if isinstance(found, Tensor) and found.shape == (episodes,):
             return "One number per episode came out: average them."
-        hint = known_mistake(found, cross_entropy + lam * bracket, mistakes)
-        if hint is not None:
+        inputs = dict(zip(("logits", "consistency", "text", "hsmr"), (logits, *terms), strict=True))
+        if hint := known_mistake(found, cross_entropy + w_reg * bracket, mistakes, **inputs):
             return hint
-        if not isinstance(found, Tensor) or not found.requires_grad:
-            return NO_GRADIENT
     return None
 
 
@@ -120,14 +115,14 @@ def _weight_after(step: str) -> float:
 
 def _find_step(answer: Callable[..., Any]) -> str | None:
     toy = _Toy()
-    optimizer = torch.optim.SGD(toy.parameters(), RATES[0])
+    optimizer, steps = torch.optim.SGD(toy.parameters(), RATES[0]), []
+    optimizer.register_step_post_hook(lambda *_: steps.append(1))
     for rate, target in zip(RATES, TARGETS, strict=True):
         expected = [value.item() for value in toy.objective(toy.eval(), target)]
         toy.modes.clear()
-        found = answer(toy, optimizer, target, toy.objective, rate)
-        numbers = list(map(real, found)) if isinstance(found, tuple | list) else []
-        if len(numbers) != 2 or None in numbers:
-            return "Expected two numbers: the loss, and the share of right answers."
+        numbers = numbers_in(answer(toy, optimizer, target, toy.objective, rate), 2)
+        if isinstance(numbers, str):
+            return f"{numbers} Wanted: the loss, and the share of right answers."
         if toy.modes != [True]:
             return "Call objective once, with the model in training mode: model.train() switches dropout on."
         if not torch.allclose(torch.tensor(numbers), torch.tensor(expected), atol=1e-4):
@@ -141,7 +136,9 @@ def _find_step(answer: Callable[..., Any]) -> str | None:
     }
     found = toy.weight.item()
     if abs(found - _weight_after("right")) < 1e-5:
-        return None
+        if len(steps) == len(RATES):
+            return None
+        return "The weights move, but not by one optimizer.step() per step: then the optimizer has no say."
     close = [hint for step, hint in mistakes.items() if abs(found - _weight_after(step)) < 1e-5]
     return (close or ["The weights after three steps are wrong: backward, step and zero_grad, once each."])[0]
 
@@ -157,9 +154,8 @@ def _find_choice(answer: Callable[..., Any]) -> str | None:
     if found is None or found is ...:
         return "It returns nothing yet: replace the … and return a step."
     if found == 20:
-        turned = [entry | {"step": 50 - entry["step"]} for entry in history]
-        second = answer(turned)
-        return None if second == 30 else f"Right for one history; for another expected step 30, found {second!r}."
+        second = answer([entry | {"step": entry["step"] + 5} for entry in history[1:]])
+        return None if second == 25 else f"Right for one history; for another expected step 25, found {second!r}."
     if found == 40:
         return "That is the last step; its validation accuracy is not the highest."
     if found == 30:
@@ -208,25 +204,25 @@ EXERCISES = {
         title="the loss",
         difficulty=2,
         minutes=8,
-        stub='''def mean_loss(logits, labels, consistency, text, hsmr, lam, w_m):
+        stub='''def mean_loss(logits, labels, consistency, text, hsmr, w_reg, w_m):
     """logits [B, Q, N], labels [B, Q], three terms [B] of B episodes → their mean loss, one number."""
     cross_entropy = ...
     bracket = ...
     return ...
 ''',
-        solution='''def mean_loss(logits, labels, consistency, text, hsmr, lam, w_m):
+        solution='''def mean_loss(logits, labels, consistency, text, hsmr, w_reg, w_m):
     """logits [B, Q, N], labels [B, Q], three terms [B] of B episodes → their mean loss, one number."""
     cross_entropy = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
     bracket = consistency + text + w_m * hsmr
-    return cross_entropy + lam * bracket.mean()
+    return cross_entropy + w_reg * bracket.mean()
 ''',
         find=_find_loss,
         importance=3,
-        task="Write the loss of the presets `paper` and `lite` for a batch of B episodes, λ as `lam`.",
-        idea="Cross-entropy, plus λ times a bracket of three terms, one of which has its own weight.",
+        task=r"Write the loss of the presets `paper` and `lite` for a batch of B episodes; $w_\text{reg}$ is `w_reg`.",
+        idea="Cross-entropy, plus w_reg times a bracket of three terms, one of which has its own weight.",
         template=(
             "cross_entropy = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ...)\n"
-            "bracket = ...\nreturn cross_entropy + lam * bracket.mean()"
+            "bracket = ...\nreturn cross_entropy + w_reg * bracket.mean()"
         ),
         why="All episodes have equally many queries, so the mean over all of them is the mean over episodes.",
         library=lambda: _loss,
@@ -303,6 +299,6 @@ EXERCISES = {
         task="To find out what PADM can learn on its own, freeze everything else.",
         idea="Switch gradients off for all parameters, then on again for one part.",
         template="model.requires_grad_(False)\n...",
-        why="What has no gradient is left as it is by the optimiser, and costs no memory for one.",
+        why="What has no gradient is left as it is by the optimizer, and costs no memory for one.",
     ),
 }

@@ -6,26 +6,7 @@ from typing import Any
 import numpy as np
 
 from clipspm_lite.evaluation.results import half_width, holm
-from clipspm_lite.exercises.exercise import Exercise, real, wrong_verdict
-
-
-def _numbers(found: Any, count: int) -> str | None:
-    if found is None or found is ...:
-        return "It returns nothing yet: replace the …."
-    values = list(np.atleast_1d(found)) if isinstance(found, np.ndarray) else found
-    values = list(values) if isinstance(values, tuple | list) else [values]
-    if any(value is ... or value is None for value in values):
-        return "There is a gap left: replace each …."
-    if len(values) != count:
-        return f"Expected {count} {'number' if count == 1 else 'numbers'}, found {len(values)}."
-    if any(np.ndim(value) for value in values):
-        return "Expected single numbers, found an array: forgotten mean, std or sum?"
-    odd = [value for value in values if real(value) is None]
-    if odd:
-        return f"Expected a number, found {type(odd[0]).__name__}."
-    if not all(np.isfinite(float(value)) for value in values):
-        return "The result is not finite: look for a division by 0."
-    return None
+from clipspm_lite.exercises.exercise import Exercise, numbers_hint, wrong_verdict
 
 
 def half_widths(ours: np.ndarray, other: np.ndarray) -> tuple[float, float]:
@@ -40,71 +21,62 @@ def one_draw(right: np.ndarray, asked: np.ndarray, seeds: np.ndarray, classes: n
 
 def _find_half_widths(answer: Callable[[np.ndarray, np.ndarray], tuple[float, float]]) -> str | None:
     generator = np.random.default_rng(0)
-    hard = generator.integers(0, 4, 40)
-    ours, other = (
-        np.minimum(hard + generator.integers(0, 3, 40), 5) / 5,
-        np.minimum(hard + generator.integers(0, 2, 40), 5) / 5,
-    )
-    paired, unpaired = half_widths(ours, other)
-    result = answer(ours, other)
-    hint = _numbers(result, 2)
-    if hint is not None:
-        return hint
-    found = [float(value) for value in result]
-
-    def near(first: float, second: float) -> bool:
-        return bool(np.allclose(found, [first, second], rtol=1e-4))
-
-    if near(paired, unpaired):
-        return None
-    if near(unpaired, paired):
-        return "The two are exchanged: paired first. Pairing makes the interval narrower here, not wider."
-    if near(paired, half_width(ours) + half_width(other)):
-        return "Unpaired: independent errors do not add up, their squares do."
-    if near(unpaired, unpaired):
-        return "Paired: take the difference of each episode first, then its spread."
-    if near(paired / 100, unpaired / 100):
-        return "The answer is wanted in points: accuracies are shares in 0 … 1, so times 100."
-    if near(paired * 40**0.5, unpaired * 40**0.5):
-        return "That is the spread of single episodes: the mean over E of them is √E times surer."
-    if np.isclose(found[0], paired, rtol=1e-4):
-        return f"Paired is right. Unpaired: expected {unpaired:.2f} here, found {found[1]:.2f}."
-    return f"Expected ({paired:.2f}, {unpaired:.2f}) here, found ({found[0]:.2f}, {found[1]:.2f})."
+    for episodes in (40, 15):
+        hard = generator.integers(0, 4, episodes)
+        ours, other = (np.minimum(hard + generator.integers(0, more, episodes), 5) / 5 for more in (3, 2))
+        paired, unpaired = half_widths(ours, other)
+        mistakes = {
+            "The two are exchanged: paired first. Pairing makes the interval narrower here, not wider.": (
+                unpaired,
+                paired,
+            ),
+            "Unpaired: independent errors do not add up, their squares do.": (
+                paired,
+                half_width(ours) + half_width(other),
+            ),
+            "Paired: take the difference of each episode first, then its spread.": (unpaired, unpaired),
+            "The answer is wanted in points: accuracies are shares in 0 … 1, so times 100.": (
+                paired / 100,
+                unpaired / 100,
+            ),
+            "That is the spread of single episodes: the mean over E of them is √E times surer.": (
+                paired * episodes**0.5,
+                unpaired * episodes**0.5,
+            ),
+        }
+        if hint := numbers_hint(answer(ours, other), (paired, unpaired), mistakes, f"For {episodes} episodes: "):
+            return hint
+    return None
 
 
 def _find_one_draw(answer: Callable[..., float]) -> str | None:
     right = np.array([[9.0, 10.0, 2.0, 30.0], [5.0, 14.0, 4.0, 22.0], [7.0, 18.0, 3.0, 10.0]])
     asked = np.array([10.0, 20.0, 5.0, 40.0])
-    seeds, classes = np.array([2, 0, 2]), np.array([3, 1, 1, 0])
-    rows, expected = right[seeds][:, classes], one_draw(right, asked, seeds, classes)
-    result = answer(right, asked, seeds, classes)
-    hint = _numbers(result, 1)
-    if hint is not None:
-        return hint
-    found = float(np.ravel(result)[0])
-    once = right[np.unique(seeds)][:, np.unique(classes)]
-    mistakes = {
-        "This is a mean of the classes' accuracies: a class that was asked more often must count more.": (
-            100 * (rows / asked[classes]).mean()
-        ),
-        "Drawn with replacement: what was drawn twice counts twice.": (
-            100 * once.sum() / (len(once) * asked[np.unique(classes)].sum())
-        ),
-        "Only the classes are drawn here, the training seeds are left as they are.": (
-            100 * right[:, classes].sum() / (len(right) * asked[classes].sum())
-        ),
-        "Only the training seeds are drawn here, the classes are left as they are.": (
-            100 * right[seeds].sum() / (len(seeds) * asked.sum())
-        ),
-        "Wanted in per cent: times 100.": expected / 100,
-        "Divide by the number of training seeds too: every seed was asked the same queries.": expected * len(seeds),
-    }
-    if np.isclose(found, expected, rtol=1e-6):
-        return None
-    for mistake, value in mistakes.items():
-        if np.isclose(found, value, rtol=1e-6):
-            return mistake
-    return f"Expected {expected:.3f} here, found {found:.3f}."
+    for seeds, classes in (np.array([2, 0, 2]), np.array([3, 1, 1, 0])), (np.array([1, 1]), np.array([2, 0, 2])):
+        counts, queries = right[: len(seeds), : len(classes)], asked[: len(classes)]
+        rows, expected = counts[seeds][:, classes], one_draw(counts, queries, seeds, classes)
+        once = counts[np.unique(seeds)][:, np.unique(classes)]
+        mistakes = {
+            "This is a mean of the classes' accuracies: a class that was asked more often must count more.": (
+                100 * (rows / queries[classes]).mean()
+            ),
+            "Drawn with replacement: what was drawn twice counts twice.": (
+                100 * once.sum() / (len(once) * queries[np.unique(classes)].sum())
+            ),
+            "Only the classes are drawn here, the training seeds are left as they are.": (
+                100 * counts[:, classes].sum() / (len(counts) * queries[classes].sum())
+            ),
+            "Only the training seeds are drawn here, the classes are left as they are.": (
+                100 * counts[seeds].sum() / (len(seeds) * queries.sum())
+            ),
+            "Wanted in per cent: times 100.": expected / 100,
+            "Divide by the number of training seeds too: every seed was asked the same queries.": (
+                expected * len(seeds)
+            ),
+        }
+        if hint := numbers_hint(answer(counts, queries, seeds, classes), expected, mistakes):
+            return hint
+    return None
 
 
 def _find_holm(answer: Callable[[np.ndarray], Any]) -> str | None:

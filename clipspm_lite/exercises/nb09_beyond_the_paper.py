@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipspm_lite.exercises.exercise import Exercise, known_mistake, random_tensor, tensor_hint
+from clipspm_lite.exercises.exercise import Exercise, known_mistake, matches, random_tensor, tensor_hint
 from clipspm_lite.model import baselines
 from clipspm_lite.model.head import cross_entropy_losses
 from clipspm_lite.model.otam import frame_distances
@@ -49,8 +49,8 @@ class MyHead(nn.Module):
 
 
 def _find_set_distance(answer: Callable[[Tensor, Tensor], Any]) -> str | None:
-    for query, support in ((random_tensor(4, 6, seed=0), random_tensor(4, 6, seed=1)),
-                           (random_tensor(3, 6, seed=2), random_tensor(5, 6, seed=3))):  # fmt: skip
+    for frames in ((4, 4), (3, 5)):
+        query, support = (random_tensor(n, 6, seed=seed, gradient=True) for seed, n in enumerate(frames))
         distances = frame_distances(query, support)
         there, back = distances.amin(1), distances.amin(0)
         mistakes = {
@@ -61,11 +61,10 @@ def _find_set_distance(answer: Callable[[Tensor, Tensor], Any]) -> str | None:
             "The two directions are averaged: add them.": (there.mean() + back.mean()) / 2,
             "That is the largest of the nearest distances (Hausdorff): take their mean.": there.amax() + back.amax(),
         }
-        if hint := known_mistake(answer(query, support), set_distance(query, support), mistakes):
+        found, expected = answer(query, support), set_distance(query, support)
+        if hint := known_mistake(found, expected, mistakes, query=query, support=support):
             return hint
-    query = random_tensor(3, 6, seed=4).requires_grad_()
-    found = answer(query, random_tensor(3, 6, seed=5))
-    return None if found.requires_grad else "There is no gradient: keep to torch's operations on the frames."
+    return None
 
 
 def _find_modulate(answer: Callable[[Any, Tensor, Tensor], Any]) -> str | None:
@@ -73,7 +72,7 @@ def _find_modulate(answer: Callable[[Any, Tensor, Tensor], Any]) -> str | None:
     torch.manual_seed(0)
     block = TransformerBlock(config).eval()
     for way, shot, frames in ((3, 2, 4), (2, 1, 5)):
-        support, text = random_tensor(way, shot, frames, 8, seed=shot), random_tensor(way, 8, seed=9)
+        support, text = (random_tensor(way, *axes, 8, seed=shot, gradient=True) for axes in ((shot, frames), ()))
         joined = torch.cat([text[:, None, None].expand(-1, shot, 1, -1), support], dim=-2)
         mistakes = {
             "The text token is kept and the last frame dropped: drop the first token.": block(joined)[..., :-1, :],
@@ -84,31 +83,32 @@ def _find_modulate(answer: Callable[[Any, Tensor, Tensor], Any]) -> str | None:
             ),
             "Nothing goes through the block.": support,
         }
-        if hint := known_mistake(answer(block, support, text), modulate(block, support, text), mistakes):
+        found, expected = answer(block, support, text), modulate(block, support, text)
+        if hint := known_mistake(found, expected, mistakes, support=support, class_text=text):
             return hint
-    text = random_tensor(2, 8, seed=1).requires_grad_()
-    found = answer(block, random_tensor(2, 1, 3, 8, seed=2), text)
-    return None if found.requires_grad else "No gradient reaches the text: keep to torch's operations on it."
+    return None
 
 
 def _find_tuple_prototypes(answer: Callable[[Tensor, Tensor, Tensor], Any]) -> str | None:
     for tuples, others in ((3, 5), (4, 4)):
-        asked, keys, values = (random_tensor(n, 6, seed=seed) for seed, n in enumerate((tuples, others, others)))
+        sizes = (tuples, 6), (others, 6), (others, 5)
+        asked, keys, values = (random_tensor(*size, seed=seed, gradient=True) for seed, size in enumerate(sizes))
         likeness = asked @ keys.T
         mistakes = {
             "The weights of a query's tuple must add up to 1 over the support's tuples: softmax over the last axis.": (
                 (likeness / 6**0.5).softmax(0) @ values
             ),
-            "The likeness is not divided by √d.": likeness.softmax(-1) @ values,
-            "The likeness is divided by d: divide by √d.": (likeness / 6).softmax(-1) @ values,
+            "The likeness is not divided by √d_k.": likeness.softmax(-1) @ values,
+            "The likeness is divided by d_k: divide by √d_k.": (likeness / 6).softmax(-1) @ values,
+            "It is the width of the keys that counts, not that of the values.": (likeness / 5**0.5).softmax(-1)
+            @ values,
             "The keys are mixed: keys find, values are mixed.": (likeness / 6**0.5).softmax(-1) @ keys,
             "The likeness itself weighs: take its softmax.": likeness / 6**0.5 @ values,
         }
-        if hint := known_mistake(answer(asked, keys, values), tuple_prototypes(asked, keys, values), mistakes):
+        inputs = dict(query_keys=asked, support_keys=keys, support_values=values)
+        if hint := known_mistake(answer(*inputs.values()), tuple_prototypes(**inputs), mistakes, **inputs):
             return hint
-    asked = random_tensor(2, 6, seed=4).requires_grad_()
-    found = answer(asked, keys, values)
-    return None if found.requires_grad else "No gradient reaches the keys: keep to torch's operations on them."
+    return None
 
 
 def _find_head(answer: Callable[[int], Any]) -> str | None:
@@ -119,9 +119,7 @@ def _find_head(answer: Callable[[int], Any]) -> str | None:
     head.eval()  # dropout would make two calls differ
     if not any(weight.requires_grad for weight in head.parameters()):
         return "It has no weights to train: make some in __init__."
-    support, query, text = random_tensor(2, 3, 1, 6, 8, seed=0), random_tensor(2, 4, 6, 8, seed=1), random_tensor(
-        2, 3, 8, seed=2
-    )  # fmt: skip
+    support, query, text = (random_tensor(2, *s, 8, seed=len(s), gradient=True) for s in ((3, 2, 6), (4, 6), (3,)))
     result = head(support, query, text)
     if result is None or result is ...:
         return "It returns nothing yet: replace the … and return Scores."
@@ -129,11 +127,22 @@ def _find_head(answer: Callable[[int], Any]) -> str | None:
         return f"It should return something with .logits, as Scores(logits); found {type(result).__name__}."
     if hint := _logits_hint(result.logits):
         return hint
+    smaller = (random_tensor(*size, 6, seed=5) for size in ((2, 1, 4), (3, 4), (2,)))
+    if hint := tensor_hint(answer(6)(*smaller).logits, torch.zeros(3, 2), tolerance=float("inf")):
+        return f"For dim = 6 and supports [2, 1, 4, 6]: {hint}"
     if not result.logits.requires_grad:
         return "No gradient reaches its weights: let the logits depend on them, by torch's operations."
     labels = torch.tensor([[0, 1, 2, 0], [2, 1, 0, 1]])
     if not torch.allclose(head(support, query[:, :2], text).logits, result.logits[:, :2], atol=1e-3):
         return "A query's logits depend on the other queries: then a row depends on how queries are asked."
+    if matches(head(support, random_tensor(2, 4, 6, 8, seed=0), text).logits, result.logits):
+        return "Other queries get the same logits: the query does not enter."
+    alone = [matches(head(support[:, :, [shot, shot]], query, text).logits, result.logits) for shot in (0, 1)]
+    if alone[0] != alone[1]:
+        return "Only some of a class's shots enter: all of them count."
+    clips = random_tensor(20, 3, 1, 6, 8, seed=4)
+    if (head(clips, clips.squeeze(2), random_tensor(20, 3, 8, seed=5)).logits.argmax(-1) != torch.arange(3)).all():
+        return "A copy of a support never gets the largest logit of its own class: is the sign right?"
     losses: Callable[..., Any] = head.losses  # type: ignore[assignment]
     losses(support, query, text, labels).total.sum().backward()
     if not any(w.grad is not None and bool(w.grad.abs().sum() > 0) for w in head.parameters()):
@@ -175,6 +184,8 @@ def _find_method(answer: Callable[..., Any]) -> str | None:
         return "A query's logits depend on the other queries: then a row depends on how queries are asked."
     if differs(logits(support + 5 * random(2, 3, 2, 1, 8), query + 5 * random(2, 4, 1, 8), text)):
         return "The same vector added to all frames of a clip changes the logits: what stands still must not count."
+    if not differs(logits(support[:, :, [0, 0]], query, text)):
+        return "Only the first shot enters: all of a class's shots count."
     if not differs(logits(support, query.flip(-2), text)):
         return "A query played backwards gets the same logits: the method knows no order in time."
     return _finds_order(logits, random)
@@ -253,12 +264,12 @@ EXERCISES = {
         difficulty=2,
         minutes=10,
         stub='''def tuple_prototypes(query_keys, support_keys, support_values):
-    """Keys [P, d] of a query's tuples, keys and values [S, d] of a class's → the class's answer to each, [P, d]."""
+    """Keys [P, d_k] of a query's tuples, keys [S, d_k] and values [S, d] of a class's → its answer to each, [P, d]."""
     weights = ...
     return ...
 ''',
         solution='''def tuple_prototypes(query_keys, support_keys, support_values):
-    """Keys [P, d] of a query's tuples, keys and values [S, d] of a class's → the class's answer to each, [P, d]."""
+    """Keys [P, d_k] of a query's tuples, keys [S, d_k] and values [S, d] of a class's → its answer to each, [P, d]."""
     weights = (query_keys @ support_keys.T / support_keys.shape[-1] ** 0.5).softmax(-1)  # [P, S]
     return weights @ support_values
 ''',

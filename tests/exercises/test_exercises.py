@@ -1,6 +1,8 @@
 """Every exercise: its solution passes, its stub fails, each wrong answer fails with its own hint; one source."""
 
+import ast
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import torch
 from clipspm_lite.exercises import check, exercise, exercises, hint
 from clipspm_lite.exercises.editions import exercise_cells, places, wrong_answers
 from clipspm_lite.exercises.exercise import value_of
+from clipspm_lite.exercises.nb03_matching_in_time import soft_minimum
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 ALL = exercises()
@@ -140,13 +143,51 @@ def test_right_numbers_are_right_in_any_type(number, place):
     assert ALL[number].hint(lambda *a, **k: typed(right(*a, **k))) is None
 
 
+@pytest.mark.parametrize("number", ["03.2", "04.4", "06.2", "11.1", "11.2", "12.2"])
+def test_the_fold_says_what_the_solution_gives(number):
+    call, expected = re.search(r"\*Expected:\* `(.+?)` gives (\(.+?\)|[\d.]*\d)", ALL[number].why).groups()
+    solution = value_of(ALL[number].solution)
+    found = eval(call, {"torch": torch, "soft_min": soft_minimum, solution.__name__: solution})
+    assert found == pytest.approx(ast.literal_eval(expected), rel=0.01)
+
+
+RIGHT = [  # a piece of the solution, and what may stand in its place
+    ("01.2", "videos[:shot].tolist()", "videos[:shot]"),
+    ("01.4", "return mean, half", "return np.array([mean, half])"),
+    ("02.4", "video @ (example + name)", "2 * video @ (example + name)"),
+    ("03.3", "D[rows - 1, columns - 1]", "D[rows - 1, columns - 1] / (rows + columns)"),
+    ("03.3", "D[rows - 1, columns - 1]", "D[rows - 1, columns - 1] / max(rows, columns)"),
+    ("04.2", "return tokens[..., 1:, :], tokens[..., :1, :]", "return [tokens[..., 1:, :], tokens[..., :1, :]]"),
+    ("05.2", "-0.5, 1.0, 0.5", "np.array([-0.5, 1.0, 0.5])"),
+    ("05.4", "(time[:, None] * video).mean(0)", "float((time[:, None] * video).mean())"),
+    ("05.4", "(time[:, None] * video).mean(0)", "(time[:, None] * video).mean(0).numpy()"),
+    ("07.3", "return loss.item(), right.item()", "return [loss.item(), right]"),
+    ("07.4", 'entry["validation_accuracy"]', '(entry["validation_accuracy"], -entry["step"])'),
+    ("09.4", "baselines.otam(self.project(support)", "baselines.zero_shot(support"),
+    ("08.1", "return paired, unpaired", "return np.array([paired, unpaired])"),
+    ("08.3", "return corrected[order.argsort()]", "return corrected[order.argsort()].tolist()"),
+]
+
+
+@pytest.mark.parametrize("number, piece, other", RIGHT)
+def test_another_right_answer_is_right(number, piece, other):
+    assert piece in ALL[number].solution
+    assert ALL[number].hint(value_of(ALL[number].solution.replace(piece, other))) is None
+
+
+@pytest.mark.parametrize("number", ["02.3", "08.4", "10.2", "12.1"])
+def test_true_and_false_may_come_in_any_order_and_from_numpy(number):
+    right = value_of(ALL[number].solution)
+    assert ALL[number].hint({letter: np.bool_(right[letter]) for letter in reversed(right)}) is None
+
+
 MISTAKES = [  # what a reader may leave or hand over by mistake, and what the hint must say
     ("01.1", "def f(count, offsets):\n    count", "returns nothing yet"),
     ("01.1", "def f(count, offsets):\n    return [math.nan for _ in offsets]", "whole number"),
     ("01.1", "def f(count, offsets):\n    return ['1' for _ in offsets]", "whole numbers, found str"),
     ("01.2", "def f(sizes, way, shot, queries, seed, index):\n    way", "returns nothing yet"),
     ("01.2", "def f(sizes, way, shot, queries, seed, index):\n    return 1, 2, 3", "list, classes, found int"),
-    ("01.2", "def f(sizes, way, *_):\n    return [math.nan] * 3, [[1, 1]] * 3, [1] * 6", "whole numbers"),
+    ("01.2", "def f(sizes, way, *_):\n    return [math.nan] * 3, [[1]] * 3, [1] * 9", "whole numbers"),
     ("01.4", "def f(ours, other):\n    pass", "returns nothing yet"),
     ("01.4", "def f(ours, other):\n    ours -= other\n    return 100 * ours.mean(), 1.0", "argument ours in place"),
     ("02.1", "def f():\n    return 1", "Expected a function of (captions)"),
