@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
@@ -20,15 +21,18 @@ def learning_curves(histories: Mapping[str, Sequence[Mapping[str, float]]], chan
     """Loss, and accuracy on training and on validation episodes, this with 95 % intervals, over steps.
 
     ``histories``: run → its history, as `training.train` returns it. The scale of validation does not begin at zero.
+    There each run is a little to the right of the one before, so that their bars do not hide one another.
     """
     figure, (left, middle, right) = new_axes(3, 12, 3.6)
+    gap = min(np.diff(np.unique([entry["step"] for history in histories.values() for entry in history])), default=1)
     for number, (name, history) in enumerate(histories.items()):
         columns = {key: [entry[key] for entry in history] for key in CURVES}
         style = series_style(number) | {"linestyle": "-", "markersize": 4}
         left.plot(columns["step"], columns["loss"], label=name, **style)
         middle.plot(columns["step"], columns["accuracy"], **style)
         validation = columns["validation_accuracy"], columns["validation_interval"]
-        right.errorbar(columns["step"], *validation, capsize=2, elinewidth=0.7, **style)
+        beside = np.array(columns["step"]) + 0.4 * gap * number / len(histories)
+        right.errorbar(beside, *validation, capsize=2, elinewidth=0.7, **style)
     middle.axhline(chance, color="black", linestyle=":", linewidth=1.2)
     left.set(xlabel="step", ylabel="loss on training episodes", ylim=(0, None))
     middle.set(xlabel="step", ylabel="training accuracy, % (dotted: chance)", ylim=(0, 102))

@@ -248,7 +248,10 @@ def test_learning_curves_show_every_validation_of_every_run():
     assert points(left.lines) == points(middle.lines)[:12] == [[10], [10, 20]] * 6 and len(right.containers) == 12
     solid = right.containers[1]
     assert solid.lines[0].get_ydata().tolist() == [60, 70]
-    assert [bar[:, 1].tolist() for bar in solid.lines[2][0].get_segments()] == [[58, 62], [68, 72]]
+    bars = [container.lines[2][0].get_segments() for container in right.containers]
+    assert [bar[:, 1].tolist() for bar in bars[1]] == [[58, 62], [68, 72]]
+    assert len({of_run[0][0, 0] for of_run in bars}) == 12, "bars of different runs lie side by side"
+    assert max(of_run[0][0, 0] for of_run in bars) < 15, "nearer to their step than to the next"
 
 
 def test_the_architecture_names_every_part_with_its_shape_and_stays_inside_its_axes():
