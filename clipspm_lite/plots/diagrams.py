@@ -79,6 +79,23 @@ def spm(support: Tensor, query: Tensor, class_text: Tensor) -> Figure:
     return data_flow(tensors, parts, [*arrows, ("OTAM", "D_SPM")])
 
 
+def mfe(video: Tensor) -> Figure:
+    """MFE of one video ``[T, C]``."""
+    frames, channels = video.shape
+    tensors = {
+        "video f": ((0, 0), video.shape),
+        "Φ(f)": ((0, 2), video.shape),
+        "forward": ((2.5, 0.5), (frames - 1, channels)),
+        "backward": ((2.5, 1.5), (frames - 1, channels)),
+        "m": ((4.7, 1), (channels,)),
+    }
+    later, earlier, mean = "later Φ(f)\n− earlier f", "earlier Φ(f)\n− later f", "half the sum,\nmean of steps"
+    parts = {"Φ": (0, 1), later: (1.35, 0.5), earlier: (1.35, 1.5), mean: (3.6, 1)}
+    arrows = [("video f", "Φ"), ("Φ", "Φ(f)"), (later, "forward"), (earlier, "backward")]
+    arrows += [(given, difference) for given in ("video f", "Φ(f)") for difference in (later, earlier)]
+    return data_flow(tensors, parts, [*arrows, ("forward", mean), ("backward", mean), (mean, "m")])
+
+
 def hsmr(video: Tensor) -> Figure:
     """HSMR of one video ``[T, C]``."""
     channels = video.shape[-1:]

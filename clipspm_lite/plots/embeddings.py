@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 import seaborn as sns
 import torch
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.markers import MarkerStyle
 from matplotlib.patches import Rectangle
-from matplotlib.transforms import ScaledTranslation
 from torch import Tensor
 
 from clipspm_lite.plots.base import (
@@ -243,7 +240,9 @@ def stage_maps(
     parts: Sequence[str] = (),
     chosen: int | None = None,
 ) -> Figure:
-    """Maps of everything in an episode: a marker per kind, a number per class, a grey line from where a point came.
+    """Maps of everything in an episode: a marker per kind, a grey line from where a point came.
+
+    Each class has its number at the centre of its points, with a thin line to each of them.
 
     Args:
         maps: title → map, two of them; the same points in each.
@@ -276,7 +275,7 @@ def stage_maps(
             colors = [paint[place] for place in of_kind]
             ax.scatter(x, y, marker=style["marker"], **_mark(style, colors))
         ax.set(xlim=shown.limits[:2], ylim=shown.limits[2:], xticks=[], yticks=[], title=title)
-        _number_classes(ax, shown.places, classes, len(names))
+        _number_classes(ax, shown.places, classes, class_colors)
         if chosen is not None:
             ring: dict[str, Any] = dict(facecolors="none", edgecolors="black", linewidths=1.8)
             x, y = shown.places[chosen]
@@ -332,16 +331,13 @@ def _class_colors(way: int, colour: str, parts: Sequence[str]) -> dict[int | Non
     return {label: NEUTRAL_COLORS[number % len(NEUTRAL_COLORS)] for label, number in enumerate(numbers)}
 
 
-def _number_classes(ax: Axes, places: np.ndarray, classes: Sequence[int | None], way: int) -> None:
-    """Write a class's number, from 1, beside its points; of points closer than a digit is wide beside one only."""
-    apart = 0.035 * max(ax.get_xlim()[1] - ax.get_xlim()[0], ax.get_ylim()[1] - ax.get_ylim()[0])
-    beside = ax.transData + ScaledTranslation(6 / 72, 4 / 72, ax.figure.dpi_scale_trans)
-    for label in range(way):
-        points: list[int] = []
-        for place, other in enumerate(classes):
-            if other == label and all(np.linalg.norm(places[place] - places[p]) > apart for p in points):
-                points.append(place)
-        with rc_context({"text.parse_math": True}):  # a number as a marker; no name is in it
-            digits = MarkerStyle(f"${label + 1}$")
-        style: dict[str, Any] = dict(marker=digits, s=20, c="0.25", linewidths=0, zorder=2)
-        ax.scatter(*places[points].T, transform=beside, **style)
+def _number_classes(ax: Axes, places: np.ndarray, classes: Sequence[int | None], colors: Mapping[Any, Any]) -> None:
+    """A number for each class, from 1, at the centre of its points, and a thin line from there to each of them."""
+    for label in sorted({label for label in classes if label is not None}):
+        points = places[[place for place, other in enumerate(classes) if other == label]]
+        centre = points.mean(0)
+        steps = np.stack([points, np.broadcast_to(centre, points.shape), np.full_like(points, np.nan)], 1)
+        ax.plot(*steps.reshape(-1, 2).T, color=colors[label], linewidth=0.5, alpha=0.6, zorder=1.5)
+        card: dict[str, Any] = dict(boxstyle="circle,pad=0.15", facecolor="white", edgecolor="none", alpha=0.75)
+        style: dict[str, Any] = dict(color="black", weight="bold", fontsize=9, bbox=card, zorder=5)
+        ax.text(centre[0], centre[1], str(label + 1), ha="center", va="center", clip_on=True, **style)

@@ -189,7 +189,7 @@ def steps_of_twins(steps: Mapping[str, Tensor], title: str) -> Figure:
         style: dict[str, Any] = dict(transform=ax.get_xaxis_transform(), ha="center", va="top", fontsize=9)
         ax.text(middle, -0.03, name, **style)
     ax.set(xticks=[], yticks=[], ylabel="channel, sorted by the first block")
-    ax.set_xlabel(f"in each block: steps t = 1 … {count}, from frame t to frame t + 1", labelpad=20)
+    ax.set_xlabel(f"in each block: steps τ = 1 … {count}, from frame τ to frame τ + 1", labelpad=20)
     ax.set_title(f"{title} (colours: ± {most:.2g})", loc="left", y=1)
     _without_spines(ax)
     return figure

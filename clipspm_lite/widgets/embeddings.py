@@ -130,7 +130,8 @@ class EmbeddingPictures:
         ringed = f"ringed: {name}" if at in shown else f"{name} isn't there yet"
         return Picture(
             figure,
-            f"Episode {episode}, {stage}; {ringed}. t-SNE, perplexity {effective(perplexity, len(shown))}: each stage "
+            f"Episode {episode}, {stage}; {ringed}. A number stands at the centre of its class, with thin lines to its "
+            f"marks. t-SNE, perplexity {effective(perplexity, len(shown))}: each stage "
             "is fitted on its own, begins where the one before ended, and is turned back onto it. It keeps neighbours "
             "and distorts distances: who changes company means something, the gaps between groups and the length of a "
             "grey line do not. PCA: one plane for all stages, so that a grey line is a movement in the full space, "

@@ -86,7 +86,7 @@ class PrototypePictures:
         episode, source = drawn
         names, plane = self.gallery.names_of(episode), self._plane(episode, view)
         prototypes, queries, anchor = plane.places[stage]
-        what = "a point a class" if view == AVERAGED else "a path a class, its first frame ringed"
+        what = "one point per class" if view == AVERAGED else "one path per class, its first frame ringed"
         asked = ", asked together though this model is inductive" if self.gallery.model.inductive else ""
         star = STAR[stage] if self.gallery.has_anchor else NO_ANCHOR
         return Picture(

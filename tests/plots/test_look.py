@@ -70,6 +70,7 @@ CALLS = {
     answers.ranking: (CLIP, {"sit": 0.7, "stand": 0.3}),
     diagrams.data_flow: ({"f": ((0, 0), [8, 2]), "m": ((2, 0), [2])}, {"MFE": (1, 0)}, [("f", "MFE"), ("MFE", "m")]),
     diagrams.hsmr: (CLIP[0, 0],),
+    diagrams.mfe: (CLIP[0, 0],),
     diagrams.semantic_fusion: (CLIP[0, 0], CLIP[0, 0, :1]),
     diagrams.spm: (CLIP[None], CLIP[:, 0], CLIP[0, 0]),
     embeddings.accuracy_by_shot: ([1, 5], {"one": [(50, 2), (51, 1)]}, 20, {"a paper": {1: 60.0}}),

@@ -115,11 +115,18 @@ def test_stage_maps_draw_every_point_on_each_map_with_where_it_came_from():
     figure = embeddings.stage_maps(shown, ["clip", "clip", "anchor"], [0, 1, None], ["sit", "stand"], chosen=2)
     one, other = figure.axes
     assert one.get_title() == "t-SNE" and one.get_xlim() == (0, 6) and other.get_xlim() == (-9, 9)
-    clips, anchor, of_sit, of_stand, ring = (points.get_offsets().tolist() for points in other.collections)
+    clips, anchor, ring = (points.get_offsets().tolist() for points in other.collections)
     assert clips == [[0, 2], [4, 6]] and anchor == ring == [[8, 10]]
-    assert of_sit == [[0, 2]] and of_stand == [[4, 6]]
     np.testing.assert_array_equal(one.lines[0].get_xydata()[:2], [[1, 1], [0, 1]])
-    assert not other.lines and words(figure.texts) == ["clip", "anchor", "1", "sit", "2", "stand"]
+    assert len(one.lines) == 3 and len(other.lines) == 2, "only one map says where its points came from"
+    assert words(figure.texts) == ["clip", "anchor", "1", "sit", "2", "stand"]
+
+
+def test_a_class_has_its_number_once_at_its_centre_with_lines_to_its_points():
+    shown = {"PCA": embeddings.StageMap(np.array([[0.0, 0.0], [9.0, 9.0], [2.0, 4.0], [7.0, 1.0]]), (0, 9, 0, 9))}
+    ax = embeddings.stage_maps(shown, ["clip"] * 4, [0, 1, 0, None], ["sit", "stand"]).axes[0]
+    assert [(text.get_text(), text.get_position()) for text in ax.texts] == [("1", (1, 2)), ("2", (9, 9))]
+    np.testing.assert_array_equal(ax.lines[0].get_xydata()[[0, 1, 3, 4]], [[0, 0], [1, 2], [2, 4], [1, 2]])
 
 
 def test_marks_in_one_place_are_told_apart_on_a_stage_map():
@@ -127,9 +134,8 @@ def test_marks_in_one_place_are_told_apart_on_a_stage_map():
     kinds = ["support clip", "query clip", "prototype", "class text"]
     shown = dict.fromkeys(("t-SNE", "PCA"), embeddings.StageMap(places, (-1, 4, -1, 4)))
     ax = embeddings.stage_maps(shown, kinds, [0] * 4, ["sit"]).axes[0]
-    marks, digits = ax.collections[:4], ax.collections[4]
-    assert [len(mark.get_facecolors()) for mark in marks] == [1, 1, 0, 0], "clips are filled, the others hollow"
-    assert digits.get_offsets().tolist() == [[0, 0], [3, 3]], "one digit for three points in one place"
+    hollow = [len(mark.get_facecolors()) == 0 for mark in ax.collections]
+    assert hollow == [False, False, True, True], "clips are filled, the others hollow"
 
 
 def test_every_case_and_every_gate_has_its_panel():
@@ -202,6 +208,7 @@ def test_diagrams_of_components_carry_the_shapes_of_what_they_are_given():
     episode = torch.zeros(3, 2, 8, 4), torch.zeros(6, 8, 4), torch.zeros(3, 4)
     spm = words(diagrams.spm(*episode).axes[0].texts)
     assert {"p̂\n[6, 1, 4]", "prototypes\n[3, 8, 4]", "D_SPM\n[6, 3]"} <= set(spm)
+    assert {"Φ(f)\n[8, 4]", "backward\n[7, 4]", "m\n[4]"} <= set(words(diagrams.mfe(video).axes[0].texts))
     assert {"m′\n[4]", "‖m deep − m′‖²\na number"} <= set(words(diagrams.hsmr(video).axes[0].texts))
 
 
