@@ -14,7 +14,7 @@ from clipspm_lite.plots.ablations import Estimate, estimate
 from clipspm_lite.plots.alignment import accuracy_dots
 from clipspm_lite.plots.prototypes import accuracy_by_company
 from clipspm_lite.plots.timeline import timelines
-from clipspm_lite.plots.training import architecture, learning_curves
+from clipspm_lite.plots.training import architecture, contrastive_losses, learning_curves
 from clipspm_lite.recognition.over_time import Moment
 
 ROWS = {
@@ -296,3 +296,9 @@ def test_a_timeline_has_a_row_per_likely_action_a_cell_per_window_and_a_line_per
     assert above.get_xlim() == (0, 3)
     lines = [[line.tolist() for line in ax.collections[-1].get_segments()] for ax in (above, below)]
     assert lines == [[[[0, 0], [2, 0]], [[2, 1], [3, 1]]], [[[0, 0], [5, 0]]]]
+
+
+def test_losses_are_averaged_over_the_steps_that_a_mark_stands_for():
+    (ax,) = contrastive_losses({"pose": [4.0, 2.0, 3.0, 1.0, 5.0]}, 4.8, mean_over=2).axes
+    assert ax.lines[0].get_xydata().tolist() == [[1, 3], [3, 2], [4.5, 5]]
+    assert set(ax.lines[1].get_ydata()) == {4.8}
