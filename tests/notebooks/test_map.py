@@ -18,9 +18,14 @@ def rows(heading):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
+def linked(cell):
+    """The file that a table's cell, `[text](file)`, links to."""
+    return ROOT / "notebooks" / re.fullmatch(r"\[\d\d\]\((.*)\)", cell)[1]
+
+
 def test_every_notebook_is_listed_and_every_listed_one_exists():
-    linked = set(re.findall(r"\]\((\w+\.ipynb)\)", MAP))
-    assert linked == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+    found = set(re.findall(r"\]\((\w+\.ipynb)\)", MAP))
+    assert found == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
 
 
 def test_the_minutes_of_each_notebook_are_its_own():
@@ -32,8 +37,9 @@ def test_the_minutes_of_each_notebook_are_its_own():
 def test_every_equation_points_to_a_notebook_a_name_and_a_test_that_exist():
     table = rows("Every equation and where it is")
     assert len(table) > 10 and len({equation for equation, *_ in table}) == len(table)
-    for equation, notebook, name, test in table:
-        assert (ROOT / "notebooks" / f"{notebook}.ipynb").exists(), equation
+    for equation, notebook, *names in table:
+        assert linked(notebook).exists(), equation
+        name, test = (name.strip("`") for name in names)
         assert (ROOT / test).exists(), equation
         parts = name.split(".")
         split = next(i for i, part in enumerate(parts) if i and (part[0].isupper() or i == len(parts) - 1))
@@ -63,7 +69,7 @@ def test_every_symbol_has_a_name_that_exists_and_a_notebook():
     symbols = [symbol for row in table for symbol in row[0].split(", ")]
     assert len(table) > 40
     for symbol, _, names, _, notebook in table:
-        assert (ROOT / "notebooks" / f"{notebook}.ipynb").exists(), symbol
+        assert linked(notebook).exists(), symbol
         found = re.findall(r"`([\w.]+)`", names)
         assert found, symbol
         for name in found:
