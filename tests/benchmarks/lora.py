@@ -30,12 +30,14 @@ from clipspm_lite.model.baselines import otam
 from clipspm_lite.model.head import cross_entropy_losses
 from clipspm_lite.training import FineTuning, LoRA, TrainingSettings, train
 
-# What is trained of the encoder, and its learning rate. "all" of it has the head's.
+# What is trained of the encoder, and the learning rate of the head and of "all". LoRA's is 10 and 100 times as large.
 WAYS = {
     "frozen": (None, 1e-4),
     "all": ("all", 1e-4),
-    "LoRA": (LoRA(8, 1e-3), 1e-4),
-    "LoRA, 16 directions protected": (LoRA(8, 1e-3, protect=16), 1e-4),
+    "LoRA, × 10": (LoRA(8, 1e-3), 1e-4),
+    "LoRA, × 10, 16 directions protected": (LoRA(8, 1e-3, protect=16), 1e-4),
+    "LoRA, × 100": (LoRA(8, 1e-2), 1e-4),
+    "LoRA, × 100, 16 directions protected": (LoRA(8, 1e-2, protect=16), 1e-4),
 }
 
 
