@@ -1,9 +1,12 @@
-"""Checks that many public functions need: a whole number, one of several known names, and a configuration of these."""
+"""Checks that many public functions need: a whole number, one of several known names, and a configuration."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from math import inf
 from numbers import Integral
 from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+ABOVE_0 = ("learning_rate", "alpha", "temperature")
 
 
 def whole_number(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
@@ -24,7 +27,8 @@ def check_known(name: str, value: object, known: Iterable[object]) -> None:
 
 @dataclass(frozen=True)
 class Checked:
-    """A configuration that refuses, by its annotations, an int below 1 (a seed below 0) and an unknown `Literal`."""
+    """A configuration that refuses, by its annotations, an int below 1 (a seed below 0), a float that is not finite (a
+    rate not above 0, a share not in 0 … 1), an unknown `Literal` and a tuple of another length; lists become tuples."""
 
     def __post_init__(self) -> None:
         annotations = get_type_hints(type(self))
@@ -32,5 +36,14 @@ class Checked:
             annotation, value = annotations[field.name], getattr(self, field.name)
             if annotation is int or (annotation == int | None and value is not None):
                 whole_number(field.name, value, least=0 if field.name == "seed" else 1)
+            elif annotation is float:
+                share, least = field.name == "wrong_names", 0 if field.name in ABOVE_0 else -inf
+                if not (0 <= value <= 1 if share else least < value < inf):
+                    expected = "from 0 to 1" if share else "above 0" if least == 0 else "that is finite"
+                    raise ValueError(f"{field.name}: expected a number {expected}, found {value!r}")
             elif get_origin(annotation) is Literal:
                 check_known(field.name, value, get_args(annotation))
+            elif get_origin(annotation) is tuple:
+                object.__setattr__(self, field.name, tuple(value))
+                if ... not in get_args(annotation) and len(value) != len(get_args(annotation)):
+                    raise ValueError(f"{field.name}: expected {len(get_args(annotation))} values, found {value!r}")

@@ -1,7 +1,6 @@
 """The public home, a placeholder until the project has one: its address, its holder, and the files that state them.
 
-Change them here, then run ``python -m clipspm_lite.home`` in a clone. It writes the setup cell and the badge into every
-notebook, and both names into the other files. Run it again when the version changes: the wheel's name has it.
+Change them here, or the version, then run ``python -m clipspm_lite.home`` in a clone: it writes them where they stand.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The plan of the house: imports run one way, and what is light stays light."""
+"""The plan of the house: imports run one way, what is light stays light, and what is small stays small."""
 
 import ast
 import subprocess
@@ -48,3 +48,17 @@ def test_plots_data_and_evaluation_import_without_open_clip():
     rooms = "clipspm_lite.plots, clipspm_lite.plots.results, clipspm_lite.data.encoded, clipspm_lite.evaluation"
     code = f"import sys, {rooms}; assert 'open_clip' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def lines(path):
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def test_the_core_is_small_enough_to_be_read():
+    side = {"plots", "widgets", "exercises", "world", "tiny_clip"}
+    core = [path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] not in side]
+    assert sum(map(lines, core)) <= 7500
+
+
+def test_a_file_of_the_method_is_a_few_pages():
+    assert {path.name: lines(path) for path in PACKAGE.glob("model/*.py") if lines(path) > 150} == {}

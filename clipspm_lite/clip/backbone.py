@@ -115,8 +115,7 @@ class Backbone(nn.Module):
     def encode_class_names(self, names: Sequence[str], templates: Sequence[str] = TEMPLATES) -> Tensor:
         """Mean of the text features of each name in every template, `[N, C]`, not L2-normalised (SPEC section 1).
 
-        Names are made readable first ("ApplyEyeMakeup" becomes "apply eye makeup"); a template is a sentence with one
-        `{}`. Raises TypeError or ValueError for one string, a name without words, a wrong template, no text encoder.
+        Names are made `readable`; a template is a sentence with one `{}`. Raises TypeError or ValueError.
         """
         if isinstance(names, str):
             raise TypeError(f"names: expected a sequence of class names, found a string: use [{names!r}]")

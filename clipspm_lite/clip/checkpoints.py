@@ -157,8 +157,7 @@ def open_store(
 ) -> FeatureStore:
     """What encodes videos as a file says that its own were; CheckpointError for another backbone or number of frames.
 
-    ``made_with`` is what the file says, ``encoder`` a fine-tuned visual encoder's weights, or empty; ``given`` are
-    the arguments backbone, weights, text_weights, frames, device and store of `open_checkpoint`.
+    ``made_with`` is what the file says, ``encoder`` its visual encoder's weights, ``given`` as for `open_checkpoint`.
     """
     recorded = made_with.get("frames", DEFAULT_FRAMES)
     backbone, weights, text_weights, frames = (given[k] for k in ("backbone", "weights", "text_weights", "frames"))

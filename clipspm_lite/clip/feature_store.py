@@ -64,8 +64,7 @@ class FeatureStore:
     def encode(self, paths: Sequence[str | Path], *, progress: bool = False) -> Tensor:
         """Features ``[V, T, C]`` of video files, on the CPU; only what the store lacks is decoded and encoded.
 
-        Raises VideoError, whose ``paths`` are the videos that cannot be read (the others are encoded and kept),
-        TypeError for one path, ValueError for features that are not finite, OSError if it cannot be written.
+        Raises VideoError, whose ``paths`` cannot be read (the others are kept), TypeError, ValueError or OSError.
         """
         if isinstance(paths, (str, Path)):
             raise TypeError(f"paths: expected a sequence of video files, found one: use [{str(paths)!r}]")

@@ -1,4 +1,8 @@
-"""LoRA: an encoder is adapted by updates of low rank, and its own weights stay as they are."""
+"""LoRA: an encoder is adapted by updates of low rank, and its own weights stay as they are.
+
+It is not peft's, whose layers take the place of the encoder's: open_clip's ResNet hands the weights of its attention
+pool to a function and never calls the layers, so their updates would train nothing. Here each weight itself is W'.
+"""
 
 from dataclasses import dataclass
 
@@ -17,13 +21,12 @@ class LoRA(Checked):
 
     A is random and B zero at the start, so training starts from the encoder as it is. A convolution's W is
     `[out, in · height · width]`; an attention's packed weights of queries, keys and values are one W.
-
     U_k `[out, k]` are the k = ``protect`` left singular vectors of W with the largest singular values. So U_kᵀ ΔW = 0:
     what W mainly writes stays as pre-training left it. The idea is that of Comp-LoRA (Wang et al., arXiv 2501.15040)
     and, for few-shot actions, of Orthogonal Subspace Control in Protect to Adapt (CVPR 2026).
     """
 
-    rank: int = 8
+    rank: int = 8  # but of each weight at most its smaller side
     learning_rate: float = 1e-3  # of A and B, 100 times what the paper trains the whole encoder with
     protect: int | None = None  # k, but of each weight at most half of its directions
     alpha: float = 8.0
@@ -38,10 +41,11 @@ class Update(nn.Module):
     def __init__(self, weight: Tensor, lora: LoRA, generator: torch.Generator) -> None:
         super().__init__()
         flat = weight.detach().flatten(1)
-        start = 2 * torch.rand(lora.rank, flat.shape[1], generator=generator) - 1
+        rank = min(lora.rank, *flat.shape)
+        start = 2 * torch.rand(rank, flat.shape[1], generator=generator) - 1
         self.a = nn.Parameter((start / flat.shape[1] ** 0.5).to(flat))
-        self.b = nn.Parameter(flat.new_zeros(len(flat), lora.rank))
-        self.scale, k = lora.alpha / lora.rank, min(lora.protect or 0, min(flat.shape) // 2)
+        self.b = nn.Parameter(flat.new_zeros(len(flat), rank))
+        self.scale, k = lora.alpha / rank, min(lora.protect or 0, min(flat.shape) // 2)
         self.register_buffer("main", torch.linalg.svd(flat, full_matrices=False).U[:, :k].clone() if k else flat[:, :0])
 
     def forward(self, weight: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The sentences put around a class name before the text encoder reads it (SPEC section 1)."""
+"""The sixteen sentences put around a class name before the text encoder reads it (SPEC section 1)."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,6 @@ TEMPLATES: tuple[str, ...] = (
     "Can you recognize the action of {}?",
     "Look, the person is {}",
 )
-"""Sixteen templates, each with one `{}`. Change them here and nowhere else."""
 
 
 def fill_templates(name: str, templates: Sequence[str] = TEMPLATES) -> list[str]:

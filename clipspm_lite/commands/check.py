@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    common.check_pairs(options)
     if name := options.benchmark:
         benchmark = BENCHMARKS[name]
         print(f"{benchmark.title}, from the page {benchmark.page}")

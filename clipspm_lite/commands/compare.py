@@ -18,7 +18,7 @@ from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.presets import LITE_SIZES
 from clipspm_lite.model.variants import ABLATIONS, EXTENSIONS, FULL, INDUCTIVE, TRAINED_BASELINES
 from clipspm_lite.storage.files import file_sha256
-from clipspm_lite.training import TRAINING_PRESETS, train_variants
+from clipspm_lite.training import TRAINING_PRESETS, TrainingSettings, check_run, train_variants
 
 CHOSEN = ", chosen on the scored classes"
 COMMITTED = {FULL: LITE_MODEL, "recommended": RECOMMENDED_MODEL, **dict.fromkeys(INDUCTIVE, LITE_INDUCTIVE_MODEL)}
@@ -45,9 +45,15 @@ def run(options: argparse.Namespace) -> int:
     store = None if options.features else FeatureStore(load_backbone("tiny", device=options.device))
     common.start_computing(options, store)
     data = [common.open_part(options, part) for part in ("base", "validation", options.part)]
+    options.seeds = [*dict.fromkeys(options.seeds)]
+    settings = replace(TRAINING_PRESETS["lite"], shot=options.shot, validate_every=options.validate_every)
+    most = len(data[0].classes)
+    check_run(data[0], data[1], replace(settings, way=min(settings.way, most)))  # before any video is encoded
+    for count in options.base_classes or ():
+        whole_number("--base-classes", count, 2, most - 1)
     base, validation, scored = (store.encode_dataset(part, progress=True) if store else part for part in data)
     of_tiny = store and dict(backbone=base.encoder, backbone_name="tiny", resize=store.resize)
-    checkpoints = train_rows(options, base, validation, scored, of_tiny or {"encoder": base.encoder})
+    checkpoints = train_rows(options, settings, (base, validation, scored), of_tiny or {"encoder": base.encoder})
     methods: dict[str, list[Any]] = {name: [method] for name, method in TRAINING_FREE.items()}
     methods |= {name: [load_model(path)[0] for path in paths] for name, paths in checkpoints.items()}
     listed = {name: getattr(options, name) for name in ("shot", "episodes", "seed", "device")}
@@ -66,20 +72,20 @@ def run(options: argparse.Namespace) -> int:
     about = {"format_version": RESULTS_VERSION, **common.provenance("compare", options), "part": options.part}
     about |= {"episodes": options.episodes, "training_seeds": options.seeds, "sha256": hashes}
     about |= {"chosen_weights": {name: vars(method) for name, method in chosen.items()}}
-    about |= {"base_classes": [*(options.base_classes or ()), len(base.classes)]}
+    about |= {"base_classes": sorted({*(options.base_classes or ()), len(base.classes)})}
     drawn = "base_class_curves" if options.base_classes else "comparison_panels"
     common.write_out(options, about | results, f"ablations:{drawn}")
     return 0
 
 
-def train_rows(options: argparse.Namespace, base: Any, validation: Any, scored: Any, about: Any) -> dict[str, Any]:
+def train_rows(options: argparse.Namespace, settings: TrainingSettings, encoded: Any, about: Any) -> dict[str, Any]:
     """Of every row its checkpoints, one per training seed, which keep what is said ``about`` the features."""
+    base, validation, scored = encoded
     runs: list[Any] = [("", options.seeds, base, validation)]
     runs += [(CHOSEN, options.seeds, base, scored)] if options.choose_on_scored else []
-    for count, seed in product(options.base_classes or (), options.seeds):
-        few = nested_classes(base.classes, seed)[: whole_number("--base-classes", count, 2, len(base.classes) - 1)]
-        runs.append((f", {count} base classes", [seed], base.subset(few), validation))
-    settings = replace(TRAINING_PRESETS["lite"], shot=options.shot, validate_every=options.validate_every)
+    for count, seed in product(sorted({*(options.base_classes or ())}), options.seeds):
+        few = base.subset(nested_classes(base.classes, seed)[:count])
+        runs.append((f", {count} base classes", [seed], few, validation))
     checkpoints = dict[str, list[Path]]()
     for title, seeds, data, choosing in runs:
         how: dict[str, Any] = dict(seeds=seeds, description=about, device=options.device)

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
                 lines.append([name, against, measure, *(f"{100 * s.mean():.1f}" for s in shares), difference, wider])
     if not lines:
         nearest = min(differ, key=len, default="the names of all rows")
-        raise ValueError(f"expected the episodes of {options.mine}, found others ({nearest} differ): {options.theirs}")
+        raise ValueError(f"expected the episodes of {options.mine}, found others, by {nearest}: {options.theirs}")
     rows = [[*line, f"{corrected:.4f}"] for line, corrected in zip(lines, results.holm(np.array(p)), strict=True)]
     heads = ("mine", "theirs", "measure", "mine, %", "theirs, %", "difference, points", "seeds and classes", "p, Holm")
     print(on_terminal(results.markdown_table(heads, rows)))

@@ -26,7 +26,7 @@ from clipspm_lite.model.baselines import TRAINING_FREE
 from clipspm_lite.model.heads import HEADS
 from clipspm_lite.model.presets import DATASET_SETTINGS
 from clipspm_lite.model.sub_actions import STAGE_METHODS
-from clipspm_lite.storage.files import check_writable, replace_file, write_json
+from clipspm_lite.storage.files import CheckpointError, check_writable, replace_file, write_json
 from clipspm_lite.threads import pick_device, use_one_thread
 
 UNTRAINED: dict[str, Any] = TRAINING_FREE | STAGE_METHODS
@@ -37,7 +37,12 @@ DATA = ("data", "features", "split", "benchmark", "video_list", "skip_unreadable
 EPISODES = ("part", "way", "queries", "episodes", "seed")
 # In a result file without folders.
 PATHS = ("data", "features", "split", "stages", "video_list", "weights", "checkpoint")
-NOT_WITH_FEATURES = ("data", "benchmark", *ENCODER[:3], "store", "finetune", "skip_unreadable", "stages")
+OF_VIDEOS = ("data", "benchmark", *ENCODER[:3], "store", "lora", "finetune", "skip-unreadable", "stages")
+NOT_BESIDE = {"features": OF_VIDEOS, "benchmark": ("split",), "recogniser": ("method",)}  # which would be ignored
+NEEDS = {"head": ("checkpoint", "recogniser"), "dataset-settings": ("checkpoint",)}  # would be ignored without one
+NEEDS |= {"lora-learning-rate": ("lora",), "lora-protect": ("lora",), "video-list": ("benchmark",)}
+NEEDS |= {"gradient-checkpointing": ("finetune",), "no-flip": ("finetune",), "no-decode": ("benchmark",)}
+NEEDS |= {"stride": ("window",), "fps": ("window",), "figure": ("window",)}
 NOT_REPEATED = ("run", "out", "results", "figure", "device", "store", "threads")  # what a result file leaves out
 DECLARED: dict[str, dict[str, Any]] = {
     "data": dict(metavar="FOLDER", help="a folder of classes (default: the sample clips)"),
@@ -76,10 +81,20 @@ def declare(parser: argparse.ArgumentParser, *names: str, **changes: dict[str, A
         parser.add_argument(f"--{name.replace('_', '-')}", **DECLARED[name] | changes.get(name, {}))
 
 
+def check_pairs(options: argparse.Namespace) -> None:
+    """Refuse an option that would be ignored: beside another, or without one that the command has."""
+    given = {name.replace("_", "-"): value is not None and value is not False for name, value in vars(options).items()}
+    for name in filter(given.get, given):
+        partners = [other for other in NEEDS.get(name, ()) if other in given]
+        if partners and not any(map(given.get, partners)):
+            raise ValueError(f"--{name}: expected with --{' or --'.join(partners)}, found alone")
+        for other in filter(given.get, NOT_BESIDE.get(name, ())):
+            raise ValueError(f"--{name}: expected without --{other}, found both")
+
+
 def open_part(options: argparse.Namespace, part: str) -> Any:
     """One part of the data set that the data options name: a VideoDataset, or with --features an EncodedDataset."""
-    if options.features and (unused := [n for n in NOT_WITH_FEATURES if getattr(options, n, None)]):
-        raise ValueError(f"--features: expected without --{unused[0].replace('_', '-')}, found both")
+    check_pairs(options)
     dataset, stages = _open_part(options, part), getattr(options, "stages", None)
     return replace(dataset, stages=read_stages(stages, dataset.classes)) if stages else dataset
 
@@ -107,7 +122,7 @@ def _open_part(options: argparse.Namespace, part: str) -> Any:
 
 
 def without_unreadable(
-    options: argparse.Namespace, store: FeatureStore, *data: Any, warns: bool = True
+    options: argparse.Namespace, store: Any, *data: Any, warns: bool = True
 ) -> tuple[Any, list[str]]:
     """The data sets, and the names of the videos that --skip-unreadable leaves out; the store then has the others."""
     kept, left_out = list(data), list[str]()
@@ -166,13 +181,20 @@ def own_class(options: argparse.Namespace) -> Any:
 
 def open_method(options: argparse.Namespace, default: Path, data: Any = None) -> tuple[str, Any, FeatureStore]:
     """The name of --method or of the head in --checkpoint, the method, and what encodes ``data`` for it."""
-    if options.method in UNTRAINED:
+    if options.method in UNTRAINED and options.checkpoint is None:
         return options.method, UNTRAINED[options.method], make_store(options)
     path = options.checkpoint or default
     found = head_name(path, options.head)
     if options.method not in (None, found):
         raise ValueError(f"--checkpoint: expected a head of {options.method}, found one of {found}: {path}")
-    opened = open_head(options, path, data)
+    try:
+        opened = open_head(options, path, data)
+    except CheckpointError as error:
+        if options.checkpoint is not None:
+            raise
+        others = "--choose, --method otam" if hasattr(options, "choose") else "--method otam"
+        advice = f"give {others}, or a --checkpoint for it, such as `train --preset recommended` makes"
+        raise CheckpointError(f"{error}; this head is only the default: {advice}") from None
     return found, opened.head, opened.store
 
 

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--choose", action="store_true", help="leave out each clip in turn; take the method that does best")
     add("--window", type=float, metavar="SECONDS", help="name what happens when, in windows of this length")
     add("--stride", type=float, metavar="SECONDS", help="from one window to the next (default: half of it)")
-    add("--fps", type=float, default=0, help="with --window: frames per second of clips that are images, or prepared")
+    add("--fps", type=float, help="with --window: frames per second of clips that are images, or prepared")
     named = ("method", *common.HEAD, *common.ENCODER, "threads", "skip_unreadable", "json", "figure")
     known_here = {"choices": (*TRAINING_FREE, *common.HEADS)}  # a recogniser keeps no sentences
     common.declare(parser, *named, figure={"help": "draw what happens when (with --window)"}, method=known_here)
@@ -37,8 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.figure and options.window is None:
-        raise ValueError("--figure: draws what --window finds, and no --window was given")
+    common.check_pairs(options)
     recogniser, unreadable = open_recogniser(options)
     print(printable(recogniser), file=sys.stderr)
     summary: dict[str, Any] = {"support": options.support, "recogniser": options.recogniser, "unreadable": unreadable}
@@ -114,7 +113,7 @@ def predict_one(recogniser: Recogniser, video: str, options: argparse.Namespace)
     """Print the answer for a video, or why it cannot be read; returns what --json says of it."""
     try:
         if options.window is not None:
-            windows = options.window, options.stride, options.fps
+            windows = options.window, options.stride, options.fps or 0
             return print_moments(video, recognise_over_time(recogniser, video, *windows))
         prediction = recogniser.predict([video])[0]
     except (VideoError, OSError) as error:

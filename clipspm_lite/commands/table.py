@@ -29,8 +29,8 @@ def run(options: argparse.Namespace) -> int:
     if options.published:
         print(on_terminal(made_of_markdown()))
         return 0
-    checkpoints = assign_checkpoints(options)
     dataset = common.open_part(options, options.part)
+    checkpoints = assign_checkpoints(options)
     opened = {path: common.open_head(options, path, dataset) for paths in checkpoints.values() for path in paths}
     stores = [one.store for one in opened.values()]
     if set(options.methods) - set(checkpoints):  # training-free methods see what the heads see

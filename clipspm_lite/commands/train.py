@@ -23,12 +23,15 @@ from clipspm_lite.model.variants import FULL, TRAINED_BASELINES
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add, flag = parser.add_argument, dict[str, Any](action="store_true")
+    alone = {"help": "clip-spm: train it so that each query is an episode of its own, as the other heads are anyway"}
     add("--out", metavar="FOLDER", help="gets best.safetensors and last.safetensors (not with --dry-run)")
     add("--resume", **flag, help="continue the run in --out")
     add("--dry-run", **flag, help="train on a few episodes, estimate time and memory, write nothing")
-    add("--model", choices=(FULL, *TRAINED_BASELINES), default=FULL, help="the head (default: %(default)s)")
+    add("--model", choices=(FULL, *TRAINED_BASELINES), help=f"the head (default: {FULL})")
     add("--preset", choices=[*PRESETS, "recommended"], default="lite", help="conventions, or a model (default: lite)")
-    common.declare(parser, *common.DATA, *common.ENCODER, "threads", "way", "shot", "inductive", "json")
+    common.declare(
+        parser, *common.DATA, *common.ENCODER, "threads", "way", "shot", "inductive", "json", inductive=alone
+    )
     add("--queries", type=int, help="query videos per class while training (default: the preset's)")
     add("--seed", type=int, help="of weights, episodes, frames and dropout (default: the preset's)")
     add("--steps", type=int, help="optimizer steps (default: the preset's number of episodes)")
@@ -37,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--patience", type=int, help="stop after so many validations without a better one")
     add("--finetune", **flag, help="from videos, and the visual encoder too; the next six are for it")
     add("--lora", type=int, metavar="RANK", help="--finetune by updates of this rank; the encoder's weights stay")
-    add("--lora-learning-rate", type=float, default=1e-3, help="of the updates (default: %(default)s)")
+    add("--lora-learning-rate", type=float, help=f"of the updates (default: {training.LoRA.learning_rate})")
     add("--lora-protect", type=int, metavar="K", help="keep them out of the K main directions of each weight")
     add("--gradient-checkpointing", **flag, help="compute activations twice: far less memory")
     add("--no-flip", **flag, help="mirror no video (as for SSv2 and the samples, whose classes have sides)")
@@ -50,7 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     if options.preset == "recommended":  # a model of its own, trained as lite is
+        if options.model not in (None, options.preset):
+            raise ValueError(f"--model: expected without --preset recommended, found both, and {options.model}")
         options.model, options.preset = options.preset, "lite"
+    options.model = options.model or FULL
     if options.out is None and not options.dry_run:
         raise ValueError("--out: expected a folder for the run, found none (only --dry-run needs none)")
     options.finetune = options.finetune or options.lora is not None
@@ -123,7 +129,8 @@ def finetuning_of(options: argparse.Namespace, store: FeatureStore) -> training.
     sides_matter = options.data is None or (options.benchmark or "").startswith("ssv2")
     how: Any = dict(flip=not (options.no_flip or sides_matter), recompute=options.gradient_checkpointing)
     if options.lora is not None:
-        how["lora"] = training.LoRA(options.lora, options.lora_learning_rate, options.lora_protect)
+        rate = training.LoRA.learning_rate if options.lora_learning_rate is None else options.lora_learning_rate
+        how["lora"] = training.LoRA(options.lora, rate, options.lora_protect)
     return training.FineTuning(store.backbone, store.frames, store.backbone.benchmark_resize, **how)
 
 

@@ -1,8 +1,7 @@
 """HMDB51, UCF101, Kinetics-100, SSv2-Full and SSv2-Small from their official downloads (SPEC section 7).
 
-`benchmarks.json` beside this file has what is published about each. Nothing is downloaded. HMDB51 and UCF101 use every
-video of a class. The others use published video lists, which the user brings. A list's text is only looked up among the
-files that are in the folder: it never becomes a path.
+`benchmarks.json` has what is published about each. Nothing is downloaded. HMDB51 and UCF101 use every video of a class,
+the others published lists, which the user brings. A list's text is only looked up among the files: never made a path.
 """
 
 import csv
@@ -71,12 +70,9 @@ def open_benchmark(
 ) -> VideoDataset:
     """One part of a benchmark. `check_benchmark` also compares it with the published numbers and reads the videos.
 
-    `name` is hmdb51, ucf101, kinetics100, ssv2_full or ssv2_small. `root` is the folder of the official download; links
-    in it are followed. `part` is base, validation or novel. `video_lists` are the published lists, which the last three
-    benchmarks need; lists of other parts may be among them.
-
-    Raises ValueError for an unknown benchmark or part, DatasetError where videos are missing (which, from which page),
-    or a list is needed or cannot be read.
+    `name` is hmdb51, ucf101, kinetics100, ssv2_full or ssv2_small, `root` the folder of the official download, `part`
+    base, validation or novel. `video_lists` are the published lists, which the last three need; lists of other
+    parts may be among them. Raises ValueError for an unknown name, DatasetError for missing videos or lists.
     """
     check_known("benchmark", name, BENCHMARKS)
     benchmark, root = BENCHMARKS[name], Path(root)
@@ -107,10 +103,7 @@ def check_command(name: str, root: str | Path, lists: Sequence[str | Path]) -> s
 
 
 def find_videos(benchmark: Benchmark, root: Path, classes: Iterable[str], listed: ListedVideos | None) -> FoundVideos:
-    """The videos of `classes`: all of them, or those that are listed; raises DatasetError without a folder `root`.
-
-    It looks for class folders, and for listed videos outside them, in `root` and no deeper below it than it must.
-    """
+    """The videos of `classes`, all or those listed, in `root` and no deeper below it than it must; or DatasetError."""
     if not root.is_dir():
         raise DatasetError(f"no such folder; {benchmark.how_to_get(root)}")
     files: dict[str, list[str]] = {name: [] for name in classes}
@@ -168,11 +161,8 @@ def read_video_lists(benchmark: Benchmark, paths: Sequence[str | Path]) -> Liste
     A line is `class/video` or `video class`. Spaces, underscores and brackets in a class make no difference. Folders
     before it, the video's suffix and a number behind the video are passed over. Or a line is `train8/video` (or val,
     test): numbers count the classes of a part from 0, or of all parts in one row, as CLIP-SPM's authors do for
-    SSv2-Small (test 0–23, train 24–87, val 88–99). All lists together decide which it is. Without such lists,
-    Kinetics' own CSV files say the class of each video.
-
-    Returns None for a benchmark that uses every video of a class. Raises DatasetError where a list is missing, not
-    needed or cannot be understood, or its numbers fit both numberings.
+    SSv2-Small (test 0–23, train 24–87, val 88–99). All lists together decide which it is. Kinetics' own CSV files serve
+    too. Returns None for a benchmark that uses every video. Raises DatasetError, also if numbers fit both numberings.
     """
     paths = [paths] if isinstance(paths, str | Path) else paths
     shown = some(map(str, paths))

@@ -1,8 +1,7 @@
 """What a clip is, and which clips a folder has: a video file, a folder of images, a clip of a prepared folder.
 
-Whoever lists, hashes or reads clips asks here, so all three are taken everywhere. A prepared folder (`prepared.py`) has
-files with a tensor for each of some clips, and an index. A clip's tensor is bytes: a table, the length and the CRC-32
-of each picture in 4 bytes each, and then the pictures, as JPEGs.
+So all three are taken everywhere. A prepared folder (`prepared.py`) has an index, and files with a tensor for each of
+some clips: bytes, a table with length and CRC-32 of each picture in 4 bytes each, and then the pictures, as JPEGs.
 """
 
 import hashlib
@@ -74,8 +73,7 @@ class VideoFile:
     def decode(self, offsets: Sequence[float], each: Each | None = None) -> tuple[np.ndarray, int, float]:
         """The frames at `offsets` (`frame_indices`), uint8 `[T, H, W, 3]`, how many there are, and how many per second.
 
-        In place of offsets, `each` gets every frame as it is decoded, with its number; from 0 again if the decoder had
-        to start again. Raises VideoError.
+        In place of offsets, `each` gets every frame with its number; from 0 again after a new start. Raises VideoError.
         """
         before, failure = self.stamp(), None
         try:  # an absolute path, because FFmpeg would take a name such as "http:clip.mp4" for an address

@@ -2,13 +2,15 @@
 
 import json
 import os
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from itertools import islice, zip_longest
 from pathlib import Path
+from reprlib import repr as short
+from typing import Any
 
 import yaml
 
@@ -16,6 +18,7 @@ from clipspm_lite.arguments import check_known
 from clipspm_lite.data.clips import VIDEO_SUFFIXES, class_folders, video_names
 from clipspm_lite.data.names import composed, is_file_name, printable, readable, some
 from clipspm_lite.places import ROOT
+from clipspm_lite.storage.files import one_line
 
 SPLIT_FORMAT = 1
 SAMPLES = ROOT / "data_samples"
@@ -57,9 +60,7 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
 
     A clip may also be a folder with its frames as images, and `root` a prepared folder. Archives unpack into folders of
     their own, so `root` may hold one folder with all classes, and a class folder one of the same name with its videos.
-    Links are followed. `classes` are the class folders to take, in this order; default: all of them, sorted.
-
-    Raises DatasetError where `root` or a class folder is missing, a class has no video, or a name cannot be used.
+    Links are followed. `classes` are the class folders to take, in this order, by default all. Raises DatasetError.
     """
     root, there = find_classes(Path(root))
     wanted = there if classes is None else tuple(classes)
@@ -78,10 +79,7 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
 
 
 def find_classes(root: Path) -> tuple[Path, tuple[str, ...]]:
-    """The folder of a data set's classes, `root` or the only folder in it, and their names, sorted.
-
-    Raises DatasetError where `root` has no folders.
-    """
+    """The folder of a data set's classes, `root` or the only one in it, and their names, sorted; or DatasetError."""
     if os.path.isdir(root) and (classes := class_folders(root)):
         inner, inside = root, classes
         while len(inside) == 1 and not class_videos(inner, inside[0]):
@@ -109,22 +107,16 @@ def videos_below(folder: Path) -> str:
 
 
 def read_split(path: str | Path, part: str) -> tuple[str, ...]:
-    """The class names of one part of a split file: `{"format_version": 1, "base": […], "novel": […], …}`.
-
-    Raises DatasetError where file or part are missing or damaged, or a name cannot be used (`check_class_names`).
-    """
-    text = read_text(Path(path))
-    try:
-        split = json.loads(text)
-    except (ValueError, RecursionError):
-        split = None
+    """The class names of one part of a split file, `{"format_version": 1, "base": […], …}`; raises DatasetError."""
+    split = _parsed(path, lambda text: json.loads(text, object_pairs_hook=_once))
     known = isinstance(split, dict) and split.get("format_version") == SPLIT_FORMAT
     parts = {name: names for name, names in split.items() if isinstance(names, list) and names} if known else {}
     if part in parts:
         check_class_names(parts[part], path)
         return tuple(map(composed, parts[part]))
     expected = f'a split file, {{"format_version": {SPLIT_FORMAT}, "{part}": ["a class", …], …}}'
-    raise DatasetError(f"expected {expected}, found the parts {', '.join([*parts][:10]) or 'none'}: {path}")
+    found = f"parts {', '.join([*parts][:10])}" if parts else f"{short(split):.60}"
+    raise DatasetError(f"expected {expected}, found {found}: {path}")
 
 
 def read_stages(path: str | Path, classes: Sequence[str]) -> tuple[tuple[str, ...], ...]:
@@ -132,17 +124,35 @@ def read_stages(path: str | Path, classes: Sequence[str]) -> tuple[tuple[str, ..
 
     The file may hold more classes; names are compared as `readable` words. Raises DatasetError where a class has none.
     """
-    text, content = read_text(Path(path)), None
-    with suppress(yaml.YAMLError, ValueError, RecursionError):
-        content = yaml.safe_load(text)
-    given = {readable(str(name)): found for name, found in content.items()} if isinstance(content, dict) else {}
-    stages = [given.get(readable(name)) for name in classes]
-    for name, found in zip(classes, stages, strict=True):
+    content, wanted = _parsed(path, lambda text: yaml.load(text, _ReadableKeys)), [*map(readable, classes)]
+    for name in wanted:
+        given, found = (content, content.get(name)) if isinstance(content, dict) else ({}, content)
         if not isinstance(found, list) or [isinstance(s, str) and readable(s) != "" for s in found] != [True] * 3:
-            others = some(given.keys() - set(map(readable, classes))) or "none"
-            expected = f"a list of three sentences, of its start, middle and end; other names in the file: {others}"
-            raise DatasetError(f"{readable(name)!r}: expected {expected}: {path}")
-    return tuple(tuple(sentences or ()) for sentences in stages)
+            expected = f"a list of three sentences, of its start, middle and end, found {short(found):.60}"
+            others = some(sorted(given.keys() - wanted)) or "none"
+            raise DatasetError(f"{name!r}: expected {expected}; other names in the file: {others}: {path}")
+    return tuple(tuple(content[name]) for name in wanted)
+
+
+class _ReadableKeys(yaml.SafeLoader):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
+        return _once([(readable(str(key.value)), self.construct_object(found, True)) for key, found in node.value])
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """A dict of these; raises ValueError for a key that is there twice."""
+    if twice := [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]:
+        raise ValueError(f"{twice[0]!r} is there twice")
+    return dict(pairs)
+
+
+def _parsed(path: str | Path, parse: Callable[[str], Any]) -> Any:
+    """What a text file holds; raises DatasetError, which says where and why, for what cannot be parsed."""
+    text = read_text(Path(path))
+    try:
+        return parse(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise DatasetError(f"cannot be read ({one_line(error)}): {path}") from None
 
 
 def read_text(path: Path) -> str:
@@ -184,11 +194,7 @@ def nested_classes(classes: Sequence[str], seed: int) -> list[str]:
 
 
 def check_class_names(classes: Sequence[str], source: str | Path) -> None:
-    """Refuse class names, from a file or folder `source`, that cannot be told apart or lead out of the data set.
-
-    A class is one folder inside the data set, and the text encoder reads it as `readable` words: "Jump_rope" and
-    "jump rope" would be the same to it. Raises DatasetError.
-    """
+    """Raise DatasetError for names from `source` that are not of one folder each, or alike to a text encoder."""
     first: dict[str, str] = {}
     for name in classes:
         words = readable(name) if is_file_name(name) else ""

@@ -23,10 +23,7 @@ NO_TEXT = "reads class names, and these features have none: give class_text, or 
 
 @dataclass(frozen=True)
 class EncodedDataset:
-    """A data set as features, class after class.
-
-    Raises ValueError for no classes, a name twice, shapes or counts that do not fit together, or values not finite.
-    """
+    """A data set as features, class after class; raises ValueError for what does not fit together, or is not finite."""
 
     classes: tuple[str, ...]
     videos_per_class: tuple[int, ...]  # how many rows of `features` each class has
@@ -98,8 +95,8 @@ class EncodedDataset:
     def load(cls, path: str | os.PathLike) -> "EncodedDataset":
         """What `save` wrote, or anybody: a safetensors file of ``features`` and, if there are any, both texts.
 
-        They may be of any floating-point type and become float32. The file's metadata hold, as JSON lists, ``classes``
-        and ``videos_per_class``, and may name the ``encoder``. Raises CheckpointError for another or damaged file.
+        They become float32. The metadata hold, as JSON lists, ``classes`` and ``videos_per_class``, and may name the
+        ``encoder``. Raises CheckpointError for another or damaged file.
         """
         try:
             with safe_open(path, framework="pt") as file:

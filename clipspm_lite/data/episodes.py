@@ -1,8 +1,7 @@
 """Episodes: N classes, K labelled support videos each, and queries to be assigned to them (SPEC section 1).
 
-An episode depends on (seed, index) only. So every method is scored on the same episodes, and a training run that was
-killed continues with the episode at which it stopped. The random numbers come from Python's Mersenne Twister, whose
-`random()` the language keeps unchanged, seeded by SHA-256 of seed and index.
+An episode depends on (seed, index) only: every method is scored on the same, and a killed run continues where it was.
+The random numbers are Python's Mersenne Twister's, which the language keeps unchanged, by SHA-256 of seed and index.
 """
 
 import hashlib
@@ -46,9 +45,7 @@ class EpisodeSampler:
     """An endless list of N-way K-shot episodes: `sampler[index]` for any index from 0 on.
 
     An episode has N = `way` classes, and for each of them K = `shot` support videos and `queries` other videos. Another
-    seed gives another list. `class_names` are for messages.
-
-    Raises ValueError where there are too few classes, or a class has fewer than shot + queries videos.
+    seed gives another list. `class_names` are for messages. Raises ValueError for too few classes or videos.
     """
 
     def __init__(
@@ -102,8 +99,7 @@ def _draw(stream: random.Random, population: int, count: int) -> list[int]:
 def gather(features: torch.Tensor, class_text: torch.Tensor, episodes: Sequence[Episode]) -> EpisodeBatch:
     """The features of B episodes of equal way, shot and queries, class-major.
 
-    `features` `[V, T, C]` are those of all videos of the data set, class after class; `class_text` is `[classes, C]`.
-    Raises ValueError for no episodes, or if they differ in size or are of another data set.
+    `features` `[V, T, C]` and `class_text` `[classes, C]` are the whole data set's; ValueError for episodes of another.
     """
 
     def numbers(name: str, below: int) -> torch.Tensor:

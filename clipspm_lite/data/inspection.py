@@ -28,7 +28,6 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """The data set is usable."""
         return not self.problems
 
     def __str__(self) -> str:
@@ -62,10 +61,7 @@ class Report:
 
 
 def check_folder(root: str | Path, minimum: int = 2, progress: bool = False) -> Report:
-    """Decodes every video of a data set folder and goes on past bad ones; a class needs `minimum` = shot + queries.
-
-    Raises DatasetError where `root` is not a folder, or has no class folders.
-    """
+    """Decodes every video of a data set, past bad ones; a class needs `minimum` = shot + queries. Or DatasetError."""
     minimum = whole_number("minimum", minimum, least=0)
     folder, classes = find_classes(Path(root))
     report = Report(folder)
@@ -95,8 +91,7 @@ def check_benchmark(
 ) -> Report:
     """Compares a benchmark's download with the published numbers and lists, and decodes every video.
 
-    With video lists, only those parts are checked that the lists name videos of. `decode=False` only counts, which
-    takes seconds; decoding can take hours. Arguments and errors are those of `open_benchmark` and `check_folder`.
+    Only parts of which the lists name videos are checked. `decode=False` only counts. The rest: as `open_benchmark`.
     """
     check_known("benchmark", name, BENCHMARKS)
     benchmark, report = BENCHMARKS[name], Report(Path(root), decoded=decode)

@@ -1,7 +1,4 @@
-"""Preparing clips: each is decoded once, and its frames are kept as JPEGs that are read one by one (`clips.py`).
-
-Each file of the prepared folder is written whole or not at all, so whatever stops this loses less than one file.
-"""
+"""Preparing clips: each is decoded once, and its frames are kept as JPEGs (`clips.py`), in files written whole."""
 
 import zlib
 from importlib.metadata import version
@@ -44,10 +41,8 @@ def prepare(
         workers: as for `load_videos`.
         skip_unreadable: leave out clips that cannot be read; they are in `left_out` of the result.
 
-    Raises:
-        ValueError: a wrong argument, or another than in an earlier call.
-        VideoError: clips cannot be read (the others are prepared all the same), or changed after an earlier call.
-        OSError: `target` has something else in it, another process writes to it, or it cannot be written.
+    Raises ValueError for an argument other than in an earlier call, VideoError for clips that changed or cannot be read
+    (the others are prepared all the same), OSError where `target` holds something else or cannot be written.
     """
     source, target = Path(source), Path(target)
     frames = None if frames is None else whole_number("frames", frames)

@@ -60,9 +60,8 @@ def compare(
 
     The result can be JSON. ``asked[measure]`` counts the queries of each class, ``rows[name]["right"][measure]`` the
     right answers, a list over classes for each training seed. ``interval`` and ``difference[reference]`` are over 5-way
-    episodes, each the mean over training seeds: half-widths in points. ``rows[name]["answers"][measure]`` are all
-    answers to a 5-way measure, as `pack_answers` has them.
-    Raises ValueError for an unknown reference, and what `evaluate` raises.
+    episodes, each the mean over training seeds: half-widths in points. ``rows[name]["answers"][measure]`` are what
+    `pack_answers` gives. Raises ValueError for an unknown reference, and what `evaluate` raises.
     """
     for reference in references:
         check_known("references", reference, methods)
@@ -121,7 +120,7 @@ def choose_weights(
     batches = (gather(features, text, [sampler[index] for index in part]) for part in parts)
     terms = torch.cat([SubActions().terms(batch.support, batch.query, batch.class_text) for batch in batches])
     labels = torch.arange(sampler.way, device=terms.device)  # query i is of class i
-    grid = [*product(WEIGHTS_TRIED, repeat=terms.shape[-1])]
+    grid: list[Any] = [*product(WEIGHTS_TRIED, repeat=terms.shape[-1])]
     right = {weights: int(((terms @ terms.new_tensor(weights)).argmax(-1) == labels).sum()) for weights in grid}
     allowed = grid, [w for w in grid if not any(w[3:])], [w for w in grid if not any(w[:3])]
     return stage_rows(*(max(rows, key=right.__getitem__) for rows in allowed))

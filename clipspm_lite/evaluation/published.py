@@ -1,7 +1,4 @@
-"""What papers report on the benchmarks (SPEC section 7), and beside which measured rows it may stand.
-
-None of them was measured here: they are their authors', in `published.json` with what each of them is made of.
-"""
+"""What papers report on the benchmarks (`published.json`, SPEC section 7), and beside which of our rows it may be."""
 
 import json
 from collections.abc import Iterator

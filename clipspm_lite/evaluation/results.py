@@ -1,4 +1,4 @@
-"""What comparisons leave: accuracies, intervals over seeds and classes, and Markdown tables. NumPy only."""
+"""What comparisons leave: accuracies, intervals over seeds and classes, and Markdown tables."""
 
 import base64
 import json
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from clipspm_lite.arguments import check_known
+from clipspm_lite.data.episodes import EpisodeSampler
 
 FIVE_WAY, ONE_BY_ONE = "5-way", "5-way, one query at a time"
 PAIR_KINDS = ("reversed", "context", "similar")
@@ -60,9 +61,8 @@ def bootstrap(
     """95 % interval over training seeds and classes of an accuracy, or of its difference to the row ``minus``.
 
     Each draw takes as many training seeds and classes as there are, with replacement, and averages over them. For a
-    difference both rows meet the same classes, and the same seeds if they have equally many. It answers "what if we had
-    trained again and had met other classes of this kind?"; a class stands for its own queries only, not as a wrong
-    answer to those of others. Raises ValueError for an unknown row or measure.
+    difference both rows meet the same classes, and the same seeds if they have equally many. It asks "what if we had
+    trained again and met other classes of this kind?"; a class stands for its own queries only. May raise ValueError.
     """
     low, high = np.quantile(bootstrap_draws(results, name, measure, minus, draws, seed), (0.025, 0.975))
     return float(low), float(high)
@@ -98,8 +98,7 @@ def holm(p: np.ndarray) -> np.ndarray:
 def pack_answers(versions: Sequence[Any]) -> dict[str, Any]:
     """What a result file keeps of a row's evaluations, one per training seed: `SAME_EPISODES` and the ``answers``.
 
-    ``answers`` are uint8 ``[training seeds, episodes, queries]``, compressed by zlib, in base64. They count from the
-    right class on, in the episode's order: 0 is right. Of 2,000 5-way episodes they take 1 to 4 kB per seed.
+    These are uint8 ``[training seeds, episodes, queries]``, by zlib and base64, counted from the right class on (0).
     """
     packed = zlib.compress(np.stack([version.answers for version in versions]).astype(np.uint8).tobytes(), 9)
     kept = {name: getattr(versions[0], name) for name in (*SAME_EPISODES, "one_query_at_a_time")}
@@ -112,14 +111,19 @@ def read_answers(path: str | Path) -> dict[str, dict[str, Answers]]:
     found: dict[str, dict[str, Answers]] = {}
     try:
         results = json.loads(Path(path).read_text(encoding="utf-8"))
+        check_known("format_version", results.get("format_version"), [RESULTS_VERSION])
         rows = results.get("rows", [results])  # `evaluate` has one
         for name, row in rows.items() if isinstance(rows, dict) else [(row["method"], row) for row in rows]:
             for measure, kept in row["answers"].items():
                 listed = {key: kept[key] for key in (*SAME_EPISODES, "one_query_at_a_time")}
-                packed, most = base64.b64decode(kept["answers"]), 100_000_000  # a stranger's could fill the memory
-                unpacked = zlib.decompressobj().decompress(packed, most)
+                stream, packed = zlib.decompressobj(), base64.b64decode(kept["answers"], validate=True)
+                unpacked = stream.decompress(packed, 100_000_000)  # a stranger's could fill the memory
                 shape = -1, listed["episodes"], listed["way"] * listed["queries"]
-                found.setdefault(name, {})[measure] = listed, np.frombuffer(unpacked, np.uint8).reshape(shape) == 0
+                answers = np.frombuffer(unpacked, np.uint8).reshape(shape)
+                EpisodeSampler(**{key: listed[key] for key in SAME_EPISODES if key not in ("classes", "episodes")})
+                if not (stream.eof and answers.size and len(listed["classes"]) == len(listed["videos_per_class"])):
+                    raise ValueError("no answers, cut off, or of other classes")
+                found.setdefault(name, {})[measure] = listed, answers == 0
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, zlib.error) as error:
         wanted = f"expected what compare, table or evaluate wrote with --results, of format_version {RESULTS_VERSION}"
         raise ValueError(f"{wanted}; found another or a damaged file ({error!r:.100}): {path}") from None

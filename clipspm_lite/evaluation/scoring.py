@@ -96,7 +96,8 @@ def evaluate(
 ) -> Evaluation:
     """Score a method on episodes 0 … ``episodes`` − 1 of ``seed``: the same list for every method.
 
-    The paper's protocol is 10,000 episodes with one query per class. See `scored_in_eval_mode` for modules.
+    The paper's protocol is 10,000 episodes with one query per class. See `scored_in_eval_mode` for modules. Raises
+    ValueError for too few videos, or logits of another shape.
 
     Args:
         method: a model, a ``functools.partial`` of one, or a function such as those of `baselines`.
@@ -106,8 +107,6 @@ def evaluate(
         device: where to compute; a model is moved there and back.
         batch_size: how many episodes are scored at once; by default so many that the memory does not depend on them.
         progress: whether to show a bar, or the bar's title.
-
-    Raises ValueError for too few videos, or logits of another shape.
     """
     sampler = EpisodeSampler(data.videos_per_class, way, shot, queries, seed, class_names=data.classes)
     whole_number("episodes", episodes)
@@ -183,8 +182,7 @@ def evaluate_pairs(
 def pooled(evaluations: Iterable[Evaluation]) -> tuple[float, float]:
     """Accuracy in per cent over all episodes of `evaluate_pairs`, and its 95 % half-width in points.
 
-    The interval covers other episodes of the same classes and videos. It takes the episodes as independent draws, as
-    those of `evaluate_pairs` are.
+    The interval covers other episodes of the same classes and videos, as independent draws of them.
     """
     shares = np.concatenate([evaluation.per_episode for evaluation in evaluations])
     return 100 * float(shares.mean()), half_width(shares)

@@ -20,9 +20,9 @@ from clipspm_lite.model.transformer import Mask, TransformerBlock, masked_mean, 
 class CLIPSPMOutput(NamedTuple):
     """The answer of `CLIPSPM` and what it was made of.
 
-    ``terms`` are the weighted distances "½ D_SPM", "D_PADM" and "D_anchor", as far as the model has them. They add up
-    to −logits. Each is ``[..., Q, N]``, but D_anchor is ``[..., 1, N]`` where all queries are asked together. Where
-    each query is asked alone, the tensors of ``padm`` have one more axis, ``[..., Q, ...]``, for the queries' episodes.
+    ``terms`` are the weighted distances "½ D_SPM", "D_PADM" and "D_anchor" that the model has; they add up to −logits.
+    Each is ``[..., Q, N]``, but D_anchor is ``[..., 1, N]`` where all queries are asked together. Where each is asked
+    alone, the tensors of ``padm`` have one more axis, ``[..., Q, ...]``, for the queries' episodes.
     """
 
     logits: Tensor  # −(½ D_SPM + D_PADM + D_anchor)  [..., Q, N]
@@ -36,9 +36,8 @@ class CLIPSPM(Head):
 
     ``CLIPSPM(dim, preset="paper")`` takes any field of `CLIPSPMConfig` as a keyword argument and keeps them as
     ``.config``. ``preset`` is "paper", "released" or "lite": conventions of losses, prompt and scaling (`PRESETS`),
-    which arguments of the same names override. It does not touch the sizes.
-
-    Raises TypeError for an unknown argument, and ValueError for an unknown preset or word or a size below 1.
+    which arguments of the same names override. It does not touch the sizes. Raises TypeError for an unknown argument,
+    and ValueError for an unknown preset or word or a size below 1.
     """
 
     config_class: ClassVar[type[CLIPSPMConfig]] = CLIPSPMConfig
@@ -101,7 +100,6 @@ class CLIPSPM(Head):
         index = query_labels[..., None].expand(*query_labels.shape, class_text.shape[-1])
         query_text = class_text.gather(-2, index).unsqueeze(-2)
         query_features, query_token = self.fusion(query, query_text)
-
         pairs = (query_text, named.query_prompt), (query_token, named.query_token), (query_features, named.query)
         prompt_query, token_query, features_query = (squared_distance(x, y, 2).mean(-1) for x, y in pairs)
         pairs = (support_text, generated), (named.support_token, support_token), (named.support, support_features)

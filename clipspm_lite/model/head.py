@@ -14,12 +14,9 @@ Prepared = tuple[Tensor, Tensor, Tensor, Mask]  # support, query and class_text 
 
 
 class Losses(NamedTuple):
-    """Loss terms of SPEC section 4, one value per episode (shape: the leading axes), before their weights.
+    """Loss terms of SPEC section 4, one value per episode (shape: the leading axes), unweighted; zero if not there."""
 
-    ``total`` is what is trained. Terms that a head or its preset does not have are zero.
-    """
-
-    total: Tensor
+    total: Tensor  # what is trained
     cross_entropy: Tensor  # mean over queries, in every preset
     hsmr: Tensor  # L_HSMR
     consistency: Tensor  # L_cons
@@ -102,8 +99,7 @@ def check_episode(
 ) -> None:
     """Refuse tensors that do not form a class-major episode of features of width ``dim``; None takes any width.
 
-    Raises TypeError for what is not a tensor, and ValueError for shapes, or a class without a shot. Values are not
-    looked at, as a GPU would wait for that: features that hold NaN give logits that hold NaN.
+    Raises TypeError or ValueError. Values are not looked at, as a GPU would wait: NaN features give NaN logits.
     """
     given = {"support": support, "query": query, "class_text": class_text}
     if support_mask is not None:

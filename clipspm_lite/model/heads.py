@@ -27,8 +27,7 @@ _move = torch.inference_mode(False)(nn.Module.to)  # weights that are moved in t
 def describe_head(head: Any) -> dict[str, Any]:
     """The configuration of a head as JSON can hold it, for `build_head`.
 
-    "model" says which head it is; CLIP-SPM's description has none, as files had before there was another model. A
-    module of your own may keep a dict as its ``config``: the arguments of its class, and a name for it as "model".
+    "model" names the head; CLIP-SPM's has none, as in old files. The ``config`` of your own may be a dict of arguments.
     """
     config, own_name = head.config, type(head).__name__
     if not is_dataclass(config):

@@ -13,10 +13,7 @@ def softmin(*terms: Tensor) -> Tensor:
 
 
 def frame_distances(x: Tensor, y: Tensor) -> Tensor:
-    """One minus the cosine of every frame of x with every frame of y.
-
-    Shapes: x ``[..., Tx, C]``, y ``[..., Ty, C]`` with leading axes that broadcast → ``[..., Tx, Ty]``.
-    """
+    """1 − cosine of every frame of x ``[..., Tx, C]`` with every one of y ``[..., Ty, C]`` → ``[..., Tx, Ty]``."""
     norms = torch.linalg.vector_norm(x, dim=-1)[..., :, None] * torch.linalg.vector_norm(y, dim=-1)[..., None, :]
     return 1 - x @ y.transpose(-1, -2) / (norms + NORM_OFFSET)
 
@@ -56,10 +53,9 @@ def align(distances: Tensor) -> Tensor:
 
 
 def otam(query: Tensor, support: Tensor) -> Tensor:
-    """OTAM distance, both directions added, between every query and every support video.
+    """OTAM distance, both directions added, of every query and every support video; the smaller, the more alike.
 
-    Shapes: query ``[..., Q, Tq, C]``, support ``[..., N, Ts, C]`` → ``[..., Q, N]``; the smaller, the more alike.
-    Raises ValueError for other shapes.
+    Shapes: query ``[..., Q, Tq, C]``, support ``[..., N, Ts, C]`` → ``[..., Q, N]``; ValueError for others.
     """
     shapes = tuple(query.shape), tuple(support.shape)
     if min(map(len, shapes)) < 3 or 0 in (query.shape[-2], support.shape[-2]) or query.shape[-1] != support.shape[-1]:

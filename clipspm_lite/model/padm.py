@@ -48,7 +48,6 @@ class PADM(nn.Module):
         class_tokens, refined_support = self._attend(class_tokens, support.flatten(-4, -3), token_mask)
         refined_support = refined_support.unflatten(-3, (way, shot))
         anchor, refined_query = self._attend(anchor, query, None)
-
         prototypes = shot_mean(refined_support, support_mask)
         distances = otam(refined_query, prototypes), otam(anchor, class_tokens)
         return PADMOutput(class_tokens, anchor, refined_support, refined_query, prototypes, *distances)

@@ -62,8 +62,7 @@ def spm(
 ) -> SPMOutput:
     """Fuse supports with their class text and queries with a generated prompt, then match them in time.
 
-    Shapes are those of `clipspm_lite.model.head.Head.forward`. A ``prompt`` ``[..., N, K, 1, C]`` of the supports takes
-    the place of their class text.
+    Shapes: those of `Head.forward`. A ``prompt`` ``[..., N, K, 1, C]`` of the supports replaces their class text.
     """
     fused_support, support_token = fusion(support, support_prompt(support, class_text) if prompt is None else prompt)
     query_prompt = generate_prompt(query, class_text, generator)

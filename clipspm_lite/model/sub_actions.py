@@ -1,12 +1,13 @@
 """Sub-action text (ours): three sentences per class, for its start, middle and end, beside frames and name."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clipspm_lite.arguments import Checked
 from clipspm_lite.model.baselines import Scores, otam, otam_centred, zero_shot
 from clipspm_lite.model.otam import centred
 from clipspm_lite.model.transformer import Mask
@@ -14,11 +15,11 @@ from clipspm_lite.model.transformer import Mask
 # By weight, the sentences that each stretch is matched with: its own, start and end swapped, or the mean of all.
 ORDERS = {"right": torch.eye(3), "reversed": torch.eye(3).flip(0), "none": torch.full((3, 3), 1 / 3)}
 LEAST_CHANGE = 0.01  # a shorter difference of unit vectors may be rounding, so it isn't scaled to length 1
-Weights = tuple[float, ...]  # w_1 … w_5
+Weights = tuple[float, float, float, float, float]  # w_1 … w_5
 
 
 @dataclass(frozen=True)
-class SubActions:
+class SubActions(Checked):
     """A weighted sum of five terms, of which the last two read the sentences; nothing is trained.
 
         score(q, n) = − w_1 D(q, n) / 2T − w_2 D_centred(q, n) / 2T + w_3 cos(mean_t q_t / ‖q_t‖, a_n)
@@ -31,7 +32,7 @@ class SubActions:
 
     reads_stages: ClassVar[bool] = True  # tells `evaluate` what class_text has to hold
     weights: Weights = (0.5, 4.0, 4.0, 2.0, 0.0)  # `choose_weights`, on the validation classes of the sample world
-    order: str = "right"  # one of `ORDERS`
+    order: Literal["right", "reversed", "none"] = "right"  # see `ORDERS`
 
     def __call__(self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask = None) -> Scores:
         """As `baselines`, but with class_text ``[..., N, 4, C]``: the name of each class, then its sentences."""
@@ -40,6 +41,9 @@ class SubActions:
 
     def terms(self, support: Tensor, query: Tensor, class_text: Tensor, support_mask: Mask = None) -> Tensor:
         """The five terms before their weights, ``[..., Q, N, 5]``."""
+        if class_text.ndim < 3 or class_text.shape[-2] != 4:
+            wanted = "[..., N, 4, C], the name of each class and three sentences"
+            raise ValueError(f"class_text: expected {wanted}, found {tuple(class_text.shape)}")
         name, sentences = class_text[..., 0, :], F.normalize(class_text[..., 1:, :], dim=-1)
         seen, moved, named = (m(support, query, name, support_mask).logits for m in (otam, otam_centred, zero_shot))
         sentences = ORDERS[self.order].to(sentences) @ sentences
@@ -66,7 +70,7 @@ def matched(parts: Tensor, texts: Tensor) -> Tensor:
 def stage_rows(full: Weights, no_stages: Weights, text_only: Weights) -> dict[str, SubActions]:
     """The rows of a table, by name."""
     rows = {"sub-actions": SubActions(full), "sub-actions without stages": SubActions(no_stages)}
-    orders = {"stage text only": "right", "stage text, no order": "none", "stage text, wrong order": "reversed"}
+    orders: Any = {"stage text only": "right", "stage text, no order": "none", "stage text, wrong order": "reversed"}
     return rows | {name: SubActions(text_only, order) for name, order in orders.items()}
 
 

@@ -28,10 +28,6 @@ class TRXConfig(Checked):
     normalize_features: bool = False  # scale frame features to norm √C, as preset "lite" does
     position_weight: float = 1.0  # before PE; the authors: 0.1
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "tuple_sizes", tuple(self.tuple_sizes))  # a list from JSON
-        super().__post_init__()
-
 
 class TRX(Head):
     """TRX's few-shot head, ``TRX(dim)`` with any field of `TRXConfig` as a keyword argument.
@@ -86,7 +82,6 @@ class TupleAttention(nn.Module):
         query_values = of_tuples(self.to_value, query)
         queries, tuples = query_values.shape[-3:-1]
         query_values = query_values.flatten(-3, -2)
-
         distances = []
         # Class by class: all prototypes at once would take far more memory.
         for number in range(keys.shape[-3]):
@@ -103,8 +98,7 @@ class TupleAttention(nn.Module):
 def of_tuples(layer: nn.Linear, video: Tensor) -> Tensor:
     """A layer applied to the joined frames x_p of every tuple p, ``[..., T, C]`` → ``[..., P, d]``.
 
-    Each place in a tuple has its own columns of the layer. They are applied to every frame once; a tuple then is the
-    sum over its frames, which costs far less than joining them.
+    Each place in a tuple has its own columns of the layer, applied to every frame once: cheaper than joining frames.
     """
     parts = layer.weight.split(video.shape[-1], dim=-1)  # one per place in the tuple, [d, C]
     places = torch.tensor(list(combinations(range(video.shape[-2]), len(parts))), device=video.device)  # [P, ω]

@@ -77,9 +77,8 @@ class LeaveOneOut:
 def leave_one_out(methods: Sequence[str | Head], support: Support) -> LeaveOneOut:
     """Ask every method for each clip of ``support``, with that clip (and copies of it) taken away from its action.
 
-    Each clip is asked by itself. An action has one clip fewer than the recogniser will have, so the shares are a little
-    low for it. Methods are as for `Recogniser`; give the simplest first, which `LeaveOneOut.best` prefers among equals.
-    Raises ValueError for no methods or two of one name, or if no action has two different clips.
+    An action then has one clip fewer than the recogniser will have, so the shares are a little low. Give the simplest
+    method first, which `LeaveOneOut.best` prefers. Raises ValueError if no action has two clips, or two methods a name.
     """
     names = [method_name(method) for method in methods]
     if not names or len(set(names)) < len(names):

@@ -29,8 +29,7 @@ def recognise_over_time(
 ) -> list[Moment]:
     """Name the action in every window of a long clip, each by itself.
 
-    The clip is decoded twice and sampled evenly, T frames per window; only their features are kept. One shorter than a
-    window is one window. Raises ValueError for numbers that are not above 0, VideoError for what cannot be read.
+    The clip is decoded twice and sampled evenly, T frames per window; only features are kept. ValueError or VideoError.
 
     Args:
         window: seconds; about as long as the clips that the recogniser knows.

@@ -34,10 +34,7 @@ COSINES = ("zero-shot", "prototype", "prototype dcor")  # methods whose logits a
 
 @dataclass(frozen=True)
 class Support:
-    """The clips and names from which a recogniser knows its actions.
-
-    Raises ValueError for fewer than two actions, names that read alike, shapes that do not fit, values not finite.
-    """
+    """The clips and names from which a recogniser knows its actions, at least two; raises ValueError for bad ones."""
 
     classes: tuple[str, ...]  # names of the N actions
     features: Tensor  # of frames [N, K, T, C]; an action with fewer than K clips is filled up with zeros
@@ -67,8 +64,7 @@ def encode_support(
 ) -> Support:
     """The support of a recogniser: the videos of a data set, or of a folder with one folder per action, encoded.
 
-    Counts of clips may differ. The names of the actions are encoded in ``templates``, sentences with one `{}` each.
-    Raises DatasetError, VideoError or ValueError: no such folder, a broken video, too few actions, no text encoder.
+    Counts of clips may differ. ``templates`` are as for `Backbone.encode_class_names`. Raises DatasetError, VideoError.
     """
     dataset = support if isinstance(support, VideoDataset) else open_folder(support)
     class_text = store.backbone.encode_class_names(dataset.classes, templates).cpu()
@@ -127,9 +123,8 @@ class Prediction(NamedTuple):
 class Recogniser:
     """A method on a backbone's features, and the clips and names it knows its actions by.
 
-    The argument ``method`` is a head or the name of a training-free method (`TRAINING_FREE`); the attributes are
-    ``head``, or None, and ``method``, always a name. A head is asked about one clip at a time; one trained so answers
-    best: `LITE_INDUCTIVE_MODEL`. `with_support` makes the support from videos.
+    The argument ``method`` is a head or a name in `TRAINING_FREE`; the attributes are ``head``, or None, and
+    ``method``, always a name. A head is asked about one clip at a time; `LITE_INDUCTIVE_MODEL` was trained so.
     """
 
     def __init__(self, method: str | Head, store: FeatureStore, support: Support | None = None):
@@ -150,9 +145,8 @@ class Recogniser:
     def predict(self, videos: Sequence[str | Path] | Tensor, *, together: bool = False) -> list[Prediction]:
         """Name the action in each video, or in clips that are encoded already, features ``[Q, T, C]``.
 
-        ``together`` lets a CLIP-SPM head see all videos as the queries of one episode, as the released code does: the
-        answer for one then depends on the others. By default each is asked by itself. Raises ValueError if it knows
-        no actions yet, and what `FeatureStore.encode` raises.
+        ``together`` lets a CLIP-SPM head see all as the queries of one episode, as the released code does: the answer
+        for one then depends on the others. Raises ValueError if it knows no actions, and as `FeatureStore.encode`.
         """
         support, method = self._known(), self.head or self.method
         if len(videos) == 0:
@@ -171,8 +165,7 @@ class Recogniser:
     def save(self, path: str | os.PathLike) -> None:
         """Write it to one safetensors file, whole or not at all, for `clipspm_lite.load`.
 
-        In it are method and head, names of the actions, support features and texts, and the name and fingerprint of the
-        visual encoder that made them; no video. Raises ValueError if it knows no actions yet.
+        In it are head, actions, features and fingerprint of the encoder; no video. ValueError if it knows no actions.
         """
         support, backbone = self._known(), self.store.backbone
         tensors = dict(support=support.features, support_mask=support.mask, class_text=support.class_text)
@@ -205,8 +198,7 @@ def load(
 ) -> Recogniser:
     """Open a recogniser, or a trained head as one: ours, a fine-tuned one, or the authors' released checkpoint.
 
-    A saved recogniser knows its actions, a head knows none until `Recogniser.with_support`. ``path`` is what
-    `Recogniser.save` wrote, or what `open_checkpoint` opens; the other arguments and the errors are as there.
+    A saved recogniser knows its actions, a head none until `Recogniser.with_support`. The rest is as `open_checkpoint`.
     """
     given: Any = dict(backbone=backbone, weights=weights, text_weights=text_weights, device=device, store=store)
     if checkpoint_kind(path) != RECOGNISER:

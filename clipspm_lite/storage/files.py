@@ -40,8 +40,7 @@ def replacing(path: str | os.PathLike, *, durable: bool = True) -> Iterator[str]
 
     Whatever happens, a loss of power included, ``path`` afterwards holds what it held before or the complete new
     content. A link is followed. A process that is killed meanwhile leaves its unfinished file; a later write to
-    ``path`` removes it. Not ``durable`` is faster, but a loss of power may damage the file: for what can be made again.
-    Raises OSError where it cannot be written.
+    ``path`` removes it. Not ``durable`` is faster, for what can be made again after a loss of power. Raises OSError.
     """
     with _target(path) as target:
         # In a folder, because some libraries first write to another name and would leave that file behind.

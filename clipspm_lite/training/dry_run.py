@@ -1,6 +1,7 @@
 """The dry run: what training will take, from a few measured steps."""
 
 import math
+import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ class Plan:
     seconds_per_step: float
     seconds_per_validation: float
     validations: int
-    peak_memory: int | None  # bytes per process of its CUDA GPU; None on another device
+    peak_memory: int | None  # bytes per process: of its CUDA GPU, or on the CPU all that it ever held; else None
 
     @property
     def seconds(self) -> float:
@@ -36,7 +37,7 @@ class Plan:
 
     def __str__(self) -> str:
         parts = ", ".join(f"{name} {count:,}" for name, count in self.trained.items())
-        memory = "only on CUDA" if self.peak_memory is None else f"{self.peak_memory / 2**30:.1f} GiB per process"
+        memory = "not on this device" if self.peak_memory is None else f"{self.peak_memory / 2**30:.1f} GiB per process"
         return (
             f"episodes: {self.episodes:,} in {self.steps:,} steps, {self.validations} validations\n"
             f"trained weights: {sum(self.trained.values()):,} ({parts})\n"
@@ -68,9 +69,10 @@ def plan(
     source = training_source(training_data, validation_data, finetuning)
     fabric = launch(device, devices, nodes, precision, settings, source)
     at_once = fabric.world_size if source.one_by_one else settings.episodes_per_step
-    # The head learns nothing: a learning rate that would diverge takes as long as any other.
-    short = replace(settings, steps=1 + measured, episodes_per_step=at_once, learning_rate=0.0)
+    short = replace(settings, steps=1 + measured, episodes_per_step=at_once)
     state = TrainingState(model, source, short, fabric)
+    for group in state.optimizer.param_groups:
+        group["initial_lr"] = 0.0  # nothing is learnt: a rate that would diverge takes as long as any other
     batches = state.batches(range(short.steps))
     training_step(state, 0, batches)
     before_steps = _now(fabric)
@@ -84,7 +86,6 @@ def plan(
     evaluate(model, data, way=settings.way, shot=settings.shot, episodes=few, device=fabric.device)
     encoding = (before_scoring - before_encoding) * videos / few_videos
     scoring = (_now(fabric) - before_scoring) * settings.validation_episodes / few
-
     trained = Counter[str]()
     for name, module in state.modules.items():
         for path, weight in module.named_parameters():
@@ -97,8 +98,16 @@ def plan(
         seconds_per_step=(before_encoding - before_steps) / measured * math.ceil(settings.episodes_per_step / at_once),
         seconds_per_validation=encoding + scoring,
         validations=math.ceil(settings.steps / settings.validate_every),
-        peak_memory=torch.cuda.max_memory_allocated(fabric.device) if fabric.device.type == "cuda" else None,
+        peak_memory=_peak_memory(fabric.device),
     )
+
+
+def _peak_memory(device: torch.device) -> int | None:
+    if device.type == "cpu" and sys.platform != "win32":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
 
 
 def _now(fabric: Fabric) -> float:

@@ -52,10 +52,9 @@ def train(
 ) -> TrainingResult:
     """Train ``model`` in place and keep the best weights on validation in ``folder``.
 
-    Seed torch before building ``model``: its initial weights are the caller's. It is left in evaluation mode, with the
-    weights of the last step. An episode, the cuts of its videos and dropout are functions of the seed and their place
-    in the run. So a run that was killed continues to the same curve with ``resume=True``, bitwise on the CPU. Several
-    processes give one process's result up to rounding, but for dropout on stored features.
+    Seed torch before building ``model``: its first weights are the caller's. It is left in evaluation mode, with those
+    of the last step. All chance depends on the seed and the place in the run, so a killed run continues to the same
+    curve with ``resume=True``, bitwise on the CPU. Several processes differ by rounding, and in dropout on features.
 
     Args:
         training_data, validation_data: features for the head alone, or videos with ``finetuning``.
@@ -104,7 +103,6 @@ def _train(state: TrainingState, history: History, folder: Path, description: di
             raise ValueError(f"model: {NO_TEXT}")
         if (step + 1) % settings.validate_every and step + 1 < settings.steps:
             continue
-
         mean = torch.stack(window).mean(0)
         fabric.all_reduce(mean, reduce_op="sum")
         window, (loss, accuracy) = [], mean.tolist()
@@ -174,9 +172,8 @@ def train_variants(
 ) -> dict[str, list[Path]]:
     """Train every variant with every seed; for each name its checkpoints, one per seed.
 
-    ``variants`` holds for each name the arguments of `build_head` beside ``dim``. A run is kept in
-    ``folder/NAME/seedSEED``, hyphens for spaces, and continued where it is there already. ``committed`` holds for some
-    names a checkpoint that is taken for seed 0 instead; raises ValueError where its head or settings differ.
+    ``variants`` holds for each name the arguments of `build_head` beside ``dim``. A run is kept, and continued, in
+    ``folder/NAME/seedSEED``. ``committed`` holds checkpoints to take for seed 0; ValueError if made otherwise.
     """
     checkpoints: dict[str, list[Path]] = {name: [] for name in variants}
     for name, config in variants.items():

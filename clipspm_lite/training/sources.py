@@ -1,7 +1,6 @@
 """Where training takes its episodes from: stored features, or videos through an encoder that is trained.
 
-Both kinds answer the same calls, so there is one loop. What their ``identity`` holds must be the same to resume a run;
-what they have ``kept`` goes into the checkpoint.
+One loop calls both kinds. Their ``identity`` must be the same to resume a run; ``kept`` goes into the checkpoint.
 """
 
 import hashlib
@@ -36,8 +35,7 @@ TrainingData = EncodedDataset | VideoDataset
 class FineTuning:
     """The visual encoder is trained with the head, from videos (SPEC section 4).
 
-    While training, a video is one random frame of each of its T segments, and one random square, mirrored or not, for
-    all of them. In validation it is the centres of its segments and the square in the centre.
+    While training, a video is a random frame of each of T segments, cut to a random square; in validation the centres.
     """
 
     backbone: Backbone  # its visual encoder is trained in place; its text encoder stays as it is

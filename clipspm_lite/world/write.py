@@ -30,7 +30,7 @@ from clipspm_lite.world.taxonomy import CLASSES, CONTEXT_CLASSES, REVERSED_PAIRS
 MANIFEST_VERSION = 1
 CLIPS_PER_CLASS = 20  # seeds 0 to 19; whoever trains an encoder on this world must use other seeds
 SIZE = 112
-# Chosen so that data_samples stays under 18 MB. x264's assembler code (asm) makes another file every few times from the
+# Chosen so that data_samples is about 18 MB. x264's assembler code (asm) makes another file every few times from the
 # same pictures, and its threads would too: without both, one encoder version always writes the same bytes.
 X264: dict[str, str] = {"crf": "30", "preset": "medium", "threads": "1", "x264-params": "asm=0"}
 

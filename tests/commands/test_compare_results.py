@@ -1,6 +1,8 @@
 """The command `compare-results`, and what `compare` does beside its table: fewer base classes, choosing on test."""
 
+import base64
 import json
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -62,6 +64,32 @@ def test_another_file_is_refused_by_its_name(tmp_path, run):
         assert file.name in run("compare-results", file, file, status=1).err
 
 
+CUT = base64.b64encode(zlib.compress(bytes(200))[:-6]).decode()
+NOTHING = base64.b64encode(zlib.compress(b"")).decode()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"answers": value} for value in ("!!!!", "", CUT, NOTHING)]
+    + [{"videos_per_class": [1] * 8}, {"videos_per_class": [6] * 7}, {"videos_per_class": 6}, {"seed": "zero"}],
+)
+def test_a_damaged_file_is_named_even_where_the_other_is_damaged_alike(changes, features, tmp_path, run):
+    file, other = tmp_path / "mine.json", tmp_path / "damaged.json"
+    run("evaluate", *features, "--method", "otam", "--episodes", 40, "--results", file)
+    results = json.loads(file.read_text())
+    results["answers"]["5-way, 1-shot"] |= changes
+    other.write_text(json.dumps(results))
+    error = run("compare-results", other, other, status=1).err
+    assert error.startswith("error: ") and error.strip().endswith(other.name)
+
+
+def test_a_file_of_another_version_is_refused(features, tmp_path, run):
+    file = tmp_path / "mine.json"
+    run("evaluate", *features, "--method", "otam", "--episodes", 40, "--results", file)
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format_version": 99}))
+    assert "format_version" in run("compare-results", file, file, status=1).err
+
+
 def test_holm_multiplies_and_never_falls_below_the_one_before():
     assert holm(np.array([0.03, 0.01, 0.5, 0.011])).tolist() == pytest.approx([0.06, 0.04, 0.5, 0.04])
 
@@ -69,7 +97,8 @@ def test_holm_multiplies_and_never_falls_below_the_one_before():
 def test_fewer_base_classes_and_choosing_on_the_scored_ones_are_rows(features, brief, tmp_path, run, monkeypatch):
     monkeypatch.setitem(TRAINING_PRESETS, "lite", replace(TRAINING_PRESETS["lite"], steps=3, way=5))
     file, figure = tmp_path / "r.json", tmp_path / "r.png"
-    more = ("--base-classes", 4, 6, "--choose-on-scored", "--validate-every", 1, "--seeds", 0, 1, "--episodes", 20)
+    more = ("--base-classes", 4, 6, 4, "--choose-on-scored", "--validate-every", 1, "--episodes", 20)
+    more += ("--seeds", 0, 1, 0)  # what is there twice counts once
     common = ("compare", *features, "--out", tmp_path, "--part", "novel")
     printed = run(*common, *more, "--results", file, "--figure", figure).out
     results = json.loads(file.read_text())

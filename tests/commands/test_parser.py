@@ -65,8 +65,14 @@ def test_a_wrong_option_is_one_line_and_exit_status_2(arguments, named, capsys):
         (["train"], "--out"),
         (["train", "--out", "x", "--episodes-per-step", "0"], "episodes_per_step"),
         (["evaluate", "--backbone", "ViT-B-61", "--method", "otam"], "ViT-B-61"),
-        (["evaluate", "--frames", "4"], "frames.*lite.safetensors"),
+        (["train", "--dry-run", "--learning-rate", "0"], "learning_rate"),
+        (["train", "--dry-run", "--lora", "2", "--lora-learning-rate", "nan"], "learning_rate"),
+        (["train", "--dry-run", "--preset", "recommended", "--model", "trx"], "--model.*recommended.*trx"),
+        (["compare", "--out", "x", "--base-classes", "1"], "--base-classes"),
+        (["compare", "--out", "x", "--shot", "99"], "shot"),
+        (["evaluate", "--frames", "4"], "frames.*lite.safetensors.*--method otam.*train"),
         (["evaluate", "--method", "trx"], "--checkpoint.*trx.*lite.safetensors"),
+        (["evaluate", "--method", "otam", "--checkpoint", str(LITE_MODEL)], "--checkpoint.*otam.*clip-spm"),
         (["evaluate", "--data", "nowhere", "--part", "base"], "--split"),
         (["evaluate", "--benchmark", "ucf101"], "--data"),
         (["table", "--methods", "otam", "--checkpoint", str(LITE_MODEL)], "--checkpoint.*clip-spm"),
@@ -83,3 +89,24 @@ def test_a_mistake_is_one_line_and_exit_status_1(arguments, named, run, tmp_path
     error = run(*arguments, status=1).err.strip().splitlines()[-1]
     assert error.startswith("error: ") and re.search(named, error)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["train", "--dry-run", "--lora-protect", "4"], "--lora-protect.*--lora"),
+        (["train", "--dry-run", "--lora-learning-rate", "0"], "--lora-learning-rate.*--lora"),
+        (["train", "--dry-run", "--gradient-checkpointing"], "--gradient-checkpointing.*--finetune"),
+        (["train", "--dry-run", "--no-flip"], "--no-flip.*--finetune"),
+        (["evaluate", "--video-list", "x"], "--video-list.*--benchmark"),
+        (["evaluate", "--head", "mine:Head"], "--head.*--checkpoint"),
+        (["table", "--dataset-settings", "hmdb51"], "--dataset-settings.*--checkpoint"),
+        (["check", "x", "--no-decode"], "--no-decode.*--benchmark"),
+        (["predict", "--support", "x", "--stride", "1"], "--stride.*--window"),
+        (["predict", "--support", "x", "--fps", "12"], "--fps.*--window"),
+        (["predict", "--recogniser", str(LITE_MODEL), "--method", "otam"], "--recogniser.*--method"),
+        (["evaluate", "--benchmark", "ucf101", "--data", "x", "--split", "y"], "--benchmark.*--split"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused_with_its_partner_named(arguments, named, run):
+    assert re.search(f"^error: {named}", run(*arguments, status=1).err.splitlines()[-1])

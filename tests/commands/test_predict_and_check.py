@@ -130,6 +130,11 @@ def test_choose_leaves_the_committed_head_out_on_another_backbone(support, run):
     assert list(last_json(printed)["leave_one_out"]["right"]) == list(CHOICES)
 
 
+def test_where_the_default_head_does_not_fit_the_methods_that_need_none_are_named(support, videos, run):
+    printed = run("predict", "--support", support, videos[0], "--frames", 4, status=1)
+    assert "--choose" in printed.err and "--method otam" in printed.err
+
+
 def test_check_passes_a_good_folder_and_fails_a_bad_one(support, run):
     run("check", support, "--minimum", 1)
     (sorted(support.iterdir())[0] / "broken.mp4").write_text("no video")

@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from itertools import pairwise
 
 import pytest
 import yaml
@@ -222,8 +223,41 @@ NO_SENTENCES = [
 @pytest.mark.parametrize("content", [*WRONG, *NO_SENTENCES], ids=lambda value: value[:30])
 def test_a_class_without_three_sentences_is_named_with_the_file(tmp_path, content):
     (tmp_path / "mine.yaml").write_text(content)
-    with pytest.raises(DatasetError, match="'jumping'.*mine.yaml$") as error:
+    with pytest.raises(DatasetError, match="mine.yaml$") as error:
         read_stages(tmp_path / "mine.yaml", ["jumping"])
     assert ("jmping" in str(error.value)) == ("jmping" in content)
     with pytest.raises(DatasetError, match="other.yaml$"):
         read_stages(tmp_path / "other.yaml", ["jumping"])
+
+
+@pytest.mark.parametrize("found", ["['a', 'b']", "a b c", "['a', '', 'c']", "3", "{'a': 'b'}"])
+def test_an_error_says_what_was_found_in_place_of_three_sentences(found, tmp_path):
+    (tmp_path / "mine.yaml").write_text(f"sitting: [a, b, c]\nrising: [a, b, c]\njumping: {found}")
+    with pytest.raises(DatasetError, match=f"'jumping'.*{re.escape(found)}.*rising, sitting"):
+        read_stages(tmp_path / "mine.yaml", ["jumping"])
+
+
+def test_a_syntax_error_of_a_stages_or_split_file_says_in_which_line(tmp_path):
+    for name, read, argument in (("mine.yaml", read_stages, ["jumping"]), ("split.json", read_split, "novel")):
+        (tmp_path / name).write_text('{"jumping": ["a",\n"b": }')
+        with pytest.raises(DatasetError, match=f"line 2.*{name}$"):
+            read(tmp_path / name, argument)
+
+
+def test_a_name_that_is_there_twice_is_refused(tmp_path):
+    for again in ("jumping up", "JUMPING_UP"):
+        (tmp_path / "mine.yaml").write_text(f"jumping up: [a, b, c]\n{again}: [d, e, f]")
+        with pytest.raises(DatasetError, match="jumping up.*mine.yaml$"):
+            read_stages(tmp_path / "mine.yaml", ["jumping up"])
+    (tmp_path / "split.json").write_text('{"format_version": 1, "novel": ["a"], "novel": ["b"]}')
+    with pytest.raises(DatasetError, match="novel.*split.json$"):
+        read_split(tmp_path / "split.json", "novel")
+
+
+def test_an_error_about_lists_of_lists_of_lists_stays_short(tmp_path):
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]" for old, new in pairwise("abcdefghi")]
+    (tmp_path / "mine.yaml").write_text("\n".join([*lines, "jumping: *i"]))
+    with pytest.raises(DatasetError, match="jumping") as error:
+        read_stages(tmp_path / "mine.yaml", ["jumping"])
+    assert len(str(error.value)) < 500

@@ -18,6 +18,12 @@ def with_weights(**weights):
     return head
 
 
+@pytest.mark.parametrize("share", [2.0, -0.1, float("nan")])
+def test_a_share_is_from_0_to_1(share):
+    with pytest.raises(ValueError, match="wrong_names"):
+        Recommended(DIM, wrong_names=share)
+
+
 def named_episode():
     """A shot per class that its class name and no other is like."""
     support, query, _, _ = random_episode(shot=1)

@@ -1,5 +1,7 @@
 """Sub-action text: five terms, each what its equation says, and what the order of sentences changes."""
 
+import re
+
 import pytest
 import torch
 from made_up_episode import DIM, FRAMES, WAY, close, random_episode
@@ -45,6 +47,19 @@ def test_leading_axes_and_a_mask_are_those_of_every_method():
     close(together[1, 2], method(support[1, 2, :, :1], query[1, 2], text[1, 2]).logits)
     with pytest.raises(ValueError, match="class_text"):
         method(support, query, text[..., :2, :, :])
+
+
+@pytest.mark.parametrize("wrong", [dict(order="backwards"), dict(weights=(1.0, 2.0))])
+def test_another_order_or_number_of_weights_is_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        SubActions(**wrong)
+
+
+def test_texts_of_other_than_a_name_and_three_sentences_are_refused_as_they_were_given():
+    support, query, text = staged_episode()
+    for wrong in (text[:, :3], torch.cat([text, text[:, :1]], dim=1), text[:, 0], text[:4, 0]):
+        with pytest.raises(ValueError, match=f"class_text.*{re.escape(str(tuple(wrong.shape)))}"):
+            SubActions()(support, query, wrong)
 
 
 @pytest.mark.parametrize("frames", range(1, FRAMES + 1))

@@ -133,7 +133,7 @@ def test_the_recorded_interval_is_narrower_than_other_rows_are_away(validation):
     assert abs(head.accuracy - per_seed(results, FULL)[0]) > head.interval
 
 
-def test_claims_of_exercise_08_3_are_judged_as_the_files_say():
+def test_claims_of_exercise_08_4_are_judged_as_the_files_say():
     validation, novel = map(read, PARTS)
     ahead = []
     for results in (validation, novel):

@@ -199,6 +199,7 @@ def test_a_plan_counts_what_is_trained_and_estimates_from_what_it_measured(tmp_p
     assert sum(planned.trained.values()) == encoder + trained
     assert (planned.episodes, planned.steps, planned.validations) == (12, 6, 3)
     assert planned.seconds == 6 * planned.seconds_per_step + 3 * planned.seconds_per_validation > 0
+    assert planned.peak_memory > 4 * encoder and "GiB" in str(planned)
     assert not list(tmp_path.iterdir())
 
 

@@ -10,7 +10,7 @@ from open_clip.transformer import VisionTransformer
 
 from clipspm_lite.clip.backbone import load_backbone
 from clipspm_lite.clip.checkpoints import CheckpointError, open_checkpoint
-from clipspm_lite.clip.lora import adapt, merge, merged_state, update_size
+from clipspm_lite.clip.lora import Update, adapt, merge, merged_state, update_size
 from clipspm_lite.evaluation.scoring import evaluate
 from clipspm_lite.storage.tensors import read_tensors
 from clipspm_lite.training import FineTuning, LoRA, loop
@@ -86,6 +86,18 @@ def test_a_protected_update_has_nothing_in_the_main_directions_of_its_weight(enc
             weight, update = before[name].flatten(1), (new - before[name]).flatten(1)
             directions = torch.linalg.svd(weight, full_matrices=False).U[:, : min(6, min(weight.shape) // 2)]
             assert (directions.T @ update).norm() < 1e-4 * update.norm(), name
+
+
+def test_a_rank_is_at_most_the_smaller_side_of_each_weight(encoder):
+    adapt(encoder, LoRA(10**6), seed=0)
+    updates = [module for module in encoder.modules() if isinstance(module, Update)]
+    assert updates and all(len(update.a) == min(update.a.shape[1], len(update.b)) for update in updates)
+
+
+@pytest.mark.parametrize("wrong", [dict(learning_rate=0.0), dict(learning_rate=float("nan")), dict(alpha=-1.0)])
+def test_an_update_that_could_not_be_learnt_is_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        LoRA(**wrong)
 
 
 def test_places_that_no_weight_has_are_an_error(encoder):

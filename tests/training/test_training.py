@@ -156,7 +156,11 @@ def test_validation_classes_with_too_few_videos_are_found_before_training(encode
         check_run(encoded(prefix="base"), encoded(prefix="held out", videos=1), SETTINGS, tmp_path)
 
 
-@pytest.mark.parametrize("bad", [dict(way=0), dict(patience=1.5), dict(optimizer="sgd"), dict(schedule="linear")])
+NO_RATES = [dict(learning_rate=rate) for rate in (0.0, -1.0, float("nan"), float("inf"))]
+BAD = [dict(way=0), dict(patience=1.5), dict(optimizer="sgd"), dict(schedule="linear"), dict(betas=[0.9]), *NO_RATES]
+
+
+@pytest.mark.parametrize("bad", [*BAD, dict(weight_decay=float("nan"))])
 def test_bad_settings_are_refused_by_name(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         TrainingSettings(**bad)

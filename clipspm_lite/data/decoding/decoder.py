@@ -53,9 +53,8 @@ def serve() -> None:
     """Answers requests, one line of JSON each on the standard input, until it ends.
 
     A request has `path`, `offsets` (null: every frame is wanted) and `limit`: the seconds without a new frame after
-    which the process ends itself, as it does without its parent. A wanted frame is sent as soon as it is decoded:
-    `{"number": …, "shape": [H, W, 3]}` on a line, and then the picture, uint8. The last line is `{"error": …}` or
-    `{"count": …, "fps": …}`.
+    which the process ends itself, as it does without its parent. A wanted frame is sent once decoded, `{"number": …,
+    "shape": [H, W, 3]}` on a line, then the picture, uint8; last a line `{"error": …}` or `{"count": …, "fps": …}`.
     """
 
     def send(number: int, picture: np.ndarray) -> None:

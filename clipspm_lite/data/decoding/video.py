@@ -1,7 +1,6 @@
 """Video in: one clip becomes T frames, and they are the right ones (SPEC section 1).
 
-This module turns the pictures of a clip (`clips.py`) into what a backbone takes. decord runs in processes of its own:
-`decoder.py` is what they do, `worker.py` starts them and survives their crashes.
+It makes of a clip's pictures (`clips.py`) what a backbone takes; decord runs in processes of its own (`worker.py`).
 """
 
 import os
@@ -90,8 +89,7 @@ def load_videos(
 ) -> Iterator[Tensor | VideoError]:
     """For each video, in order, its frames as `load_video` gives them, or the VideoError that it raises.
 
-    Several processes decode at the same time, `2 * workers` videos ahead of the one in use, or `ahead` if that is more.
-    `workers` is by default as many as this process may use cores, at most 8. Raises ValueError as `load_video` does.
+    `workers` processes (`count_workers`) decode `2 * workers` videos ahead, or `ahead`. ValueError as by `load_video`.
     """
     frames, size, resize = _checked(frames, size, resize)
     return load_ahead(lambda p: load_video(p, frames, size, resize=resize), iter(paths), count_workers(workers), ahead)
@@ -131,9 +129,7 @@ def count_frames(path: str | Path) -> int:
     return find_clip(path).decode(())[1]
 
 
-def _checked(
-    frames: int, size: int | None, resize: int | None, random_crop: bool = False
-) -> tuple[int, int | None, int | None]:
+def _checked(frames: int, size: int | None, resize: int | None, random_crop: bool = False) -> tuple[int, Any, Any]:
     """The arguments: T, the side of the square, and the length of the shorter side before it is cut."""
     frames = whole_number("frames", frames, most=MOST_FRAMES)
     if size is None:

@@ -1,8 +1,7 @@
 """Worker processes: a file on which decord crashes or hangs costs that file and nothing else.
 
-A worker is kept for the next file, unless it met a bad one: what that did to its memory is unknown. Workers are not
-forked, because a decord reader that was opened before a fork hangs. `multiprocessing` and loky start none inside a
-DataLoader's workers, and loky fails all videos that are being decoded when one of its processes crashes.
+A worker is kept for the next file, unless it met a bad one. Workers are not forked: a decord reader opened before that
+hangs. `multiprocessing` and loky start none in a DataLoader's workers, and a crash in loky fails all that is decoded.
 """
 
 import atexit
@@ -38,10 +37,7 @@ class DecodingFailed(Exception):
 
 
 def decode(path: str, offsets: Sequence[float], each: Each | None = None) -> tuple[np.ndarray, int, float]:
-    """What `VideoFile.decode` returns, for an absolute path; no offsets only count. Threads may call it.
-
-    Raises DecodingFailed for the file, RuntimeError where no worker can be started.
-    """
+    """What `VideoFile.decode` returns, for an absolute path; threads may call it. Raises DecodingFailed of it."""
     limit = TIME_LIMIT + os.stat(path).st_size / SLOWEST_DISK
     request = {"path": path, "offsets": list(offsets) if each is None else None, "limit": limit}
     while True:
