@@ -111,7 +111,7 @@ def read_answers(path: str | Path) -> dict[str, dict[str, Answers]]:
     found: dict[str, dict[str, Answers]] = {}
     try:
         results = json.loads(Path(path).read_text(encoding="utf-8"))
-        check_known("format_version", results.get("format_version"), [RESULTS_VERSION])
+        check_known("format_version", results.get("format_version", RESULTS_VERSION), [RESULTS_VERSION])
         rows = results.get("rows", [results])  # `evaluate` has one
         for name, row in rows.items() if isinstance(rows, dict) else [(row["method"], row) for row in rows]:
             for measure, kept in row["answers"].items():
