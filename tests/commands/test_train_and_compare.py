@@ -102,7 +102,8 @@ def test_compare_trains_scores_and_says_where_its_numbers_come_from(brief, tmp_p
     results = json.loads(file.read_text(), parse_constant=pytest.fail)
     expected = {*TRAINING_FREE, FULL, *INDUCTIVE, *ABLATION, *TRAINED_BASELINES, "motion kept"}
     expected |= set(results["chosen_weights"])  # of rows that read sentences
-    assert set(results["rows"]) == expected and len(printed) == 2 + len(expected)
+    assert set(results["rows"]) == expected
+    assert sum(line.startswith("| ") for line in printed) == 2 * (1 + len(expected)), "two tables with a head each"
     assert figure.read_bytes().startswith(b"\x89PNG")
     assert (
         "--ablations --baselines --extensions 'motion kept'" in results["command"] and "--seeds 3" in results["command"]
