@@ -28,7 +28,7 @@ def check_known(name: str, value: object, known: Iterable[object]) -> None:
 @dataclass(frozen=True)
 class Checked:
     """A configuration that refuses, by its annotations, an int below 1 (a seed below 0), a float that is not finite (a
-    rate not above 0, a share not in 0 … 1), an unknown `Literal` and a tuple of another length; lists become tuples."""
+    rate not above 0), an unknown `Literal` and a tuple of another length; lists become tuples."""
 
     def __post_init__(self) -> None:
         annotations = get_type_hints(type(self))
@@ -37,9 +37,9 @@ class Checked:
             if annotation is int or (annotation == int | None and value is not None):
                 whole_number(field.name, value, least=0 if field.name == "seed" else 1)
             elif annotation is float:
-                share, least = field.name == "wrong_names", 0 if field.name in ABOVE_0 else -inf
-                if not (0 <= value <= 1 if share else least < value < inf):
-                    expected = "from 0 to 1" if share else "above 0" if least == 0 else "that is finite"
+                least = 0 if field.name in ABOVE_0 else -inf
+                if not least < value < inf:
+                    expected = "that is finite" if least else "above 0"
                     raise ValueError(f"{field.name}: expected a number {expected}, found {value!r}")
             elif get_origin(annotation) is Literal:
                 check_known(field.name, value, get_args(annotation))

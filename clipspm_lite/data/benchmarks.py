@@ -103,7 +103,7 @@ def check_command(name: str, root: str | Path, lists: Sequence[str | Path]) -> s
 
 
 def find_videos(benchmark: Benchmark, root: Path, classes: Iterable[str], listed: ListedVideos | None) -> FoundVideos:
-    """The videos of `classes`, all or those listed, in `root` and no deeper below it than it must; or DatasetError."""
+    """The videos of `classes`, all or those listed, in `root`, no deeper than it must. Raises DatasetError."""
     if not root.is_dir():
         raise DatasetError(f"no such folder; {benchmark.how_to_get(root)}")
     files: dict[str, list[str]] = {name: [] for name in classes}

@@ -79,7 +79,7 @@ def open_folder(root: str | Path, classes: Sequence[str] | None = None) -> Video
 
 
 def find_classes(root: Path) -> tuple[Path, tuple[str, ...]]:
-    """The folder of a data set's classes, `root` or the only one in it, and their names, sorted; or DatasetError."""
+    """The folder of the classes, `root` or the only one in it, and their names, sorted. Raises DatasetError."""
     if os.path.isdir(root) and (classes := class_folders(root)):
         inner, inside = root, classes
         while len(inside) == 1 and not class_videos(inner, inside[0]):
@@ -194,7 +194,7 @@ def nested_classes(classes: Sequence[str], seed: int) -> list[str]:
 
 
 def check_class_names(classes: Sequence[str], source: str | Path) -> None:
-    """Raise DatasetError for names from `source` that are not of one folder each, or alike to a text encoder."""
+    """Raise DatasetError for a name that is not one folder's, or two that read alike, as Jump_rope and jump rope."""
     first: dict[str, str] = {}
     for name in classes:
         words = readable(name) if is_file_name(name) else ""

@@ -99,7 +99,7 @@ def _draw(stream: random.Random, population: int, count: int) -> list[int]:
 def gather(features: torch.Tensor, class_text: torch.Tensor, episodes: Sequence[Episode]) -> EpisodeBatch:
     """The features of B episodes of equal way, shot and queries, class-major.
 
-    `features` `[V, T, C]` and `class_text` `[classes, C]` are the whole data set's; ValueError for episodes of another.
+    `features` `[V, T, C]` and `class_text` `[classes, C]` are the whole data set's. Raises ValueError for others.
     """
 
     def numbers(name: str, below: int) -> torch.Tensor:

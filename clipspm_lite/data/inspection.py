@@ -61,7 +61,7 @@ class Report:
 
 
 def check_folder(root: str | Path, minimum: int = 2, progress: bool = False) -> Report:
-    """Decodes every video of a data set, past bad ones; a class needs `minimum` = shot + queries. Or DatasetError."""
+    """Decodes every video of a data set, past bad ones; a class needs `minimum`. Raises DatasetError."""
     minimum = whole_number("minimum", minimum, least=0)
     folder, classes = find_classes(Path(root))
     report = Report(folder)

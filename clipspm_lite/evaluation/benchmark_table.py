@@ -61,7 +61,7 @@ def measure(
     ``data`` says in words what the data set is, ``benchmark`` and ``part`` which part of which of `BENCHMARKS`. The
     result can be JSON. Its ``rows`` are the entries, by shot: ``accuracy`` in per cent and ``interval``, its 95 %
     half-width over episodes in points; ``right`` answers and ``asked`` queries of each of ``classes``; ``difference``,
-    episode by episode, to the first method, ``reference``; all ``answers``; and what it was made with. Or ValueError.
+    episode by episode, to the first method, ``reference``; all ``answers``; what made it. Raises ValueError.
     """
     least_two = whole_number("episodes", episodes, least=2)  # an interval needs two
     settings: dict[str, Any] = dict(way=way, queries=queries, seed=seed, episodes=least_two)

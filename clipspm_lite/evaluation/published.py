@@ -1,4 +1,4 @@
-"""What papers report on the benchmarks (`published.json`, SPEC section 7), and beside which of our rows it may be."""
+"""What papers report (`published.json`, SPEC section 7), none of it measured here, and where it may stand by ours."""
 
 import json
 from collections.abc import Iterator

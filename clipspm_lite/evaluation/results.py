@@ -62,7 +62,7 @@ def bootstrap(
 
     Each draw takes as many training seeds and classes as there are, with replacement, and averages over them. For a
     difference both rows meet the same classes, and the same seeds if they have equally many. It asks "what if we had
-    trained again and met other classes of this kind?"; a class stands for its own queries only. May raise ValueError.
+    trained again and met other classes of this kind?"; a class stands for its queries only. Raises ValueError.
     """
     low, high = np.quantile(bootstrap_draws(results, name, measure, minus, draws, seed), (0.025, 0.975))
     return float(low), float(high)

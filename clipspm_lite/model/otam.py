@@ -55,7 +55,7 @@ def align(distances: Tensor) -> Tensor:
 def otam(query: Tensor, support: Tensor) -> Tensor:
     """OTAM distance, both directions added, of every query and every support video; the smaller, the more alike.
 
-    Shapes: query ``[..., Q, Tq, C]``, support ``[..., N, Ts, C]`` → ``[..., Q, N]``; ValueError for others.
+    Shapes: query ``[..., Q, Tq, C]``, support ``[..., N, Ts, C]`` → ``[..., Q, N]``. Raises ValueError.
     """
     shapes = tuple(query.shape), tuple(support.shape)
     if min(map(len, shapes)) < 3 or 0 in (query.shape[-2], support.shape[-2]) or query.shape[-1] != support.shape[-1]:

@@ -29,6 +29,11 @@ class RecommendedConfig(Checked):
     normalize_features: bool = True  # scale frame and text features to norm √C
     wrong_names: float = 0.25  # share of the training episodes in which the classes get one another's names
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.wrong_names <= 1:
+            raise ValueError(f"wrong_names: expected a number from 0 to 1, found {self.wrong_names!r}")
+
 
 class RecommendedOutput(NamedTuple):
     """The answer of `Recommended` and what it was made of."""

@@ -29,7 +29,7 @@ def recognise_over_time(
 ) -> list[Moment]:
     """Name the action in every window of a long clip, each by itself.
 
-    The clip is decoded twice and sampled evenly, T frames per window; only features are kept. ValueError or VideoError.
+    The clip is decoded twice and sampled evenly, T frames per window; features are kept. Raises VideoError, ValueError.
 
     Args:
         window: seconds; about as long as the clips that the recogniser knows.

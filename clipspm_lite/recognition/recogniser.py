@@ -34,7 +34,7 @@ COSINES = ("zero-shot", "prototype", "prototype dcor")  # methods whose logits a
 
 @dataclass(frozen=True)
 class Support:
-    """The clips and names from which a recogniser knows its actions, at least two; raises ValueError for bad ones."""
+    """Clips and names of two or more actions; raises ValueError for names that read alike or shapes that don't fit."""
 
     classes: tuple[str, ...]  # names of the N actions
     features: Tensor  # of frames [N, K, T, C]; an action with fewer than K clips is filled up with zeros
@@ -165,7 +165,7 @@ class Recogniser:
     def save(self, path: str | os.PathLike) -> None:
         """Write it to one safetensors file, whole or not at all, for `clipspm_lite.load`.
 
-        In it are head, actions, features and fingerprint of the encoder; no video. ValueError if it knows no actions.
+        It holds head, actions, features and the encoder's fingerprint, no video. Raises ValueError without actions.
         """
         support, backbone = self._known(), self.store.backbone
         tensors = dict(support=support.features, support_mask=support.mask, class_text=support.class_text)

@@ -173,7 +173,7 @@ def train_variants(
     """Train every variant with every seed; for each name its checkpoints, one per seed.
 
     ``variants`` holds for each name the arguments of `build_head` beside ``dim``. A run is kept, and continued, in
-    ``folder/NAME/seedSEED``. ``committed`` holds checkpoints to take for seed 0; ValueError if made otherwise.
+    ``folder/NAME/seedSEED``. ``committed`` holds checkpoints for seed 0. Raises ValueError.
     """
     checkpoints: dict[str, list[Path]] = {name: [] for name in variants}
     for name, config in variants.items():

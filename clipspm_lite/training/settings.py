@@ -57,7 +57,7 @@ TRAINING_PRESETS = {
 
 
 def preset_settings(preset: str, benchmark: str | None = None) -> TrainingSettings:
-    """A preset's settings for a benchmark (SPEC section 4: SSv2-Full has its own), or other data; or ValueError."""
+    """A preset's settings for a benchmark (SPEC section 4), or for other data; raises ValueError for unknown names."""
     check_known("preset", preset, TRAINING_PRESETS)
     check_known("benchmark", benchmark, [*BENCHMARKS, None])
     settings = TRAINING_PRESETS[preset]

@@ -35,7 +35,8 @@ TrainingData = EncodedDataset | VideoDataset
 class FineTuning:
     """The visual encoder is trained with the head, from videos (SPEC section 4).
 
-    While training, a video is a random frame of each of T segments, cut to a random square; in validation the centres.
+    While training, a video is one random frame of each of its T segments, and one random square for all of them. In
+    validation it is the centres of its segments and the square in the centre.
     """
 
     backbone: Backbone  # its visual encoder is trained in place; its text encoder stays as it is

@@ -89,7 +89,7 @@ def load_videos(
 ) -> Iterator[Tensor | VideoError]:
     """For each video, in order, its frames as `load_video` gives them, or the VideoError that it raises.
 
-    `workers` processes (`count_workers`) decode `2 * workers` videos ahead, or `ahead`. ValueError as by `load_video`.
+    `workers` processes (`count_workers`) decode `2 * workers` videos ahead, or `ahead`. Raises as `load_video`.
     """
     frames, size, resize = _checked(frames, size, resize)
     return load_ahead(lambda p: load_video(p, frames, size, resize=resize), iter(paths), count_workers(workers), ahead)
